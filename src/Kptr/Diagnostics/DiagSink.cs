@@ -1,0 +1,20 @@
+namespace Kptr.Diagnostics;
+
+/// <summary>Collects what a reader finds wrong. Not safe for several threads at once.</summary>
+public sealed class DiagSink
+{
+    private readonly List<Diagnostic> _all = [];
+
+    /// <summary>Everything reported so far, in order.</summary>
+    public IReadOnlyList<Diagnostic> All => _all;
+
+    /// <summary>Whether anything was reported.</summary>
+    public bool IsEmpty => _all.Count == 0;
+
+    /// <summary>Adds one fault.</summary>
+    public void Report(Diagnostic diagnostic)
+    {
+        ArgumentNullException.ThrowIfNull(diagnostic);
+        _all.Add(diagnostic);
+    }
+}

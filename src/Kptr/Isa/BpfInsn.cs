@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+
+namespace Kptr.Isa;
+
+/// <summary>One 8-byte instruction slot, raw: every bit is kept, reserved ones included.</summary>
+/// <remarks>
+/// <code>
+///  byte 0   byte 1        bytes 2-3   bytes 4-7
+/// +--------+-----+-----+-----------+-----------------+
+/// | opcode | src | dst | off (s16) | imm (s32)       |
+/// +--------+-----+-----+-----------+-----------------+
+///           7..4  3..0
+/// </code>
+/// A 64-bit immediate load (<c>lddw</c>) takes two slots, as in the kernel, so indexes are the kernel's.
+/// Kernel: <c>struct bpf_insn</c>; RFC 9669 section 3.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 1, Size = SizeBytes)]
+public readonly record struct BpfInsn
+{
+    /// <summary>Bytes in one slot.</summary>
+    public const int SizeBytes = 8;
+
+    /// <summary>Makes an instruction from its fields.</summary>
+    public BpfInsn(byte opcode, int dst, int src, short off, int imm)
+    {
+        Opcode = opcode;
+        Regs = (byte)((dst & 0xf) | (src << 4));
+        Off = off;
+        Imm = imm;
+    }
+
+    /// <summary>The opcode byte, class in its low three bits.</summary>
+    public byte Opcode { get; }
+
+    /// <summary>Both register fields: destination in the low four bits, source in the high four.</summary>
+    public byte Regs { get; }
+
+    /// <summary>The signed offset: bytes for memory, slots for jumps.</summary>
+    public short Off { get; }
+
+    /// <summary>The signed immediate.</summary>
+    public int Imm { get; }
+
+    /// <summary>Destination register field, 0 to 15; only 0 to 10 name registers.</summary>
+    public int Dst => Regs & 0xf;
+
+    /// <summary>Source register field, 0 to 15; also holds the pseudo source of <c>lddw</c> and calls.</summary>
+    public int Src => Regs >> 4;
+
+    /// <summary>The class, the low three bits of <see cref="Opcode"/>.</summary>
+    public InsnClass Class => (InsnClass)(Opcode & 7);
+}

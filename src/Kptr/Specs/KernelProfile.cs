@@ -1,0 +1,56 @@
+namespace Kptr.Specs;
+
+#pragma warning disable CA1707 // the underscore stands for the dot of a kernel version
+
+/// <summary>Set of kernel profiles a declaration belongs to.</summary>
+[Flags]
+public enum ProfileSet
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>Linux 6.2: tasks as kptrs, with <c>bpf_task_kptr_get</c>.</summary>
+    Linux6_2 = 1,
+
+    /// <summary>Linux 6.12: the reference.</summary>
+    Linux6_12 = 2,
+
+    /// <summary>Linux 7.2: values are recycled with their kptrs.</summary>
+    Linux7_2 = 4,
+
+    /// <summary>Every profile.</summary>
+    All = Linux6_2 | Linux6_12 | Linux7_2,
+}
+
+/// <summary>When a map runs the kptr destructors of a value that is updated or deleted.</summary>
+public enum DestroyBehavior
+{
+    /// <summary>At once (Linux 5.19 to 7.1).</summary>
+    Eager,
+
+    /// <summary>When the memory goes; until then the kptr rides along on recycled memory (7.2 and stable trees with the same fix).</summary>
+    Recycle,
+}
+
+/// <summary>What a kernel version knows and does. Code asks the profile and never compares version numbers.</summary>
+public sealed record KernelProfile(string Name, ProfileSet Member)
+{
+    /// <summary>Linux 6.2.</summary>
+    public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2);
+
+    /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>
+    public static KernelProfile Linux6_12 { get; } = new("linux-6.12", ProfileSet.Linux6_12);
+
+    /// <summary>Linux 7.2.</summary>
+    public static KernelProfile Linux7_2 { get; } = new("linux-7.2", ProfileSet.Linux7_2)
+    {
+        Destroy = DestroyBehavior.Recycle,
+    };
+
+    /// <summary>When values die.</summary>
+    public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
+
+    /// <summary>The profile with this name (<c>linux-6.12</c>), or null.</summary>
+    public static KernelProfile? Find(string name) =>
+        new[] { Linux6_2, Linux6_12, Linux7_2 }.FirstOrDefault(p => p.Name == name);
+}

@@ -1,0 +1,17 @@
+using System.Collections.Immutable;
+using Kptr.Btf;
+
+namespace Kptr.Specs;
+
+/// <summary>Blueprint of a kernel as the loader and the verifier see it: its types, its kfuncs, its version's rules.</summary>
+public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
+{
+    /// <summary>The kfuncs this kernel has, by name.</summary>
+    public ImmutableDictionary<string, KfuncSpec> Kfuncs { get; init; } = ImmutableDictionary<string, KfuncSpec>.Empty;
+
+    /// <summary>
+    /// Destructor whitelist: kernel struct name to the release kfunc that <c>__kptr</c> fields of it use
+    /// (<c>task_struct</c> to <c>bpf_task_release</c>).
+    /// </summary>
+    public ImmutableDictionary<string, string> Dtors { get; init; } = ImmutableDictionary<string, string>.Empty;
+}

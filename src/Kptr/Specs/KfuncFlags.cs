@@ -1,0 +1,22 @@
+namespace Kptr.Specs;
+
+/// <summary>What the verifier must know of a kfunc; the bits of <c>KF_*</c> in <c>include/linux/btf.h</c>.</summary>
+[Flags]
+public enum KfuncFlags
+{
+#pragma warning disable CS1591 // each is the kernel's KF_ name in .NET case
+    None = 0,
+    Acquire = 1 << 0,
+    Release = 1 << 1,
+    RetNull = 1 << 2,
+    TrustedArgs = 1 << 4,
+    Sleepable = 1 << 5,
+    Destructive = 1 << 6,
+    Rcu = 1 << 7,
+    IterNew = 1 << 8,
+    IterNext = 1 << 9,
+    IterDestroy = 1 << 10,
+    RcuProtected = 1 << 11,
+    Fastcall = 1 << 12,
+#pragma warning restore CS1591
+}

@@ -1,0 +1,50 @@
+using System.Collections.Immutable;
+using Kptr.Btf;
+
+namespace Kptr.Specs;
+
+/// <summary>Blueprint of a map: everything its creation needs and the verifier asks of it.</summary>
+public sealed record MapSpec(string Name, BpfMapType Type)
+{
+    /// <summary>Key size in bytes.</summary>
+    public int KeySize { get; init; }
+
+    /// <summary>Value size in bytes, not rounded up.</summary>
+    public int ValueSize { get; init; }
+
+    /// <summary>Capacity, in the unit of the map type (elements; bytes for ring buffers; pages for arenas).</summary>
+    public uint MaxEntries { get; init; }
+
+    /// <summary>Creation flags.</summary>
+    public MapFlags Flags { get; init; }
+
+    /// <summary><c>map_extra</c>: the bloom filter's hash count, the arena's user address.</summary>
+    public ulong MapExtra { get; init; }
+
+    /// <summary>The BTF that <see cref="KeyTypeId"/> and <see cref="ValueTypeId"/> are ids of, or null.</summary>
+    public BtfSpec? Btf { get; init; }
+
+    /// <summary>BTF type of the key; 0 where unknown.</summary>
+    public int KeyTypeId { get; init; }
+
+    /// <summary>BTF type of the value; 0 where unknown.</summary>
+    public int ValueTypeId { get; init; }
+
+    /// <summary>Special fields of the value; empty until resolved against a kernel's types.</summary>
+    public BtfRecord Record { get; init; } = BtfRecord.Empty;
+
+    /// <summary>Of maps of maps: the blueprint every inner map must equal.</summary>
+    public MapSpec? InnerMap { get; init; }
+
+    /// <summary>Initial content of data-section maps (<c>.data</c>, <c>.rodata</c>...); default where zero.</summary>
+    public ImmutableArray<byte> InitialValue { get; init; }
+
+    /// <summary>Whether user space freezes the map after filling it (<c>.rodata</c>), so the verifier may read it as constant.</summary>
+    public bool Frozen { get; init; }
+
+    /// <summary>Initial entries of maps of maps and program arrays: key to name of map or program.</summary>
+    public ImmutableArray<(int Key, string Target)> InitialSlots { get; init; } = [];
+
+    /// <summary>Whether the map asks to be pinned by name (<c>LIBBPF_PIN_BY_NAME</c>).</summary>
+    public bool PinByName { get; init; }
+}
