@@ -1,0 +1,56 @@
+namespace Kptr.Repo.Tests;
+
+/// <summary>Which folder of src/Kptr may use which, read from the compiled assembly.</summary>
+public class LayerTests
+{
+    private const string Exempt = "Kptr.Verifier.VerifiedProgram";
+
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["Diagnostics"] = [],
+        ["Isa"] = ["Diagnostics"],
+        ["Btf"] = ["Diagnostics"],
+        ["Specs"] = ["Isa", "Btf", "Diagnostics"],
+        ["Elf"] = ["Specs", "Isa", "Btf", "Diagnostics"],
+        ["Verifier"] = ["Specs", "Isa", "Btf", "Diagnostics"],
+        ["Objects"] = ["Specs", "Btf", "Diagnostics"],
+        ["Maps"] = ["Objects", "Specs", "Btf", "Diagnostics"],
+        ["Kfuncs"] = ["Maps", "Objects", "Specs", "Btf", "Diagnostics"],
+        ["Execution"] = ["Kfuncs", "Maps", "Objects", "Specs", "Isa", "Btf", "Diagnostics"],
+    };
+
+    private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(() => AssemblyUses.Read(typeof(Btf.BtfSpec).Assembly.Location));
+
+    public static TheoryData<string> Folders => [.. Allowed.Keys];
+
+    [Theory, MemberData(nameof(Folders))]
+    public void Folder_UsesOnlyTheLayersBelowIt(string folder)
+    {
+        var wrong = Uses.Value
+            .Where(u => Folder(u.User) == folder && Folder(u.Used) is var used && used != folder && !IsAllowed(folder, used, u.Used))
+            .Select(u => $"{u.User} uses {u.Used}")
+            .Distinct();
+        wrong.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void EveryFolder_HasALayer()
+    {
+        var folders = Directory.GetDirectories(Repo.PathOf("src", "Kptr")).Select(d => Path.GetFileName(d)!);
+        folders.Except(["bin", "obj"]).Should().BeSubsetOf(Allowed.Keys);
+    }
+
+    [Fact]
+    public void TheReader_SeesUsesAtAll()
+    {
+        Uses.Value.Should().Contain(u => u.User == "Kptr.Specs.MapSpec" && u.Used == "Kptr.Btf.BtfRecord");
+    }
+
+    // Verifier is a layer of blueprints: Execution takes what it proved, and nothing else of it.
+    private static bool IsAllowed(string user, string used, string usedType) =>
+        Allowed[user].Contains(used) || (user == "Execution" && usedType.StartsWith(Exempt, StringComparison.Ordinal));
+
+    // "Kptr.Isa.BpfInsn" is of Isa; "Kptr.KernelModel" is of the root, which is no layer a folder may use.
+    private static string Folder(string type) =>
+        type.Split('.') is ["Kptr", var folder, _, ..] ? folder : "(root)";
+}
