@@ -12,6 +12,8 @@ public class TnumTests
             where (value & mask) == 0
             select new Tnum((ulong)value, (ulong)mask)];
 
+    private static readonly string[] Bitwise = ["&", "|", "^"];
+
     public static TheoryData<string> Operations => ["+", "-", "*", "&", "|", "^"];
 
     [Theory]
@@ -41,7 +43,7 @@ public class TnumTests
     [Fact]
     public void BitwiseOperations_OverAllSmallTnums_AreAsPreciseAsCanBe()
     {
-        var imprecise = from name in new[] { "&", "|", "^" }
+        var imprecise = from name in Bitwise
                         from a in All
                         from b in All
                         let exact = from x in Values(a) from y in Values(b) select Apply(name, Tnum.Const(x), Tnum.Const(y)).Value
