@@ -27,6 +27,7 @@ public class LayerTests
     public void Folder_UsesOnlyTheLayersBelowIt(string folder)
     {
         var wrong = Uses.Value
+            .Where(u => !u.Used.Contains("<PrivateImpl", StringComparison.Ordinal)) // constant tables the compiler puts aside
             .Where(u => Folder(u.User) == folder && Folder(u.Used) is var used && used != folder && !IsAllowed(folder, used, u.Used))
             .Select(u => $"{u.User} uses {u.Used}")
             .Distinct();

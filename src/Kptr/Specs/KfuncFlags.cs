@@ -1,6 +1,7 @@
 namespace Kptr.Specs;
 
 /// <summary>What the verifier must know of a kfunc; the bits of <c>KF_*</c> in <c>include/linux/btf.h</c>.</summary>
+/// <remarks>Bit 3 existed from 5.19 to 6.3 only: the first argument is the address of a kptr slot.</remarks>
 [Flags]
 public enum KfuncFlags
 {
@@ -9,6 +10,7 @@ public enum KfuncFlags
     Acquire = 1 << 0,
     Release = 1 << 1,
     RetNull = 1 << 2,
+    KptrGet = 1 << 3,
     TrustedArgs = 1 << 4,
     Sleepable = 1 << 5,
     Destructive = 1 << 6,

@@ -14,6 +14,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>Program types that may call it (<c>register_btf_kfunc_id_set</c>); empty means every type.</summary>
     public ImmutableArray<ProgType> ProgTypes { get; init; } = [];
 
+    /// <summary>Expected attach types that may call it (the kernel's filter of a set); empty means every one.</summary>
+    public ImmutableArray<AttachType> AttachTypes { get; init; } = [];
+
     /// <summary>Profiles that have it.</summary>
     public ProfileSet Profiles { get; init; } = ProfileSet.All;
 
