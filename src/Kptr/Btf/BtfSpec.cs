@@ -40,6 +40,8 @@ public sealed class BtfSpec
 
     private int StartStringOffset { get; }
 
+    internal int EndStringOffset => StartStringOffset + _strings.Length;
+
     /// <summary>The type with this id.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No such id.</exception>
     public BtfType this[int id]

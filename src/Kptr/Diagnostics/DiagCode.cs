@@ -38,6 +38,18 @@ public enum DiagCode
     /// <summary>A BTF type has a kind, size or reference that is not allowed.</summary>
     BtfMalformed = 1502,
 
+    /// <summary>A C declaration that cannot be read.</summary>
+    CDeclSyntax = 1510,
+
+    /// <summary>A C declaration uses a name that was not declared.</summary>
+    CDeclUnknownName = 1511,
+
+    /// <summary>A C declaration needs the size of a type that has none, or is too large.</summary>
+    CDeclBadType = 1512,
+
+    /// <summary>A name is declared again as something else.</summary>
+    CDeclRedefined = 1513,
+
     // 2000: instruction encoding
 
     /// <summary>An opcode that BPF does not define.</summary>
