@@ -28,7 +28,7 @@ public class LayerTests
     {
         var wrong = Uses.Value
             .Where(u => !u.Used.Contains("<PrivateImpl", StringComparison.Ordinal)) // constant tables the compiler puts aside
-            .Where(u => Folder(u.User) == folder && Folder(u.Used) is var used && used != folder && !IsAllowed(folder, used, u.Used))
+            .Where(u => Folder(u.User) == folder && !IsMadeByCompiler(u.Used) && Folder(u.Used) is var used && used != folder && !IsAllowed(folder, used, u.Used))
             .Select(u => $"{u.User} uses {u.Used}")
             .Distinct();
         wrong.Should().BeEmpty();
@@ -50,6 +50,9 @@ public class LayerTests
     // Verifier is a layer of blueprints: Execution takes what it proved, and nothing else of it.
     private static bool IsAllowed(string user, string used, string usedType) =>
         Allowed[user].Contains(used) || (user == "Execution" && usedType.StartsWith(Exempt, StringComparison.Ordinal));
+
+    // Collection expressions and string switches lean on types without a namespace that the compiler adds.
+    private static bool IsMadeByCompiler(string type) => type.StartsWith(".<", StringComparison.Ordinal);
 
     // "Kptr.Isa.BpfInsn" is of Isa; "Kptr.KernelModel" is of the root, which is no layer a folder may use.
     private static string Folder(string type) =>
