@@ -27,6 +27,30 @@ public enum DiagCode
     /// <summary>A header or table has a value that ELF does not allow.</summary>
     ElfMalformed = 1003,
 
+    /// <summary>The object has no symbol table.</summary>
+    ElfNoSymbols = 1004,
+
+    /// <summary>The object uses something libbpf does not support (any more): a legacy <c>maps</c> section, static programs.</summary>
+    ElfUnsupported = 1005,
+
+    /// <summary>A function symbol does not cover whole instructions inside its section.</summary>
+    ElfBadProgSymbol = 1006,
+
+    /// <summary>The object needs BTF and has none.</summary>
+    ElfBtfMissing = 1007,
+
+    /// <summary>An <c>extern</c> has no BTF, an unknown section or an unsupported type.</summary>
+    ElfBadExtern = 1008,
+
+    /// <summary>A map definition in <c>.maps</c> is not well-formed.</summary>
+    ElfBadMapDef = 1009,
+
+    /// <summary>A <c>.struct_ops</c> variable is not well-formed.</summary>
+    ElfBadStructOps = 1010,
+
+    /// <summary>Programs and the subprograms appended to them exceed what Kptr is willing to build.</summary>
+    ElfTooLarge = 1011,
+
     // 1500: BTF
 
     /// <summary>The BTF header is not one.</summary>
@@ -57,4 +81,36 @@ public enum DiagCode
 
     /// <summary>Reserved fields of an instruction are not zero, or a register does not exist.</summary>
     InsnReservedField = 2001,
+
+    // 2500: relocation and CO-RE
+
+    /// <summary>A relocation is at no instruction, or at one that cannot be relocated.</summary>
+    RelocBadPlace = 2500,
+
+    /// <summary>A relocation's symbol names nothing that can be referred to from there.</summary>
+    RelocBadTarget = 2501,
+
+    /// <summary>A call or function address leads to no subprogram in <c>.text</c>.</summary>
+    RelocNoSubprog = 2502,
+
+    /// <summary>A CO-RE relocation's type, access string or instruction is not well-formed.</summary>
+    CoReMalformed = 2503,
+
+    /// <summary>A CO-RE relocation has several answers that differ.</summary>
+    CoReAmbiguous = 2504,
+
+    /// <summary>The kernel has no such symbol.</summary>
+    KsymNotFound = 2505,
+
+    /// <summary>The kernel's symbol has another type than the object believes.</summary>
+    KsymIncompatible = 2506,
+
+    /// <summary>A kconfig value is unknown or does not fit its variable.</summary>
+    KconfigUnresolved = 2507,
+
+    /// <summary>The kernel has no such attach target.</summary>
+    AttachTargetNotFound = 2508,
+
+    /// <summary>The kernel has no such <c>struct_ops</c> type, or another layout of it.</summary>
+    StructOpsMismatch = 2509,
 }

@@ -47,4 +47,19 @@ public sealed record MapSpec(string Name, BpfMapType Type)
 
     /// <summary>Whether the map asks to be pinned by name (<c>LIBBPF_PIN_BY_NAME</c>).</summary>
     public bool PinByName { get; init; }
+
+    /// <summary>False for <c>SEC("?.struct_ops")</c>: created only when asked for.</summary>
+    public bool Autocreate { get; init; } = true;
+
+    /// <summary>Of <see cref="BpfMapType.StructOps"/>: what the struct is and which programs it holds; else null.</summary>
+    public StructOpsSpec? StructOps { get; init; }
+}
+
+/// <summary>A <c>struct_ops</c> variable: a kernel struct of function pointers filled with programs.</summary>
+/// <param name="TypeName">Name of the struct, as the object has it (flavour included).</param>
+/// <param name="Slots">Member name to program name, in the order of the members.</param>
+public sealed record StructOpsSpec(string TypeName, ImmutableArray<(string Member, string Prog)> Slots)
+{
+    /// <summary>The struct in the kernel's types; null until resolved.</summary>
+    public BtfRef? KernelType { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Kptr.Btf;
+using Kptr.Diagnostics;
 using Kptr.Isa;
 
 namespace Kptr.Specs;
@@ -22,7 +23,7 @@ namespace Kptr.Specs;
 /// </remarks>
 public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn> Insns)
 {
-    /// <summary>The <c>SEC()</c> name, verbatim.</summary>
+    /// <summary>The <c>SEC()</c> name without a leading <c>?</c> (see <see cref="Autoload"/>).</summary>
     public string SectionName { get; init; } = "";
 
     /// <summary>Expected attach type; <see langword="null"/> where the program type has none.</summary>
@@ -66,6 +67,12 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
 
     /// <summary>CO-RE relocations against the kernel's types; empty once linked.</summary>
     public ImmutableArray<CoReReloc> CoReRelocs { get; init; } = [];
+
+    /// <summary>Instructions of the program itself, before the first appended subprogram.</summary>
+    public int OwnInsnCount { get; init; } = Insns.IsDefault ? 0 : Insns.Length;
+
+    /// <summary>Why the program cannot be linked against the kernel at hand; null where it can.</summary>
+    public Diagnostic? LinkFault { get; init; }
 }
 
 /// <summary>A subprogram starts at <paramref name="InsnIdx"/> and is this BTF function.</summary>

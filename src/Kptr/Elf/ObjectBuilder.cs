@@ -1,0 +1,60 @@
+using Kptr.Btf;
+using Kptr.Specs;
+
+namespace Kptr.Elf;
+
+/// <summary>The order in which an object is taken apart; libbpf's order, so that the first fault found is the one libbpf names.</summary>
+internal sealed class ObjectBuilder(ElfFile file)
+{
+    private readonly SectionLayout _layout = new(file);
+
+    public ObjectSpec Build()
+    {
+        var progs = new ElfProgTable(_layout);
+        var raw = _layout.Btf is { } section ? BtfSpec.Read(section.Data, file.Name) : null;
+        var ext = new ExtInfo(file, _layout.BtfExt, raw);
+        var externs = new ExternTable(file, raw);
+        var btf = raw is null ? null : BtfFixup.Apply(file, raw, _layout.Btf!.Data, externs, progs);
+        var maps = new ElfMapTable(_layout, btf, externs);
+        new RelocReader(_layout, progs, maps, externs, btf).ReadAll();
+
+        var parts = new ObjectParts(file.Name, _layout.License, progs, externs, ext, btf);
+        var budget = new InsnBudget();
+        var built = progs.All.Where(p => !progs.IsSubprog(p)).Select(p => ProgAssembler.Build(parts, p, budget));
+        return new(ObjectName(file.Name))
+        {
+            License = _layout.License,
+            Progs = [.. WithStructOps(built, maps)],
+            Maps = [.. maps.All.Select(m => m.Spec)],
+            Btf = btf,
+            Externs = externs.All,
+        };
+    }
+
+    /// <summary>The file's name up to its first dot, as libbpf names objects.</summary>
+    private static string ObjectName(string path)
+    {
+        var name = Path.GetFileName(path);
+        var dot = name.IndexOf('.', StringComparison.Ordinal);
+        return dot >= 0 ? name[..dot] : name;
+    }
+
+    /// <summary>Programs in <c>struct_ops</c> slots learn their type and member, and are loaded where one of their maps is.</summary>
+    private static IEnumerable<ProgSpec> WithStructOps(IEnumerable<ProgSpec> progs, ElfMapTable maps)
+    {
+        var uses = maps.All.Where(m => m.Spec.StructOps is not null)
+            .SelectMany(m => m.Spec.StructOps!.Slots.Select(s => (s.Prog, Map: m.Spec, s.Member)))
+            .ToLookup(u => u.Prog);
+        foreach (var prog in progs)
+        {
+            var mine = uses[prog.Name].ToArray();
+            yield return mine.Length == 0 || prog.Type != ProgType.StructOps
+                ? prog
+                : prog with
+                {
+                    AttachTarget = $"{mine[0].Map.StructOps!.TypeName}.{mine[0].Member}",
+                    Autoload = mine.Any(u => u.Map.Autocreate),
+                };
+        }
+    }
+}

@@ -1,0 +1,50 @@
+namespace Kptr.KernelSelftests;
+
+/// <summary>Command line options, shared by all modes.</summary>
+public sealed class Options
+{
+    public const string Usage = """
+        usage: Kptr.KernelSelftests open  --objects DIR [--expected TSV] [--not-opened TSV] [--objdump PROGRAM]
+               Kptr.KernelSelftests link  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV]
+               Kptr.KernelSelftests judge --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --expected TSV --out TSV
+        """;
+
+    private readonly List<(string Name, string Value)> _given = [];
+
+    /// <summary>The value of an option, or null.</summary>
+    public string? this[string name] => _given.LastOrDefault(g => g.Name == name).Value;
+
+    /// <summary>All values of an option that may be repeated.</summary>
+    public IEnumerable<string> All(string name) => _given.Where(g => g.Name == name).Select(g => g.Value);
+
+    /// <summary>Pairs of <c>--name value</c>; null where they are none.</summary>
+    public static Options? Parse(ReadOnlySpan<string> args)
+    {
+        var options = new Options();
+        for (var i = 0; i < args.Length; i += 2)
+        {
+            if (!args[i].StartsWith("--", StringComparison.Ordinal) || i + 1 == args.Length)
+            {
+                return null;
+            }
+
+            options._given.Add((args[i][2..], args[i + 1]));
+        }
+
+        return options["objects"] is null ? null : options;
+    }
+
+    public static int Fail(string message)
+    {
+        Console.Error.WriteLine(message);
+        Console.Error.WriteLine(Usage);
+        return 2;
+    }
+
+    /// <summary>The objects to work on, sorted by name.</summary>
+    public IEnumerable<string> Objects() =>
+        Directory.GetFiles(this["objects"]!, "*.bpf.o").Order(StringComparer.Ordinal);
+
+    /// <summary><c>atomics</c> for <c>DIR/atomics.bpf.o</c>.</summary>
+    public static string NameOf(string path) => Path.GetFileName(path)[..^".bpf.o".Length];
+}

@@ -1,0 +1,13 @@
+using Kptr.KernelSelftests;
+
+if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
+{
+    Console.Error.WriteLine(Options.Usage);
+    return 2;
+}
+
+return args[0] switch
+{
+    "open" => OpenReport.Run(options),
+    _ => Options.Fail($"unknown mode '{args[0]}'"),
+};
