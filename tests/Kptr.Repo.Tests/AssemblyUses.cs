@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Reflection;
+using System.Reflection.Emit;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
@@ -31,6 +33,8 @@ internal static class AssemblyUses
     private sealed class TypeScan(MetadataReader md, PEReader pe, TypeDefinitionHandle handle)
         : ISignatureTypeProvider<int, int>
     {
+        private static readonly OpCode[] OneByteOps = Ops(1);
+        private static readonly OpCode[] TwoByteOps = Ops(2);
         private readonly HashSet<string> _used = [];
 
         public string Name { get; } = FullName(md, handle);
@@ -72,21 +76,42 @@ internal static class AssemblyUses
             }
 
             var il = body.GetILContent();
-            // Tokens stand unaligned in IL; a four-byte window that is a valid token of this module is taken as one.
-            // A chance match can only point at a type that exists, and only after an opcode that takes a token.
-            for (var at = 1; at + 4 <= il.Length; at++)
+            for (var at = 0; at < il.Length;)
             {
-                if (TakesToken(il, at))
+                var op = il[at] == 0xfe ? TwoByteOps[il[at + 1]] : OneByteOps[il[at]];
+                at += op.Size;
+                if (op.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
                 {
                     See(TokenAt(il, at));
                 }
+
+                at += OperandBytes(op, il, at);
             }
         }
 
-        private static bool TakesToken(ImmutableArray<byte> il, int at) =>
-            il[at - 1] is 0x27 or 0x28 or 0x29 or 0x6f or 0x70 or 0x71 or 0x72 or 0x73 or 0x74 or 0x75 or 0x79
-                or (>= 0x7b and <= 0x81) or 0x8c or 0x8d or 0x8f or 0xa3 or 0xa4 or 0xa5 or 0xc2 or 0xc6 or 0xd0
-            || (at >= 2 && il[at - 2] == 0xfe && il[at - 1] is 0x06 or 0x07 or 0x15 or 0x16 or 0x1c);
+        private static OpCode[] Ops(int size)
+        {
+            var ops = new OpCode[256];
+            foreach (var field in typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static))
+            {
+                if (field.GetValue(null) is OpCode op && op.Size == size)
+                {
+                    ops[op.Value & 0xff] = op;
+                }
+            }
+
+            return ops;
+        }
+
+        private static int OperandBytes(OpCode op, ImmutableArray<byte> il, int at) => op.OperandType switch
+        {
+            OperandType.InlineNone => 0,
+            OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
+            OperandType.InlineVar => 2,
+            OperandType.InlineI8 or OperandType.InlineR => 8,
+            OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(il.AsSpan(at, 4))),
+            _ => 4,
+        };
 
         private EntityHandle TokenAt(ImmutableArray<byte> il, int at)
         {
