@@ -113,4 +113,39 @@ public enum DiagCode
 
     /// <summary>The kernel has no such <c>struct_ops</c> type, or another layout of it.</summary>
     StructOpsMismatch = 2509,
+
+    // 8100: references and deferred work of the modelled kernel
+
+    /// <summary>An object was released more often than it was acquired.</summary>
+    RefCountUnderflow = 8100,
+
+    /// <summary>A reference count passed its maximum or was already faulty; its object leaks.</summary>
+    RefCountSaturated = 8101,
+
+    /// <summary>A reference or its object was used after the object was freed.</summary>
+    RefUseAfterFree = 8102,
+
+    /// <summary>The same owned reference was released a second time.</summary>
+    RefReleasedTwice = 8103,
+
+    /// <summary>An owned reference was used after it had been moved or released.</summary>
+    RefUsedAfterMove = 8104,
+
+    /// <summary>An owned reference was lost without a release.</summary>
+    RefDropped = 8105,
+
+    /// <summary>A scope or program run ended with a reference that it took.</summary>
+    UnreleasedRefInScope = 8106,
+
+    /// <summary>An object was freed twice.</summary>
+    ObjectDoubleFree = 8107,
+
+    /// <summary>Something waits for a grace period inside a reader that holds it up.</summary>
+    WaitInsideReader = 8108,
+
+    /// <summary>Something that may sleep runs where sleeping is forbidden.</summary>
+    SleepInAtomic = 8109,
+
+    /// <summary>An unlock without its lock.</summary>
+    UnbalancedUnlock = 8110,
 }

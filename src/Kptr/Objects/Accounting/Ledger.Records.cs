@@ -1,0 +1,389 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+// The following of single references. Every move of a followed reference happens under _lock together with the exchange
+// that it records, so that no record is ever looked for before it is written.
+public sealed partial class Ledger
+{
+    private readonly Lock _lock = new();
+    private readonly List<IReferenceSource> _sources = [];
+    private readonly Dictionary<ulong, List<RefRecord>> _byObject = [];
+    private readonly Dictionary<ulong, RefRecord> _bySlot = [];
+    private readonly Dictionary<ulong, RefSite> _lastRelease = [];
+    private long _nextId;
+    private int _isFollowing;
+
+    /// <summary>Whether references are followed one by one now: above Counts, or inside a C# scope.</summary>
+    internal bool IsFollowing => Volatile.Read(ref _isFollowing) != 0;
+
+    /// <summary>A C# scope opened: its references must be told apart even at Counts.</summary>
+    internal void ScopeEntered() => Interlocked.Increment(ref _isFollowing);
+
+    internal void ScopeLeft() => Interlocked.Decrement(ref _isFollowing);
+
+    /// <summary>C# took a reference, or was handed one that nobody had written down.</summary>
+    internal RefToken? OwnedByCSharp(KernelObject obj, RefSite site)
+    {
+        var scope = _core.CurrentScope;
+        if (Level == LedgerLevel.Counts && scope is null)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            var record = Add(obj, scope is null ? HolderKey.CSharp : HolderKey.Run(scope), site);
+            record.Scope = scope;
+            scope?.Held.Add(record);
+            return new RefToken(this, record);
+        }
+    }
+
+    /// <summary>C# took a reference out of the slot; the exchange is already done.</summary>
+    internal RefToken? TakenFromSlot(KernelObject obj, ulong slot, RefSite site)
+    {
+        lock (_lock)
+        {
+            return ToCSharp(TakeFromSlot(obj, slot), obj, site);
+        }
+    }
+
+    /// <summary>C# moves a reference into the slot and takes out what was there.</summary>
+    internal KernelObject? ExchangeFromCSharp(ulong slot, KernelObject next, RefToken? nextToken, RefSite site, out RefToken? token)
+    {
+        token = null;
+        lock (_lock)
+        {
+            if (nextToken is not null && !nextToken.TrySpend(site, "moved"))
+            {
+                return null;
+            }
+
+            var oldAddress = ExchangeSlot(slot, next.Address);
+            var old = oldAddress == 0 ? null : HeapHeader.WrapperOf(oldAddress);
+            var oldRecord = old is null ? null : TakeFromSlot(old, slot);
+            PutIntoSlot(nextToken?.Record, next, slot, site);
+            if (old is not null)
+            {
+                token = ToCSharp(oldRecord, old, site);
+            }
+
+            return old;
+        }
+    }
+
+    /// <summary>A program took a reference.</summary>
+    internal void AcquiredByRun(KernelObject obj, IProgramRun run)
+    {
+        if (Level > LedgerLevel.Counts)
+        {
+            lock (_lock)
+            {
+                Add(obj, HolderKey.Run(run), run.Site);
+            }
+        }
+    }
+
+    /// <summary>A program gives a reference up: to be released, or into a collection or queue.</summary>
+    /// <returns>The record, which the caller moves on or forgets; null where it was not followed.</returns>
+    internal RefRecord? TakeFromRun(KernelObject obj, IProgramRun run)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            return FindAt(obj, HolderKey.Run(run));
+        }
+    }
+
+    /// <summary>A program exchanges a slot's content, both sides as addresses.</summary>
+    internal ulong ExchangeFromRun(ulong slot, ulong next, IProgramRun run)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            return ExchangeSlot(slot, next);
+        }
+
+        lock (_lock)
+        {
+            var nextObj = next == 0 ? null : HeapHeader.WrapperOf(next);
+            var nextRecord = nextObj is null ? null : FindAt(nextObj, HolderKey.Run(run));
+            var old = ExchangeSlot(slot, next);
+            if (old != 0 && HeapHeader.WrapperOf(old) is { } oldObj)
+            {
+                var record = TakeFromSlot(oldObj, slot) ?? Add(oldObj, HolderKey.Run(run), run.Site);
+                record.MoveTo(HolderKey.Run(run), run.Site, Level == LedgerLevel.Full);
+            }
+
+            if (nextObj is not null)
+            {
+                PutIntoSlot(nextRecord, nextObj, slot, run.Site);
+            }
+
+            return old;
+        }
+    }
+
+    /// <summary>Empties a slot because its memory dies. The caller drops what was in it.</summary>
+    internal ulong EmptySlot(ulong slot)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            return ExchangeSlot(slot, 0);
+        }
+
+        lock (_lock)
+        {
+            var old = ExchangeSlot(slot, 0);
+            if (old != 0 && HeapHeader.WrapperOf(old) is { } obj && TakeFromSlot(obj, slot) is { } record)
+            {
+                Remove(record);
+            }
+
+            return old;
+        }
+    }
+
+    /// <summary>Moves a followed reference to another holder.</summary>
+    internal void Move(KernelObject obj, HolderKey from, HolderKey to, RefSite site)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            var record = FindAt(obj, from) ?? Add(obj, from, site);
+            record.MoveTo(to, site, Level == LedgerLevel.Full);
+        }
+    }
+
+    /// <summary>A reference held at this place is given back; the count is the caller's business.</summary>
+    internal void Forget(KernelObject obj, HolderKey at)
+    {
+        if (Level > LedgerLevel.Counts)
+        {
+            lock (_lock)
+            {
+                if (FindAt(obj, at) is { } record)
+                {
+                    Remove(record);
+                }
+            }
+        }
+    }
+
+    internal void Forget(RefRecord record)
+    {
+        lock (_lock)
+        {
+            Remove(record);
+        }
+    }
+
+    /// <summary>The record leaves C#: to a program run or any other holder.</summary>
+    internal void MoveOn(RefRecord record, HolderKey to, RefSite site)
+    {
+        lock (_lock)
+        {
+            LeaveScope(record);
+            if (Level == LedgerLevel.Counts)
+            {
+                Remove(record);
+            }
+            else
+            {
+                record.MoveTo(to, site, Level == LedgerLevel.Full);
+            }
+        }
+    }
+
+    /// <summary>A reference comes to C# from a holder that is not a slot.</summary>
+    internal RefToken? HandToCSharp(KernelObject obj, HolderKey from, RefSite site)
+    {
+        if (!IsFollowing)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            return ToCSharp(FindAt(obj, from), obj, site);
+        }
+    }
+
+    internal void LastRelease(KernelObject obj, RefSite site)
+    {
+        if (Level > LedgerLevel.Counts)
+        {
+            lock (_lock)
+            {
+                _lastRelease[obj.Address] = site;
+            }
+        }
+    }
+
+    internal RefSite LastReleaseOf(KernelObject obj)
+    {
+        lock (_lock)
+        {
+            return _lastRelease.GetValueOrDefault(obj.Address, RefSite.Unknown);
+        }
+    }
+
+    /// <summary>The object's memory goes: whoever still has a line on it held a reference that was not counted.</summary>
+    internal void Freed(KernelObject obj)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            return;
+        }
+
+        List<RefRecord> left;
+        lock (_lock)
+        {
+            _lastRelease.Remove(obj.Address);
+            left = [.. _byObject.GetValueOrDefault(obj.Address) ?? []];
+            left.ForEach(Remove);
+        }
+
+        foreach (var record in left)
+        {
+            _core.Report(new(DiagCode.RefUseAfterFree, "freed while somebody still holds a reference")
+            {
+                Object = obj.ToString(),
+                EarlierSite = record.HeldSince,
+            });
+        }
+    }
+
+    internal void Dropped(RefRecord record) => _core.Report(new(DiagCode.RefDropped, "a reference was dropped without a release")
+    {
+        Object = $"{record.Object.TypeName}@{record.Object.Address:x}",
+        EarlierSite = record.AcquiredAt,
+    });
+
+    internal void ReportMisuse(RefRecord record, RefSite site, RefSite spentAt, string what) => _core.Report(new(
+        what == "released" ? DiagCode.RefReleasedTwice : DiagCode.RefUsedAfterMove,
+        $"a reference was {what} after it had been released or moved")
+    {
+        Object = record.Object.ToString(),
+        Site = site,
+        EarlierSite = spentAt,
+    });
+
+    internal IReadOnlyList<RefRecord> HeldBy(ProgramScope scope)
+    {
+        lock (_lock)
+        {
+            return [.. scope.Held];
+        }
+    }
+
+    private static unsafe ulong ExchangeSlot(ulong slot, ulong next) => Interlocked.Exchange(ref *(ulong*)slot, next);
+
+    private static void LeaveScope(RefRecord record)
+    {
+        record.Scope?.Held.Remove(record);
+        record.Scope = null;
+    }
+
+    private RefRecord Add(KernelObject obj, HolderKey holder, RefSite site)
+    {
+        var record = new RefRecord(++_nextId, obj, holder, site, _core.NowNs);
+        if (Level > LedgerLevel.Counts)
+        {
+            if (!_byObject.TryGetValue(obj.Address, out var list))
+            {
+                _byObject[obj.Address] = list = [];
+            }
+
+            record.Index = list.Count;
+            list.Add(record);
+        }
+
+        return record;
+    }
+
+    private void Remove(RefRecord record)
+    {
+        LeaveScope(record);
+        if (record.Index < 0 || !_byObject.TryGetValue(record.Object.Address, out var list))
+        {
+            return;
+        }
+
+        var last = list[^1];
+        list[record.Index] = last;
+        last.Index = record.Index;
+        list.RemoveAt(list.Count - 1);
+        record.Index = -1;
+        if (list.Count == 0)
+        {
+            _byObject.Remove(record.Object.Address);
+        }
+    }
+
+    private RefRecord? FindAt(KernelObject obj, HolderKey holder)
+    {
+        var list = _byObject.GetValueOrDefault(obj.Address);
+        for (var i = (list?.Count ?? 0) - 1; i >= 0; i--)
+        {
+            if (list![i].Holder == holder)
+            {
+                return list[i];
+            }
+        }
+
+        return null;
+    }
+
+    private RefRecord? TakeFromSlot(KernelObject obj, ulong slot) =>
+        _bySlot.Remove(slot, out var record) && record.Object == obj ? record : null;
+
+    private void PutIntoSlot(RefRecord? record, KernelObject obj, ulong slot, RefSite site)
+    {
+        if (Level == LedgerLevel.Counts)
+        {
+            if (record is not null)
+            {
+                Remove(record);
+            }
+
+            return;
+        }
+
+        record ??= Add(obj, HolderKey.Slot(slot), site);
+        LeaveScope(record);
+        record.MoveTo(HolderKey.Slot(slot), site, Level == LedgerLevel.Full);
+        _bySlot[slot] = record;
+    }
+
+    private RefToken? ToCSharp(RefRecord? record, KernelObject obj, RefSite site)
+    {
+        var scope = _core.CurrentScope;
+        if (Level == LedgerLevel.Counts && scope is null)
+        {
+            return null;
+        }
+
+        var holder = scope is null ? HolderKey.CSharp : HolderKey.Run(scope);
+        if (record is null)
+        {
+            record = Add(obj, holder, site);
+        }
+        else
+        {
+            record.MoveTo(holder, site, Level == LedgerLevel.Full);
+        }
+
+        record.Scope = scope;
+        scope?.Held.Add(record);
+        return new RefToken(this, record);
+    }
+}

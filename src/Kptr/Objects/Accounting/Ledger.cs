@@ -1,0 +1,162 @@
+using System.Collections.Immutable;
+
+namespace Kptr.Objects;
+
+/// <summary>The record of every reference: what, who, where from, since when.</summary>
+/// <remarks>
+/// Safe for any number of threads. At <see cref="LedgerLevel.Counts"/> it does nothing until asked, and then compares
+/// every object's count with the slots of all maps and the kernel's own tables.
+/// </remarks>
+public sealed partial class Ledger
+{
+    private readonly KernelCore _core;
+
+    internal Ledger(KernelCore core, LedgerLevel level)
+    {
+        _core = core;
+        Level = level;
+        _isFollowing = level > LedgerLevel.Counts ? 1 : 0;
+    }
+
+    /// <summary>How closely references are followed; fixed when the kernel is made.</summary>
+    public LedgerLevel Level { get; }
+
+    /// <summary>Says who holds every reference on an object.</summary>
+    public PinReport WhoPins(KernelObject obj)
+    {
+        ArgumentNullException.ThrowIfNull(obj);
+        if (obj.IsFreed)
+        {
+            return new(obj.ToString(), 0, []);
+        }
+
+        var entries = EntriesOf(obj, Level == LedgerLevel.Counts ? Census().ToLookup(s => s.ObjectAddress) : null);
+        return new(obj.ToString(), obj.Count.Value, [.. entries]);
+    }
+
+    /// <summary>Every reference on every live object. Judge it only after a quiesce.</summary>
+    public LedgerSnapshot Snapshot()
+    {
+        var census = Level == LedgerLevel.Counts ? Census().ToLookup(s => s.ObjectAddress) : null;
+        var entries = _core.Heap.LiveObjects().OrderBy(o => o.Address).SelectMany(o => EntriesOf(o, census));
+        return new(_core.NowNs, [.. entries]);
+    }
+
+    /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
+    public long PinnedBytes() =>
+        Snapshot().Entries.Where(e => e.Holder is not KernelHolder).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);
+
+    /// <summary>
+    /// The references that nobody can be trusted to give back: held by ended programs, by C#, by unlinked map memory or
+    /// forgotten work. A reference in a live map element is no leak.
+    /// </summary>
+    public ImmutableArray<LedgerEntry> FindLeaks() => [.. Snapshot().Entries.Where(e => !e.Holder.IsSettled)];
+
+    /// <summary>Throws unless <see cref="FindLeaks"/> is empty and no fault was reported. Quiesce first.</summary>
+    /// <exception cref="LedgerLeakException">References leak, or faults were reported.</exception>
+    public void AssertNoLeaks() => Assert(FindLeaks());
+
+    /// <summary>Throws unless every reference but the modelled kernel's own was given back, those in maps too.</summary>
+    /// <exception cref="LedgerLeakException">Somebody still holds one, or faults were reported.</exception>
+    public void AssertAllReturned() => Assert([.. Snapshot().Entries.Where(e => e.Holder is not KernelHolder)]);
+
+    /// <summary>From now on this map's slots count.</summary>
+    internal void AddSource(IReferenceSource source)
+    {
+        lock (_lock)
+        {
+            _sources.Add(source);
+        }
+    }
+
+    /// <summary>The map is gone, its slots are empty.</summary>
+    internal void RemoveSource(IReferenceSource source)
+    {
+        lock (_lock)
+        {
+            _sources.Remove(source);
+        }
+    }
+
+    private void Assert(ImmutableArray<LedgerEntry> leaks)
+    {
+        var faults = _core.Faults;
+        if (leaks.Length > 0 || faults.Count > 0)
+        {
+            throw new LedgerLeakException(leaks, faults);
+        }
+    }
+
+    private List<HeldSlot> Census()
+    {
+        IReferenceSource[] sources;
+        lock (_lock)
+        {
+            sources = [.. _sources];
+        }
+
+        return [.. sources.SelectMany(s => s.HeldSlots())];
+    }
+
+    private List<LedgerEntry> EntriesOf(KernelObject obj, ILookup<ulong, HeldSlot>? census)
+    {
+        var entries = obj.IntrinsicHolders().Select(h => Entry(obj, h)).ToList();
+        lock (_lock)
+        {
+            foreach (var record in _byObject.GetValueOrDefault(obj.Address) ?? [])
+            {
+                entries.Add(new(record.Id, obj.TypeName, obj.ToString(), obj.Address, Describe(record), record.AcquiredAt, record.HeldSince, record.AcquiredNs, obj.SizeBytes)
+                {
+                    History = [.. (record.History ?? []).Select(h => $"{Describe(h.Holder, h.Since, obj.Address)}, since {h.Since}")],
+                });
+            }
+        }
+
+        entries.AddRange((census?[obj.Address] ?? []).Select(slot => Entry(obj, slot.Holder)));
+        for (var left = obj.Count.Value - entries.Count; left > 0; left--)
+        {
+            entries.Add(Entry(obj, new UnknownHolder()));
+        }
+
+        return entries;
+    }
+
+    private static LedgerEntry Entry(KernelObject obj, Holder holder) =>
+        new(0, obj.TypeName, obj.ToString(), obj.Address, holder, RefSite.Unknown, RefSite.Unknown, 0, obj.SizeBytes);
+
+    private Holder Describe(RefRecord record) => Describe(record.Holder, record.HeldSince, record.Object.Address);
+
+    private Holder Describe(HolderKey key, RefSite since, ulong objAddress)
+    {
+        switch (key.Kind)
+        {
+            case HolderKind.Run:
+                var run = (IProgramRun)key.Who!;
+                return new ProgramHolder(run.ProgName, run.RunId, run.IsActive ? run.Locate(objAddress) : null, run.IsActive);
+            case HolderKind.Slot:
+                return DescribeSlot(key.Where);
+            case HolderKind.Collection:
+                return new CollectionHolder((string)key.Who!, DescribeSlot(key.Where));
+            case HolderKind.Deferred:
+                return new DeferredHolder((string)key.Who!);
+            default:
+                return new CSharpHolder(since);
+        }
+    }
+
+    private Holder DescribeSlot(ulong slot)
+    {
+        if (!_core.Heap.TryFindRegion(slot, 8, out var region))
+        {
+            return new UnlinkedHolder("(memory outside the kernel)", $"{slot:x}");
+        }
+
+        if (region.Slab.Owner is { } source)
+        {
+            return source.DescribeSlot(slot);
+        }
+
+        var name = region.Object?.ToString() ?? $"{region.Slab.Name}@{region.Address:x} (freed)";
+        return new ObjectHolder(name, $"+{slot - region.Address}", region.State == HeapState.Live);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Kptr.Objects;
+
+/// <summary>Snapshots as text, JSON and graphs.</summary>
+internal static class LedgerFormat
+{
+    internal static string Text(LedgerSnapshot snapshot)
+    {
+        var text = new StringBuilder();
+        foreach (var obj in snapshot.Entries.GroupBy(e => (e.Address, e.Object)))
+        {
+            text.Append(obj.Key.Object).Append(CultureInfo.InvariantCulture, $": {obj.Count()}").AppendLine();
+            foreach (var entry in obj)
+            {
+                text.Append("  ").Append(entry).AppendLine();
+            }
+        }
+
+        return text.ToString();
+    }
+
+    internal static string Json(LedgerSnapshot snapshot)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartArray();
+            foreach (var e in snapshot.Entries)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("ref", e.RefId);
+                json.WriteString("type", e.TypeName);
+                json.WriteString("object", e.Object);
+                json.WriteString("holder_kind", e.Holder.Kind);
+                json.WriteString("holder", e.Holder.ToString());
+                json.WriteString("acquired_at", e.AcquiredAt.IsKnown ? e.AcquiredAt.ToString() : null);
+                json.WriteString("held_since", e.HeldSince.IsKnown ? e.HeldSince.ToString() : null);
+                json.WriteNumber("acquired_ns", e.AcquiredNs);
+                json.WriteNumber("size_bytes", e.SizeBytes);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    internal static string Mermaid(LedgerSnapshot snapshot) => Graph(
+        snapshot,
+        "graph LR\n",
+        (id, label, isObject) => isObject ? $"  {id}[\"{Escape(label)}\"]\n" : $"  {id}([\"{Escape(label)}\"])\n",
+        (from, to, label) => label.Length == 0 ? $"  {from} --> {to}\n" : $"  {from} -->|\"{Escape(label)}\"| {to}\n",
+        "");
+
+    internal static string Dot(LedgerSnapshot snapshot) => Graph(
+        snapshot,
+        "digraph ledger {\n  rankdir=LR;\n",
+        (id, label, isObject) => $"  {id} [label=\"{Escape(label, "\\\"")}\"{(isObject ? ", shape=box" : "")}];\n",
+        (from, to, label) => $"  {from} -> {to}{(label.Length == 0 ? "" : $" [label=\"{Escape(label, "\\\"")}\"]")};\n",
+        "}\n");
+
+    private static string Escape(string text, string quote = "#quot;") => text.Replace("\"", quote, StringComparison.Ordinal);
+
+    private static string Graph(
+        LedgerSnapshot snapshot,
+        string head,
+        Func<string, string, bool, string> node,
+        Func<string, string, string, string> edge,
+        string tail)
+    {
+        var text = new StringBuilder(head);
+        var objects = new Dictionary<ulong, string>();
+        var holders = new Dictionary<string, string>();
+        foreach (var e in snapshot.Entries)
+        {
+            if (!objects.TryGetValue(e.Address, out var to))
+            {
+                objects[e.Address] = to = $"o{objects.Count}";
+                text.Append(node(to, e.Object, true));
+            }
+
+            var holder = e.Holder.ToString();
+            if (!holders.TryGetValue(holder, out var from))
+            {
+                holders[holder] = from = $"h{holders.Count}";
+                text.Append(node(from, holder, false));
+            }
+
+            text.Append(edge(from, to, e.AcquiredAt.IsKnown ? e.AcquiredAt.ToString() : ""));
+        }
+
+        return text.Append(tail).ToString();
+    }
+}

@@ -1,0 +1,45 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+// What this thread may do now.
+public partial class KernelCore
+{
+    /// <summary>What the CPU that this thread plays is doing.</summary>
+    public ExecContext Context => Thread.Context;
+
+    /// <summary>The CPU that this thread plays.</summary>
+    public int CurrentCpu
+    {
+        get => Thread.Cpu;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(value, CpuCount);
+            Thread.Cpu = value;
+        }
+    }
+
+    /// <summary>Puts this thread into a context until the result is disposed.</summary>
+    public ContextScope EnterContext(ExecContext context) => new(Thread, context);
+
+    /// <summary>Says that something is about to sleep.</summary>
+    /// <param name="what">What, for the report.</param>
+    /// <returns>Whether it may; if not, the fault is reported.</returns>
+    internal bool MightSleep(string what)
+    {
+        var thread = Thread;
+        var why = Rcu.IsReader ? "inside an RCU reader"
+            : thread.Context != ExecContext.Process ? $"in {thread.Context} context"
+            : thread.LockDepth > 0 ? "with a spin lock held"
+            : thread.PreemptDepth > 0 ? "with preemption disabled"
+            : thread.IrqOffDepth > 0 ? "with interrupts disabled" : null;
+        if (why is null)
+        {
+            return true;
+        }
+
+        Report(new(DiagCode.SleepInAtomic, $"{what} may sleep, {why}"));
+        return false;
+    }
+}

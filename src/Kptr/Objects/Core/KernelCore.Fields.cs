@@ -1,0 +1,47 @@
+using Kptr.Btf;
+
+namespace Kptr.Objects;
+
+// What dying memory does to the references in it. Kernel: bpf_obj_free_fields (kernel/bpf/syscall.c, 6.12).
+public partial class KernelCore
+{
+    /// <summary>Gives back a reference that a kptr field owned, by the field's destructor.</summary>
+    /// <param name="field">The field it was in.</param>
+    /// <param name="address">What the field held; 0 does nothing.</param>
+    internal void DropKptr(BtfField field, ulong address)
+    {
+        if (address != 0 && (field.Kind & (BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu)) != 0)
+        {
+            DropObject(address);
+        }
+    }
+
+    /// <summary>Gives back one reference on the object at this address.</summary>
+    internal void DropObject(ulong address)
+    {
+        var obj = HeapHeader.WrapperOf(address);
+        if (obj is null)
+        {
+            Report(new(Diagnostics.DiagCode.RefUseAfterFree, "a kptr slot held an object that is freed") { Object = $"{address:x}" });
+            return;
+        }
+
+        obj.ReleaseCount();
+    }
+
+    /// <summary>Empties one kptr slot for good and gives back what it owned.</summary>
+    internal void DropSlot(BtfField field, ulong slotAddress)
+    {
+        if (field.Kind == BtfFieldKind.KptrUnref)
+        {
+            unsafe
+            {
+                Volatile.Write(ref *(ulong*)slotAddress, 0);
+            }
+        }
+        else
+        {
+            DropKptr(field, Ledger.EmptySlot(slotAddress));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+using Microsoft.Extensions.Logging;
+
+namespace Kptr.Objects;
+
+/// <summary>The heart of a modelled kernel, which every live thing is given: memory, counts, time, deferred work, tables.</summary>
+/// <remarks>Safe for any number of threads unless a member says otherwise. No lock of it is ever held while a destructor runs.</remarks>
+public partial class KernelCore : IDisposable
+{
+    private const int FaultsKeptMax = 10_000;
+    private readonly ConcurrentDictionary<string, Lazy<ObjectLayout>> _layouts = new();
+    private readonly List<KernelFault> _faults = [];
+    private readonly ThreadLocal<ThreadState> _thread = new(static () => new ThreadState());
+    private readonly long _bootTimestamp;
+    private long _lastRunId;
+
+    /// <summary>Boots an empty kernel.</summary>
+    /// <param name="spec">Its types and its version's rules.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public KernelCore(KernelSpec spec, KernelCoreOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        Spec = spec;
+        Options = options ?? new();
+        ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
+        Clock = Options.Clock ?? new VirtualClock();
+        _bootTimestamp = Clock.GetTimestamp();
+        Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax);
+        Ledger = new(this, Options.LedgerLevel);
+        Metrics = new(this);
+        Deferred = new(this);
+        Rcu = new(this, "rcu");
+        RcuTrace = new(this, "rcu_tasks_trace");
+        Work = new(this, "workqueue", ExecContext.Process);
+        IrqWork = new(this, "irq_work", ExecContext.HardIrq);
+    }
+
+    /// <summary>Types, kfuncs and rules of this kernel.</summary>
+    public KernelSpec Spec { get; }
+
+    /// <summary>How it was set up.</summary>
+    public KernelCoreOptions Options { get; }
+
+    /// <summary>Number of CPUs.</summary>
+    public int CpuCount => Options.CpuCount;
+
+    /// <summary>The kernel's time; a <see cref="VirtualClock"/> unless the options name another.</summary>
+    public TimeProvider Clock { get; }
+
+    /// <summary>Nanoseconds since boot.</summary>
+    public long NowNs => Clock.GetElapsedTime(_bootTimestamp, Clock.GetTimestamp()).Ticks * 100;
+
+    /// <summary>The record of every reference.</summary>
+    public Ledger Ledger { get; }
+
+    /// <summary>RCU: what a reader can see is not freed under it.</summary>
+    public RcuDomain Rcu { get; }
+
+    /// <summary>RCU tasks trace: the flavour whose readers (sleepable programs) may sleep.</summary>
+    public RcuDomain RcuTrace { get; }
+
+    /// <summary>Work that runs in process context.</summary>
+    public WorkQueue Work { get; }
+
+    /// <summary>Work that runs in hard interrupt context.</summary>
+    public WorkQueue IrqWork { get; }
+
+    /// <summary>Faults reported so far, oldest first; a copy.</summary>
+    public IReadOnlyList<KernelFault> Faults
+    {
+        get
+        {
+            lock (_faults)
+            {
+                return [.. _faults];
+            }
+        }
+    }
+
+    /// <summary>Raised for every fault, on the thread that caused it (a dropped reference: the finalizer's).</summary>
+    public event EventHandler<KernelFault>? FaultReported;
+
+    internal KernelHeap Heap { get; }
+
+    internal KernelMetrics Metrics { get; }
+
+    internal DeferredEngine Deferred { get; }
+
+    internal ILogger Log => Options.Logger;
+
+    internal ThreadState Thread => _thread.Value!;
+
+    internal ProgramScope? CurrentScope => _thread.Value!.Scope;
+
+    /// <summary>Opens a stretch of C# on this thread that must end with no reference of its own left.</summary>
+    /// <param name="name">What reports call it.</param>
+    public ProgramScope EnterProgram(string name)
+    {
+        var thread = Thread;
+        Ledger.ScopeEntered();
+        return thread.Scope = new ProgramScope(this, name, NextRunId(), thread.Scope);
+    }
+
+    /// <summary>Runs everything that is deferred and due, until nothing is left: work, irq work, grace periods of both flavours.</summary>
+    /// <remarks>Waits for readers of other threads. Time does not advance. Must not be called inside a reader.</remarks>
+    public void Quiesce() => Deferred.Drain();
+
+    /// <summary>Forgets the faults reported so far, for a test that expects them.</summary>
+    /// <returns>What they were.</returns>
+    public IReadOnlyList<KernelFault> TakeFaults()
+    {
+        lock (_faults)
+        {
+            KernelFault[] taken = [.. _faults];
+            _faults.Clear();
+            return taken;
+        }
+    }
+
+    /// <summary>Reports a fault of the modelled kernel.</summary>
+    /// <exception cref="KernelFaultException">The options ask for faults to be thrown.</exception>
+    public void Report(KernelFault fault)
+    {
+        ReportQuietly(fault);
+        if (Options.ThrowOnFault)
+        {
+            throw new KernelFaultException(fault);
+        }
+    }
+
+    /// <summary>Stops background work. The objects' memory stays readable as long as something refers to it.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    internal void ReportQuietly(KernelFault fault)
+    {
+        ArgumentNullException.ThrowIfNull(fault);
+        lock (_faults)
+        {
+            if (_faults.Count < FaultsKeptMax)
+            {
+                _faults.Add(fault);
+            }
+        }
+
+        Metrics.Faulted(fault.Code);
+        KernelLog.Fault(Log, fault.Code, fault.ToString());
+        FaultReported?.Invoke(this, fault);
+    }
+
+    internal long NextRunId() => Interlocked.Increment(ref _lastRunId);
+
+    internal IReadOnlyList<RefRecord> LeaveScope(ProgramScope scope, ProgramScope? outer)
+    {
+        Invariant.That(Thread.Scope == scope, "scopes end on their own thread, innermost first");
+        Thread.Scope = outer;
+        Ledger.ScopeLeft();
+        return Ledger.HeldBy(scope);
+    }
+
+    /// <summary>How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.</summary>
+    internal ObjectLayout LayoutOf(string typeName, IReadOnlyList<FieldSpec> needed) =>
+        _layouts.GetOrAdd(typeName, static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed)), (Core: this, Needed: needed)).Value;
+
+    /// <summary>Stops background work.</summary>
+    /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Deferred.Stop();
+            Metrics.Dispose();
+        }
+    }
+}

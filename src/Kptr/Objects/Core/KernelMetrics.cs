@@ -1,0 +1,59 @@
+using System.Diagnostics.Metrics;
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>The numbers of one kernel, under the meter <c>Kptr</c>.</summary>
+/// <remarks>Acquire, release and exchange are not counted one by one: that would cost more than they do. Totals are read
+/// from the heap when a listener asks.</remarks>
+internal sealed class KernelMetrics : IDisposable
+{
+    internal const string MeterName = "Kptr";
+    private readonly Meter _meter = new(MeterName);
+    private readonly Counter<long> _created;
+    private readonly Counter<long> _freed;
+    private readonly Counter<long> _faults;
+
+    internal KernelMetrics(KernelCore core)
+    {
+        _created = _meter.CreateCounter<long>("kptr.objects.created", "{object}", "Kernel objects created");
+        _freed = _meter.CreateCounter<long>("kptr.objects.freed", "{object}", "Kernel objects freed");
+        _faults = _meter.CreateCounter<long>("kptr.faults", "{fault}", "Faults of the modelled kernel, by code");
+        _meter.CreateObservableGauge(
+            "kptr.objects.live", () => Live(core), "{object}", "Live kernel objects, by type");
+        _meter.CreateObservableGauge(
+            "kptr.references", () => References(core), "{reference}", "References, by kind of holder");
+        _meter.CreateObservableGauge(
+            "kptr.pinned", () => Pinned(core), "By", "Bytes of objects that users pin, by type");
+        _meter.CreateObservableGauge(
+            "kptr.deferred.pending", () => core.Deferred.PendingCount, "{item}", "Callbacks and work items waiting");
+    }
+
+    internal void Created() => _created.Add(1);
+
+    internal void Freed() => _freed.Add(1);
+
+    internal void Faulted(DiagCode code)
+    {
+        if (_faults.Enabled)
+        {
+            _faults.Add(1, new KeyValuePair<string, object?>("code", code.ToString()));
+        }
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private static IEnumerable<Measurement<long>> Live(KernelCore core) => core.Heap.LiveObjects()
+        .GroupBy(o => o.TypeName)
+        .Select(g => new Measurement<long>(g.Count(), new KeyValuePair<string, object?>("type", g.Key)));
+
+    private static IEnumerable<Measurement<long>> References(KernelCore core) => core.Ledger.Snapshot().Entries
+        .GroupBy(e => e.Holder.Kind)
+        .Select(g => new Measurement<long>(g.Count(), new KeyValuePair<string, object?>("holder", g.Key)));
+
+    private static IEnumerable<Measurement<long>> Pinned(KernelCore core) => core.Ledger.Snapshot().Entries
+        .Where(e => e.Holder is not KernelHolder)
+        .DistinctBy(e => e.Address)
+        .GroupBy(e => e.TypeName)
+        .Select(g => new Measurement<long>(g.Sum(e => e.SizeBytes), new KeyValuePair<string, object?>("type", g.Key)));
+}

@@ -1,0 +1,20 @@
+namespace Kptr.Objects;
+
+/// <summary>What one thread is, in one modelled kernel: the CPU it runs on and in which context.</summary>
+internal sealed class ThreadState
+{
+    internal ExecContext Context { get; set; }
+
+    internal int Cpu { get; set; }
+
+    internal int PreemptDepth { get; set; }
+
+    internal int IrqOffDepth { get; set; }
+
+    /// <summary>Spin locks held: nothing may sleep under them.</summary>
+    internal int LockDepth { get; set; }
+
+    internal ProgramScope? Scope { get; set; }
+
+    internal TaskStruct? CurrentTask { get; set; }
+}

@@ -1,0 +1,218 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>One flavour of RCU: readers, grace periods and the callbacks that wait for them.</summary>
+/// <remarks>
+/// A reader costs two plain stores: it notes the number of the current grace period in memory of its own. The updater
+/// pays: it forces a memory barrier on all threads, starts a new number, and waits for readers with older ones.
+/// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "readers may still end after the kernel was disposed; the finalizer is enough")]
+public sealed class RcuDomain
+{
+    private readonly KernelCore _core;
+    private readonly ThreadLocal<RcuReader> _reader;
+    private readonly List<RcuReader> _readers = [];
+    private readonly ConcurrentQueue<Callback> _queue = new();
+    private readonly Lock _lock = new();
+    private Callback[]? _batch;
+    private long _batchTarget;
+    private long _sequence = 1;
+    private int _runningCount;
+
+    internal RcuDomain(KernelCore core, string name)
+    {
+        _core = core;
+        Name = name;
+        _reader = new(AddReader);
+    }
+
+    /// <summary>The flavour's name.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether this thread is inside a reader.</summary>
+    public bool IsReader => _reader.Value!.State.Depth > 0;
+
+    /// <summary>Callbacks that wait for a grace period or are running.</summary>
+    public int PendingCount => _queue.Count + (_batch?.Length ?? 0) + Volatile.Read(ref _runningCount);
+
+    /// <summary>How many grace periods have begun.</summary>
+    public long Sequence => Interlocked.Read(ref _sequence) - 1;
+
+    /// <summary>Begins a reader (<c>rcu_read_lock</c>); readers nest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public RcuReadScope ReadLock() => new(Enter());
+
+    /// <summary>Waits until every reader that is open now has ended (<c>synchronize_rcu</c>). Sleeps.</summary>
+    /// <remarks>Inside a reader, or where sleeping is forbidden, it is a reported fault and does not wait.</remarks>
+    public void Synchronize()
+    {
+        if (IsReader)
+        {
+            _core.Report(new(DiagCode.WaitInsideReader, $"waits for a {Name} grace period inside a {Name} reader"));
+        }
+        else if (_core.MightSleep($"synchronize_{Name}"))
+        {
+            WaitForReaders();
+        }
+    }
+
+    /// <summary>Ends one grace period, if no reader holds it up, and runs the callbacks that were waiting for it.</summary>
+    /// <returns>How many callbacks ran; 0 also when nothing waits or a reader holds the grace period up.</returns>
+    public int Step()
+    {
+        Callback[] batch;
+        lock (_lock)
+        {
+            if (_batch is null)
+            {
+                if (_queue.IsEmpty)
+                {
+                    return 0;
+                }
+
+                Volatile.Write(ref _batch, TakeQueue());
+                _batchTarget = BeginGracePeriod();
+            }
+
+            if (AnyReaderBefore(_batchTarget))
+            {
+                return 0;
+            }
+
+            batch = _batch;
+            Interlocked.Add(ref _runningCount, batch.Length);
+            Volatile.Write(ref _batch, null);
+        }
+
+        KernelLog.GracePeriodEnded(_core.Log, Name, _batchTarget, batch.Length);
+        foreach (var callback in batch)
+        {
+            Run(callback);
+        }
+
+        return batch.Length;
+    }
+
+    /// <summary>Runs <paramref name="run"/> once, after every reader that is open now has ended (<c>call_rcu</c>).</summary>
+    internal void Call(Action<object> run, object state, string name)
+    {
+        _queue.Enqueue(new(run, state, name));
+        _core.Deferred.Kick();
+    }
+
+    /// <summary>Names of the callbacks that wait, for reports.</summary>
+    internal IReadOnlyList<string> PendingNames() => [.. (_batch ?? []).Concat(_queue).Select(c => c.Name)];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal RcuReader Enter()
+    {
+        var reader = _reader.Value!;
+        if (reader.State.Depth++ == 0)
+        {
+            Volatile.Write(ref reader.State.Since, Volatile.Read(ref _sequence));
+        }
+
+        return reader;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Leave(RcuReader reader)
+    {
+        if (--reader.State.Depth == 0)
+        {
+            Volatile.Write(ref reader.State.Since, 0);
+        }
+    }
+
+    /// <summary>Ends the innermost reader of this thread; false, and a report, when there is none.</summary>
+    internal bool TryLeave()
+    {
+        if (!IsReader)
+        {
+            _core.Report(new(DiagCode.UnbalancedUnlock, $"{Name} read unlock without a reader"));
+            return false;
+        }
+
+        Leave(_reader.Value!);
+        return true;
+    }
+
+    /// <summary>Spins until all readers that are open now have ended; the caller is no reader.</summary>
+    internal void WaitForReaders()
+    {
+        var target = BeginGracePeriod();
+        var spin = default(SpinWait);
+        while (AnyReaderBefore(target))
+        {
+            spin.SpinOnce();
+        }
+    }
+
+    private long BeginGracePeriod()
+    {
+        // The barriers are the readers' share of the bargain: after the second one every thread has either published its
+        // reader or will see all that the updater did before.
+        Interlocked.MemoryBarrierProcessWide();
+        var target = Interlocked.Increment(ref _sequence);
+        Interlocked.MemoryBarrierProcessWide();
+        return target;
+    }
+
+    private bool AnyReaderBefore(long target)
+    {
+        lock (_readers)
+        {
+            foreach (var reader in _readers)
+            {
+                var since = Volatile.Read(ref reader.State.Since);
+                if (since != 0 && since < target)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    private Callback[] TakeQueue()
+    {
+        var batch = new List<Callback>();
+        while (_queue.TryDequeue(out var callback))
+        {
+            batch.Add(callback);
+        }
+
+        return [.. batch];
+    }
+
+    private void Run(Callback callback)
+    {
+        try
+        {
+            using var context = _core.EnterContext(ExecContext.SoftIrq);
+            callback.Run(callback.State);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _runningCount);
+        }
+    }
+
+    private RcuReader AddReader()
+    {
+        var reader = new RcuReader();
+        lock (_readers)
+        {
+            _readers.Add(reader);
+        }
+
+        return reader;
+    }
+
+    private readonly record struct Callback(Action<object> Run, object State, string Name);
+}

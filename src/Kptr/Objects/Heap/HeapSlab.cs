@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+
+namespace Kptr.Objects;
+
+/// <summary>A pool of equal, zeroed, type-stable allocations: a slot is only ever used again for the same kind of thing.</summary>
+/// <remarks>Safe for any number of threads. Memory is not given back before the whole heap goes.</remarks>
+internal sealed unsafe class HeapSlab
+{
+    internal const byte PoisonByte = 0x6b;
+    private readonly KernelHeap _heap;
+    private readonly Lock _lock = new();
+    private readonly Stack<ulong> _free = [];
+    private readonly Queue<ulong> _quarantine = [];
+    private readonly List<HeapChunk> _chunks = [];
+    private long _liveCount;
+
+    internal HeapSlab(KernelHeap heap, string name, long sizeBytes, int slotsPerChunk, bool holdsObjects, IReferenceSource? owner)
+    {
+        _heap = heap;
+        Name = name;
+        SizeBytes = sizeBytes;
+        AllocBytes = sizeBytes;
+        HoldsObjects = holdsObjects;
+        Owner = owner;
+        StrideBytes = (sizeBytes + HeapHeader.SizeBytes + 15) & ~15L;
+        SlotsPerChunk = slotsPerChunk > 0 ? slotsPerChunk : (int)Math.Max(1, HeapChunk.UnitBytes / StrideBytes);
+    }
+
+    internal string Name { get; }
+
+    /// <summary>Bytes that a program may see of each allocation.</summary>
+    internal long SizeBytes { get; init; }
+
+    /// <summary>Bytes of each allocation, those included that only the model uses.</summary>
+    internal long AllocBytes { get; }
+
+    internal long StrideBytes { get; }
+
+    internal bool HoldsObjects { get; }
+
+    /// <summary>Who can say what a kptr slot in this memory is (a map); null for kernel objects.</summary>
+    internal IReferenceSource? Owner { get; }
+
+    internal long LiveCount => Interlocked.Read(ref _liveCount);
+
+    private int SlotsPerChunk { get; }
+
+    /// <summary>Hands out zeroed memory.</summary>
+    /// <param name="wrapper">The C# object of it; null for plain memory.</param>
+    internal ulong Allocate(KernelObject? wrapper = null)
+    {
+        ulong address;
+        lock (_lock)
+        {
+            if (_free.Count == 0)
+            {
+                Grow();
+            }
+
+            address = _free.Pop();
+            _liveCount++;
+        }
+
+        NativeMemory.Clear((void*)address, (nuint)AllocBytes);
+        ref var header = ref HeapHeader.Of(address);
+        if (HoldsObjects)
+        {
+            ChunkOf(address).Wrappers[header.Index] = wrapper;
+        }
+
+        header.Set(HeapState.Live, nextGeneration: true);
+        return address;
+    }
+
+    /// <summary>Takes memory back. Where checking is on it is poisoned and held back for a while.</summary>
+    /// <returns>False, and nothing is done, when the memory is not live: a second free.</returns>
+    internal bool TryFree(ulong address)
+    {
+        lock (_lock)
+        {
+            ref var header = ref HeapHeader.Of(address);
+            if (header.State != HeapState.Live)
+            {
+                return false;
+            }
+
+            if (HoldsObjects)
+            {
+                ChunkOf(address).Wrappers[header.Index] = null;
+            }
+
+            _liveCount--;
+            if (!_heap.IsChecked)
+            {
+                header.Set(HeapState.Free);
+                _free.Push(address);
+                return true;
+            }
+
+            header.Set(HeapState.Quarantined);
+            NativeMemory.Fill((void*)address, (nuint)AllocBytes, PoisonByte);
+            _quarantine.Enqueue(address);
+            if (_quarantine.Count > _heap.QuarantineSlotsMax)
+            {
+                var oldest = _quarantine.Dequeue();
+                HeapHeader.Of(oldest).Set(HeapState.Free);
+                _free.Push(oldest);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>The live kernel objects of this slab, as of some moment during the call.</summary>
+    internal List<KernelObject> LiveObjects()
+    {
+        lock (_lock)
+        {
+            return [.. _chunks.SelectMany(c => c.Wrappers).OfType<KernelObject>()];
+        }
+    }
+
+    private static HeapChunk ChunkOf(ulong address) =>
+        (HeapChunk)GCHandle.FromIntPtr(HeapHeader.Of(address).Chunk).Target!;
+
+    private void Grow()
+    {
+        var chunk = new HeapChunk(this, SlotsPerChunk);
+        _chunks.Add(chunk);
+        _heap.Register(chunk);
+        for (var i = chunk.SlotCount - 1; i >= 0; i--)
+        {
+            _free.Push(chunk.AddressOf(i));
+        }
+    }
+}

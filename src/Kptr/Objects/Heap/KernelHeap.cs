@@ -1,0 +1,133 @@
+namespace Kptr.Objects;
+
+/// <summary>The modelled kernel's memory: native slabs, and the way from any address to what lies there.</summary>
+/// <remarks>
+/// Look-ups take no lock. The directory is a radix tree over the 48 address bits: 11 + 11 + 10 bits choose a unit of
+/// 64 KiB, and every unit belongs to at most one chunk.
+/// </remarks>
+internal sealed class KernelHeap
+{
+    private const int TopBits = 11;
+    private const int MidBits = 11;
+    private const int LowBits = 10;
+    private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
+    private readonly List<HeapSlab> _slabs = [];
+    private readonly Lock _lock = new();
+
+    internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256)
+    {
+        IsChecked = isChecked;
+        QuarantineSlotsMax = quarantineSlotsMax;
+    }
+
+    /// <summary>Whether freed memory is poisoned and held back.</summary>
+    internal bool IsChecked { get; }
+
+    /// <summary>Freed slots that each slab holds back.</summary>
+    internal int QuarantineSlotsMax { get; }
+
+    /// <summary>A new pool of equal allocations.</summary>
+    /// <param name="name">What it holds, for reports.</param>
+    /// <param name="sizeBytes">Bytes of each.</param>
+    /// <param name="owner">Who can describe a kptr slot in this memory; null where there are none.</param>
+    /// <param name="holdsObjects">Whether each allocation is a <see cref="KernelObject"/>.</param>
+    /// <param name="slotsPerChunk">How many to get at once; 0 leaves it to the heap.</param>
+    /// <param name="visibleBytes">How many of the bytes a program may see; 0 means all.</param>
+    internal HeapSlab CreateSlab(
+        string name, long sizeBytes, IReferenceSource? owner = null, bool holdsObjects = false, int slotsPerChunk = 0, long visibleBytes = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sizeBytes);
+        var slab = new HeapSlab(this, name, sizeBytes, slotsPerChunk, holdsObjects, owner)
+        {
+            SizeBytes = visibleBytes > 0 ? visibleBytes : sizeBytes,
+        };
+        lock (_lock)
+        {
+            _slabs.Add(slab);
+        }
+
+        return slab;
+    }
+
+    /// <summary>One zeroed block of its own, such as the values of an array map. Freed by <see cref="TryFree"/>.</summary>
+    internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null) =>
+        CreateSlab(name, sizeBytes, owner, slotsPerChunk: 1).Allocate();
+
+    /// <summary>Frees an allocation whatever its slab; false when it was not live.</summary>
+    internal bool TryFree(ulong address) =>
+        TryFindRegion(address, 0, out var region) && region.Address == address && region.Slab.TryFree(address);
+
+    /// <summary>Finds the allocation that holds all of these bytes, live or freed. Takes any address and no lock.</summary>
+    /// <returns>False where the heap has nothing there or the bytes cross the end of it.</returns>
+    internal bool TryFindRegion(ulong address, int sizeBytes, out HeapRegion region)
+    {
+        region = default;
+        if (FindChunk(address) is not { } chunk || address < chunk.Base + HeapHeader.SizeBytes)
+        {
+            return false;
+        }
+
+        var slab = chunk.Slab;
+        var slot = (long)(address - chunk.Base) / slab.StrideBytes;
+        if (slot >= chunk.SlotCount)
+        {
+            return false;
+        }
+
+        var start = chunk.AddressOf((int)slot);
+        if (address < start || (long)(address - start) + sizeBytes > slab.SizeBytes)
+        {
+            return false;
+        }
+
+        region = new(start, slab.SizeBytes, HeapHeader.Of(start).State, slab, slab.HoldsObjects ? chunk.Wrappers[slot] : null);
+        return true;
+    }
+
+    /// <summary>The live kernel object that starts exactly here, or null. Takes any address.</summary>
+    internal KernelObject? FindObject(ulong address) =>
+        TryFindRegion(address, 0, out var region) && region.Address == address ? region.Object : null;
+
+    /// <summary>Every live kernel object, as of some moment during the call.</summary>
+    internal IEnumerable<KernelObject> LiveObjects()
+    {
+        HeapSlab[] slabs;
+        lock (_lock)
+        {
+            slabs = [.. _slabs];
+        }
+
+        return slabs.Where(s => s.HoldsObjects).SelectMany(s => s.LiveObjects());
+    }
+
+    internal void Register(HeapChunk chunk)
+    {
+        lock (_lock)
+        {
+            for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
+            {
+                var (top, mid, low) = Split(at);
+                var mids = _directory[top] ??= new HeapChunk?[1 << MidBits][];
+                var lows = mids[mid] ??= new HeapChunk?[1 << LowBits];
+                Volatile.Write(ref lows[low], chunk);
+            }
+        }
+    }
+
+    private static (int Top, int Mid, int Low) Split(ulong address)
+    {
+        var unit = address >> HeapChunk.UnitShift;
+        return ((int)(unit >> (MidBits + LowBits)), (int)(unit >> LowBits) & ((1 << MidBits) - 1), (int)unit & ((1 << LowBits) - 1));
+    }
+
+    private HeapChunk? FindChunk(ulong address)
+    {
+        if (address >> 48 != 0)
+        {
+            return null;
+        }
+
+        var (top, mid, low) = Split(address);
+        return _directory[top]?[mid]?[low];
+    }
+}

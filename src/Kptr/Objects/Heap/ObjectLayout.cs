@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using Kptr.Btf;
+using Kptr.Specs;
+
+namespace Kptr.Objects;
+
+/// <summary>Where a field of a kernel struct lies.</summary>
+/// <param name="OffsetBytes">From the start of the object.</param>
+/// <param name="SizeBytes">Its size; wider than what the model keeps there in some kernels.</param>
+internal readonly record struct NativeField(int OffsetBytes, int SizeBytes);
+
+/// <summary>A field that the model maintains, by its path in the C struct.</summary>
+internal readonly record struct FieldSpec(string Path, int SizeBytes);
+
+/// <summary>How one kernel struct lies in memory: found by name in the kernel's BTF, once.</summary>
+/// <remarks>
+/// What the model needs and this kernel's BTF lacks is put behind the declared struct, where no program can see it. So the
+/// model works alike with a built-in, a real, or no BTF at all.
+/// </remarks>
+internal sealed class ObjectLayout
+{
+    private readonly ConcurrentDictionary<string, NativeField> _fields = new();
+
+    internal ObjectLayout(KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed)
+    {
+        Name = name;
+        Place = spec.Types.Find(name, BtfKind.Struct);
+        Type = Place is { } place ? spec.Types[place] : null;
+        var declared = Type?.SizeBytes ?? 0;
+        var end = (declared + 7) & ~7;
+        foreach (var field in needed)
+        {
+            if (!_fields.ContainsKey(field.Path) && FindDeclared(field.Path) is null)
+            {
+                _fields[field.Path] = new(end, field.SizeBytes);
+                end += (field.SizeBytes + 7) & ~7;
+            }
+        }
+
+        SizeBytes = declared > 0 ? declared : end;
+        Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: true, visibleBytes: SizeBytes);
+    }
+
+    /// <summary>The struct's name.</summary>
+    internal string Name { get; }
+
+    /// <summary>Its place in the kernel's types; null where the BTF lacks it.</summary>
+    internal BtfRef? Place { get; }
+
+    /// <summary>The struct; null where the BTF lacks it.</summary>
+    internal BtfType? Type { get; }
+
+    /// <summary>Bytes of the struct.</summary>
+    internal int SizeBytes { get; }
+
+    internal HeapSlab Slab { get; }
+
+    /// <summary>Whether programs can see this field.</summary>
+    internal bool IsDeclared(string path) => FindDeclared(path) is not null;
+
+    /// <summary>The field with this path.</summary>
+    /// <exception cref="ArgumentException">Neither the kernel's BTF nor the model has it.</exception>
+    internal NativeField Field(string path) =>
+        _fields.TryGetValue(path, out var field) ? field
+        : _fields.GetOrAdd(path, FindDeclared(path) ?? throw new ArgumentException($"struct {Name} has no field {path}", nameof(path)));
+
+    /// <summary>The field with this path, which must hold at least so many bytes.</summary>
+    internal NativeField FieldFor(string path, int sizeBytes)
+    {
+        var field = Field(path);
+        return field.SizeBytes >= sizeBytes ? field
+            : throw new ArgumentException($"{Name}.{path} has {field.SizeBytes} bytes, not {sizeBytes}", nameof(path));
+    }
+
+    private NativeField? FindDeclared(string path)
+    {
+        if (Type is not { } type)
+        {
+            return null;
+        }
+
+        var offset = 0;
+        foreach (var name in path.Split('.'))
+        {
+            if (FindMember(type.SkipModifiers(), name) is not { } found)
+            {
+                return null;
+            }
+
+            offset += found.OffsetBytes;
+            type = found.Type;
+        }
+
+        return new(offset, type.Btf.ResolveSize(type.Id));
+    }
+
+    private static (int OffsetBytes, BtfType Type)? FindMember(BtfType owner, string name)
+    {
+        if (!owner.IsComposite)
+        {
+            return null;
+        }
+
+        for (var i = 0; i < owner.VLen; i++)
+        {
+            var member = owner.Member(i);
+            var type = owner.Btf[member.TypeId];
+            if (member.Name == name && member.BitfieldSizeBits == 0)
+            {
+                return (member.OffsetBytes, type);
+            }
+
+            if (member.Name.Length == 0 && FindMember(type.SkipModifiers(), name) is { } inner)
+            {
+                return (member.OffsetBytes + inner.OffsetBytes, inner.Type);
+            }
+        }
+
+        return null;
+    }
+}

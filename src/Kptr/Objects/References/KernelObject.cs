@@ -1,0 +1,166 @@
+using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>A counted object of the modelled kernel: native memory laid out as the kernel's BTF says, and its C# side.</summary>
+/// <remarks>
+/// Derive from it to declare an object of your own: name its type and the field that holds its count, and override
+/// <see cref="OnFree"/> for its destructor. The count starts at 1, owned by whoever created the object.
+/// </remarks>
+public abstract class KernelObject
+{
+    private readonly RefCount _count;
+    private int _isFreed;
+
+    /// <summary>Allocates and zeroes the object; its count is 1.</summary>
+    /// <param name="core">The kernel it belongs to.</param>
+    /// <param name="typeName">Name of the kernel struct.</param>
+    /// <param name="countField">Path of the 4-byte count, such as <c>usage.refs.counter</c>.</param>
+    protected KernelObject(KernelCore core, string typeName, string countField)
+        : this(core, (core ?? throw new ArgumentNullException(nameof(core))).LayoutOf(typeName, [new(countField, 4)]), countField)
+    {
+    }
+
+    internal KernelObject(KernelCore core, ObjectLayout layout, string countField)
+    {
+        Core = core;
+        Ledger = core.Ledger;
+        Layout = layout;
+        Address = layout.Slab.Allocate(this);
+        _count = new RefCount(Address + (ulong)layout.Field(countField).OffsetBytes);
+        _count.Set(1);
+        core.Metrics.Created();
+    }
+
+    /// <summary>The kernel it belongs to.</summary>
+    public KernelCore Core { get; }
+
+    /// <summary>Where it lies in native memory; what a kptr slot holds.</summary>
+    public ulong Address { get; }
+
+    /// <summary>Name of the kernel struct.</summary>
+    public string TypeName => Layout.Name;
+
+    /// <summary>Bytes that the object occupies while it is pinned.</summary>
+    public virtual long SizeBytes => Layout.SizeBytes;
+
+    /// <summary>The count that acquire and release move.</summary>
+    public RefCount Count => _count;
+
+    /// <summary>Whether its memory was given back. Its count is then of no meaning.</summary>
+    public bool IsFreed => Volatile.Read(ref _isFreed) != 0;
+
+    internal Ledger Ledger { get; }
+
+    internal ObjectLayout Layout { get; }
+
+    /// <summary>How many of the counted references belong to the modelled kernel itself.</summary>
+    public int IntrinsicCount => IntrinsicHolders().Count();
+
+    /// <summary>The kernel's own references on this object that <see cref="Count"/> includes.</summary>
+    public virtual IEnumerable<Holder> IntrinsicHolders() => [];
+
+    /// <summary>Type and address.</summary>
+    public override string ToString() => $"{TypeName}@{Address:x}";
+
+    /// <summary>Reads a field by its path in the struct.</summary>
+    /// <param name="path">Member names joined by dots.</param>
+    /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
+    /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
+    public unsafe T Read<T>(string path)
+        where T : unmanaged => Unsafe.ReadUnaligned<T>((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes));
+
+    /// <summary>Writes a field by its path in the struct.</summary>
+    /// <param name="path">Member names joined by dots.</param>
+    /// <param name="value">The value.</param>
+    /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
+    /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
+    public unsafe void Write<T>(string path, T value)
+        where T : unmanaged => Unsafe.WriteUnaligned((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes), value);
+
+    /// <summary>Inc-not-zero on <see cref="Count"/>; false once it is zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryAcquireCount()
+    {
+        var outcome = _count.TryIncNotZero();
+        return outcome == RefCountOutcome.Counted || AcquireSlow(outcome);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ReleaseCount(string file = "", int line = 0)
+    {
+        var outcome = _count.DecAndTest();
+        if (outcome != RefCountOutcome.Counted)
+        {
+            ReleaseSlow(outcome, new(file, line));
+        }
+    }
+
+    internal void ReleaseCount(RefSite site)
+    {
+        var outcome = _count.DecAndTest();
+        if (outcome != RefCountOutcome.Counted)
+        {
+            ReleaseSlow(outcome, site);
+        }
+    }
+
+    /// <summary>Gives the memory back, after the destructor. Called once, by whatever ends the object's life.</summary>
+    internal void Free()
+    {
+        if (Interlocked.Exchange(ref _isFreed, 1) != 0)
+        {
+            Core.Report(new(DiagCode.ObjectDoubleFree, "freed twice") { Object = ToString() });
+            return;
+        }
+
+        OnFree();
+        Ledger.Freed(this);
+        Core.Metrics.Freed();
+        Invariant.That(Layout.Slab.TryFree(Address), "the memory of a live object was not live");
+    }
+
+    /// <summary>
+    /// Runs once, when the count has reached zero. The default frees the object after an RCU grace period.
+    /// </summary>
+    protected virtual void OnLastRelease() => Core.Rcu.Call(static o => ((KernelObject)o).Free(), this, "kfree_rcu");
+
+    /// <summary>The destructor: runs once, just before the memory goes, on the thread that runs the grace period.</summary>
+    protected virtual void OnFree()
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool AcquireSlow(RefCountOutcome outcome)
+    {
+        if (outcome == RefCountOutcome.Zero)
+        {
+            return false;
+        }
+
+        Core.Report(new(DiagCode.RefCountSaturated, "reference count saturated; the object leaks") { Object = ToString() });
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReleaseSlow(RefCountOutcome outcome, RefSite site)
+    {
+        if (outcome == RefCountOutcome.Zero)
+        {
+            Ledger.LastRelease(this, site);
+            OnLastRelease();
+            return;
+        }
+
+        var isUnderflow = outcome == RefCountOutcome.UseAfterFree;
+        Core.Report(new(
+            isUnderflow ? DiagCode.RefCountUnderflow : DiagCode.RefCountSaturated,
+            isUnderflow ? "released once more than it was acquired" : "released while its count is saturated")
+        {
+            Object = ToString(),
+            Site = site,
+            EarlierSite = Ledger.LastReleaseOf(this),
+        });
+    }
+}

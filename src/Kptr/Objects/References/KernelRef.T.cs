@@ -1,0 +1,76 @@
+using System.Runtime.CompilerServices;
+
+namespace Kptr.Objects;
+
+/// <summary>An owned reference on a kernel object: whoever has it must release it or move it on, exactly once.</summary>
+/// <remarks>
+/// Assignment copies the struct but not the reference: after a move (into a kptr slot, to somebody else's release) the old
+/// copy is dead. At ledger level <see cref="LedgerLevel.Counts"/> this is a promise; above it, and inside
+/// <c>EnterProgram</c> scopes, a second release, a use after a move and a reference that is simply
+/// dropped are reported with both places.
+/// </remarks>
+/// <typeparam name="T">The kind of object.</typeparam>
+public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
+    where T : KernelObject
+{
+    internal KernelRef(KernelObject obj, RefToken? token)
+    {
+        Object = obj;
+        Token = token;
+    }
+
+    internal KernelObject? Object { get; }
+
+    internal RefToken? Token { get; }
+
+    /// <summary>The object. Using it through a dead reference is reported where the ledger follows references.</summary>
+    /// <exception cref="InvalidOperationException">This is a default value and not a reference.</exception>
+    public T Target
+    {
+        get
+        {
+            Token?.CheckUse();
+            return (T)(Object ?? throw new InvalidOperationException("a default KernelRef owns nothing"));
+        }
+    }
+
+    /// <summary>Gives the reference back. The object may be on its way to be freed afterwards.</summary>
+    /// <param name="file">The caller's file; leave it to the compiler.</param>
+    /// <param name="line">The caller's line; leave it to the compiler.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Release([CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        if (Token is null)
+        {
+            Object?.ReleaseCount(file, line);
+        }
+        else
+        {
+            Token.Release(file, line);
+        }
+    }
+
+    /// <summary>Gives the reference back, like <see cref="Release"/>.</summary>
+    public void Dispose() => Release("", 0);
+
+    /// <summary>Takes one more reference on the same object; null only where the count is already faulty.</summary>
+    /// <param name="file">The caller's file; leave it to the compiler.</param>
+    /// <param name="line">The caller's line; leave it to the compiler.</param>
+    public KernelRef<T>? TryClone([CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        Target.TryAcquire(file, line);
+
+    /// <inheritdoc/>
+    public bool Equals(KernelRef<T> other) => ReferenceEquals(Object, other.Object) && ReferenceEquals(Token, other.Token);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is KernelRef<T> other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Object, Token);
+
+    /// <summary>Whether both are copies of the same reference.</summary>
+    public static bool operator ==(KernelRef<T> left, KernelRef<T> right) => left.Equals(right);
+
+    /// <summary>Whether they are different references.</summary>
+    public static bool operator !=(KernelRef<T> left, KernelRef<T> right) => !left.Equals(right);
+}

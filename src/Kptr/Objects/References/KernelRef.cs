@@ -1,0 +1,35 @@
+using System.Runtime.CompilerServices;
+
+namespace Kptr.Objects;
+
+/// <summary>How C# gets hold of references.</summary>
+public static class KernelRef
+{
+    /// <summary>Takes one reference, unless the object's count has already reached zero.</summary>
+    /// <param name="obj">The object; the caller must know it to be still there (a reference, or an RCU reader).</param>
+    /// <param name="file">The caller's file; leave it to the compiler.</param>
+    /// <param name="line">The caller's line; leave it to the compiler.</param>
+    /// <returns>The owned reference, or null once the last user is gone.</returns>
+    /// <typeparam name="T">The kind of object.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static KernelRef<T>? TryAcquire<T>(this T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        where T : KernelObject
+    {
+        ArgumentNullException.ThrowIfNull(obj);
+        return obj.TryAcquireCount() ? Own(obj, file, line) : null;
+    }
+
+    /// <summary>Wraps a reference that is already counted, such as the first one of a new object.</summary>
+    /// <param name="obj">The object whose count holds one for the caller.</param>
+    /// <param name="file">The caller's file; leave it to the compiler.</param>
+    /// <param name="line">The caller's line; leave it to the compiler.</param>
+    /// <typeparam name="T">The kind of object.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static KernelRef<T> Own<T>(T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        where T : KernelObject
+    {
+        ArgumentNullException.ThrowIfNull(obj);
+        var ledger = obj.Ledger;
+        return new(obj, ledger.IsFollowing ? ledger.OwnedByCSharp(obj, new(file, line)) : null);
+    }
+}

@@ -1,0 +1,23 @@
+namespace Kptr.Objects;
+
+/// <summary>A place where a reference was taken, moved or given back: a line of C#, or an instruction of a program.</summary>
+/// <param name="File">C# file or C source file; empty where unknown.</param>
+/// <param name="Line">1-based line; 0 where unknown.</param>
+/// <param name="Prog">Name of the BPF program, or null for C#.</param>
+/// <param name="Insn">Index of the instruction, or -1 for C#.</param>
+public readonly record struct RefSite(string File, int Line, string? Prog = null, int Insn = -1)
+{
+    /// <summary>A place nobody wrote down.</summary>
+    public static RefSite Unknown { get; } = new("", 0);
+
+    /// <summary>Whether the place was written down.</summary>
+    public bool IsKnown => Prog is not null || !string.IsNullOrEmpty(File);
+
+    /// <summary><c>prog insn 14 (file.c:31)</c>, <c>File.cs:12</c>, or <c>(unknown)</c>.</summary>
+    public override string ToString()
+    {
+        var line = string.IsNullOrEmpty(File) ? "" : $"{Path.GetFileName(File)}:{Line}";
+        return Prog is null ? (line.Length == 0 ? "(unknown)" : line)
+            : line.Length == 0 ? $"{Prog} insn {Insn}" : $"{Prog} insn {Insn} ({line})";
+    }
+}
