@@ -82,6 +82,21 @@ public enum DiagCode
     /// <summary>Reserved fields of an instruction are not zero, or a register does not exist.</summary>
     InsnReservedField = 2001,
 
+    /// <summary>The code ends inside an instruction.</summary>
+    InsnTruncated = 2002,
+
+    /// <summary>A jump or call leads out of the program or into the middle of an instruction.</summary>
+    InsnBadTarget = 2003,
+
+    /// <summary>A line of assembler text that cannot be read.</summary>
+    AsmSyntax = 2010,
+
+    /// <summary>A number in assembler text does not fit its field.</summary>
+    AsmRange = 2011,
+
+    /// <summary>A label that is missing or there twice.</summary>
+    AsmLabel = 2012,
+
     // 2500: relocation and CO-RE
 
     /// <summary>A relocation is at no instruction, or at one that cannot be relocated.</summary>
