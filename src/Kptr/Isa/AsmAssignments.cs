@@ -87,7 +87,13 @@ internal static class AsmAssignments
         BpfInsn insn;
         if (scan.TryReg(true, out var src))
         {
-            insn = new BpfInsn((byte)(BpfOp.Ind | size), 0, src, 0, 0);
+            var mark = scan.Mark;
+            if (!scan.TryInt(out var addend))
+            {
+                scan.Reset(mark);
+            }
+
+            insn = new BpfInsn((byte)(BpfOp.Ind | size), 0, src, 0, addend);
         }
         else if (scan.TryInt(out var imm))
         {

@@ -161,8 +161,7 @@ public static class Disassembler
         {
             return second is not { } high || insn.Off != 0 ? Unknown
                 : insn.Src == 0 ? $"r{insn.Dst} = 0x{InsnCodec.Imm64(insn, high):x} ll"
-                : insn.Src < LlvmRegs ? $"ld_pseudo\tr{insn.Dst}, 0x{insn.Src:x}, 0x{(uint)insn.Imm:x}"
-                : Unknown;
+                : $"ld_pseudo\tr{insn.Dst}, 0x{insn.Src:x}, 0x{(uint)insn.Imm:x}";
         }
 
         if ((insn.Opcode & BpfOp.SizeMask) == BpfOp.Dw)

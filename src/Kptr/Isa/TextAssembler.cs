@@ -8,7 +8,7 @@ namespace Kptr.Isa;
 /// One statement a line; <c>;</c>, <c>#</c> and <c>//</c> start comments; <c>name:</c> is a label. Beyond LLVM's text:
 /// <c>call name</c> calls a label, else a helper of that name, else a kfunc (left as a symbol); <c>call +n</c> and
 /// <c>call -n</c> call within the program; <c>r1 = name ll</c> and <c>r1 = name+8 ll</c> take addresses;
-/// <c>ld_pseudo r1, src, imm, high</c> gives a pseudo load's second immediate; <c>goto +1 &lt;note&gt;</c> may carry objdump's note.
+/// <c>ld_pseudo r1, src, imm, high</c> gives a pseudo load's second immediate, <c>skb[r1 + 4]</c> an indirect packet load's; <c>goto +1 &lt;note&gt;</c> may carry objdump's note.
 /// </remarks>
 public static class TextAssembler
 {

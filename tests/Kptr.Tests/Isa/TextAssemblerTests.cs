@@ -88,7 +88,7 @@ public class TextAssemblerTests
         FluentActions.Invoking(() => AsmProgram.Create([Ja("x")])).Should().Throw<ArgumentException>();
     }
 
-    // What LLVM's text does not show: whose call it is, and the second half of a pseudo load.
+    // Without what LLVM's text does not show: whose call it is, a pseudo load's second half, an indirect load's addend.
     private static BpfInsn[] TextOnly(BpfInsn[] slots)
     {
         var insn = slots[0];
@@ -100,6 +100,11 @@ public class TextAssemblerTests
         if (insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Call))
         {
             return [insn.Imm < 0 ? CallRel(insn.Imm) : Call(insn.Imm)];
+        }
+
+        if (insn.Class == InsnClass.Ld && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind)
+        {
+            return [new BpfInsn(insn.Opcode, 0, insn.Src, 0, 0)];
         }
 
         return insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Exit) ? [Exit()] : slots;
