@@ -1,0 +1,46 @@
+using System.Collections.Concurrent;
+using Kptr.Btf;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Kernels to load programs into: the one Kptr declares itself, or a real one's types with Kptr's kfuncs.</summary>
+/// <remarks>
+/// The built-in kernel has the types that the model keeps alive, in an order of its own, and one function for each
+/// declared kfunc: CO-RE relocations find every field by name. Contexts have the user ABI's exact layout.
+/// </remarks>
+public static class BuiltinKernel
+{
+    private static readonly string[] s_headers =
+        ["base.h", "task.h", "cgroup.h", "fs.h", "net.h", "bpf.h", "contexts.h", "hooks.h"];
+
+    private static readonly ConcurrentDictionary<string, KernelSpec> s_specs = new();
+
+    /// <summary>The built-in kernel of a version.</summary>
+    public static KernelSpec Spec(KernelProfile profile)
+    {
+        ArgumentNullException.ThrowIfNull(profile);
+        return s_specs.GetOrAdd(profile.Name, _ => Spec(profile, KfuncRegistry.Builtin));
+    }
+
+    /// <summary>The built-in kernel with kfuncs and types of the user's own.</summary>
+    /// <param name="profile">The version.</param>
+    /// <param name="kfuncs">The kfuncs it has.</param>
+    /// <param name="declarations">C declarations of more types, after the built-in ones.</param>
+    /// <exception cref="Diagnostics.DiagnosticException">The declarations or a prototype cannot be parsed.</exception>
+    public static KernelSpec Spec(KernelProfile profile, KfuncRegistry kfuncs, string declarations = "")
+    {
+        ArgumentNullException.ThrowIfNull(kfuncs);
+        var prototypes = kfuncs.Of(profile).Where(d => d.Spec.Module is null && d.Spec.Prototype.Length > 0)
+            .Select(d => d.Spec.Prototype + ";\n");
+        var text = string.Concat([.. s_headers.Select(EmbeddedText.Read), declarations, "\n", .. prototypes]);
+        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")), kfuncs);
+    }
+
+    /// <summary>A kernel with the types of a real one (its <c>vmlinux</c> BTF and modules).</summary>
+    public static KernelSpec Spec(KernelProfile profile, KernelTypes types, KfuncRegistry? kfuncs = null)
+    {
+        kfuncs ??= KfuncRegistry.Builtin;
+        return new(profile, types) { Kfuncs = kfuncs.SpecsOf(profile), Dtors = kfuncs.DtorsOf(profile) };
+    }
+}
