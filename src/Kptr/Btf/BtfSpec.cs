@@ -201,6 +201,8 @@ public sealed class BtfSpec
             : new(StringAt(id, 3 + (3 * i)), (int)Word(id, 4 + (3 * i)), off, 0);
     }
 
+    internal int MemberTypeOf(int id, int i) => (int)Word(id, 4 + (3 * i));
+
     internal BtfParam ParamOf(int id, int i) => new(StringAt(id, 3 + (2 * i)), (int)Word(id, 4 + (2 * i)));
 
     internal BtfEnumValue EnumValueOf(int id, int i) => KindOf(id) == BtfKind.Enum64

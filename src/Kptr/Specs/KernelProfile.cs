@@ -1,3 +1,5 @@
+using Kptr.Btf;
+
 namespace Kptr.Specs;
 
 #pragma warning disable CA1707 // the underscore stands for the dot of a kernel version
@@ -36,7 +38,10 @@ public enum DestroyBehavior
 public sealed record KernelProfile(string Name, ProfileSet Member)
 {
     /// <summary>Linux 6.2.</summary>
-    public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2);
+    public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2)
+    {
+        RecordRules = BtfRecordRules.Linux6_2,
+    };
 
     /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>
     public static KernelProfile Linux6_12 { get; } = new("linux-6.12", ProfileSet.Linux6_12);
@@ -45,10 +50,14 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     public static KernelProfile Linux7_2 { get; } = new("linux-7.2", ProfileSet.Linux7_2)
     {
         Destroy = DestroyBehavior.Recycle,
+        RecordRules = BtfRecordRules.Linux7_2,
     };
 
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
+
+    /// <summary>What it knows of special fields.</summary>
+    public BtfRecordRules RecordRules { get; init; } = BtfRecordRules.Linux6_12;
 
     /// <summary>The profile with this name (<c>linux-6.12</c>), or null.</summary>
     public static KernelProfile? Find(string name) =>
