@@ -163,4 +163,18 @@ public enum DiagCode
 
     /// <summary>An unlock without its lock.</summary>
     UnbalancedUnlock = 8110,
+
+    // 8200: calls that a running program makes
+
+    /// <summary>A kfunc or helper was given memory that is not the program's to touch.</summary>
+    CallBadMemory = 8200,
+
+    /// <summary>A kfunc or helper was given an address that is no live object of the kind it takes.</summary>
+    CallBadObject = 8201,
+
+    /// <summary>The program called a kfunc or helper that the model has no body for.</summary>
+    CallNotModelled = 8202,
+
+    /// <summary>A kfunc or helper was called in a way that only a program without a verdict can.</summary>
+    CallMisuse = 8203,
 }

@@ -6,12 +6,15 @@ namespace Kptr.Kfuncs;
 /// <summary>One kfunc as declared: the blueprint for the verifier and, where there is one, the body.</summary>
 internal sealed class KfuncDeclaration
 {
+    private readonly Lazy<CallThunk?> _thunk;
+
     internal KfuncDeclaration(KfuncSpec spec, KfuncHooks hooks, MethodInfo? method, string? destructorOf)
     {
         Spec = spec;
         Hooks = hooks;
         Method = method;
         DestructorOf = destructorOf;
+        _thunk = new(() => method is null ? null : ThunkBuilder.Build(method));
     }
 
     internal KfuncSpec Spec { get; }
@@ -24,8 +27,12 @@ internal sealed class KfuncDeclaration
     /// <summary>The kernel struct whose kptr fields it destroys, or null.</summary>
     internal string? DestructorOf { get; }
 
+    /// <summary>Runs the body; null where there is none. Built on first use.</summary>
+    internal CallThunk? Thunk => _thunk.Value;
+
     internal static KfuncDeclaration From(MethodInfo method, KfuncAttribute attribute)
     {
+        ThunkBuilder.CheckBindable(method);
         var spec = new KfuncSpec(attribute.Name, attribute.Prototype, attribute.Flags)
         {
             ProgTypes = attribute.Hooks.ToProgTypes(),

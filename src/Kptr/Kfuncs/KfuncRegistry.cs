@@ -48,6 +48,10 @@ public sealed class KfuncRegistry
     public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
         Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(d => d.DestructorOf!, d => d.Spec.Name);
 
+    /// <summary>The thunk that runs a kfunc; null where the kernel has no such kfunc or the model no body for it.</summary>
+    internal CallThunk? FindBody(string name, KernelProfile profile) =>
+        Of(profile).FirstOrDefault(d => d.Spec.Name == name)?.Thunk;
+
     /// <summary>The declarations that hold for a profile.</summary>
     internal IEnumerable<KfuncDeclaration> Of(KernelProfile profile)
     {
