@@ -66,7 +66,7 @@ public static partial class ObjdumpComparison
             }
             else if (InsnLine().Match(line) is { Success: true } insn)
             {
-                var bytes = insn.Groups[1].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                var bytes = insn.Groups[1].Value.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
                 for (var i = 0; i + 8 <= bytes.Length; i += 8)
                 {
                     var value = 0UL;
@@ -92,6 +92,6 @@ public static partial class ObjdumpComparison
     [GeneratedRegex(@"^[0-9a-f]{16} <(?!LBB)(.+)>:$")]
     private static partial Regex FuncLine();
 
-    [GeneratedRegex(@"^\s+[0-9a-f]+:\s+((?:[0-9a-f]{2} )+)")]
+    [GeneratedRegex(@"^\s+[0-9a-f]+:\s+((?:[0-9a-f]{2}[ \t])+)")]
     private static partial Regex InsnLine();
 }
