@@ -15,11 +15,16 @@ internal sealed class ElfFile
     private readonly ReadOnlyMemory<byte> _symbolNames;
     private readonly Dictionary<uint, string> _names = [];
 
-    private ElfFile(string name, ReadOnlyMemory<byte> data)
+    private ElfFile(string name, ReadOnlyMemory<byte> data, bool isBpf)
     {
         Name = name;
         _data = data;
-        Sections = ReadSections();
+        Sections = ReadSections(isBpf);
+        if (!isBpf)
+        {
+            return;
+        }
+
         SymbolTable = Sections.Where(s => s.Type == ElfConst.SymTab).ToArray() switch
         {
             [] => null,
@@ -48,9 +53,13 @@ internal sealed class ElfFile
 
     public ElfSection? SymbolTable { get; }
 
-    public ImmutableArray<ElfSymbol> Symbols { get; }
+    public ImmutableArray<ElfSymbol> Symbols { get; } = [];
 
-    public static ElfFile Read(ReadOnlyMemory<byte> data, string name) => new(name, data);
+    /// <summary>Reads a BPF object.</summary>
+    public static ElfFile Read(ReadOnlyMemory<byte> data, string name) => new(name, data, isBpf: true);
+
+    /// <summary>Reads the sections of any 64-bit little-endian ELF file, a kernel or a module; not its symbols.</summary>
+    public static ElfFile ReadAny(ReadOnlyMemory<byte> data, string name) => new(name, data, isBpf: false);
 
     public ElfSection? Find(string section) => Sections.FirstOrDefault(s => s.Name == section);
 
@@ -91,10 +100,10 @@ internal sealed class ElfFile
         }
     }
 
-    private ImmutableArray<ElfSection> ReadSections()
+    private ImmutableArray<ElfSection> ReadSections(bool isBpf)
     {
         var span = _data.Span;
-        CheckHeader(span);
+        CheckHeader(span, isBpf);
         var tableAt = BinaryPrimitives.ReadUInt64LittleEndian(span[0x28..]);
         long count = BinaryPrimitives.ReadUInt16LittleEndian(span[0x3c..]);
         long namesIdx = BinaryPrimitives.ReadUInt16LittleEndian(span[0x3e..]);
@@ -133,7 +142,7 @@ internal sealed class ElfFile
         return sections.MoveToImmutable();
     }
 
-    private void CheckHeader(ReadOnlySpan<byte> span)
+    private void CheckHeader(ReadOnlySpan<byte> span, bool isBpf)
     {
         if (span.Length < ElfConst.HeaderBytes || !span.StartsWith("\u007fELF"u8))
         {
@@ -151,6 +160,11 @@ internal sealed class ElfFile
         }
 
         var machine = BinaryPrimitives.ReadUInt16LittleEndian(span[0x12..]);
+        if (!isBpf)
+        {
+            return;
+        }
+
         if (BinaryPrimitives.ReadUInt16LittleEndian(span[0x10..]) != ElfConst.TypeRel || machine is not (0 or ElfConst.MachineBpf))
         {
             Fail<int>(DiagCode.ElfNotBpfObject, null, 0x10, "not a relocatable BPF object");

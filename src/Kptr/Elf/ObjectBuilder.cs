@@ -1,4 +1,5 @@
 using Kptr.Btf;
+using Kptr.Diagnostics;
 using Kptr.Specs;
 
 namespace Kptr.Elf;
@@ -11,7 +12,7 @@ internal sealed class ObjectBuilder(ElfFile file)
     public ObjectSpec Build()
     {
         var progs = new ElfProgTable(_layout);
-        var raw = _layout.Btf is { } section ? BtfSpec.Read(section.Data, file.Name) : null;
+        var raw = ReadBtf();
         var ext = new ExtInfo(file, _layout.BtfExt, raw);
         var externs = new ExternTable(file, raw);
         var btf = raw is null ? null : BtfFixup.Apply(file, raw, _layout.Btf!.Data, externs, progs);
@@ -29,6 +30,21 @@ internal sealed class ObjectBuilder(ElfFile file)
             Btf = btf,
             Externs = externs.All,
         };
+    }
+
+    private BtfSpec? ReadBtf()
+    {
+        if (_layout.Btf is not { } section)
+        {
+            return null;
+        }
+
+        if (!section.Data.Span.StartsWith((ReadOnlySpan<byte>)[0x9f, 0xeb]))
+        {
+            ElfFault.Throw(DiagCode.BtfBadHeader, file.Name, section.Name, 0, "no little-endian BTF");
+        }
+
+        return BtfSpec.Read(section.Data, file.Name);
     }
 
     /// <summary>The file's name up to its first dot, as libbpf names objects.</summary>

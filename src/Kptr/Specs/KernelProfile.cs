@@ -41,6 +41,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2)
     {
         RecordRules = BtfRecordRules.Linux6_2,
+        VersionCode = (6 << 16) | (2 << 8),
     };
 
     /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>
@@ -51,10 +52,14 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     {
         Destroy = DestroyBehavior.Recycle,
         RecordRules = BtfRecordRules.Linux7_2,
+        VersionCode = (7 << 16) | (2 << 8),
     };
 
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
+
+    /// <summary>What programs read in <c>LINUX_KERNEL_VERSION</c>: three bytes, <c>0x060c00</c> for 6.12.0.</summary>
+    public int VersionCode { get; init; } = (6 << 16) | (12 << 8);
 
     /// <summary>What it knows of special fields.</summary>
     public BtfRecordRules RecordRules { get; init; } = BtfRecordRules.Linux6_12;

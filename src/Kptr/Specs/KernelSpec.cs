@@ -14,4 +14,10 @@ public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
     /// (<c>task_struct</c> to <c>bpf_task_release</c>).
     /// </summary>
     public ImmutableDictionary<string, string> Dtors { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>
+    /// The kernel's configuration, for <c>__kconfig</c> externs: <c>CONFIG_HZ</c> to <c>250</c>, booleans to <c>y</c>, strings with
+    /// their quotes. What is not set is not in it.
+    /// </summary>
+    public ImmutableDictionary<string, string> Kconfig { get; init; } = KernelConfig.Default;
 }

@@ -1,0 +1,51 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Elf.Linking;
+
+/// <summary>Gives maps the record of their value's special fields.</summary>
+internal sealed class MapRecords
+{
+    private readonly BtfSpec _btf;
+    private readonly BtfRecordReader _reader;
+
+    public MapRecords(BtfSpec btf, KernelSpec kernel)
+    {
+        _btf = btf;
+        _reader = new(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
+        LoadFault = _reader.Load.IsOk
+            ? null
+            : new(DiagCode.BtfMalformed, $"the kernel refuses the object's BTF: {_reader.Load.Message}") { Section = ".BTF" };
+    }
+
+    /// <summary>Why a kernel would not take the BTF at all; null where it would.</summary>
+    public Diagnostic? LoadFault { get; }
+
+    public MapSpec Resolve(MapSpec map, ref Diagnostic? fault)
+    {
+        if (map.InnerMap is { } inner)
+        {
+            map = map with { InnerMap = Resolve(inner, ref fault) };
+        }
+
+        if (map.Btf != _btf || map.ValueTypeId == 0 || !TakesBtf(map.Type))
+        {
+            return map;
+        }
+
+        var result = _reader.ReadMapValue(map.ValueTypeId, map.ValueSize);
+        if (BtfRecordReader.RefusesMap(result))
+        {
+            fault ??= new(DiagCode.ElfBadMapDef, $"map '{map.Name}': {result.Message}") { Section = ".maps" };
+        }
+
+        return map with { Record = result.Record };
+    }
+
+    /// <summary>libbpf creates maps of these types without BTF, so their values have no special fields.</summary>
+    private static bool TakesBtf(BpfMapType type) => type is not (BpfMapType.PerfEventArray or BpfMapType.CgroupArray
+        or BpfMapType.StackTrace or BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps or BpfMapType.Devmap or BpfMapType.DevmapHash
+        or BpfMapType.Cpumap or BpfMapType.Xskmap or BpfMapType.Sockmap or BpfMapType.Sockhash or BpfMapType.Queue
+        or BpfMapType.Stack or BpfMapType.Arena or BpfMapType.StructOps);
+}

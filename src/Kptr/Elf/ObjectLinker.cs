@@ -1,0 +1,28 @@
+using Kptr.Diagnostics;
+using Kptr.Elf.Linking;
+using Kptr.Specs;
+
+namespace Kptr.Elf;
+
+/// <summary>Brings an object and a kernel together: afterwards every reference in a program is a number (see <see cref="ProgSpec"/>).</summary>
+public static class ObjectLinker
+{
+    /// <summary>
+    /// Resolves CO-RE relocations, kfuncs, kernel symbols, kconfig values, attach targets, map indexes and the special fields of
+    /// map values.
+    /// </summary>
+    /// <param name="spec">The object as it was read.</param>
+    /// <param name="kernel">The kernel it is for.</param>
+    /// <param name="sink">Hears of everything that could not be resolved.</param>
+    /// <returns>
+    /// The linked object. A program that could not be linked keeps its relocations and says why in
+    /// <see cref="ProgSpec.LinkFault"/>; nobody should verify it.
+    /// </returns>
+    public static ObjectSpec Link(ObjectSpec spec, KernelSpec kernel, DiagSink sink)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(kernel);
+        ArgumentNullException.ThrowIfNull(sink);
+        return new ObjectLink(spec, kernel, sink).Run();
+    }
+}
