@@ -1,0 +1,156 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Maps;
+
+/// <summary>Batch operations a map type has.</summary>
+[Flags]
+public enum MapBatchOps
+{
+    /// <summary>None: <c>-ENOTSUPP</c>.</summary>
+    None = 0,
+
+    /// <summary><c>BPF_MAP_LOOKUP_BATCH</c></summary>
+    Lookup = 1,
+
+    /// <summary><c>BPF_MAP_UPDATE_BATCH</c></summary>
+    Update = 2,
+
+    /// <summary><c>BPF_MAP_DELETE_BATCH</c></summary>
+    Delete = 4,
+
+    /// <summary><c>BPF_MAP_LOOKUP_AND_DELETE_BATCH</c></summary>
+    LookupAndDelete = 8,
+
+    /// <summary>All four.</summary>
+    All = Lookup | Update | Delete | LookupAndDelete,
+}
+
+// Batches. Kernel: generic_map_*_batch (kernel/bpf/syscall.c, 6.12).
+public abstract partial class BpfMap
+{
+    /// <summary>Which batches the type has.</summary>
+    protected virtual MapBatchOps BatchOps => MapBatchOps.None;
+
+    /// <summary>Bytes of the cursor that lookup batches hand from call to call.</summary>
+    public virtual int BatchCursorSize => KeySize;
+
+    /// <summary>Copies many elements out.</summary>
+    /// <param name="inBatch">Empty at first, then the cursor of the call before.</param>
+    /// <param name="outBatch">Receives <see cref="BatchCursorSize"/> bytes.</param>
+    /// <param name="keys">Room for the keys.</param>
+    /// <param name="values">Room for the values.</param>
+    /// <param name="count">In: how many at most. Out: how many came.</param>
+    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    /// <returns><see cref="Errno.ENOENT"/> once the end was reached; <see cref="Errno.ENOSPC"/> when not even one bucket fits.</returns>
+    public Errno LookupBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        var wanted = BeginBatch(MapBatchOps.Lookup, ref count, keys.Length, values.Length, flags, out var bad);
+        return wanted == 0 ? bad : ReadBatch(inBatch, outBatch, keys, values, wanted, ref count, flags);
+    }
+
+    /// <summary>Copies many elements out and deletes them; references in them are destroyed.</summary>
+    /// <inheritdoc cref="LookupBatch"/>
+    public Errno LookupAndDeleteBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        using var writing = new Writing(this);
+        var wanted = BeginBatch(MapBatchOps.LookupAndDelete, ref count, keys.Length, values.Length, flags, out var bad);
+        return wanted == 0 ? bad : TakeBatch(inBatch, outBatch, keys, values, wanted, ref count, flags);
+    }
+
+    /// <summary>Updates many elements, in order, up to the first that fails.</summary>
+    /// <param name="keys">The keys, side by side.</param>
+    /// <param name="values">The values, side by side.</param>
+    /// <param name="count">In: how many. Out: how many succeeded.</param>
+    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    public Errno UpdateBatch(ReadOnlySpan<byte> keys, ReadOnlySpan<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        using var writing = new Writing(this);
+        var wanted = BeginBatch(MapBatchOps.Update, ref count, keys.Length, values.Length, flags, out var err);
+        for (; count < wanted && err == Errno.None; count += err == Errno.None ? 1 : 0)
+        {
+            err = UserUpdate(keys.Slice(count * KeySize, KeySize), values.Slice(count * UserValueSize, UserValueSize), flags);
+        }
+
+        return err;
+    }
+
+    /// <summary>Deletes many elements, in order, up to the first that fails.</summary>
+    /// <param name="keys">The keys, side by side.</param>
+    /// <param name="count">In: how many. Out: how many succeeded.</param>
+    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    public Errno DeleteBatch(ReadOnlySpan<byte> keys, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        using var writing = new Writing(this);
+        var wanted = BeginBatch(MapBatchOps.Delete, ref count, keys.Length, int.MaxValue, flags, out var err);
+        for (; count < wanted && err == Errno.None; count += err == Errno.None ? 1 : 0)
+        {
+            err = UserDelete(keys.Slice(count * KeySize, KeySize));
+        }
+
+        return err;
+    }
+
+    /// <summary>A lookup batch. The default walks by <see cref="GetNextKey"/>; the cursor is the last key.</summary>
+    private protected virtual Errno ReadBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags)
+    {
+        var err = Errno.None;
+        var last = inBatch;
+        while (count < wanted)
+        {
+            var key = keys.Slice(count * KeySize, KeySize);
+            err = GetNextKey(last, key);
+            if (err != Errno.None)
+            {
+                break;
+            }
+
+            // The key itself is the cursor even where its element went meanwhile.
+            err = UserRead(key, values.Slice(count * UserValueSize, UserValueSize), flags);
+            key.CopyTo(outBatch);
+            last = outBatch[..KeySize];
+            if (err == Errno.None)
+            {
+                count++;
+            }
+            else if (err != Errno.ENOENT)
+            {
+                break;
+            }
+        }
+
+        return err;
+    }
+
+    /// <summary>A lookup-and-delete batch.</summary>
+    private protected virtual Errno TakeBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        Errno.ENOTSUPP;
+
+    private int BeginBatch(MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
+    {
+        ObjectDisposedException.ThrowIf(IsFreed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        var wanted = count;
+        var writes = op != MapBatchOps.Lookup;
+        var reads = op is MapBatchOps.Lookup or MapBatchOps.LookupAndDelete;
+        err = (reads && !CanRead) || (writes && !CanWrite) ? Errno.EPERM
+            : (BatchOps & op) == 0 ? Errno.ENOTSUPP
+            : CheckLockOnly(flags);
+        if (err != Errno.None)
+        {
+            return 0;
+        }
+
+        if ((long)wanted * KeySize > keyBytes || (valueBytes != int.MaxValue && (long)wanted * UserValueSize > valueBytes))
+        {
+            err = Errno.EFAULT;
+            return 0;
+        }
+
+        count = 0;
+        return wanted;
+    }
+}

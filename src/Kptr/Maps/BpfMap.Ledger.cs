@@ -1,0 +1,94 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Kptr.Btf;
+using Kptr.Objects;
+
+namespace Kptr.Maps;
+
+// What the ledger and the checked interpreter ask about value memory.
+public abstract partial class BpfMap
+{
+    private const BtfFieldKind Owning = BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu;
+
+    /// <summary>The key that leads to a slot.</summary>
+    /// <param name="pool">The pool of the slot.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="key">Receives the key.</param>
+    /// <returns>False when no key leads there now: the slot is free, spare or waiting.</returns>
+    protected internal abstract bool TryGetKey(ValuePool pool, int slot, Span<byte> key);
+
+    Holder IReferenceSource.DescribeSlot(ulong slotAddress)
+    {
+        foreach (var pool in _pools)
+        {
+            if (pool.TryFind(slotAddress, out var slot, out var cpu, out var offset) && Record.FindAt(offset) is { } field)
+            {
+                return HolderOf(pool, slot, cpu, field);
+            }
+        }
+
+        return new UnlinkedHolder(Name, "?");
+    }
+
+    IEnumerable<HeldSlot> IReferenceSource.HeldSlots()
+    {
+        if (!Record.Has(Owning))
+        {
+            yield break;
+        }
+
+        foreach (var pool in _pools)
+        {
+            for (var slot = 0; slot < pool.SlotCount; slot++)
+            {
+                for (var cpu = 0; cpu < pool.CpuCount; cpu++)
+                {
+                    foreach (var field in Record.Fields)
+                    {
+                        var at = pool.ValueOf(slot, cpu) + (ulong)field.OffsetBytes;
+                        if ((field.Kind & Owning) != 0 && ReadSlot(at) is var obj and not 0)
+                        {
+                            yield return new(at, obj, HolderOf(pool, slot, cpu, field));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether all of these bytes lie in one value: what a program may touch of the map's memory.</summary>
+    /// <param name="address">First byte.</param>
+    /// <param name="sizeBytes">How many.</param>
+    /// <param name="valueAddress">Start of the value.</param>
+    internal bool TryFindValue(ulong address, int sizeBytes, out ulong valueAddress)
+    {
+        foreach (var pool in _pools)
+        {
+            if (pool.TryFind(address, out _, out _, out var offset) && offset + sizeBytes <= ValueSize)
+            {
+                valueAddress = address - (ulong)offset;
+                return true;
+            }
+        }
+
+        valueAddress = 0;
+        return false;
+    }
+
+    private static unsafe ulong ReadSlot(ulong at) => Volatile.Read(ref *(ulong*)at);
+
+    private Holder HolderOf(ValuePool pool, int slot, int cpu, BtfField field)
+    {
+        Span<byte> key = stackalloc byte[Math.Min(KeySize, 512)];
+        return KeySize <= 512 && TryGetKey(pool, slot, key)
+            ? new MapHolder(Name, KeyText(key), field.Name, IsPerCpu ? cpu : -1)
+            : new UnlinkedHolder(Name, field.Name);
+    }
+
+    private static string KeyText(ReadOnlySpan<byte> key) => key.Length switch
+    {
+        4 => BinaryPrimitives.ReadInt32LittleEndian(key).ToString(CultureInfo.InvariantCulture),
+        8 => BinaryPrimitives.ReadInt64LittleEndian(key).ToString(CultureInfo.InvariantCulture),
+        _ => "0x" + Convert.ToHexStringLower(key),
+    };
+}

@@ -1,0 +1,174 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>Called for every element; a result other than 0 ends the walk.</summary>
+/// <param name="key">Address of the key.</param>
+/// <param name="value">Address of the value; of per-CPU maps, the calling CPU's.</param>
+public delegate ulong MapElemCallback(ulong key, ulong value);
+
+// The helpers that programs call: values are addresses in live memory, good as long as the caller's RCU reader lasts.
+public abstract partial class BpfMap
+{
+    /// <summary>Finds a value (<c>bpf_map_lookup_elem</c>).</summary>
+    /// <param name="key"><see cref="KeySize"/> bytes.</param>
+    /// <param name="cpu">The CPU the caller runs on.</param>
+    /// <returns>Its address, or 0. Of maps of maps: the address of the inner map.</returns>
+    public ulong ProgLookup(ReadOnlySpan<byte> key, int cpu) => FindValue(key, MapCall.Program(cpu));
+
+    /// <summary>Finds another CPU's value (<c>bpf_map_lookup_percpu_elem</c>).</summary>
+    /// <param name="key"><see cref="KeySize"/> bytes.</param>
+    /// <param name="cpu">Whose value.</param>
+    /// <returns>Its address; 0 also when there is no such CPU.</returns>
+    public ulong ProgLookupPercpu(ReadOnlySpan<byte> key, uint cpu) =>
+        IsPerCpu && cpu < (uint)Core.CpuCount ? FindValue(key, MapCall.Program((int)cpu)) : 0;
+
+    /// <summary>Creates or replaces an element (<c>bpf_map_update_elem</c>).</summary>
+    /// <param name="key"><see cref="KeySize"/> bytes.</param>
+    /// <param name="value"><see cref="ValueSize"/> bytes; those of special fields are ignored.</param>
+    /// <param name="flags">Create, replace, lock.</param>
+    /// <param name="cpu">The CPU the caller runs on.</param>
+    public Errno ProgUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu) =>
+        UpdateValue(key, value, flags, MapCall.Program(cpu));
+
+    /// <summary>Deletes an element (<c>bpf_map_delete_elem</c>).</summary>
+    /// <param name="key"><see cref="KeySize"/> bytes.</param>
+    /// <param name="cpu">The CPU the caller runs on.</param>
+    public Errno ProgDelete(ReadOnlySpan<byte> key, int cpu) => DeleteValue(key, MapCall.Program(cpu));
+
+    /// <summary>Adds a value to a queue, stack or bloom filter (<c>bpf_map_push_elem</c>).</summary>
+    public Errno ProgPush(ReadOnlySpan<byte> value, MapUpdateFlags flags) => PushValue(value, flags);
+
+    /// <summary>Takes a value from a queue or stack (<c>bpf_map_pop_elem</c>).</summary>
+    public Errno ProgPop(Span<byte> value) => PopValue(value);
+
+    /// <summary>Reads the next value of a queue or stack, or asks a bloom filter (<c>bpf_map_peek_elem</c>).</summary>
+    public Errno ProgPeek(Span<byte> value) => PeekValue(value);
+
+    /// <summary>Visits every element (<c>bpf_for_each_map_elem</c>); elements that come or go meanwhile may be missed.</summary>
+    /// <param name="callback">Called inside an RCU reader; may change the map.</param>
+    /// <param name="flags">Must be 0.</param>
+    /// <param name="cpu">The CPU the caller runs on.</param>
+    /// <returns>Number of elements visited, or an <see cref="Errno"/>.</returns>
+    public long ForEachElem(MapElemCallback callback, ulong flags, int cpu)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        return flags != 0 ? (long)Errno.EINVAL : VisitValues(callback, MapCall.Program(cpu));
+    }
+
+    /// <summary>Address of a byte of the only value of a data section map.</summary>
+    /// <param name="offsetBytes">Offset in the value.</param>
+    /// <param name="address">The address.</param>
+    public virtual Errno DirectValueAddress(uint offsetBytes, out ulong address)
+    {
+        address = 0;
+        return Errno.ENOTSUPP;
+    }
+
+    /// <summary>Finds a value.</summary>
+    /// <returns>Its address, or 0.</returns>
+    protected abstract ulong FindValue(ReadOnlySpan<byte> key, in MapCall call);
+
+    /// <summary>Creates or replaces an element.</summary>
+    protected abstract Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall call);
+
+    /// <summary>Deletes an element.</summary>
+    protected abstract Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall call);
+
+    /// <summary>The key after a key; an empty or unknown key starts over.</summary>
+    protected virtual Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
+
+    /// <summary>Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.</summary>
+    protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall call)
+    {
+        if (!IsPerCpu)
+        {
+            var at = FindValue(key, call);
+            if (at == 0)
+            {
+                return Errno.ENOENT;
+            }
+
+            CopyOut(value, at, flags);
+            return Errno.None;
+        }
+
+        for (var cpu = 0; cpu < Core.CpuCount; cpu++)
+        {
+            var at = FindValue(key, call with { Cpu = cpu });
+            if (at == 0)
+            {
+                return Errno.ENOENT;
+            }
+
+            CopyOut(value.Slice(cpu * Layout.StrideBytes, ValueSize), at, flags);
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>Copies a value out and deletes its element.</summary>
+    protected virtual Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall call) =>
+        Errno.ENOTSUPP;
+
+    /// <summary>Calls back for every element.</summary>
+    /// <returns>Number of elements visited, or an <see cref="Errno"/>.</returns>
+    protected virtual long VisitValues(MapElemCallback callback, in MapCall call) => (long)Errno.EOPNOTSUPP;
+
+    /// <summary>Adds a value to a map without keys.</summary>
+    protected virtual Errno PushValue(ReadOnlySpan<byte> value, MapUpdateFlags flags) => Errno.EOPNOTSUPP;
+
+    /// <summary>Takes a value from a map without keys.</summary>
+    protected virtual Errno PopValue(Span<byte> value) => Errno.EOPNOTSUPP;
+
+    /// <summary>Reads a value of a map without keys.</summary>
+    protected virtual Errno PeekValue(Span<byte> value) => Errno.EOPNOTSUPP;
+
+    /// <summary>Copies the plain bytes of a value into value memory; special fields there keep what they own.</summary>
+    /// <param name="value">Address of the value.</param>
+    /// <param name="source">At least <see cref="ValueSize"/> bytes.</param>
+    /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
+    protected void CopyIn(ulong value, ReadOnlySpan<byte> source, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        if ((flags & MapUpdateFlags.Lock) == 0)
+        {
+            Layout.CopyIn(value, source);
+            return;
+        }
+
+        using var held = new ValueSpinLock(value + (ulong)Layout.LockOffset);
+        Layout.CopyIn(value, source);
+    }
+
+    /// <summary>Copies the plain bytes of a value out; special fields read as zero.</summary>
+    /// <param name="target">At least <see cref="ValueSize"/> bytes.</param>
+    /// <param name="value">Address of the value.</param>
+    /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
+    protected void CopyOut(Span<byte> target, ulong value, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        if ((flags & MapUpdateFlags.Lock) == 0)
+        {
+            Layout.CopyOut(target, value);
+            return;
+        }
+
+        using var held = new ValueSpinLock(value + (ulong)Layout.LockOffset);
+        Layout.CopyOut(target, value);
+    }
+
+    /// <summary>Zeroes the plain bytes of a value; special fields keep what they own.</summary>
+    /// <param name="value">Address of the value.</param>
+    protected void ZeroPlain(ulong value) => Layout.ZeroPlain(value);
+
+    /// <summary>The checks on update flags that hash-like maps share.</summary>
+    /// <param name="exists">Whether the key is there.</param>
+    /// <param name="flags">The flags.</param>
+    protected static Errno CheckExistence(bool exists, MapUpdateFlags flags) => (flags & ~MapUpdateFlags.Lock) switch
+    {
+        MapUpdateFlags.NoExist when exists => Errno.EEXIST,
+        MapUpdateFlags.Exist when !exists => Errno.ENOENT,
+        _ => Errno.None,
+    };
+}

@@ -1,0 +1,140 @@
+using System.Diagnostics.CodeAnalysis;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>A live map. Derive from it to make a map type of your own.</summary>
+/// <remarks>
+/// A derived map gives its values a place with <see cref="CreatePool"/>, finds them by key, and hands values that end to
+/// <see cref="DyingFields"/>. Everything else is done here, alike for all maps: which bytes may be copied, when
+/// destructors run, what user space sees, permissions, references on the map and its asynchronous end.
+/// Whoever makes a map owns it, and gives it up with <see cref="Dispose()"/>; it is freed when programs and other maps
+/// have let go of it too, later, in the work queue.
+/// </remarks>
+public abstract partial class BpfMap : IReferenceSource, IDisposable
+{
+    private static int s_lastId;
+    private readonly List<ValuePool> _pools = [];
+
+    /// <summary>Makes a map; the creation rules of its type are not checked here but by <see cref="MapFactory"/>.</summary>
+    /// <param name="core">The kernel it belongs to.</param>
+    /// <param name="spec">Its blueprint.</param>
+    protected BpfMap(KernelCore core, MapSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        ArgumentNullException.ThrowIfNull(spec);
+        Core = core;
+        Spec = spec;
+        Policy = DestroyPolicy.Of(core.Spec.Profile);
+        Layout = new(spec.Record, spec.ValueSize);
+        Id = Interlocked.Increment(ref s_lastId);
+        Address = MapObject.Create(this);
+        core.Ledger.AddSource(this);
+    }
+
+    /// <summary>The kernel it belongs to.</summary>
+    public KernelCore Core { get; }
+
+    /// <summary>The blueprint it was made from.</summary>
+    public MapSpec Spec { get; }
+
+    /// <summary>Its number, as user space sees it.</summary>
+    public int Id { get; }
+
+    /// <summary>Its name.</summary>
+    public string Name => Spec.Name;
+
+    /// <summary>Its type.</summary>
+    public BpfMapType Type => Spec.Type;
+
+    /// <summary>Key size in bytes.</summary>
+    public int KeySize => Spec.KeySize;
+
+    /// <summary>Value size in bytes, not rounded up.</summary>
+    public int ValueSize => Spec.ValueSize;
+
+    /// <summary>Bytes of a value in a system call: of per-CPU maps, every CPU's value, each rounded up to 8.</summary>
+    public virtual int UserValueSize => IsPerCpu ? Layout.StrideBytes * Core.CpuCount : ValueSize;
+
+    /// <summary>Capacity. LRU maps with a list per CPU round it.</summary>
+    public virtual uint MaxEntries => Spec.MaxEntries;
+
+    /// <summary>Creation flags.</summary>
+    public MapFlags Flags => Spec.Flags;
+
+    /// <summary>Special fields of the value.</summary>
+    public BtfRecord Record => Spec.Record;
+
+    /// <summary>Whether each CPU has a value of its own.</summary>
+    public virtual bool IsPerCpu => Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
+
+    /// <summary>When values that are updated or deleted lose their kptrs.</summary>
+    public DestroyPolicy Policy { get; }
+
+    /// <summary>Failures to inject.</summary>
+    public MapFaults Faults { get; } = new();
+
+    /// <summary>Raised before each destructor that a dying value runs, with the context Linux would run it in.</summary>
+    [SuppressMessage("Design", "CA1003", Justification = "the record is the whole event")]
+    public event Action<FieldDeath>? FieldDied;
+
+    /// <summary>Where the map itself lies: what a program's map pointer holds.</summary>
+    internal ulong Address { get; }
+
+    internal ValueLayout Layout { get; }
+
+    /// <summary>Implements timers and work queues; null while nobody does.</summary>
+    internal IAsyncFields? AsyncFields { get; set; }
+
+    internal IReadOnlyList<ValuePool> Pools => _pools;
+
+    /// <summary>Whether all elements exist from the start.</summary>
+    protected internal virtual bool IsPreallocated => (Flags & MapFlags.NoPrealloc) == 0;
+
+    /// <summary>The map that a program's map pointer names, or null.</summary>
+    public static BpfMap? FromAddress(KernelCore core, ulong address) => MapObject.Find(core, address);
+
+    /// <summary>Where all value slots are now. Exact only while nothing else uses the map.</summary>
+    public virtual MapCensus TakeCensus()
+    {
+        long all = _pools.Sum(p => p.SlotCount), live = _pools.Sum(p => p.LiveCount);
+        long free = 0;
+        foreach (var pool in _pools)
+        {
+            pool.Free.Walk(_ => free++);
+        }
+
+        return new(all, live, free);
+    }
+
+    /// <summary>Name, type and id.</summary>
+    public override string ToString() => $"map \"{Name}\" ({Type}, id {Id})";
+
+    /// <summary>
+    /// Gives the map value memory. All slots are zeroed, keep their address, and are destroyed with the map.
+    /// </summary>
+    /// <param name="slotCount">How many values; of per-CPU maps, how many per CPU.</param>
+    protected ValuePool CreatePool(int slotCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slotCount);
+        return CreatePool(slotCount, 0);
+    }
+
+    internal ValuePool CreatePool(int slotCount, int prefixBytes, bool isChunked = false)
+    {
+        var pool = new ValuePool(this, slotCount, prefixBytes, isChunked);
+        _pools.Add(pool);
+        return pool;
+    }
+
+    internal void OnFieldDied(DeathPath path, BtfField field, ulong owned)
+    {
+        if (FieldDied is { } observers)
+        {
+            observers(new(this, path, DestroyPolicy.ContextOf(path, IsPreallocated), field));
+        }
+    }
+}

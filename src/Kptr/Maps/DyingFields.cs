@@ -1,0 +1,124 @@
+using System.Runtime.CompilerServices;
+using Kptr.Btf;
+using Kptr.Objects;
+
+namespace Kptr.Maps;
+
+/// <summary>
+/// What values lose at their end: taken out of their special fields at once, destroyed when this is disposed, after the
+/// map's locks are left.
+/// </summary>
+/// <remarks>
+/// Declare it before the lock is taken (<c>using var dying = new DyingFields(map, path)</c>): destructors then cannot run under
+/// a lock of the map, and the emptied memory may be reused before they ran. That order is what Linux has to choose badly:
+/// destroying after unlock raced with reuse of the spare element, destroying under the lock may sleep (58f038e6d209, 2025).
+/// </remarks>
+public ref struct DyingFields
+{
+    private readonly BpfMap _map;
+    private readonly DeathPath _path;
+    private readonly DeathAction _action;
+    private Items _items;
+    private List<Item>? _more;
+    private int _count;
+
+    /// <summary>Begins to collect.</summary>
+    /// <param name="map">The map whose values end.</param>
+    /// <param name="path">How; with the map's <see cref="DestroyPolicy"/> it decides what happens to the fields.</param>
+    public DyingFields(BpfMap map, DeathPath path)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        _map = map;
+        _path = path;
+        _action = map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
+    }
+
+    /// <summary>Ends one value: does to its special fields what the policy says for the path.</summary>
+    /// <param name="value">Address of the value.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Recycle(ulong value)
+    {
+        if (_action != DeathAction.Keep)
+        {
+            TakeFields(value);
+        }
+    }
+
+    /// <summary>Ends all values in a slot: one, or one per CPU.</summary>
+    /// <param name="pool">The pool.</param>
+    /// <param name="slot">The slot.</param>
+    public void Recycle(ValuePool pool, int slot)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        for (var cpu = 0; _action != DeathAction.Keep && cpu < pool.CpuCount; cpu++)
+        {
+            TakeFields(pool.ValueOf(slot, cpu));
+        }
+    }
+
+    /// <summary>Destroys what was taken out.</summary>
+    public void Dispose()
+    {
+        var count = _count;
+        _count = 0;
+        for (var i = 0; i < count; i++)
+        {
+            Destroy(i < Items.Length ? _items[i] : _more![i - Items.Length]);
+        }
+
+        _more = null;
+    }
+
+    private void TakeFields(ulong value)
+    {
+        foreach (var field in _map.Record.Fields)
+        {
+            var at = value + (ulong)field.OffsetBytes;
+            switch (field.Kind)
+            {
+                case BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork:
+                    _map.AsyncFields?.CancelAndFree(_map, field, at);
+                    break;
+                case BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Uptr
+                    or BtfFieldKind.ListHead or BtfFieldKind.RbRoot when _action == DeathAction.Destroy:
+                    TakeOwned(field, at);
+                    break;
+            }
+        }
+    }
+
+    private void TakeOwned(BtfField field, ulong at)
+    {
+        var owned = FieldOwnership.TakeOut(_map.Core, field, at);
+        if (owned == 0)
+        {
+            return;
+        }
+
+        if (_count < Items.Length)
+        {
+            _items[_count] = new(field, owned);
+        }
+        else
+        {
+            (_more ??= []).Add(new(field, owned));
+        }
+
+        _count++;
+    }
+
+    private readonly void Destroy(Item item)
+    {
+        _map.OnFieldDied(_path, item.Field, item.Owned);
+        FieldOwnership.Destroy(_map.Core, item.Field, item.Owned);
+    }
+
+    private readonly record struct Item(BtfField Field, ulong Owned);
+
+    [InlineArray(Length)]
+    private struct Items
+    {
+        internal const int Length = 4;
+        private Item _first;
+    }
+}

@@ -1,0 +1,26 @@
+using Kptr.Btf;
+using Kptr.Objects;
+
+namespace Kptr.Maps;
+
+/// <summary>Takes what a special field owns out of it, and destroys it later.</summary>
+/// <remarks>Kernel: <c>bpf_obj_free_fields</c> (kernel/bpf/syscall.c, 6.12), in two halves.</remarks>
+internal static class FieldOwnership
+{
+    /// <summary>Empties a field in one atomic step.</summary>
+    /// <returns>What it owned, for <see cref="Destroy"/>; 0 for nothing.</returns>
+    internal static unsafe ulong TakeOut(KernelCore core, BtfField field, ulong at)
+    {
+        if (field.Kind == BtfFieldKind.KptrUnref)
+        {
+            // Into the slot, not into a copy of its address (9fad7fe5b298, 2022).
+            Volatile.Write(ref *(ulong*)at, 0);
+            return 0;
+        }
+
+        return *(ulong*)at == 0 ? 0 : core.Ledger.EmptySlot(at);
+    }
+
+    /// <summary>Destroys what a field owned. Call it with no lock held.</summary>
+    internal static void Destroy(KernelCore core, BtfField field, ulong owned) => core.DropKptr(field, owned);
+}

@@ -1,0 +1,13 @@
+using Kptr.Btf;
+
+namespace Kptr.Maps;
+
+/// <summary>Whoever implements <c>bpf_timer</c>, <c>bpf_wq</c> and <c>bpf_task_work</c> in value memory.</summary>
+internal interface IAsyncFields
+{
+    /// <summary>
+    /// Stops the timer or work in this field and frees it: it does not start again before it is initialised anew. Does not
+    /// wait for a callback that runs now. Called with map locks held.
+    /// </summary>
+    void CancelAndFree(BpfMap map, BtfField field, ulong address);
+}

@@ -1,0 +1,160 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Kptr.Maps;
+
+/// <summary>Buckets of chained elements; an element is a slot of a <see cref="ValuePool"/>.</summary>
+/// <remarks>
+/// <code>
+/// element:  0  next element of the chain, -1 at its end
+///           4  key, when it has up to 4 bytes; else the key is at 8
+///           …  value, 8-byte aligned
+/// </code>
+/// Elements are named by index: 8 bytes a bucket and 4 a link. Searches are lock-free; changing a chain needs its bucket's
+/// lock. A new element is written whole before it is linked, at the head, and before the one it replaces is unlinked:
+/// whoever searches meanwhile finds one of them.
+/// </remarks>
+internal sealed unsafe class HashTable
+{
+    internal const int End = -1;
+    private readonly NativeArray<HashBucket> _buckets;
+
+    internal HashTable(ValuePool pool, int keySize, long maxEntries)
+    {
+        Pool = pool;
+        KeySize = keySize;
+        KeyOffset = KeyOffsetOf(keySize);
+        Bits = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)Math.Max(1, maxEntries) - 1));
+        BucketCount = 1L << Bits;
+        Mask = (uint)(BucketCount - 1);
+        _buckets = new(BucketCount);
+        Buckets = _buckets.Pointer;
+        for (var i = 0L; i < BucketCount; i++)
+        {
+            Buckets[i].Head = End;
+        }
+    }
+
+    internal ValuePool Pool { get; }
+
+    internal int KeySize { get; }
+
+    internal int KeyOffset { get; }
+
+    internal int Bits { get; }
+
+    internal long BucketCount { get; }
+
+    internal uint Mask { get; }
+
+    internal HashBucket* Buckets { get; }
+
+    internal static int KeyOffsetOf(int keySize) => keySize <= 4 ? 4 : 8;
+
+    /// <summary>Bytes in front of an element's value.</summary>
+    internal static int PrefixBytesOf(int keySize) => ValueLayout.RoundUp8(KeyOffsetOf(keySize) + keySize);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal HashBucket* BucketOf(ReadOnlySpan<byte> key) => Buckets + (KeyHash.Of(key, Bits) & Mask);
+
+    internal Span<byte> KeyOf(int elem) => new(Pool.SlotOf(elem) + KeyOffset, KeySize);
+
+    /// <summary>Finds a key without a lock.</summary>
+    /// <returns>The element, which may be unlinked at any time; or -1.</returns>
+    internal int Find(ReadOnlySpan<byte> key)
+    {
+        var bucket = BucketOf(key);
+        var spin = default(SpinWait);
+        while (true)
+        {
+            var seq = Volatile.Read(ref bucket->Seq);
+            var elem = FindIn(bucket, key);
+            if (elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq))
+            {
+                return elem;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>Walks one chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key)
+    {
+        var elem = Volatile.Read(ref bucket->Head);
+        while ((uint)elem < (uint)Pool.SlotCount)
+        {
+            var at = Pool.SlotOf(elem);
+            if (key.SequenceEqual(new ReadOnlySpan<byte>(at + KeyOffset, KeySize)))
+            {
+                return elem;
+            }
+
+            elem = Volatile.Read(ref *(int*)at);
+        }
+
+        return End;
+    }
+
+    /// <summary>The element after this one in its chain; -1 at the end.</summary>
+    internal int NextOf(int elem)
+    {
+        var next = Volatile.Read(ref *(int*)Pool.SlotOf(elem));
+        return (uint)next < (uint)Pool.SlotCount ? next : End;
+    }
+
+    /// <summary>Writes the key and links the element as the first. The value must be written already. Needs the bucket's lock.</summary>
+    internal void LinkLocked(HashBucket* bucket, int elem, ReadOnlySpan<byte> key)
+    {
+        key.CopyTo(KeyOf(elem));
+        Volatile.Write(ref *(int*)Pool.SlotOf(elem), bucket->Head);
+        Volatile.Write(ref bucket->Head, elem);
+    }
+
+    /// <summary>Takes an element out of its chain; it keeps its link for readers that stand on it. Needs the bucket's lock.</summary>
+    /// <returns>False when it was not in this chain.</returns>
+    internal bool UnlinkLocked(HashBucket* bucket, int elem)
+    {
+        var link = &bucket->Head;
+        while (*link != elem)
+        {
+            if (*link < 0)
+            {
+                return false;
+            }
+
+            link = (int*)Pool.SlotOf(*link);
+        }
+
+        Volatile.Write(ref *link, *(int*)Pool.SlotOf(elem));
+        return true;
+    }
+
+    /// <summary>Length of a chain. Needs the bucket's lock to be exact.</summary>
+    internal int CountIn(HashBucket* bucket)
+    {
+        var count = 0;
+        for (var elem = Volatile.Read(ref bucket->Head); elem >= 0; elem = NextOf(elem))
+        {
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>The first element at or after a bucket; -1 when there is none.</summary>
+    internal int FirstFrom(long bucket)
+    {
+        for (; bucket < BucketCount; bucket++)
+        {
+            var head = Volatile.Read(ref Buckets[bucket].Head);
+            if (head >= 0)
+            {
+                return head;
+            }
+        }
+
+        return End;
+    }
+}

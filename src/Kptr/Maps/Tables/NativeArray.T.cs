@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace Kptr.Maps;
+
+/// <summary>A zeroed native array that goes back to the system when nothing managed can reach it any more.</summary>
+/// <remarks>
+/// Never freed earlier: a lookup that races with the end of its map may still read it, and then finds an empty table
+/// instead of crashing the host.
+/// </remarks>
+internal sealed unsafe class NativeArray<T>
+    where T : unmanaged
+{
+    private readonly long _sizeBytes;
+
+    internal NativeArray(long length)
+    {
+        _sizeBytes = Math.Max(1, length) * sizeof(T);
+        Pointer = (T*)NativeMemory.AlignedAlloc((nuint)_sizeBytes, 64);
+        NativeMemory.Clear(Pointer, (nuint)_sizeBytes);
+        GC.AddMemoryPressure(_sizeBytes);
+    }
+
+    ~NativeArray()
+    {
+        NativeMemory.AlignedFree(Pointer);
+        GC.RemoveMemoryPressure(_sizeBytes);
+    }
+
+    internal T* Pointer { get; }
+}

@@ -1,0 +1,151 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Kptr.Objects;
+
+namespace Kptr.Maps;
+
+/// <summary>Value memory of a map: numbered slots of native, zeroed memory that keep their address as long as the map lives.</summary>
+/// <remarks>
+/// Made by <see cref="BpfMap.CreatePool"/>. The map base walks every slot of every pool, in use or not, when the map is
+/// freed, and the ledger finds kptrs in all of them: memory that is on no list any more cannot hide a reference.
+/// A map whose values are per CPU has one value per CPU in each slot.
+/// </remarks>
+[SuppressMessage("Naming", "CA1711", Justification = "a pool is what it is")]
+public sealed unsafe class ValuePool
+{
+    private const int BlockAlign = 64;
+    private readonly BpfMap _map;
+    private readonly FreeList? _free;
+    private readonly int _slotsPerBlock;
+    private Block[] _blocks = [];
+    private int _liveCount;
+
+    internal ValuePool(BpfMap map, int slotCount, int prefixBytes, bool isChunked)
+    {
+        _map = map;
+        PrefixBytes = prefixBytes;
+        CpuCount = map.IsPerCpu ? map.Core.CpuCount : 1;
+        ValueStride = map.Layout.StrideBytes;
+        StrideBytes = prefixBytes + (ValueStride * CpuCount);
+        _slotsPerBlock = isChunked ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096) : Math.Max(1, slotCount);
+        SlotCount = 0;
+        if (!isChunked)
+        {
+            AddBlock();
+            Base = (byte*)_blocks[0].Base;
+            _free = new(slotCount, map.Core.CpuCount);
+            _free.Fill(0, slotCount);
+        }
+    }
+
+    /// <summary>Number of slots.</summary>
+    public int SlotCount { get; private set; }
+
+    /// <summary>Slots that <see cref="TryTake"/> handed out and <see cref="Return"/> did not get back.</summary>
+    public int LiveCount => Volatile.Read(ref _liveCount);
+
+    /// <summary>Bytes of model data (links, key) in front of the value.</summary>
+    internal int PrefixBytes { get; }
+
+    internal int StrideBytes { get; }
+
+    /// <summary>Distance between the values of neighbouring CPUs.</summary>
+    internal int ValueStride { get; }
+
+    internal int CpuCount { get; }
+
+    /// <summary>First slot, when all slots lie in one block; else null.</summary>
+    internal byte* Base { get; }
+
+    internal FreeList Free => _free!;
+
+    /// <summary>Address of the value in a slot.</summary>
+    /// <param name="slot">Which slot.</param>
+    /// <param name="cpu">Which CPU's value; only of meaning where values are per CPU.</param>
+    public ulong AddressOf(int slot, int cpu = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(slot);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slot, SlotCount);
+        return ValueOf(slot, CpuCount == 1 ? 0 : cpu);
+    }
+
+    /// <summary>Takes a free slot. Plain bytes are as the last user left them; so are special fields, which may own something.</summary>
+    /// <param name="slot">The slot, or -1.</param>
+    /// <param name="cpu">Whose free slots to try first.</param>
+    /// <returns>False when none is free.</returns>
+    public bool TryTake(out int slot, int cpu = 0)
+    {
+        slot = _free is null || _map.Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _free.Pop(cpu);
+        if (slot >= 0)
+        {
+            Interlocked.Increment(ref _liveCount);
+        }
+
+        return slot >= 0;
+    }
+
+    /// <summary>Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields.Recycle"/> first.</summary>
+    /// <param name="slot">A slot that the caller took and that no key leads to any more.</param>
+    /// <param name="cpu">Whose free list gets it.</param>
+    public void Return(int slot, int cpu = 0)
+    {
+        Interlocked.Decrement(ref _liveCount);
+        _free!.Push(slot, cpu);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* SlotOf(int slot) => Base != null ? Base + ((nint)slot * StrideBytes) : ChunkedSlotOf(slot);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong ValueOf(int slot, int cpu = 0) => (ulong)(SlotOf(slot) + PrefixBytes + (cpu * ValueStride));
+
+    /// <summary>Adds one block of slots; its first slot is the old <see cref="SlotCount"/>. The caller serialises.</summary>
+    internal int AddBlock()
+    {
+        var block = new Block(_map.Core.Heap.AllocateBlock($"map {_map.Name}", ((long)_slotsPerBlock * StrideBytes) + BlockAlign, _map));
+        Volatile.Write(ref _blocks, [.. _blocks, block]);
+        SlotCount += _slotsPerBlock;
+        return _slotsPerBlock;
+    }
+
+    /// <summary>Finds the slot whose value holds this address.</summary>
+    /// <returns>False where the address is in no value of this pool.</returns>
+    internal bool TryFind(ulong address, out int slot, out int cpu, out int offsetBytes)
+    {
+        slot = cpu = offsetBytes = 0;
+        for (var b = 0; b < _blocks.Length; b++)
+        {
+            var into = (long)(address - _blocks[b].Base);
+            if (into < 0 || into >= (long)_slotsPerBlock * StrideBytes)
+            {
+                continue;
+            }
+
+            slot = (b * _slotsPerBlock) + (int)(into / StrideBytes);
+            var inSlot = (int)(into % StrideBytes) - PrefixBytes;
+            cpu = inSlot / ValueStride;
+            offsetBytes = inSlot % ValueStride;
+            return inSlot >= 0;
+        }
+
+        return false;
+    }
+
+    /// <summary>Gives the memory up. Late readers may still look at it; it goes when nothing managed leads to it.</summary>
+    internal void Release()
+    {
+        foreach (var block in _blocks)
+        {
+            _map.Core.Heap.TryFree(block.Allocation);
+        }
+    }
+
+    private byte* ChunkedSlotOf(int slot) =>
+        (byte*)Volatile.Read(ref _blocks)[slot / _slotsPerBlock].Base + ((nint)(slot % _slotsPerBlock) * StrideBytes);
+
+    private readonly record struct Block(ulong Allocation)
+    {
+        // A cache line must not be shared by more elements than needed: the heap aligns to 16 only.
+        internal ulong Base => (Allocation + BlockAlign - 1) & ~(ulong)(BlockAlign - 1);
+    }
+}
