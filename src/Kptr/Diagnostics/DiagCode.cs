@@ -129,6 +129,11 @@ public enum DiagCode
     /// <summary>The kernel has no such <c>struct_ops</c> type, or another layout of it.</summary>
     StructOpsMismatch = 2509,
 
+    // 3000: maps and special fields
+
+    /// <summary>The kernel refuses to create a map.</summary>
+    MapRefused = 3000,
+
     // 8100: references and deferred work of the modelled kernel
 
     /// <summary>An object was released more often than it was acquired.</summary>
@@ -177,4 +182,9 @@ public enum DiagCode
 
     /// <summary>A kfunc or helper was called in a way that only a program without a verdict can.</summary>
     CallMisuse = 8203,
+
+    // 9000: what Kptr does not model
+
+    /// <summary>A map type that Kptr does not model.</summary>
+    UnsupportedMapType = 9010,
 }

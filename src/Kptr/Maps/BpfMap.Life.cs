@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Objects;
 
 namespace Kptr.Maps;
 
@@ -94,11 +93,9 @@ public abstract partial class BpfMap
             case MapFreeWait.RcuAndTasksTrace:
                 Core.RcuTrace.Call(static m => ((BpfMap)m).WaitForRcu(), this, "bpf_map_free_mult_rcu_gp");
                 break;
-            case MapFreeWait.Rcu:
-                WaitForRcu();
-                break;
             default:
-                QueueFree();
+                // Linux waits here for inner maps only; C# may hold a ref into a value, good until its reader ends.
+                WaitForRcu();
                 break;
         }
     }

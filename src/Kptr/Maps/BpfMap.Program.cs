@@ -1,6 +1,4 @@
-using Kptr.Btf;
 using Kptr.Diagnostics;
-using Kptr.Specs;
 
 namespace Kptr.Maps;
 
@@ -69,23 +67,23 @@ public abstract partial class BpfMap
 
     /// <summary>Finds a value.</summary>
     /// <returns>Its address, or 0.</returns>
-    protected abstract ulong FindValue(ReadOnlySpan<byte> key, in MapCall call);
+    protected abstract ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller);
 
     /// <summary>Creates or replaces an element.</summary>
-    protected abstract Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall call);
+    protected abstract Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller);
 
     /// <summary>Deletes an element.</summary>
-    protected abstract Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall call);
+    protected abstract Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller);
 
     /// <summary>The key after a key; an empty or unknown key starts over.</summary>
     protected virtual Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
     /// <summary>Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.</summary>
-    protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall call)
+    protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (!IsPerCpu)
         {
-            var at = FindValue(key, call);
+            var at = FindValue(key, caller);
             if (at == 0)
             {
                 return Errno.ENOENT;
@@ -97,7 +95,7 @@ public abstract partial class BpfMap
 
         for (var cpu = 0; cpu < Core.CpuCount; cpu++)
         {
-            var at = FindValue(key, call with { Cpu = cpu });
+            var at = FindValue(key, caller with { Cpu = cpu });
             if (at == 0)
             {
                 return Errno.ENOENT;
@@ -110,12 +108,12 @@ public abstract partial class BpfMap
     }
 
     /// <summary>Copies a value out and deletes its element.</summary>
-    protected virtual Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall call) =>
+    protected virtual Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
         Errno.ENOTSUPP;
 
     /// <summary>Calls back for every element.</summary>
     /// <returns>Number of elements visited, or an <see cref="Errno"/>.</returns>
-    protected virtual long VisitValues(MapElemCallback callback, in MapCall call) => (long)Errno.EOPNOTSUPP;
+    protected virtual long VisitValues(MapElemCallback callback, in MapCall caller) => (long)Errno.EOPNOTSUPP;
 
     /// <summary>Adds a value to a map without keys.</summary>
     protected virtual Errno PushValue(ReadOnlySpan<byte> value, MapUpdateFlags flags) => Errno.EOPNOTSUPP;

@@ -21,12 +21,12 @@ public abstract partial class BpfMap
     public Errno LookupElem(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         CheckSizes(key, value.Length);
-        if (CheckLockOnly(flags) is var bad and not Errno.None)
+        if ((flags & ~MapUpdateFlags.Lock) != 0)
         {
-            return CanRead || (flags & ~MapUpdateFlags.Lock) != 0 ? bad : Errno.EPERM;
+            return Errno.EINVAL;
         }
 
-        return CanRead ? UserRead(key, value, flags) : Errno.EPERM;
+        return !CanRead ? Errno.EPERM : CheckLockOnly(flags) is var bad and not Errno.None ? bad : UserRead(key, value, flags);
     }
 
     /// <summary>Writes a value; special fields of the element are not written (<c>BPF_MAP_UPDATE_ELEM</c>; queues: push).</summary>

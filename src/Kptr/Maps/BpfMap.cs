@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Kptr.Btf;
-using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -8,7 +7,7 @@ namespace Kptr.Maps;
 
 /// <summary>A live map. Derive from it to make a map type of your own.</summary>
 /// <remarks>
-/// A derived map gives its values a place with <see cref="CreatePool"/>, finds them by key, and hands values that end to
+/// A derived map gives its values a place with <see cref="CreatePool(int)"/>, finds them by key, and hands values that end to
 /// <see cref="DyingFields"/>. Everything else is done here, alike for all maps: which bytes may be copied, when
 /// destructors run, what user space sees, permissions, references on the map and its asynchronous end.
 /// Whoever makes a map owns it, and gives it up with <see cref="Dispose()"/>; it is freed when programs and other maps
@@ -16,7 +15,6 @@ namespace Kptr.Maps;
 /// </remarks>
 public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
-    private static int s_lastId;
     private readonly List<ValuePool> _pools = [];
 
     /// <summary>Makes a map; the creation rules of its type are not checked here but by <see cref="MapFactory"/>.</summary>
@@ -30,7 +28,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         Spec = spec;
         Policy = DestroyPolicy.Of(core.Spec.Profile);
         Layout = new(spec.Record, spec.ValueSize);
-        Id = Interlocked.Increment(ref s_lastId);
+        Id = core.NextMapId();
         Address = MapObject.Create(this);
         core.Ledger.AddSource(this);
     }
@@ -104,7 +102,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         long free = 0;
         foreach (var pool in _pools)
         {
-            pool.Free.Walk(_ => free++);
+            pool.Free?.Walk(_ => free++);
         }
 
         return new(all, live, free);
@@ -120,12 +118,12 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     protected ValuePool CreatePool(int slotCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slotCount);
-        return CreatePool(slotCount, 0);
+        return CreatePool(slotCount, 0, PoolKind.FreeList);
     }
 
-    internal ValuePool CreatePool(int slotCount, int prefixBytes, bool isChunked = false)
+    internal ValuePool CreatePool(int slotCount, int prefixBytes, PoolKind kind)
     {
-        var pool = new ValuePool(this, slotCount, prefixBytes, isChunked);
+        var pool = new ValuePool(this, slotCount, prefixBytes, kind);
         _pools.Add(pool);
         return pool;
     }

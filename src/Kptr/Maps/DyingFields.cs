@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Kptr.Btf;
-using Kptr.Objects;
 
 namespace Kptr.Maps;
 

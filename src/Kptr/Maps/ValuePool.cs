@@ -1,12 +1,24 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using Kptr.Objects;
 
 namespace Kptr.Maps;
 
+/// <summary>Who says which slots of a pool are in use.</summary>
+internal enum PoolKind
+{
+    /// <summary>The pool, by its free list.</summary>
+    FreeList,
+
+    /// <summary>Nobody: all slots always are.</summary>
+    AllLive,
+
+    /// <summary>The map; slots come block by block.</summary>
+    Chunked,
+}
+
 /// <summary>Value memory of a map: numbered slots of native, zeroed memory that keep their address as long as the map lives.</summary>
 /// <remarks>
-/// Made by <see cref="BpfMap.CreatePool"/>. The map base walks every slot of every pool, in use or not, when the map is
+/// Made by <see cref="BpfMap.CreatePool(int)"/>. The map base walks every slot of every pool, in use or not, when the map is
 /// freed, and the ledger finds kptrs in all of them: memory that is on no list any more cannot hide a reference.
 /// A map whose values are per CPU has one value per CPU in each slot.
 /// </remarks>
@@ -20,19 +32,23 @@ public sealed unsafe class ValuePool
     private Block[] _blocks = [];
     private int _liveCount;
 
-    internal ValuePool(BpfMap map, int slotCount, int prefixBytes, bool isChunked)
+    internal ValuePool(BpfMap map, int slotCount, int prefixBytes, PoolKind kind)
     {
         _map = map;
         PrefixBytes = prefixBytes;
         CpuCount = map.IsPerCpu ? map.Core.CpuCount : 1;
         ValueStride = map.Layout.StrideBytes;
         StrideBytes = prefixBytes + (ValueStride * CpuCount);
-        _slotsPerBlock = isChunked ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096) : Math.Max(1, slotCount);
+        _slotsPerBlock = kind == PoolKind.Chunked ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096) : Math.Max(1, slotCount);
         SlotCount = 0;
-        if (!isChunked)
+        if (kind != PoolKind.Chunked)
         {
             AddBlock();
             Base = (byte*)_blocks[0].Base;
+        }
+
+        if (kind == PoolKind.FreeList)
+        {
             _free = new(slotCount, map.Core.CpuCount);
             _free.Fill(0, slotCount);
         }
@@ -57,7 +73,7 @@ public sealed unsafe class ValuePool
     /// <summary>First slot, when all slots lie in one block; else null.</summary>
     internal byte* Base { get; }
 
-    internal FreeList Free => _free!;
+    internal FreeList? Free => _free;
 
     /// <summary>Address of the value in a slot.</summary>
     /// <param name="slot">Which slot.</param>
@@ -84,7 +100,7 @@ public sealed unsafe class ValuePool
         return slot >= 0;
     }
 
-    /// <summary>Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields.Recycle"/> first.</summary>
+    /// <summary>Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields"/> first.</summary>
     /// <param name="slot">A slot that the caller took and that no key leads to any more.</param>
     /// <param name="cpu">Whose free list gets it.</param>
     public void Return(int slot, int cpu = 0)

@@ -143,13 +143,19 @@ internal sealed unsafe class HashTable
         return count;
     }
 
+    /// <summary>The first element of a bucket; -1 when it is empty.</summary>
+    internal int HeadOf(long bucket)
+    {
+        var head = Volatile.Read(ref Buckets[bucket].Head);
+        return (uint)head < (uint)Pool.SlotCount ? head : End;
+    }
+
     /// <summary>The first element at or after a bucket; -1 when there is none.</summary>
     internal int FirstFrom(long bucket)
     {
         for (; bucket < BucketCount; bucket++)
         {
-            var head = Volatile.Read(ref Buckets[bucket].Head);
-            if (head >= 0)
+            if (HeadOf(bucket) is var head and >= 0)
             {
                 return head;
             }

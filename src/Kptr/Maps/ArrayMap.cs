@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_ARRAY</c> and <c>PERCPU_ARRAY</c>: values by index, all there from the start. Also data sections.</summary>
+/// <remarks>
+/// Nothing can be deleted (<c>-EINVAL</c>). An update writes the value over and then ends what its special fields held:
+/// under the eager policy it is an array's only way to let go of a kptr from user space.
+/// Kernel: <c>kernel/bpf/arraymap.c</c> (6.12).
+/// </remarks>
+public class ArrayMap : BpfMap
+{
+    private readonly uint _count;
+
+    /// <summary>Makes an array; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    public ArrayMap(KernelCore core, MapSpec spec)
+        : base(core, spec)
+    {
+        _count = Spec.MaxEntries;
+        Values = CreatePool((int)_count, 0, PoolKind.AllLive);
+        if (!Spec.InitialValue.IsDefaultOrEmpty)
+        {
+            CopyIn(Values.AddressOf(0), Spec.InitialValue.AsSpan());
+        }
+
+        if (Spec.Frozen)
+        {
+            Freeze();
+        }
+    }
+
+    /// <summary>The values.</summary>
+    private protected ValuePool Values { get; }
+
+    /// <inheritdoc/>
+    protected override MapBatchOps BatchOps => MapBatchOps.Lookup | MapBatchOps.Update;
+
+    /// <inheritdoc/>
+    public override MapCensus TakeCensus() => new(_count, _count, 0);
+
+    /// <inheritdoc/>
+    public override Errno DirectValueAddress(uint offsetBytes, out ulong address)
+    {
+        address = 0;
+        if (_count != 1 || IsPerCpu)
+        {
+            return Errno.ENOTSUPP;
+        }
+
+        if (offsetBytes >= (uint)ValueSize)
+        {
+            return Errno.EINVAL;
+        }
+
+        address = Values.ValueOf(0) + offsetBytes;
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(key, slot);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        var index = IndexOf(key);
+        return index < _count ? Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0) : 0;
+    }
+
+    /// <inheritdoc/>
+    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        var index = IndexOf(key);
+        var allCpus = IsPerCpu && caller.IsUserSpace;
+        if (CheckUpdate(index, flags, allCpus) is var bad and not Errno.None)
+        {
+            return bad;
+        }
+
+        using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        if (!allCpus)
+        {
+            var at = Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0);
+            CopyIn(at, value, IsPerCpu ? MapUpdateFlags.Any : flags & MapUpdateFlags.Lock);
+            dying.Recycle(at);
+            return Errno.None;
+        }
+
+        for (var cpu = 0; cpu < Core.CpuCount; cpu++)
+        {
+            var at = Values.ValueOf((int)index, cpu);
+            CopyIn(at, value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
+            dying.Recycle(at);
+        }
+
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.EINVAL;
+
+    /// <inheritdoc/>
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
+    {
+        var index = key.IsEmpty ? uint.MaxValue : IndexOf(key);
+        if (index == _count - 1)
+        {
+            return Errno.ENOENT;
+        }
+
+        BinaryPrimitives.WriteUInt32LittleEndian(nextKey, index >= _count ? 0 : index + 1);
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override unsafe long VisitValues(MapElemCallback callback, in MapCall caller)
+    {
+        long visited = 0;
+        for (uint index = 0; index < _count; index++)
+        {
+            var key = index;
+            visited++;
+            if (callback((ulong)&key, Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0)) != 0)
+            {
+                break;
+            }
+        }
+
+        return visited;
+    }
+
+    private static uint IndexOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt32LittleEndian(key);
+
+    private Errno CheckUpdate(uint index, MapUpdateFlags flags, bool allCpus)
+    {
+        var unknown = allCpus ? flags > MapUpdateFlags.Exist : (flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist;
+        return unknown ? Errno.EINVAL
+            : index >= _count ? Errno.E2BIG
+            : (flags & MapUpdateFlags.NoExist) != 0 ? Errno.EEXIST
+            : (flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0 ? Errno.EINVAL
+            : Errno.None;
+    }
+}

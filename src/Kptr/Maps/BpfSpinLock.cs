@@ -1,0 +1,30 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Kptr.Maps;
+
+/// <summary>A <c>struct bpf_spin_lock</c> in a map value: four bytes, 1 while held.</summary>
+/// <remarks>Programs, <see cref="MapUpdateFlags.Lock"/> updates and C# take the same lock. It does not nest.</remarks>
+[SuppressMessage("Usage", "CA1815", Justification = "a lock has identity, not equality")]
+public struct BpfSpinLock
+{
+    private int _word;
+
+    /// <summary>Whether somebody holds it now.</summary>
+    public readonly bool IsHeld => Volatile.Read(in _word) != 0;
+
+    /// <summary>Takes the lock; spins while somebody else holds it.</summary>
+    public void Enter()
+    {
+        var spin = default(SpinWait);
+        while (!TryEnter())
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>Takes the lock unless somebody holds it.</summary>
+    public bool TryEnter() => Interlocked.CompareExchange(ref _word, 1, 0) == 0;
+
+    /// <summary>Gives the lock back.</summary>
+    public void Exit() => Volatile.Write(ref _word, 0);
+}

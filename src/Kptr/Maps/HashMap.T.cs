@@ -1,0 +1,185 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>A hash map whose keys and values are C# structs.</summary>
+/// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
+/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
+public sealed unsafe class HashMap<TKey, TValue> : HashMap
+    where TKey : unmanaged
+    where TValue : unmanaged
+{
+    private readonly HashBucket* _buckets;
+    private readonly byte* _base;
+    private readonly uint _mask;
+    private readonly int _bits;
+    private readonly int _strideBytes;
+    private readonly uint _slotCount;
+
+    /// <summary>Makes a hash.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="maxEntries">Capacity.</param>
+    /// <param name="name">Its name, for reports.</param>
+    /// <param name="flags">Creation flags.</param>
+    /// <exception cref="MapCreateException">The kernel refuses it.</exception>
+    public HashMap(KernelCore core, uint maxEntries, string name = "hash", MapFlags flags = MapFlags.None)
+        : base(core, TypedSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
+    {
+        _buckets = Table.Buckets;
+        _base = Pool.Base;
+        _mask = Table.Mask;
+        _bits = Table.Bits;
+        _strideBytes = Pool.StrideBytes;
+        _slotCount = (uint)Pool.SlotCount;
+    }
+
+    private static int KeyOffset => sizeof(TKey) <= 4 ? 4 : 8;
+
+    private static int ValueOffset => (KeyOffset + sizeof(TKey) + 7) & ~7;
+
+    /// <summary>Finds a value in live memory. It stays the key's until the element is updated or deleted.</summary>
+    /// <param name="key">The key.</param>
+    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref TValue Lookup(TKey key)
+    {
+        if (_base != null && sizeof(TKey) is 4 or 8)
+        {
+            var bucket = BucketOf(key);
+            var elem = Volatile.Read(ref bucket->Head);
+            while ((uint)elem < _slotCount)
+            {
+                var at = _base + ((nint)elem * _strideBytes);
+                if (IsKey(at, key))
+                {
+                    return ref Unsafe.AsRef<TValue>(at + ValueOffset);
+                }
+
+                elem = Volatile.Read(ref *(int*)at);
+            }
+        }
+
+        return ref LookupSlow(key);
+    }
+
+    /// <summary>Copies a value out, never a mix of two; special fields read as zero.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">Receives the value.</param>
+    /// <returns>False when the key is not there.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGetValue(TKey key, out TValue value)
+    {
+        if (_base != null && sizeof(TKey) is 4 or 8 && !Layout.HasSpecials)
+        {
+            var bucket = BucketOf(key);
+            var seq = Volatile.Read(ref bucket->Seq);
+            var elem = Volatile.Read(ref bucket->Head);
+            while ((uint)elem < _slotCount)
+            {
+                var at = _base + ((nint)elem * _strideBytes);
+                if (IsKey(at, key))
+                {
+                    value = Unsafe.ReadUnaligned<TValue>(at + ValueOffset);
+                    if (((seq & 1) | (Volatile.Read(ref bucket->Seq) ^ seq)) == 0)
+                    {
+                        return true;
+                    }
+
+                    break;
+                }
+
+                elem = Volatile.Read(ref *(int*)at);
+            }
+        }
+
+        return TryGetSlow(key, out value);
+    }
+
+    /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>
+    /// <param name="key">The key.</param>
+    /// <returns>The value. Use it inside an RCU reader.</returns>
+    /// <remarks>Under the recycle policy a new value may hold a kptr that a deleted element left there.</remarks>
+    /// <exception cref="InvalidOperationException">The map is full.</exception>
+    public ref TValue LookupOrInit(TKey key)
+    {
+        while (true)
+        {
+            ref var found = ref Lookup(key);
+            if (!Unsafe.IsNullRef(ref found))
+            {
+                return ref found;
+            }
+
+            var err = Update(key, default, MapUpdateFlags.NoExist);
+            if (err is not (Errno.None or Errno.EEXIST))
+            {
+                throw new InvalidOperationException($"{this} cannot take another key: {err}");
+            }
+        }
+    }
+
+    /// <summary>Creates or replaces an element. Special fields of <paramref name="value"/> are ignored.</summary>
+    public Errno Update(TKey key, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
+        UpdateElem(BytesOf(ref key), BytesOf(ref Unsafe.AsRef(in value)), flags);
+
+    /// <summary>Deletes an element.</summary>
+    public Errno Delete(TKey key) => DeleteElem(BytesOf(ref key));
+
+    /// <summary>Copies a value out and deletes its element; what its special fields owned is destroyed.</summary>
+    public Errno LookupAndDelete(TKey key, out TValue value)
+    {
+        value = default;
+        return LookupAndDeleteElem(BytesOf(ref key), MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref value, 1)));
+    }
+
+    /// <summary>All elements at about this moment, special fields as zero.</summary>
+    public IReadOnlyList<KeyValuePair<TKey, TValue>> Snapshot()
+    {
+        var all = new List<KeyValuePair<TKey, TValue>>();
+        TKey key = default, next;
+        var keyBytes = ReadOnlySpan<byte>.Empty;
+        while (GetNextKey(keyBytes, new Span<byte>(&next, sizeof(TKey))) == Errno.None)
+        {
+            key = next;
+            if (TryGetValue(key, out var value))
+            {
+                all.Add(new(key, value));
+            }
+
+            keyBytes = new(&key, sizeof(TKey));
+        }
+
+        return all;
+    }
+
+    private static ReadOnlySpan<byte> BytesOf<T>(ref T value)
+        where T : unmanaged => MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsKey(byte* elem, TKey key) => sizeof(TKey) == 4
+        ? *(uint*)(elem + KeyOffset) == Unsafe.As<TKey, uint>(ref key)
+        : *(ulong*)(elem + KeyOffset) == Unsafe.As<TKey, ulong>(ref key);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private HashBucket* BucketOf(TKey key) => _buckets + ((sizeof(TKey) == 4
+        ? KeyHash.Of4(Unsafe.As<TKey, uint>(ref key), _bits)
+        : KeyHash.Of8(Unsafe.As<TKey, ulong>(ref key), _bits)) & _mask);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ref TValue LookupSlow(TKey key)
+    {
+        var elem = Table.Find(BytesOf(ref key));
+        return ref elem < 0 ? ref Unsafe.NullRef<TValue>() : ref Unsafe.AsRef<TValue>((void*)Pool.ValueOf(elem));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGetSlow(TKey key, out TValue value)
+    {
+        value = default;
+        return LookupElem(BytesOf(ref key), MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref value, 1))) == Errno.None;
+    }
+}

@@ -1,0 +1,220 @@
+using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_HASH</c>, preallocated or not.</summary>
+/// <remarks>
+/// An update of an existing key takes another element and swaps it in. Preallocated, that is the CPU's spare element,
+/// and the old one becomes the spare: so the map owns one element more per CPU than it has room for, and each of them
+/// may hold kptrs. With <c>BPF_F_NO_PREALLOC</c> elements come from an allocator's cache (<see cref="ElemCache"/>).
+/// </remarks>
+public unsafe class HashMap : HashMapBase
+{
+    private const int IntsPerLine = 16;
+    private const int Taken = -1;
+    private readonly ElemCache? _cache;
+    private readonly NativeArray<int>? _spares;
+    private int _count;
+
+    /// <summary>Makes a hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    public HashMap(KernelCore core, MapSpec spec)
+        : base(
+            core ?? throw new ArgumentNullException(nameof(core)),
+            spec ?? throw new ArgumentNullException(nameof(spec)),
+            spec.MaxEntries,
+            (spec.Flags & MapFlags.NoPrealloc) == 0 ? core.CpuCount : 0,
+            (spec.Flags & MapFlags.NoPrealloc) == 0 ? PoolKind.FreeList : PoolKind.Chunked)
+    {
+        if (!IsPreallocated)
+        {
+            _cache = new(this, Pool);
+            return;
+        }
+
+        _spares = new(core.CpuCount * IntsPerLine);
+        for (var cpu = 0; cpu < core.CpuCount; cpu++)
+        {
+            SpareOf(cpu) = Pool.Free!.Pop(cpu);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Count => Volatile.Read(ref _count);
+
+    /// <inheritdoc/>
+    public override MapCensus TakeCensus()
+    {
+        if (_cache is not null)
+        {
+            return _cache.TakeCensus(Count);
+        }
+
+        long free = 0;
+        Pool.Free!.Walk(_ => free++);
+        var spares = Enumerable.Range(0, Core.CpuCount).Count(cpu => SpareOf(cpu) != Taken);
+        return new(Pool.SlotCount, Count, free, spares);
+    }
+
+    /// <inheritdoc/>
+    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist)
+        {
+            return Errno.EINVAL;
+        }
+
+        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out var err))
+        {
+            return err;
+        }
+
+        var dying = new DyingFields(this, DeathPath.Replace);
+        err = Upsert(Table.BucketOf(key), key, value, flags, caller, ref dying);
+        dying.Dispose();
+        return err;
+    }
+
+    /// <inheritdoc/>
+    private protected override void Retire(int elem, int cpu)
+    {
+        Interlocked.Decrement(ref _count);
+        ReturnElem(elem, cpu);
+    }
+
+    // BPF_F_LOCK on an existing element writes in place and frees nothing, under either policy.
+    private bool UpdateLocked(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, out Errno err)
+    {
+        if (Layout.LockOffset < 0)
+        {
+            err = Errno.EINVAL;
+            return true;
+        }
+
+        var elem = Table.Find(key);
+        err = CheckExistence(elem >= 0, flags);
+        if (err == Errno.None && elem >= 0)
+        {
+            WriteInPlace(elem, value);
+        }
+
+        return err != Errno.None || elem >= 0;
+    }
+
+    private void WriteInPlace(int elem, ReadOnlySpan<byte> value)
+    {
+        using var dying = new DyingFields(this, DeathPath.LockedUpdate);
+        CopyIn(Pool.ValueOf(elem), value, MapUpdateFlags.Lock);
+        dying.Recycle(Pool.ValueOf(elem));
+    }
+
+    private Errno Upsert(
+        HashBucket* bucket, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+    {
+        if (!TryLock(bucket, out var seq))
+        {
+            return Errno.EBUSY;
+        }
+
+        var old = Table.FindIn(bucket, key);
+        var err = CheckExistence(old >= 0, flags);
+        if (err == Errno.None && old >= 0 && (flags & MapUpdateFlags.Lock) != 0)
+        {
+            // Somebody inserted it since the search without the lock.
+            WriteInPlace(old, value);
+        }
+        else if (err == Errno.None)
+        {
+            err = Swap(bucket, old, key, value, caller, ref dying);
+            if (err == Errno.None && old >= 0 && !IsPreallocated)
+            {
+                bucket->Unlock(seq);
+                dying.Recycle(Pool.ValueOf(old));
+                ReturnElem(old, caller.Cpu);
+                return err;
+            }
+        }
+
+        bucket->Unlock(seq);
+        return err;
+    }
+
+    // Links a new element and unlinks the old one. A preallocated old element becomes the spare, emptied first.
+    private Errno Swap(
+        HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
+    {
+        var elem = TakeElem(old, caller.Cpu, out var err);
+        if (elem < 0)
+        {
+            return err;
+        }
+
+        FillElem(elem, value, caller);
+        Table.LinkLocked(bucket, elem, key);
+        if (old < 0)
+        {
+            Interlocked.Increment(ref _count);
+            return Errno.None;
+        }
+
+        Table.UnlinkLocked(bucket, old);
+        if (IsPreallocated)
+        {
+            dying.Recycle(Pool.ValueOf(old));
+            Volatile.Write(ref SpareOf(caller.Cpu), old);
+        }
+
+        return Errno.None;
+    }
+
+    private int TakeElem(int old, int cpu, out Errno err)
+    {
+        err = Errno.None;
+        if (!IsPreallocated)
+        {
+            err = old < 0 && Count >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
+            return err == Errno.E2BIG || Faults.ShouldFail(MapFaultPoint.AllocElem) ? Taken : _cache!.Take(cpu);
+        }
+
+        if (old >= 0)
+        {
+            return TakeSpare(cpu);
+        }
+
+        err = Errno.E2BIG;
+        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? Taken : Pool.Free!.Pop(cpu);
+    }
+
+    // Another thread that plays the same CPU may have it for the moment; it runs nothing of anybody's meanwhile.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int TakeSpare(int cpu)
+    {
+        var spin = default(SpinWait);
+        while (true)
+        {
+            var elem = Interlocked.Exchange(ref SpareOf(cpu), Taken);
+            if (elem != Taken)
+            {
+                return elem;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private void ReturnElem(int elem, int cpu)
+    {
+        if (IsPreallocated)
+        {
+            Pool.Free!.Push(elem, cpu);
+        }
+        else
+        {
+            _cache!.Return(elem, cpu);
+        }
+    }
+
+    private ref int SpareOf(int cpu) => ref _spares!.Pointer[cpu * IntsPerLine];
+}

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using Kptr.Diagnostics;
+
+namespace Kptr.Maps;
+
+// Batches go bucket by bucket: a bucket comes whole or not at all, and the cursor is the number of the next one.
+// Kernel: __htab_map_lookup_and_delete_batch (kernel/bpf/hashtab.c, 6.12).
+public abstract unsafe partial class HashMapBase
+{
+    /// <inheritdoc/>
+    public override int BatchCursorSize => sizeof(uint);
+
+    /// <inheritdoc/>
+    private protected override Errno ReadBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        WalkBuckets(inBatch, outBatch, keys, values, wanted, ref count, flags, take: false);
+
+    /// <inheritdoc/>
+    private protected override Errno TakeBatch(
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        WalkBuckets(inBatch, outBatch, keys, values, wanted, ref count, flags, take: true);
+
+    private Errno WalkBuckets(
+        ReadOnlySpan<byte> inBatch,
+        Span<byte> outBatch,
+        Span<byte> keys,
+        Span<byte> values,
+        int wanted,
+        ref int count,
+        MapUpdateFlags flags,
+        bool take)
+    {
+        long batch = inBatch.IsEmpty ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(inBatch);
+        if (batch >= Table.BucketCount)
+        {
+            return Errno.ENOENT;
+        }
+
+        var err = Errno.ENOENT;
+        for (; batch < Table.BucketCount; batch++)
+        {
+            // The reader is left between buckets, so that no batch holds up a grace period (85136bf22404, 2026).
+            using var reader = Core.Rcu.ReadLock();
+            if (Table.HeadOf(batch) >= 0
+                && !CopyBucket(Table.Buckets + batch, keys, values, wanted, ref count, flags, take))
+            {
+                err = count == 0 ? Errno.ENOSPC : Errno.None;
+                break;
+            }
+        }
+
+        BinaryPrimitives.WriteUInt32LittleEndian(outBatch, (uint)batch);
+        return err;
+    }
+
+    // False when the bucket does not fit any more.
+    private bool CopyBucket(HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags, bool take)
+    {
+        using var dying = new DyingFields(this, DeathPath.BatchDelete);
+        var seq = bucket->Lock();
+        var length = Table.CountIn(bucket);
+        var taken = HashTable.End;
+        var fits = length <= wanted - count;
+        if (fits)
+        {
+            taken = bucket->Head;
+            for (var elem = taken; elem >= 0; elem = Table.NextOf(elem), count++)
+            {
+                Table.KeyOf(elem).CopyTo(keys[(count * KeySize)..]);
+                CopyForBatch(elem, values.Slice(count * UserValueSize, UserValueSize), flags);
+            }
+
+            if (take)
+            {
+                Volatile.Write(ref bucket->Head, HashTable.End);
+            }
+        }
+
+        bucket->Unlock(seq);
+        for (var elem = take ? taken : HashTable.End; elem >= 0;)
+        {
+            var next = Table.NextOf(elem);
+            dying.Recycle(Pool, elem);
+            Retire(elem, Core.CurrentCpu);
+            elem = next;
+        }
+
+        return fits;
+    }
+
+    /// <summary>A value as batches show it.</summary>
+    private protected virtual void CopyForBatch(int elem, Span<byte> value, MapUpdateFlags flags) => CopyElem(elem, value, flags);
+}

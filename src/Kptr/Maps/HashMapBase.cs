@@ -1,0 +1,217 @@
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>What all hash maps share: finding, deleting, walking. They differ in where elements come from and go to.</summary>
+/// <remarks>Kernel: <c>kernel/bpf/hashtab.c</c> (6.12).</remarks>
+public abstract unsafe partial class HashMapBase : BpfMap
+{
+    private protected HashMapBase(KernelCore core, MapSpec spec, uint maxEntries, int spareCount, PoolKind kind)
+        : base(core, spec)
+    {
+        MaxEntries = maxEntries;
+        Pool = CreatePool((int)maxEntries + spareCount, HashTable.PrefixBytesOf(spec.KeySize), kind);
+        Table = new(Pool, spec.KeySize, maxEntries);
+    }
+
+    /// <inheritdoc/>
+    public override uint MaxEntries { get; }
+
+    /// <summary>Elements that keys lead to.</summary>
+    public abstract int Count { get; }
+
+    /// <inheritdoc/>
+    protected override MapBatchOps BatchOps => MapBatchOps.All;
+
+    internal ValuePool Pool { get; }
+
+    internal HashTable Table { get; }
+
+    /// <inheritdoc/>
+    protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
+    {
+        Table.KeyOf(slot).CopyTo(key);
+        return Table.Find(key) == slot;
+    }
+
+    /// <inheritdoc/>
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        var elem = Table.Find(key);
+        return elem < 0 ? 0 : Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0);
+    }
+
+    /// <inheritdoc/>
+    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        var bucket = Table.BucketOf(key);
+        var spin = default(SpinWait);
+        while (true)
+        {
+            // An element may be reused while it is copied; the bucket's sequence tells, and the copy is made again.
+            var seq = Volatile.Read(ref bucket->Seq);
+            var elem = Table.FindIn(bucket, key);
+            if (elem >= 0)
+            {
+                CopyElem(elem, value, flags);
+            }
+
+            if ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq)
+            {
+                return elem >= 0 ? Errno.None : Errno.ENOENT;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        using var dying = new DyingFields(this, DeathPath.Delete);
+        var bucket = Table.BucketOf(key);
+        if (!TryLock(bucket, out var seq))
+        {
+            return Errno.EBUSY;
+        }
+
+        var elem = Table.FindIn(bucket, key);
+        if (elem >= 0)
+        {
+            Table.UnlinkLocked(bucket, elem);
+        }
+
+        bucket->Unlock(seq);
+        if (elem < 0)
+        {
+            return Errno.ENOENT;
+        }
+
+        dying.Recycle(Pool, elem);
+        Retire(elem, caller.Cpu);
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        using var dying = new DyingFields(this, DeathPath.LookupAndDelete);
+        var bucket = Table.BucketOf(key);
+        if (!TryLock(bucket, out var seq))
+        {
+            return Errno.EBUSY;
+        }
+
+        var elem = Table.FindIn(bucket, key);
+        if (elem >= 0)
+        {
+            CopyElem(elem, value, flags);
+            Table.UnlinkLocked(bucket, elem);
+        }
+
+        bucket->Unlock(seq);
+        if (elem < 0)
+        {
+            return Errno.ENOENT;
+        }
+
+        dying.Recycle(Pool, elem);
+        Retire(elem, caller.Cpu);
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
+    {
+        var elem = key.IsEmpty ? HashTable.End : Table.Find(key);
+        var next = elem < 0 ? Table.FirstFrom(0) : Table.NextOf(elem);
+        if (elem >= 0 && next < 0)
+        {
+            next = Table.FirstFrom(Table.BucketOf(key) - Table.Buckets + 1);
+        }
+
+        if (next < 0)
+        {
+            return Errno.ENOENT;
+        }
+
+        Table.KeyOf(next).CopyTo(nextKey);
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override long VisitValues(MapElemCallback callback, in MapCall caller)
+    {
+        long visited = 0;
+        using var reader = Core.Rcu.ReadLock();
+        for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
+        {
+            for (var elem = Table.HeadOf(bucket); elem >= 0;)
+            {
+                // The callback may delete the element: its successor is looked up before.
+                var next = Table.NextOf(elem);
+                visited++;
+                if (callback((ulong)(Pool.SlotOf(elem) + Table.KeyOffset), Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0)) != 0)
+                {
+                    return visited;
+                }
+
+                elem = next;
+            }
+        }
+
+        return visited;
+    }
+
+    /// <summary>Gives the memory of an unlinked element back, after its fields were handed to <see cref="DyingFields"/>.</summary>
+    private protected abstract void Retire(int elem, int cpu);
+
+    /// <summary>Copies a whole value in, for new elements: nobody else sees it yet.</summary>
+    private protected void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
+    {
+        if (!IsPerCpu)
+        {
+            Layout.CopyIn(Pool.ValueOf(elem), value);
+            return;
+        }
+
+        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
+        {
+            if (caller.IsUserSpace)
+            {
+                Layout.CopyIn(Pool.ValueOf(elem, cpu), value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
+            }
+            else if (cpu == caller.Cpu)
+            {
+                Layout.CopyIn(Pool.ValueOf(elem, cpu), value);
+            }
+            else
+            {
+                // The other CPUs must not see what the last tenant left (c3a66e5f5bab, 2026).
+                Layout.ZeroPlain(Pool.ValueOf(elem, cpu));
+            }
+        }
+    }
+
+    private protected bool TryLock(HashBucket* bucket, out uint seq)
+    {
+        seq = 0;
+        if (Faults.ShouldFail(MapFaultPoint.LockBucket))
+        {
+            return false;
+        }
+
+        seq = bucket->Lock();
+        return true;
+    }
+
+    private protected void CopyElem(int elem, Span<byte> value, MapUpdateFlags flags)
+    {
+        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
+        {
+            CopyOut(value.Slice(cpu * (IsPerCpu ? Layout.StrideBytes : 0)), Pool.ValueOf(elem, cpu), flags);
+        }
+    }
+}

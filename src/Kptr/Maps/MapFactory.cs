@@ -1,0 +1,49 @@
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>Turns blueprints into maps.</summary>
+public static class MapFactory
+{
+    /// <summary>Creates a map.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="spec">The blueprint, its record resolved.</param>
+    /// <param name="options">The caller's rights; null for all.</param>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint, or Kptr does not model the type.</exception>
+    public static BpfMap Create(KernelCore core, MapSpec spec, MapCreateOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        ArgumentNullException.ThrowIfNull(spec);
+        var err = MapRules.Check(spec, core.Spec.Profile, options);
+        return err == Errno.None ? Make(core, spec) : throw new MapCreateException(spec, err);
+    }
+
+    /// <summary>Creates a map.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="spec">The blueprint, its record resolved.</param>
+    /// <param name="map">The map; null when refused.</param>
+    /// <param name="options">The caller's rights; null for all.</param>
+    /// <returns>Why the kernel refuses; types that Kptr does not model are <see cref="Errno.EOPNOTSUPP"/>.</returns>
+    public static Errno TryCreate(KernelCore core, MapSpec spec, out BpfMap? map, MapCreateOptions? options = null)
+    {
+        map = null;
+        try
+        {
+            map = Create(core, spec, options);
+            return Errno.None;
+        }
+        catch (MapCreateException refused)
+        {
+            return refused.Errno;
+        }
+    }
+
+    private static BpfMap Make(KernelCore core, MapSpec spec) => spec.Type switch
+    {
+        BpfMapType.Array or BpfMapType.PercpuArray => new ArrayMap(core, spec),
+        BpfMapType.Hash => new HashMap(core, spec),
+        _ => throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapType),
+    };
+}

@@ -1,0 +1,257 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary>Who creates a map: what the kernel asks before it agrees.</summary>
+public sealed record MapCreateOptions
+{
+    /// <summary>Everything allowed.</summary>
+    public static MapCreateOptions Default { get; } = new();
+
+    /// <summary><c>CAP_BPF</c>: needed for special fields and for most map types.</summary>
+    public bool HasCapBpf { get; init; } = true;
+
+    /// <summary><c>CAP_NET_ADMIN</c>: needed for maps of sockets.</summary>
+    public bool HasCapNetAdmin { get; init; } = true;
+
+    /// <summary><c>CAP_SYS_ADMIN</c>: needed for <c>BPF_F_ZERO_SEED</c>.</summary>
+    public bool HasCapSysAdmin { get; init; } = true;
+}
+
+/// <summary>The rules of <c>BPF_MAP_CREATE</c>: which blueprints a kernel turns into maps, and with which errno it refuses.</summary>
+/// <remarks>Kernel: <c>map_create</c>, <c>map_check_btf</c> and each type's <c>map_alloc_check</c> (6.12).</remarks>
+public static class MapRules
+{
+    private const MapFlags Access = MapFlags.RdOnly | MapFlags.WrOnly | MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
+    private const MapFlags ProgAccess = MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
+    private const int KmallocMax = 1 << 22;
+    private const int PercpuUnitMin = 32 << 10;
+    private const int StorageValueMax = 65536 - 128;
+
+    private static readonly BpfMapType[] s_kptrTypes =
+    [
+        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array, BpfMapType.PercpuArray,
+        BpfMapType.SkStorage, BpfMapType.InodeStorage, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
+    ];
+
+    private static readonly BpfMapType[] s_lockTypes =
+    [
+        BpfMapType.Hash, BpfMapType.Array, BpfMapType.CgroupStorage, BpfMapType.SkStorage, BpfMapType.InodeStorage,
+        BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
+    ];
+
+    private static readonly BpfMapType[] s_asyncTypes = [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.Rhash];
+    private static readonly BpfMapType[] s_graphTypes = [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array];
+
+    /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
+    public static IReadOnlyList<BpfMapType> TypesThatHold(BtfFieldKind kind) => kind switch
+    {
+        BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock => s_lockTypes,
+        BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork => s_asyncTypes,
+        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount => s_kptrTypes,
+        BtfFieldKind.ListHead or BtfFieldKind.RbRoot => s_graphTypes,
+        BtfFieldKind.Uptr => [BpfMapType.TaskStorage],
+        _ => [],
+    };
+
+    /// <summary>Asks whether a kernel would create the map.</summary>
+    /// <param name="spec">The blueprint, its record resolved.</param>
+    /// <param name="profile">The kernel's version.</param>
+    /// <param name="options">The caller's rights; null for all.</param>
+    public static Errno Check(MapSpec spec, KernelProfile profile, MapCreateOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(profile);
+        options ??= MapCreateOptions.Default;
+        Span<Errno> steps =
+        [
+            CheckAttributes(spec, profile),
+            CheckType(spec, options),
+            CheckRights(spec.Type, options),
+            CheckRecord(spec, options),
+        ];
+        foreach (var step in steps)
+        {
+            if (step != Errno.None)
+            {
+                return step;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private static Errno CheckAttributes(MapSpec spec, KernelProfile profile)
+    {
+        var knows = Enum.IsDefined(spec.Type) && spec.Type != BpfMapType.Unspec
+            && (spec.Type != BpfMapType.Rhash || profile.Member == ProfileSet.Linux7_2);
+        var takesExtra = spec.Type is BpfMapType.BloomFilter or BpfMapType.Arena or BpfMapType.Rhash;
+        return !knows
+            || (spec.MapExtra != 0 && !takesExtra)
+            || (spec.KeyTypeId != 0 && spec.ValueTypeId == 0)
+            || (spec.Flags & (MapFlags.RdOnly | MapFlags.WrOnly)) == (MapFlags.RdOnly | MapFlags.WrOnly)
+            ? Errno.EINVAL : Errno.None;
+    }
+
+    private static Errno CheckType(MapSpec spec, MapCreateOptions options) => spec.Type switch
+    {
+        BpfMapType.Array or BpfMapType.PercpuArray => CheckArray(spec),
+        BpfMapType.ProgArray or BpfMapType.PerfEventArray or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps =>
+            spec.ValueSize != 4 || (spec.Flags & ProgAccess) != 0 ? Errno.EINVAL : CheckArray(spec),
+        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash => CheckHash(spec, options),
+        BpfMapType.HashOfMaps => spec.ValueSize != 4 ? Errno.EINVAL : CheckHash(spec, options),
+        BpfMapType.Rhash => CheckRhash(spec, options),
+        BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage => CheckStorage(spec),
+        BpfMapType.Queue or BpfMapType.Stack => CheckQueue(spec),
+        BpfMapType.BloomFilter => CheckBloom(spec),
+        BpfMapType.LpmTrie => CheckTrie(spec),
+        BpfMapType.Ringbuf or BpfMapType.UserRingbuf => CheckRing(spec),
+        BpfMapType.Sockmap => Invalid(
+            spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize is not (4 or 8)
+            || HasOther(spec, MapFlags.NumaNode | MapFlags.RdOnly | MapFlags.WrOnly)),
+        BpfMapType.Sockhash => spec.KeySize > 512 ? Errno.E2BIG : Invalid(
+            spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize is not (4 or 8)
+            || HasOther(spec, MapFlags.NumaNode | MapFlags.RdOnly | MapFlags.WrOnly)),
+        BpfMapType.StructOps => Invalid(
+            spec.KeySize != 4 || spec.MaxEntries != 1 || HasOther(spec, MapFlags.Link | MapFlags.VtypeBtfObjFd)),
+        BpfMapType.Arena => CheckArena(spec),
+        _ => Errno.None,
+    };
+
+    private static Errno CheckArray(MapSpec spec)
+    {
+        const MapFlags Allowed = MapFlags.NumaNode | MapFlags.Mmapable | Access | MapFlags.PreserveElems | MapFlags.InnerMap;
+        var isBad = spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize <= 0 || HasOther(spec, Allowed)
+            || (spec.Type != BpfMapType.Array && (spec.Flags & (MapFlags.Mmapable | MapFlags.InnerMap)) != 0)
+            || (spec.Type != BpfMapType.PerfEventArray && (spec.Flags & MapFlags.PreserveElems) != 0)
+            || (spec.Type == BpfMapType.PercpuArray && (spec.Flags & MapFlags.NumaNode) != 0);
+        return isBad ? Errno.EINVAL : IsPercpuTooBig(spec) ? Errno.E2BIG : Errno.None;
+    }
+
+    private static Errno CheckHash(MapSpec spec, MapCreateOptions options)
+    {
+        const MapFlags Allowed = MapFlags.NoPrealloc | MapFlags.NoCommonLru | MapFlags.NumaNode | Access | MapFlags.ZeroSeed;
+        var isLru = spec.Type is BpfMapType.LruHash or BpfMapType.LruPercpuHash;
+        var isPercpu = spec.Type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
+        var hasLists = (spec.Flags & MapFlags.NoCommonLru) != 0;
+        if ((spec.Flags & MapFlags.ZeroSeed) != 0 && !options.HasCapSysAdmin)
+        {
+            return Errno.EPERM;
+        }
+
+        if (HasOther(spec, Allowed) || (!isLru && hasLists))
+        {
+            return Errno.EINVAL;
+        }
+
+        if (isLru && (spec.Flags & MapFlags.NoPrealloc) != 0)
+        {
+            return Errno.ENOTSUPP;
+        }
+
+        if ((isPercpu || hasLists) && (spec.Flags & MapFlags.NumaNode) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        if (spec.MaxEntries == 0 || spec.KeySize <= 0 || spec.ValueSize <= 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48 || spec.MaxEntries > 1u << 31 || (isPercpu && IsPercpuTooBig(spec))
+            ? Errno.E2BIG : Errno.None;
+    }
+
+    private static Errno CheckRhash(MapSpec spec, MapCreateOptions options)
+    {
+        if ((spec.Flags & MapFlags.NoPrealloc) == 0 || (spec.Flags & MapFlags.ZeroSeed) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        if (spec.KeySize > ushort.MaxValue)
+        {
+            return Errno.E2BIG;
+        }
+
+        return spec.MapExtra >> 32 != 0 ? Errno.EINVAL
+            : spec.MapExtra > ushort.MaxValue ? Errno.E2BIG
+            : spec.MapExtra > spec.MaxEntries ? Errno.EINVAL
+            : CheckHash(spec, options);
+    }
+
+    // Linux also insists on BTF for key and value; a blueprint made in C# has none and needs none.
+    private static Errno CheckStorage(MapSpec spec) =>
+        HasOther(spec, MapFlags.NoPrealloc | MapFlags.Clone) || (spec.Flags & MapFlags.NoPrealloc) == 0
+        || spec.MaxEntries != 0 || spec.KeySize != 4 || spec.ValueSize <= 0
+        || (spec.Btf is not null && (spec.KeyTypeId == 0 || spec.ValueTypeId == 0)) ? Errno.EINVAL
+        : spec.ValueSize > StorageValueMax ? Errno.E2BIG : Errno.None;
+
+    private static Errno CheckQueue(MapSpec spec) =>
+        spec.MaxEntries == 0 || spec.KeySize != 0 || spec.ValueSize <= 0 || HasOther(spec, MapFlags.NumaNode | Access) ? Errno.EINVAL
+        : spec.ValueSize > KmallocMax || spec.MaxEntries >= uint.MaxValue / (uint)spec.ValueSize ? Errno.E2BIG : Errno.None;
+
+    private static Errno CheckBloom(MapSpec spec) =>
+        spec.ValueSize > KmallocMax ? Errno.E2BIG : Invalid(
+            spec.KeySize != 0 || spec.ValueSize <= 0 || spec.MaxEntries == 0
+            || HasOther(spec, MapFlags.NumaNode | MapFlags.ZeroSeed | Access) || (spec.MapExtra & ~0xfUL) != 0);
+
+    private static Errno CheckTrie(MapSpec spec) => Invalid(
+        spec.MaxEntries == 0 || (spec.Flags & MapFlags.NoPrealloc) == 0 || HasOther(spec, MapFlags.NoPrealloc | MapFlags.NumaNode | Access)
+        || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1 || spec.ValueSize > KmallocMax - 300);
+
+    private static Errno CheckRing(MapSpec spec) => Invalid(
+        HasOther(spec, MapFlags.NumaNode) || spec.KeySize != 0 || spec.ValueSize != 0
+        || spec.MaxEntries == 0 || (spec.MaxEntries & (spec.MaxEntries - 1)) != 0 || spec.MaxEntries % 4096 != 0);
+
+    private static Errno CheckArena(MapSpec spec)
+    {
+        var bytes = (ulong)spec.MaxEntries * 4096;
+        return spec.KeySize != 0 || spec.ValueSize != 0 || bytes == 0 || (spec.Flags & MapFlags.Mmapable) == 0
+            || HasOther(spec, MapFlags.SegvOnFault | MapFlags.Mmapable | MapFlags.NoUserConv) || spec.MapExtra % 4096 != 0 ? Errno.EINVAL
+            : bytes > 1UL << 32 ? Errno.E2BIG
+            : spec.MapExtra >> 32 != (spec.MapExtra + bytes - 1) >> 32 ? Errno.ERANGE : Errno.None;
+    }
+
+    private static Errno CheckRights(BpfMapType type, MapCreateOptions options) => type switch
+    {
+        BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray or BpfMapType.PerfEventArray or BpfMapType.CgroupArray
+            or BpfMapType.ArrayOfMaps or BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.HashOfMaps or BpfMapType.Ringbuf
+            or BpfMapType.UserRingbuf or BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage => Errno.None,
+        BpfMapType.Sockmap or BpfMapType.Sockhash or BpfMapType.Devmap or BpfMapType.DevmapHash or BpfMapType.Xskmap =>
+            options.HasCapNetAdmin ? Errno.None : Errno.EPERM,
+        _ => options.HasCapBpf ? Errno.None : Errno.EPERM,
+    };
+
+    private static Errno CheckRecord(MapSpec spec, MapCreateOptions options)
+    {
+        if (spec.Record.Fields.Length == 0)
+        {
+            return Errno.None;
+        }
+
+        if (!options.HasCapBpf)
+        {
+            return Errno.EPERM;
+        }
+
+        if ((spec.Flags & ProgAccess) != 0)
+        {
+            return Errno.EACCES;
+        }
+
+        return spec.Record.Fields.All(f => TypesThatHold(f.Kind).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
+    }
+
+    private static bool IsPercpuTooBig(MapSpec spec) =>
+        spec.Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash
+        && ValueLayout.RoundUp8(spec.ValueSize) > PercpuUnitMin;
+
+    private static Errno Invalid(bool isInvalid) => isInvalid ? Errno.EINVAL : Errno.None;
+
+    private static bool HasOther(MapSpec spec, MapFlags allowed) =>
+        (spec.Flags & ~allowed) != 0 || (spec.Flags & ProgAccess) == ProgAccess;
+}
