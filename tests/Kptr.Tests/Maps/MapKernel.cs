@@ -23,6 +23,8 @@ internal static class MapKernel
     }
 }
 
+#pragma warning disable CS0649 // maps fill these structs, C# does not
+
 /// <summary>A value of 24 bytes with one referenced kptr.</summary>
 internal struct WidgetEntry
 {
