@@ -187,4 +187,10 @@ public enum DiagCode
 
     /// <summary>A map type that Kptr does not model.</summary>
     UnsupportedMapType = 9010,
+
+    /// <summary>A thread takes a spin lock that it holds already.</summary>
+    LockRecursion = 8111,
+
+    /// <summary>A list or tree is not what its nodes say it is.</summary>
+    GraphCorrupt = 8112,
 }

@@ -138,8 +138,9 @@ public sealed partial class Ledger
 
         lock (_lock)
         {
+            // The slot may be the root of a list or tree: then the address is inside an object, and it has no record here.
             var old = ExchangeSlot(slot, 0);
-            if (old != 0 && HeapHeader.WrapperOf(old) is { } obj && TakeFromSlot(obj, slot) is { } record)
+            if (_core.Heap.FindObject(old) is { } obj && TakeFromSlot(obj, slot) is { } record)
             {
                 Remove(record);
             }

@@ -23,6 +23,9 @@ public partial class KernelCore
     /// <summary>Puts this thread into a context until the result is disposed.</summary>
     public ContextScope EnterContext(ExecContext context) => new(Thread, context);
 
+    /// <summary>The kernel passes a tracepoint. Call it with no lock held.</summary>
+    internal void Fire(string tracepoint, params ReadOnlySpan<ulong> args) => Hooks?.Fire(tracepoint, args);
+
     /// <summary>Says that something is about to sleep.</summary>
     /// <param name="what">What, for the report.</param>
     /// <returns>Whether it may; if not, the fault is reported.</returns>

@@ -5,14 +5,18 @@ namespace Kptr.Objects;
 // What dying memory does to the references in it. Kernel: bpf_obj_free_fields (kernel/bpf/syscall.c, 6.12).
 public partial class KernelCore
 {
-    /// <summary>Gives back a reference that a kptr field owned, by the field's destructor.</summary>
+    /// <summary>Gives back what a special field owned: a reference, or all nodes of a list or tree.</summary>
     /// <param name="field">The field it was in.</param>
-    /// <param name="address">What the field held; 0 does nothing.</param>
+    /// <param name="address">What the field's first word held, already taken out of it; 0 does nothing.</param>
     internal void DropKptr(BtfField field, ulong address)
     {
         if (address != 0 && (field.Kind & (BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu)) != 0)
         {
             DropObject(address);
+        }
+        else if ((field.Kind & BtfFieldKind.GraphRoot) != 0)
+        {
+            Graphs.FreeDetached(field, address);
         }
     }
 

@@ -35,6 +35,9 @@ public partial class KernelCore : IDisposable
         RcuTrace = new(this, "rcu_tasks_trace");
         Work = new(this, "workqueue", ExecContext.Process);
         IrqWork = new(this, "irq_work", ExecContext.HardIrq);
+        Conntrack = new(this);
+        Cgroups = new(this);
+        Tasks = new(this);
     }
 
     /// <summary>Types, kfuncs and rules of this kernel.</summary>
@@ -67,6 +70,18 @@ public partial class KernelCore : IDisposable
     /// <summary>Work that runs in hard interrupt context.</summary>
     public WorkQueue IrqWork { get; }
 
+    /// <summary>The cgroup v2 tree.</summary>
+    public CgroupTree Cgroups { get; }
+
+    /// <summary>The tasks.</summary>
+    public TaskTable Tasks { get; }
+
+    /// <summary>The tracked connections.</summary>
+    public ConntrackTable Conntrack { get; }
+
+    /// <summary>The sockets that packets can find.</summary>
+    public SockTable Sockets { get; } = new();
+
     /// <summary>Faults reported so far, oldest first; a copy.</summary>
     public IReadOnlyList<KernelFault> Faults
     {
@@ -81,6 +96,9 @@ public partial class KernelCore : IDisposable
 
     /// <summary>Raised for every fault, on the thread that caused it (a dropped reference: the finalizer's).</summary>
     public event EventHandler<KernelFault>? FaultReported;
+
+    /// <summary>Who is told when the kernel passes a tracepoint; set by what attaches programs.</summary>
+    internal IHookSink? Hooks { get; set; }
 
     internal KernelHeap Heap { get; }
 
@@ -164,8 +182,10 @@ public partial class KernelCore : IDisposable
     }
 
     /// <summary>How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.</summary>
-    internal ObjectLayout LayoutOf(string typeName, IReadOnlyList<FieldSpec> needed) =>
-        _layouts.GetOrAdd(typeName, static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed)), (Core: this, Needed: needed)).Value;
+    internal ObjectLayout LayoutOf(string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0) => _layouts.GetOrAdd(
+        typeName,
+        static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex)),
+        (Core: this, Needed: needed, Flex: flexBytes)).Value;
 
     /// <summary>Stops background work.</summary>
     /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Kptr.Btf;
 using Kptr.Specs;
 
@@ -21,12 +22,18 @@ internal sealed class ObjectLayout
 {
     private readonly ConcurrentDictionary<string, NativeField> _fields = new();
 
-    internal ObjectLayout(KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed)
+    /// <summary>Finds the struct and makes the pool of its objects.</summary>
+    /// <param name="spec">The kernel.</param>
+    /// <param name="heap">Where the pool is made.</param>
+    /// <param name="name">The struct's name.</param>
+    /// <param name="needed">Fields that the model keeps.</param>
+    /// <param name="flexBytes">Room behind the struct for the flexible array it ends with.</param>
+    internal ObjectLayout(KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed, int flexBytes = 0)
     {
         Name = name;
         Place = spec.Types.Find(name, BtfKind.Struct);
         Type = Place is { } place ? spec.Types[place] : null;
-        var declared = Type?.SizeBytes ?? 0;
+        var declared = Type is { } type ? type.SizeBytes + flexBytes : 0;
         var end = (declared + 7) & ~7;
         foreach (var field in needed)
         {
@@ -39,6 +46,21 @@ internal sealed class ObjectLayout
 
         SizeBytes = declared > 0 ? declared : end;
         Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: true, visibleBytes: SizeBytes);
+    }
+
+    /// <summary>The layout of what a program allocates: a type of its own BTF.</summary>
+    /// <param name="heap">Where the pool is made.</param>
+    /// <param name="type">The struct.</param>
+    /// <param name="copies">How many copies each object has: one, or one per CPU.</param>
+    /// <param name="countPath">What to call the count.</param>
+    /// <param name="countOffsetBytes">Where the type has its count; -1 puts it behind the copies.</param>
+    internal ObjectLayout(KernelHeap heap, BtfType type, int copies, string countPath, int countOffsetBytes)
+    {
+        Name = type.Name;
+        Type = type;
+        SizeBytes = Math.Max(8, (type.SizeBytes + 7) & ~7) * copies;
+        _fields[countPath] = new(countOffsetBytes >= 0 ? countOffsetBytes : SizeBytes, 4);
+        Slab = heap.CreateSlab(Name, SizeBytes + (countOffsetBytes >= 0 ? 0 : 8), holdsObjects: true, visibleBytes: SizeBytes);
     }
 
     /// <summary>The struct's name.</summary>
@@ -80,19 +102,35 @@ internal sealed class ObjectLayout
         }
 
         var offset = 0;
-        foreach (var name in path.Split('.'))
+        foreach (var part in path.Split('.'))
         {
-            if (FindMember(type.SkipModifiers(), name) is not { } found)
+            var bracket = part.IndexOf('[', StringComparison.Ordinal);
+            if (FindMember(type.SkipModifiers(), bracket < 0 ? part : part[..bracket]) is not { } found)
             {
                 return null;
             }
 
             offset += found.OffsetBytes;
             type = found.Type;
+            if (bracket >= 0)
+            {
+                var index = int.Parse(part.AsSpan(bracket + 1, part.Length - bracket - 2), CultureInfo.InvariantCulture);
+                if (ElementOf(type.SkipModifiers(), index) is not { } element)
+                {
+                    return null;
+                }
+
+                type = element;
+                offset += index * type.Btf.ResolveSize(type.Id);
+            }
         }
 
         return new(offset, type.Btf.ResolveSize(type.Id));
     }
+
+    // A flexible array at the end of a struct has count 0; the layout made room for it.
+    private static BtfType? ElementOf(BtfType array, int index) =>
+        array.Kind == BtfKind.Array && (array.Array.Count == 0 || index < array.Array.Count) ? array.Btf[array.Array.ElemTypeId] : null;
 
     private static (int OffsetBytes, BtfType Type)? FindMember(BtfType owner, string name)
     {

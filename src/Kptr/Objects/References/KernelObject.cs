@@ -79,6 +79,15 @@ public abstract class KernelObject
     public unsafe void Write<T>(string path, T value)
         where T : unmanaged => Unsafe.WriteUnaligned((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes), value);
 
+    /// <summary>Raised once, just before the destructor: local storage of the object goes then.</summary>
+    internal event Action<KernelObject>? Freeing;
+
+    /// <summary>Reads an integer field of any width, zero-extended.</summary>
+    internal ulong Get(string path) => KernelMemory.Get(Address, Layout.Field(path));
+
+    /// <summary>Writes an integer or pointer field of any width.</summary>
+    internal void Put(string path, ulong value) => KernelMemory.Put(Address, Layout.Field(path), value);
+
     /// <summary>Inc-not-zero on <see cref="Count"/>; false once it is zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryAcquireCount()
@@ -115,6 +124,7 @@ public abstract class KernelObject
             return;
         }
 
+        Freeing?.Invoke(this);
         OnFree();
         Ledger.Freed(this);
         Core.Metrics.Freed();

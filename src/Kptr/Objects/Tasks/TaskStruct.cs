@@ -1,10 +1,254 @@
 namespace Kptr.Objects;
 
 /// <summary>A thread of the modelled kernel.</summary>
+/// <remarks>
+/// Two counts. <c>rcu_users</c> (<see cref="KernelObject.Count"/>) is what <c>bpf_task_acquire</c> moves: 2 at fork, one for what
+/// user space sees until the task is reaped, one for the scheduler until it has switched away from the dead task for the
+/// last time. <c>usage</c> is 1 for all <c>rcu_users</c> together. When <c>rcu_users</c> reaches zero, an RCU callback
+/// (<c>delayed_put_task_struct</c>) drops that 1 and the task is freed.
+/// Kernel: <c>kernel/fork.c</c>, <c>kernel/exit.c</c> (6.12).
+/// </remarks>
 public sealed class TaskStruct : KernelObject
 {
-    internal TaskStruct(KernelCore core)
-        : base(core, "task_struct", "rcu_users.refs.counter")
+    private readonly RefCount _usage;
+    private volatile bool _isReaped;
+    private volatile bool _isSwitchedOut;
+    private volatile bool _isZombie;
+
+    internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm)
+        : base(core, core.LayoutOf("task_struct", TaskFields.Task), TaskFields.RcuUsers)
     {
+        ThreadPid = pid;
+        Group = group;
+        Count.Set(2);
+        _usage = new RefCount(Address + (ulong)Layout.Field(TaskFields.Usage).OffsetBytes);
+        _usage.Set(1);
+        Put("pid", (ulong)pid.Global);
+        Put("thread_pid", pid.Address);
+        Put("signal", group.SignalAddress);
+        Put("nsproxy", pid.Namespace.NsproxyAddress);
+        Put("start_time", (ulong)core.NowNs);
+        Put("start_boottime", (ulong)core.NowNs);
+        Put("prio", 120);
+        Put("static_prio", 120);
+        Put("normal_prio", 120);
+        SetCpus(Enumerable.Range(0, core.CpuCount));
+        Comm = comm;
+    }
+
+    /// <summary>The number in the first namespace.</summary>
+    public int Pid => ThreadPid.Global;
+
+    /// <summary>The process's number: the leader's <see cref="Pid"/>.</summary>
+    public int Tgid => (int)Get("tgid");
+
+    /// <summary>Name, at most 15 bytes.</summary>
+    public string Comm
+    {
+        get => KernelMemory.GetString(Address, Layout.Field("comm"));
+        internal set => KernelMemory.PutString(Address, Layout.Field("comm"), value);
+    }
+
+    /// <summary>Where it is in its life.</summary>
+    public TaskPhase Phase =>
+        IsFreed ? TaskPhase.Freed : _isReaped ? TaskPhase.Reaped : _isZombie ? TaskPhase.Zombie : TaskPhase.Alive;
+
+    /// <summary>The leader of its process; itself for a leader.</summary>
+    public TaskStruct Leader => Group.Leader!;
+
+    /// <summary>Whether it leads its process.</summary>
+    public bool IsLeader => Group.Leader == this;
+
+    /// <summary>Its parent process's leader; after the parent's death whoever inherited it. Null for the first task.</summary>
+    public TaskStruct? Parent { get; private set; }
+
+    /// <summary>Its innermost pid namespace.</summary>
+    public PidNamespace PidNamespace => ThreadPid.Namespace;
+
+    /// <summary>Its cgroup in the v2 tree.</summary>
+    public Cgroup Cgroup => CssSet!.Cgroup;
+
+    /// <summary>Its address space; null for kernel threads and after exit.</summary>
+    public MmStruct? Mm { get; private set; }
+
+    /// <summary>CPU time spent in user mode.</summary>
+    public long UserTimeNs => (long)Get("utime");
+
+    /// <summary>CPU time spent in the kernel.</summary>
+    public long SystemTimeNs => (long)Get("stime");
+
+    /// <summary>When it was forked, in nanoseconds since boot.</summary>
+    public long StartTimeNs => (long)Get("start_time");
+
+    /// <summary><c>task->flags</c>.</summary>
+    public TaskFlags Flags
+    {
+        get => (TaskFlags)Get("flags");
+        internal set => Put("flags", (ulong)value);
+    }
+
+    /// <summary>Wait status as the parent will see it.</summary>
+    public int ExitCode => (int)Get("exit_code");
+
+    /// <summary>The count that is 1 for all <c>rcu_users</c> together (<c>task->usage</c>).</summary>
+    public RefCount Usage => _usage;
+
+    internal TaskPid ThreadPid { get; set; }
+
+    internal ThreadGroup Group { get; set; }
+
+    internal CssSet? CssSet { get; private set; }
+
+    internal List<TaskStruct> Children { get; } = [];
+
+    /// <summary>Whether the scheduler has let go of it.</summary>
+    internal bool IsSwitchedOut => _isSwitchedOut;
+
+    /// <inheritdoc/>
+    public override IEnumerable<Holder> IntrinsicHolders()
+    {
+        if (!_isReaped)
+        {
+            yield return new KernelHolder("visible until reaped");
+        }
+
+        if (!_isSwitchedOut)
+        {
+            yield return new KernelHolder("scheduler");
+        }
+    }
+
+    /// <summary>The number that a namespace sees; 0 where it does not see the task.</summary>
+    public int PidIn(PidNamespace ns) => ThreadPid.NumberIn(ns);
+
+    /// <summary>Accounts CPU time to the task.</summary>
+    public void AddCpuTime(TimeSpan user, TimeSpan system)
+    {
+        Put("utime", Get("utime") + ((ulong)user.Ticks * 100));
+        Put("stime", Get("stime") + ((ulong)system.Ticks * 100));
+    }
+
+    /// <summary>Sets which CPUs it may run on (<c>cpus_mask</c>, to which <c>cpus_ptr</c> points).</summary>
+    public unsafe void SetCpus(IEnumerable<int> cpus)
+    {
+        ArgumentNullException.ThrowIfNull(cpus);
+        var mask = Layout.Field("cpus_mask");
+        var bits = new Span<byte>((byte*)Address + mask.OffsetBytes, mask.SizeBytes);
+        bits.Clear();
+        var count = 0;
+        foreach (var cpu in cpus.Distinct())
+        {
+            bits[cpu / 8] |= (byte)(1 << (cpu % 8));
+            count++;
+        }
+
+        Put("nr_cpus_allowed", (ulong)count);
+        Put("cpus_ptr", Address + (ulong)mask.OffsetBytes);
+    }
+
+    /// <summary>Type, pid and name.</summary>
+    public override string ToString() => IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{Comm}\"";
+
+    internal void SetParent(TaskStruct? parent)
+    {
+        Parent = parent;
+        Put("real_parent", parent?.Address ?? Address);
+        Put("parent", parent?.Address ?? Address);
+    }
+
+    internal void SetGroup(ThreadGroup group, int tgid)
+    {
+        Group = group;
+        Put("signal", group.SignalAddress);
+        Put("tgid", (ulong)tgid);
+        Put("group_leader", group.Leader?.Address ?? Address);
+    }
+
+    internal void SetPid(TaskPid pid)
+    {
+        ThreadPid = pid;
+        Put("thread_pid", pid.Address);
+        Put("pid", (ulong)pid.Global);
+    }
+
+    /// <summary>Takes over a counted address space; the one before is given back.</summary>
+    internal void SetMm(MmStruct? mm)
+    {
+        var old = Mm;
+        Mm = mm;
+        Put("mm", mm?.Address ?? 0);
+        old?.ReleaseCount();
+    }
+
+    /// <summary>Moves to another css set, taking a reference on it and giving the one before back.</summary>
+    internal void SetCssSet(CssSet set)
+    {
+        var old = CssSet;
+        set.Get();
+        CssSet = set;
+        Put("cgroups", set.Address);
+        old?.Put();
+    }
+
+    internal void BecomeZombie(int exitCode)
+    {
+        Put("exit_code", (ulong)exitCode);
+        Put("exit_state", 0x20);
+        _isZombie = true;
+    }
+
+    /// <summary>Drops the reference of what user space sees; false when that was done before.</summary>
+    internal bool Reap()
+    {
+        if (_isReaped)
+        {
+            return false;
+        }
+
+        _isReaped = true;
+        Put("exit_state", 0x10);
+        ReleaseCount();
+        return true;
+    }
+
+    /// <summary>Drops the scheduler's reference; false when that was done before.</summary>
+    internal bool SwitchOut()
+    {
+        if (_isSwitchedOut)
+        {
+            return false;
+        }
+
+        _isSwitchedOut = true;
+        Put("__state", 0x80);
+        ReleaseCount();
+        return true;
+    }
+
+    /// <summary>Gives back one <c>usage</c> reference (<c>put_task_struct</c>).</summary>
+    internal void PutUsage()
+    {
+        if (_usage.DecAndTest() == RefCountOutcome.Zero)
+        {
+            Free();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnLastRelease() =>
+        Core.Rcu.Call(static o => ((TaskStruct)o).DelayedPut(), this, "delayed_put_task_struct");
+
+    /// <inheritdoc/>
+    protected override void OnFree()
+    {
+        CssSet?.Put();
+        Group.Put();
+        ThreadPid.Free();
+    }
+
+    private void DelayedPut()
+    {
+        Core.Fire("sched_process_free", Address);
+        PutUsage();
     }
 }

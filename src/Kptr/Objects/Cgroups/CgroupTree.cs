@@ -1,0 +1,137 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>The v2 hierarchy.</summary>
+/// <remarks>Safe for any number of threads. What it returns is no owned reference.</remarks>
+public sealed class CgroupTree
+{
+    private const int LevelMax = 31;
+    private readonly KernelCore _core;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ulong, Cgroup> _byId = [];
+    private ulong _lastId;
+
+    internal CgroupTree(KernelCore core)
+    {
+        _core = core;
+        Root = MakeLocked(null, "");
+    }
+
+    /// <summary>The root; its id is 1.</summary>
+    public Cgroup Root { get; }
+
+    /// <summary>Makes a cgroup (<c>mkdir</c>); fires <c>cgroup_mkdir</c>.</summary>
+    /// <exception cref="InvalidOperationException">The parent is offline, too deep, or has a child of that name.</exception>
+    public Cgroup Create(Cgroup parent, string name)
+    {
+        ArgumentNullException.ThrowIfNull(parent);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        Cgroup made;
+        lock (_lock)
+        {
+            if (!parent.IsOnline || parent.Level >= LevelMax || parent.Children.Any(c => c.Name == name))
+            {
+                throw new InvalidOperationException($"cannot make {name} in {parent}");
+            }
+
+            made = MakeLocked(parent, name);
+            parent.Children.Add(made);
+        }
+
+        _core.Fire("cgroup_mkdir", made.Address, 0);
+        return made;
+    }
+
+    /// <summary>Makes a cgroup in the root.</summary>
+    public Cgroup Create(string name) => Create(Root, name);
+
+    /// <summary>Removes a cgroup (<c>rmdir</c>): it goes offline, and lives on while somebody has a reference.</summary>
+    /// <returns><see cref="Errno.EBUSY"/> when it has children or live tasks; <see cref="Errno.ENOENT"/> when it is offline.</returns>
+    public Errno Remove(Cgroup cgroup)
+    {
+        ArgumentNullException.ThrowIfNull(cgroup);
+        lock (_lock)
+        {
+            if (!cgroup.IsOnline)
+            {
+                return Errno.ENOENT;
+            }
+
+            if (cgroup.Parent is null || cgroup.Children.Count > 0
+                || _core.Tasks.All.Any(t => t.Phase == TaskPhase.Alive && t.Cgroup == cgroup))
+            {
+                return Errno.EBUSY;
+            }
+
+            cgroup.Parent.Children.Remove(cgroup);
+            _byId.Remove(cgroup.Id);
+        }
+
+        _core.Fire("cgroup_rmdir", cgroup.Address, 0);
+        cgroup.GoOffline();
+        return Errno.None;
+    }
+
+    /// <summary>The online cgroup with this id, or null.</summary>
+    public Cgroup? Find(ulong id)
+    {
+        lock (_lock)
+        {
+            return _byId.GetValueOrDefault(id);
+        }
+    }
+
+    /// <summary>The online cgroup at this path, or null.</summary>
+    public Cgroup? Find(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        lock (_lock)
+        {
+            return path.Split('/', StringSplitOptions.RemoveEmptyEntries)
+                .Aggregate((Cgroup?)Root, (at, name) => at?.Children.FirstOrDefault(c => c.Name == name));
+        }
+    }
+
+    /// <summary>The online cgroups directly below one; a copy.</summary>
+    public IReadOnlyList<Cgroup> ChildrenOf(Cgroup cgroup)
+    {
+        ArgumentNullException.ThrowIfNull(cgroup);
+        lock (_lock)
+        {
+            return [.. cgroup.Children];
+        }
+    }
+
+    /// <summary>Moves a process into a cgroup; fires <c>cgroup_attach_task</c>.</summary>
+    /// <param name="cgroup">Where to.</param>
+    /// <param name="task">Any thread of the process.</param>
+    /// <returns><see cref="Errno.ENODEV"/> when the cgroup is offline.</returns>
+    public Errno Attach(Cgroup cgroup, TaskStruct task)
+    {
+        ArgumentNullException.ThrowIfNull(cgroup);
+        ArgumentNullException.ThrowIfNull(task);
+        lock (_lock)
+        {
+            if (!cgroup.IsOnline)
+            {
+                return Errno.ENODEV;
+            }
+
+            foreach (var thread in _core.Tasks.ThreadsOf(task).Where(t => t.Phase == TaskPhase.Alive))
+            {
+                thread.SetCssSet(cgroup.CssSet);
+            }
+        }
+
+        _core.Fire("cgroup_attach_task", cgroup.Address, 0, task.Leader.Address, 1);
+        return Errno.None;
+    }
+
+    private Cgroup MakeLocked(Cgroup? parent, string name)
+    {
+        var made = new Cgroup(_core, parent, name, ++_lastId);
+        _byId[made.Id] = made;
+        return made;
+    }
+}

@@ -1,0 +1,58 @@
+namespace Kptr.Objects;
+
+/// <summary>What tasks of one cgroup share. Every task has a reference until its <c>task_struct</c> is freed, and it has one on the cgroup.</summary>
+/// <remarks>So a pinned task pins its cgroup. Kernel: <c>struct css_set</c> (include/linux/cgroup-defs.h, 6.12).</remarks>
+internal sealed class CssSet
+{
+    private static readonly FieldSpec[] Fields = [new("refcount.refs.counter", 4), new("dfl_cgrp", 8), new("nr_tasks", 4)];
+    private readonly KernelStruct _native;
+    private readonly RefCount _count;
+
+    /// <summary>Makes the set of a cgroup, without a user yet; the cgroup holds no reference on it.</summary>
+    internal CssSet(Cgroup cgroup)
+    {
+        Cgroup = cgroup;
+        _native = new(cgroup.Core, "css_set", Fields);
+        _native.Put("dfl_cgrp", cgroup.Address);
+        _count = new(_native.Address + (ulong)_native.Layout.Field("refcount.refs.counter").OffsetBytes);
+    }
+
+    internal Cgroup Cgroup { get; }
+
+    internal ulong Address => _native.Address;
+
+    /// <summary>Tasks that use it, dead and pinned ones included.</summary>
+    internal int UserCount => _count.Value;
+
+    internal void Get()
+    {
+        lock (this._native)
+        {
+            if (_count.Value == 0)
+            {
+                _count.Set(1);
+                Diagnostics.Invariant.That(Cgroup.TryAcquireCount(), "a css set came back for a cgroup that is gone");
+            }
+            else
+            {
+                _count.Inc();
+            }
+        }
+    }
+
+    internal void Put()
+    {
+        bool isLast;
+        lock (this._native)
+        {
+            isLast = _count.DecAndTest() == RefCountOutcome.Zero;
+        }
+
+        if (isLast)
+        {
+            Cgroup.ReleaseCount();
+        }
+    }
+
+    internal void Free() => _native.Free();
+}

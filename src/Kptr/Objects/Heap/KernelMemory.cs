@@ -1,0 +1,59 @@
+using System.Text;
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>Fields of kernel structs, whatever width the kernel's BTF gives them.</summary>
+internal static unsafe class KernelMemory
+{
+    internal static ulong Get(ulong address, NativeField field)
+    {
+        var at = (byte*)address + field.OffsetBytes;
+        return field.SizeBytes switch
+        {
+            1 => Volatile.Read(ref *at),
+            2 => Volatile.Read(ref *(ushort*)at),
+            4 => Volatile.Read(ref *(uint*)at),
+            _ => Volatile.Read(ref *(ulong*)at),
+        };
+    }
+
+    internal static void Put(ulong address, NativeField field, ulong value)
+    {
+        var at = (byte*)address + field.OffsetBytes;
+        switch (field.SizeBytes)
+        {
+            case 1:
+                Volatile.Write(ref *at, (byte)value);
+                break;
+            case 2:
+                Volatile.Write(ref *(ushort*)at, (ushort)value);
+                break;
+            case 4:
+                Volatile.Write(ref *(uint*)at, (uint)value);
+                break;
+            case 8:
+                Volatile.Write(ref *(ulong*)at, value);
+                break;
+            default:
+                Invariant.Fail($"a field of {field.SizeBytes} bytes is no integer");
+                break;
+        }
+    }
+
+    /// <summary>Writes a string that ends with a zero byte, cut to fit.</summary>
+    internal static void PutString(ulong address, NativeField field, string value)
+    {
+        var room = new Span<byte>((byte*)address + field.OffsetBytes, field.SizeBytes);
+        room.Clear();
+        var bytes = Encoding.UTF8.GetBytes(value);
+        bytes.AsSpan(0, Math.Min(bytes.Length, field.SizeBytes - 1)).CopyTo(room);
+    }
+
+    internal static string GetString(ulong address, NativeField field)
+    {
+        var bytes = new ReadOnlySpan<byte>((byte*)address + field.OffsetBytes, field.SizeBytes);
+        var end = bytes.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+    }
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Kptr.Diagnostics;
+
+namespace Kptr.Objects;
+
+/// <summary>The tracked connections of the one network namespace.</summary>
+public sealed class ConntrackTable
+{
+    private readonly KernelCore _core;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<FlowTuple, NfConn> _flows = [];
+
+    internal ConntrackTable(KernelCore core)
+    {
+        _core = core;
+    }
+
+    /// <summary>The connections in the table; a copy.</summary>
+    public ImmutableArray<NfConn> All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _flows.Values.Distinct()];
+            }
+        }
+    }
+
+    /// <summary>Makes a connection that is not in the table yet; its one reference is the caller's.</summary>
+    public NfConn Allocate(FlowTuple tuple) => new(_core, tuple);
+
+    /// <summary>Puts a connection into the table, which takes a reference of its own.</summary>
+    /// <returns><see cref="Errno.EEXIST"/> when the flow is tracked already, in either direction.</returns>
+    public Errno Insert(NfConn conn)
+    {
+        ArgumentNullException.ThrowIfNull(conn);
+        lock (_lock)
+        {
+            if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.Tuple.Reversed))
+            {
+                return Errno.EEXIST;
+            }
+
+            conn.EnterTable();
+            _flows[conn.Tuple] = conn;
+            _flows[conn.Tuple.Reversed] = conn;
+            return Errno.None;
+        }
+    }
+
+    /// <summary>The connection of a flow in either direction, or null. No reference is taken.</summary>
+    public NfConn? Find(FlowTuple tuple)
+    {
+        lock (_lock)
+        {
+            return _flows.GetValueOrDefault(tuple);
+        }
+    }
+
+    /// <summary>Takes a connection out of the table, which drops its reference; false if it is not in it.</summary>
+    public bool Remove(NfConn conn)
+    {
+        ArgumentNullException.ThrowIfNull(conn);
+        lock (_lock)
+        {
+            if (!_flows.Remove(conn.Tuple))
+            {
+                return false;
+            }
+
+            _flows.Remove(conn.Tuple.Reversed);
+        }
+
+        conn.LeaveTable();
+        return true;
+    }
+}

@@ -1,0 +1,36 @@
+namespace Kptr.Objects;
+
+/// <summary>A <c>struct bpf_cpumask</c>: a counted set of CPUs that programs may change.</summary>
+public sealed unsafe class Cpumask : KernelObject
+{
+    private const string CountField = "usage.refs.counter";
+    private static readonly FieldSpec[] Fields = [new("cpumask", 1024), new(CountField, 4)];
+    private readonly ulong* _words;
+
+    /// <summary>Makes an empty mask; its one reference is the caller's (see <see cref="KernelRef.Own{T}"/>).</summary>
+    public Cpumask(KernelCore core)
+        : base(core ?? throw new ArgumentNullException(nameof(core)), core.LayoutOf("bpf_cpumask", Fields), CountField)
+    {
+        var field = Layout.Field("cpumask");
+        _words = (ulong*)(Address + (ulong)field.OffsetBytes);
+        BitCount = field.SizeBytes * 8;
+    }
+
+    /// <summary>How many CPUs the kernel's masks have room for.</summary>
+    public int BitCount { get; }
+
+    /// <summary>The CPUs in it, by rising number.</summary>
+    public IEnumerable<int> Cpus => Enumerable.Range(0, BitCount).Where(Contains);
+
+    /// <summary>Whether a CPU is in it; false beyond <see cref="BitCount"/>.</summary>
+    public bool Contains(int cpu) =>
+        (uint)cpu < (uint)BitCount && (Volatile.Read(ref _words[cpu / 64]) & (1ul << (cpu % 64))) != 0;
+
+    /// <summary>Puts a CPU in, atomically; whether it was in before. Does nothing beyond the kernel's CPUs.</summary>
+    public bool Add(int cpu) => (uint)cpu < (uint)Core.CpuCount
+        && (Interlocked.Or(ref _words[cpu / 64], 1ul << (cpu % 64)) & (1ul << (cpu % 64))) != 0;
+
+    /// <summary>Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs.</summary>
+    public bool Remove(int cpu) => (uint)cpu < (uint)Core.CpuCount
+        && (Interlocked.And(ref _words[cpu / 64], ~(1ul << (cpu % 64))) & (1ul << (cpu % 64))) != 0;
+}

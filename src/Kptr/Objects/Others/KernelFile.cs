@@ -1,0 +1,40 @@
+namespace Kptr.Objects;
+
+/// <summary>An open file; its count is <c>f_count</c>.</summary>
+public sealed class KernelFile : KernelObject
+{
+    private const string CountField = "f_count.counter";
+    private static readonly FieldSpec[] Fields = [new(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4)];
+    private readonly KernelUsers _users = new();
+
+    /// <summary>Opens a file; its one reference belongs to the kernel (a descriptor table) until <see cref="Close"/>.</summary>
+    public KernelFile(KernelCore core, string path)
+        : base(
+            core ?? throw new ArgumentNullException(nameof(core)),
+            core.LayoutOf("file", Fields),
+            CountField)
+    {
+        Path = path;
+        _users.Add("descriptor table");
+    }
+
+    /// <summary>The path it was opened by.</summary>
+    public string Path { get; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<Holder> IntrinsicHolders() => _users.Holders();
+
+    /// <summary>The descriptor is closed: the kernel drops its reference. Once.</summary>
+    public void Close() => DropKernelUser("descriptor table");
+
+    /// <summary>Type and path.</summary>
+    public override string ToString() => $"file \"{Path}\"";
+
+    internal void AddKernelUser(string what) => _users.Add(what);
+
+    internal void DropKernelUser(string what)
+    {
+        _users.Remove(what);
+        ReleaseCount();
+    }
+}

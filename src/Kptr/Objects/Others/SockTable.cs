@@ -1,0 +1,44 @@
+namespace Kptr.Objects;
+
+/// <summary>The sockets that packets can find.</summary>
+public sealed class SockTable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<FlowTuple, Sock> _bound = [];
+
+    /// <summary>Lets packets find a socket. A listener has no destination.</summary>
+    /// <exception cref="InvalidOperationException">Its addresses are taken.</exception>
+    public void Add(Sock sock)
+    {
+        ArgumentNullException.ThrowIfNull(sock);
+        lock (_lock)
+        {
+            if (!_bound.TryAdd(sock.Tuple, sock))
+            {
+                throw new InvalidOperationException($"{sock.Tuple} is taken");
+            }
+        }
+    }
+
+    /// <summary>The connected socket of a local tuple, else its listener, else null. No reference is taken.</summary>
+    public Sock? Find(FlowTuple local)
+    {
+        lock (_lock)
+        {
+            return _bound.GetValueOrDefault(local)
+                ?? _bound.GetValueOrDefault(local with { DestAddress = 0, DestPort = 0 })
+                ?? _bound.GetValueOrDefault(local with { SourceAddress = 0, DestAddress = 0, DestPort = 0 });
+        }
+    }
+
+    internal void Remove(Sock sock)
+    {
+        lock (_lock)
+        {
+            if (_bound.GetValueOrDefault(sock.Tuple) == sock)
+            {
+                _bound.Remove(sock.Tuple);
+            }
+        }
+    }
+}

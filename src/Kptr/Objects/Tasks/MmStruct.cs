@@ -1,0 +1,162 @@
+using System.Collections.Immutable;
+
+namespace Kptr.Objects;
+
+/// <summary>One mapping of an address space.</summary>
+/// <param name="Start">First byte.</param>
+/// <param name="End">First byte behind it.</param>
+/// <param name="Flags">The <c>VM_</c> flags.</param>
+/// <param name="File">The mapped file, or null; the mapping holds a reference on it.</param>
+/// <param name="PageOffset">Where in the file it begins, in pages.</param>
+public readonly record struct VmArea(ulong Start, ulong End, ulong Flags, KernelFile? File = null, ulong PageOffset = 0);
+
+/// <summary>An address space; its count is <c>mm_users</c>.</summary>
+public sealed class MmStruct : KernelObject
+{
+    private const string Users = "mm_users.counter";
+    private static readonly FieldSpec[] Fields =
+        [new(Users, 4), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8), new("exe_file", 8), new("owner", 8)];
+
+    private static readonly FieldSpec[] VmaFields =
+        [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new("vm_pgoff", 8)];
+
+    private readonly SortedList<ulong, (VmArea Area, KernelStruct Native)> _areas = [];
+    private readonly Lock _lock = new();
+
+    internal MmStruct(KernelCore core)
+        : base(core, core.LayoutOf("mm_struct", Fields), Users)
+    {
+        Put("mm_count.counter", 1);
+    }
+
+    /// <summary>The mappings, by rising address; a copy.</summary>
+    public ImmutableArray<VmArea> Areas
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _areas.Values.Select(a => a.Area)];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<Holder> IntrinsicHolders() => Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, Count.Value));
+
+    /// <summary>Adds a mapping. With a file, it takes a reference of its own on that.</summary>
+    /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
+    public void Map(VmArea area)
+    {
+        lock (_lock)
+        {
+            if (area.Start >= area.End || _areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End))
+            {
+                throw new ArgumentException("the mapping is empty or overlaps another", nameof(area));
+            }
+
+            if (area.File is { } file && !file.TryAcquireCount())
+            {
+                throw new ArgumentException("the file is gone", nameof(area));
+            }
+
+            var native = new KernelStruct(Core, "vm_area_struct", VmaFields);
+            native.Put("vm_start", area.Start);
+            native.Put("vm_end", area.End);
+            native.Put("vm_flags", area.Flags);
+            native.Put("vm_mm", Address);
+            native.Put("vm_file", area.File?.Address ?? 0);
+            native.Put("vm_pgoff", area.PageOffset);
+            _areas.Add(area.Start, (area, native));
+            UpdateLocked();
+            area.File?.AddKernelUser("mapping");
+        }
+    }
+
+    /// <summary>Removes the mapping that begins here; false if there is none.</summary>
+    public bool Unmap(ulong start)
+    {
+        (VmArea Area, KernelStruct Native) gone;
+        lock (_lock)
+        {
+            if (!_areas.Remove(start, out gone))
+            {
+                return false;
+            }
+
+            UpdateLocked();
+        }
+
+        Drop(gone.Area, gone.Native);
+        return true;
+    }
+
+    /// <summary>Sets the file whose program runs here; the address space takes a reference of its own.</summary>
+    public void SetExeFile(KernelFile? file)
+    {
+        file?.AddKernelUser("exe_file");
+        if (file is not null && !file.TryAcquireCount())
+        {
+            throw new ArgumentException("the file is gone", nameof(file));
+        }
+
+        KernelFile? old;
+        lock (_lock)
+        {
+            old = ExeFile;
+            ExeFile = file;
+            Put("exe_file", file?.Address ?? 0);
+        }
+
+        old?.DropKernelUser("exe_file");
+    }
+
+    /// <summary>The file whose program runs here; null for none.</summary>
+    public KernelFile? ExeFile { get; private set; }
+
+    /// <summary>Addresses of the <c>vm_area_struct</c>s that end above an address, in order, for iterators.</summary>
+    internal IReadOnlyList<ulong> VmasFrom(ulong address)
+    {
+        lock (_lock)
+        {
+            return [.. _areas.Values.Where(a => a.Area.End > address).Select(a => a.Native.Address)];
+        }
+    }
+
+    internal MmStruct Copy()
+    {
+        var copy = new MmStruct(Core);
+        foreach (var area in Areas)
+        {
+            copy.Map(area);
+        }
+
+        copy.SetExeFile(ExeFile);
+        return copy;
+    }
+
+    /// <inheritdoc/>
+    protected override void OnLastRelease()
+    {
+        foreach (var (area, native) in _areas.Values)
+        {
+            Drop(area, native);
+        }
+
+        _areas.Clear();
+        SetExeFile(null);
+        Core.Rcu.Call(static o => ((MmStruct)o).Free(), this, "mmdrop");
+    }
+
+    private void Drop(VmArea area, KernelStruct native)
+    {
+        area.File?.DropKernelUser("mapping");
+        Core.Rcu.Call(static o => ((KernelStruct)o).Free(), native, "vm_area_free_rcu_cb");
+    }
+
+    private void UpdateLocked()
+    {
+        Put("map_count", (ulong)_areas.Count);
+        Put("total_vm", _areas.Values.Aggregate(0ul, (sum, a) => sum + ((a.Area.End - a.Area.Start) >> 12)));
+    }
+}

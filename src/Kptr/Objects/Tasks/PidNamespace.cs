@@ -1,0 +1,92 @@
+namespace Kptr.Objects;
+
+/// <summary>A pid namespace: a task inside is seen with a number in it and in every namespace above.</summary>
+public sealed class PidNamespace
+{
+    private readonly Dictionary<int, TaskStruct> _byNumber = [];
+    private readonly KernelStruct _native;
+    private readonly KernelStruct _nsproxy;
+    private int _lastNumber;
+
+    internal PidNamespace(KernelCore core, PidNamespace? parent, uint inum)
+    {
+        Parent = parent;
+        Level = parent is null ? 0 : parent.Level + 1;
+        _native = new(core, "pid_namespace", TaskFields.PidNamespace);
+        _native.Put("level", (ulong)Level);
+        _native.Put("parent", parent?.Address ?? 0);
+        _native.Put("ns.inum", inum);
+        _nsproxy = new(core, "nsproxy", TaskFields.Nsproxy);
+        _nsproxy.Put("count.refs.counter", 1);
+        _nsproxy.Put("pid_ns_for_children", Address);
+    }
+
+    /// <summary>The namespace above; null for the first one.</summary>
+    public PidNamespace? Parent { get; }
+
+    /// <summary>How deep it is; 0 for the first one.</summary>
+    public int Level { get; }
+
+    /// <summary>The task that inherits the orphans of this namespace; null before its first task, and after its last.</summary>
+    public TaskStruct? ChildReaper { get; private set; }
+
+    /// <summary>Where its <c>struct pid_namespace</c> is.</summary>
+    internal ulong Address => _native.Address;
+
+    /// <summary>The <c>struct nsproxy</c> that its tasks share.</summary>
+    internal ulong NsproxyAddress => _nsproxy.Address;
+
+    /// <summary>The task with this number here, or null. Caller holds the table's lock.</summary>
+    internal TaskStruct? FindLocked(int number) => _byNumber.GetValueOrDefault(number);
+
+    internal int AllocateLocked(int numberMax)
+    {
+        for (var tries = 0; tries < numberMax; tries++)
+        {
+            _lastNumber = _lastNumber >= numberMax ? 1 : _lastNumber + 1;
+            if (!_byNumber.ContainsKey(_lastNumber))
+            {
+                return _lastNumber;
+            }
+        }
+
+        throw new InvalidOperationException("every pid is in use");
+    }
+
+    /// <summary>The next task gets a number above this one.</summary>
+    internal void SetLastNumber(int number) => _lastNumber = number;
+
+    internal void HashLocked(int number, TaskStruct task)
+    {
+        _byNumber[number] = task;
+        if (ChildReaper is null)
+        {
+            ChildReaper = task;
+            _native.Put("child_reaper", task.Address);
+        }
+    }
+
+    /// <summary>If the old task inherits the orphans here, the new one does so from now on.</summary>
+    internal void ReplaceReaperLocked(TaskStruct old, TaskStruct task)
+    {
+        if (ChildReaper == old)
+        {
+            ChildReaper = task;
+            _native.Put("child_reaper", task.Address);
+        }
+    }
+
+    internal void UnhashLocked(int number, TaskStruct task)
+    {
+        if (_byNumber.GetValueOrDefault(number) == task)
+        {
+            _byNumber.Remove(number);
+        }
+
+        if (ChildReaper == task)
+        {
+            ChildReaper = null;
+            _native.Put("child_reaper", 0);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+
+namespace Kptr.Objects;
+
+/// <summary>The numbers of one thread, one for each namespace that sees it, and its <c>struct pid</c>.</summary>
+internal sealed class TaskPid
+{
+    private readonly KernelStruct _native;
+
+    private TaskPid(KernelCore core, PidNamespace ns, ImmutableArray<(PidNamespace Ns, int Number)> numbers)
+    {
+        Namespace = ns;
+        Numbers = numbers;
+        _native = new(core, "pid", TaskFields.Pid);
+        _native.Put("count.refs.counter", 1);
+        _native.Put("level", (ulong)ns.Level);
+        foreach (var (each, number) in numbers)
+        {
+            _native.Put($"numbers[{each.Level}].nr", (ulong)number);
+            _native.Put($"numbers[{each.Level}].ns", each.Address);
+        }
+    }
+
+    /// <summary>The innermost namespace.</summary>
+    internal PidNamespace Namespace { get; }
+
+    internal ImmutableArray<(PidNamespace Ns, int Number)> Numbers { get; }
+
+    /// <summary>The number in the first namespace: <c>task->pid</c>.</summary>
+    internal int Global => Numbers[^1].Number;
+
+    internal ulong Address => _native.Address;
+
+    internal static TaskPid AllocateLocked(KernelCore core, PidNamespace ns, int numberMax)
+    {
+        var numbers = ImmutableArray.CreateBuilder<(PidNamespace, int)>();
+        for (var each = ns; each is not null; each = each.Parent)
+        {
+            numbers.Add((each, each.AllocateLocked(numberMax)));
+        }
+
+        return new(core, ns, numbers.ToImmutable());
+    }
+
+    /// <summary>The number in this namespace; 0 where it is not seen.</summary>
+    internal int NumberIn(PidNamespace ns) => Numbers.FirstOrDefault(n => n.Ns == ns).Number;
+
+    internal void HashLocked(TaskStruct task)
+    {
+        foreach (var (ns, number) in Numbers)
+        {
+            ns.HashLocked(number, task);
+        }
+    }
+
+    internal void UnhashLocked(TaskStruct task)
+    {
+        foreach (var (ns, number) in Numbers)
+        {
+            ns.UnhashLocked(number, task);
+        }
+    }
+
+    internal void Free() => _native.Free();
+}

@@ -1,0 +1,83 @@
+namespace Kptr.Objects;
+
+// Kernel: begin_new_exec and de_thread (fs/exec.c, 6.12).
+public sealed partial class TaskTable
+{
+    /// <summary>A thread executes a program; fires <c>sched_process_exec</c>.</summary>
+    /// <param name="task">The thread.</param>
+    /// <param name="comm">The new name.</param>
+    /// <remarks>
+    /// All other threads of the process end. If the thread did not lead, it takes the leader's place and the leader's pid;
+    /// the old leader's <c>task_struct</c> is another object, reaped on the way, and who pinned it pins a dead task.
+    /// </remarks>
+    public void Exec(TaskStruct task, string comm)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(comm);
+        RequireAlive(task);
+        var oldPid = task.Pid;
+        foreach (var thread in ThreadsOf(task).Where(t => t != task && !t.IsLeader && t.Phase == TaskPhase.Alive))
+        {
+            Exit(thread, 9);
+        }
+
+        if (!task.IsLeader)
+        {
+            TakeLeadership(task);
+        }
+
+        task.SetMm(task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core));
+        task.Comm = comm;
+        task.Flags &= ~TaskFlags.ForkNoExec;
+        using (Run(task))
+        {
+            _core.Fire("sched_process_exec", task.Address, (ulong)oldPid, 0);
+        }
+    }
+
+    private void TakeLeadership(TaskStruct task)
+    {
+        var leader = task.Leader;
+        if (leader.Phase == TaskPhase.Alive)
+        {
+            Exit(leader, 9);
+        }
+
+        lock (_lock)
+        {
+            // The pids change places, so that the new leader has the process's number and the old one dies with the thread's.
+            var (leaderPid, ownPid) = (leader.ThreadPid, task.ThreadPid);
+            leader.SetPid(ownPid);
+            task.SetPid(leaderPid);
+            leaderPid.HashLocked(task);
+            ownPid.HashLocked(leader);
+            leader.PidNamespace.ReplaceReaperLocked(leader, task);
+            var group = task.Group;
+            group.Leader = task;
+            task.SetGroup(group, task.Pid);
+            leader.SetGroup(group, task.Pid);
+            group.Threads.Remove(task);
+            group.Threads.Insert(0, task);
+            InheritLocked(leader, task);
+        }
+
+        ReleaseTask(leader);
+    }
+
+    // What hung on the old leader hangs on the new one: its place among its parent's children, and its own children.
+    private static void InheritLocked(TaskStruct leader, TaskStruct task)
+    {
+        if (leader.Parent?.Children is { } siblings && siblings.IndexOf(leader) is >= 0 and var at)
+        {
+            siblings[at] = task;
+        }
+
+        foreach (var child in leader.Children)
+        {
+            child.SetParent(task);
+        }
+
+        task.Children.AddRange(leader.Children);
+        leader.Children.Clear();
+    }
+}

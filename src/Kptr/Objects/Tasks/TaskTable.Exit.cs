@@ -1,0 +1,180 @@
+namespace Kptr.Objects;
+
+// The end of tasks. Kernel: do_exit, exit_notify, release_task (kernel/exit.c), finish_task_switch (kernel/sched/core.c), 6.12.
+public sealed partial class TaskTable
+{
+    private const ulong TaskDead = 0x80;
+
+    /// <summary>Ends one thread; fires <c>sched_process_exit</c>.</summary>
+    /// <param name="task">The thread. Other threads of its process live on.</param>
+    /// <param name="exitCode">Wait status.</param>
+    /// <param name="switchOut">
+    /// Whether the scheduler switches away at once. If not, it keeps its reference until <see cref="SwitchOut"/>.
+    /// </param>
+    /// <remarks>
+    /// A leader becomes a zombie and stays one until it is reaped, which is possible once its last thread is gone. Another
+    /// thread is reaped at once. Orphans go to the reaper of their namespace.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">It has exited before, or is the first task.</exception>
+    public void Exit(TaskStruct task, int exitCode = 0, bool switchOut = true)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        bool isReapedByItself;
+        lock (_lock)
+        {
+            RequireAlive(task);
+            if (task == Init)
+            {
+                throw new InvalidOperationException("the first task must not exit");
+            }
+
+            task.Flags |= TaskFlags.Exiting;
+        }
+
+        using (Run(task))
+        {
+            _core.Fire("sched_process_exit", task.Address);
+        }
+
+        task.SetMm(null);
+        List<TaskStruct> victims = [];
+        lock (_lock)
+        {
+            task.BecomeZombie(exitCode);
+            task.Group.AccountLocked(task);
+            task.Group.UpdateLocked();
+            isReapedByItself = !task.IsLeader;
+            if (task.Group.Threads.All(t => t.Phase != TaskPhase.Alive))
+            {
+                victims = EndOfProcessLocked(task);
+            }
+        }
+
+        if (isReapedByItself)
+        {
+            ReleaseTask(task);
+        }
+
+        if (switchOut)
+        {
+            SwitchOut(task);
+        }
+
+        foreach (var victim in victims.Where(v => v.Phase == TaskPhase.Alive))
+        {
+            Exit(victim, 9);
+        }
+    }
+
+    /// <summary>Ends all threads of a process, the leader last.</summary>
+    public void ExitProcess(TaskStruct task, int exitCode = 0)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        foreach (var thread in ThreadsOf(task).Where(t => !t.IsLeader && t.Phase == TaskPhase.Alive))
+        {
+            Exit(thread, exitCode);
+        }
+
+        if (task.Leader.Phase == TaskPhase.Alive)
+        {
+            Exit(task.Leader, exitCode);
+        }
+    }
+
+    /// <summary>The threads of a process that are not reaped, the leader first; a copy.</summary>
+    public IReadOnlyList<TaskStruct> ThreadsOf(TaskStruct task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        lock (_lock)
+        {
+            return [.. task.Group.Threads];
+        }
+    }
+
+    /// <summary>The processes that a process made or inherited and that are not reaped; a copy.</summary>
+    public IReadOnlyList<TaskStruct> ChildrenOf(TaskStruct task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        lock (_lock)
+        {
+            return [.. task.Leader.Children];
+        }
+    }
+
+    /// <summary>
+    /// The scheduler switches away from a dead task for the last time (firing <c>sched_switch</c>) and drops its reference.
+    /// </summary>
+    /// <returns>False when it did so before.</returns>
+    /// <exception cref="InvalidOperationException">The task is alive.</exception>
+    public bool SwitchOut(TaskStruct task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        if (task.Phase == TaskPhase.Alive)
+        {
+            throw new InvalidOperationException($"{task} is alive");
+        }
+
+        if (task.IsSwitchedOut)
+        {
+            return false;
+        }
+
+        _core.Fire("sched_switch", 0, task.Address, Init.Address, TaskDead);
+        return task.SwitchOut();
+    }
+
+    /// <summary>The parent waits for a zombie: its pid is freed, and what user space saw of it drops its reference.</summary>
+    /// <returns>False when there is nothing to reap: not a zombie, or threads of it are left.</returns>
+    public bool Reap(TaskStruct task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        lock (_lock)
+        {
+            if (task.Phase != TaskPhase.Zombie || task.Group.Threads.Any(t => t != task))
+            {
+                return false;
+            }
+        }
+
+        return ReleaseTask(task);
+    }
+
+    // Children go to the reaper of their namespace; when the reaper itself dies, the whole namespace dies with it.
+    private static List<TaskStruct> EndOfProcessLocked(TaskStruct task)
+    {
+        var leader = task.Leader;
+        var ns = leader.PidNamespace;
+        var isReaper = ns.ChildReaper == leader;
+        var heir = isReaper ? ns.Parent!.ChildReaper! : ns.ChildReaper ?? ns.Parent!.ChildReaper!;
+        foreach (var child in leader.Children)
+        {
+            child.SetParent(heir);
+            heir.Children.Add(child);
+            foreach (var thread in child.Group.Threads)
+            {
+                thread.SetParent(heir);
+            }
+        }
+
+        List<TaskStruct> orphans = [.. leader.Children];
+        leader.Children.Clear();
+        return isReaper ? [.. orphans.SelectMany(o => o.Group.Threads).Where(t => t.PidIn(ns) != 0)] : [];
+    }
+
+    private bool ReleaseTask(TaskStruct task)
+    {
+        lock (_lock)
+        {
+            if (task.Phase == TaskPhase.Reaped || !_tasks.Remove(task))
+            {
+                return false;
+            }
+
+            task.ThreadPid.UnhashLocked(task);
+            task.Group.LeaveLocked(task);
+            task.Parent?.Children.Remove(task);
+        }
+
+        return task.Reap();
+    }
+}

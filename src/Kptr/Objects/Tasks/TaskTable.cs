@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+
+namespace Kptr.Objects;
+
+/// <summary>The tasks of the modelled kernel: fork, exec, exit, reap, and finding them.</summary>
+/// <remarks>
+/// Safe for any number of threads. Tracepoints fire on the calling thread with no lock held. What it returns is no
+/// owned reference: use <see cref="KernelRef.TryAcquire{T}"/> to keep a task.
+/// </remarks>
+public sealed partial class TaskTable
+{
+    /// <summary>The largest pid (<c>PID_MAX_LIMIT</c>).</summary>
+    public const int PidMax = 4 * 1024 * 1024;
+
+    private readonly KernelCore _core;
+    private readonly Lock _lock = new();
+    private readonly List<TaskStruct> _tasks = [];
+    private uint _lastNsInum = 0xeffffffc;
+
+    internal TaskTable(KernelCore core)
+    {
+        _core = core;
+        InitNamespace = new(core, null, _lastNsInum);
+        lock (_lock)
+        {
+            Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace);
+            Init.Flags = TaskFlags.None;
+        }
+
+        Init.SetMm(new MmStruct(core));
+    }
+
+    /// <summary>The first task, pid 1. It never exits.</summary>
+    public TaskStruct Init { get; }
+
+    /// <summary>The first pid namespace.</summary>
+    public PidNamespace InitNamespace { get; }
+
+    /// <summary>The task on whose behalf this thread runs; <see cref="Init"/> unless <see cref="Run"/> says otherwise.</summary>
+    public TaskStruct Current => _core.Thread.CurrentTask ?? Init;
+
+    /// <summary>All tasks that are not reaped, in the order they were made; a copy.</summary>
+    public ImmutableArray<TaskStruct> All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _tasks];
+            }
+        }
+    }
+
+    /// <summary>The task with this number in the first namespace, zombies included; null if there is none.</summary>
+    public TaskStruct? Find(int pid) => Find(pid, InitNamespace);
+
+    /// <summary>The task with this number in a namespace, zombies included; null if there is none.</summary>
+    public TaskStruct? Find(int pid, PidNamespace ns)
+    {
+        ArgumentNullException.ThrowIfNull(ns);
+        lock (_lock)
+        {
+            return ns.FindLocked(pid);
+        }
+    }
+
+    /// <summary>Makes this thread run on behalf of a task until the result is disposed.</summary>
+    public CurrentTaskScope Run(TaskStruct task) => new(_core.Thread, task);
+
+    /// <summary>The next task of the first namespace gets a pid above this one.</summary>
+    public void SetLastPid(int pid)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(pid);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(pid, PidMax);
+        lock (_lock)
+        {
+            InitNamespace.SetLastNumber(pid);
+        }
+    }
+
+    /// <summary>Makes a new process; fires <c>task_newtask</c> and <c>sched_process_fork</c>.</summary>
+    /// <param name="parent">Who forks.</param>
+    /// <param name="comm">Its name; null inherits the parent's.</param>
+    /// <param name="flags">What it shares.</param>
+    /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
+    /// <exception cref="InvalidOperationException">The parent has exited, or the namespaces would nest too deep.</exception>
+    public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
+    {
+        ArgumentNullException.ThrowIfNull(parent);
+        TaskStruct child;
+        lock (_lock)
+        {
+            RequireAlive(parent);
+            child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags));
+        }
+
+        if (parent.Mm is { } mm)
+        {
+            child.SetMm((flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.Copy()
+                : mm.TryAcquireCount() ? mm : null);
+        }
+
+        using (Run(parent))
+        {
+            _core.Fire("task_newtask", child.Address, (ulong)flags);
+            _core.Fire("sched_process_fork", parent.Address, child.Address);
+        }
+
+        return child;
+    }
+
+    /// <summary>Makes a thread of the same process.</summary>
+    /// <param name="of">Any thread of the process.</param>
+    /// <param name="comm">Its name; null inherits.</param>
+    public TaskStruct ForkThread(TaskStruct of, string? comm = null) => Fork(of, comm, CloneFlags.Thread | CloneFlags.Vm);
+
+    /// <summary>Makes a kernel thread: it has no address space.</summary>
+    public TaskStruct ForkKthread(string comm)
+    {
+        var task = Fork(Init, comm);
+        task.Flags |= TaskFlags.Kthread;
+        task.SetMm(null);
+        return task;
+    }
+
+    private static void RequireAlive(TaskStruct task)
+    {
+        if (task.Phase != TaskPhase.Alive)
+        {
+            throw new InvalidOperationException($"{task} is {task.Phase}");
+        }
+    }
+
+    private PidNamespace NamespaceForLocked(TaskStruct parent, CloneFlags flags)
+    {
+        if ((flags & CloneFlags.NewPid) == 0)
+        {
+            return parent.PidNamespace;
+        }
+
+        return (flags & CloneFlags.Thread) != 0 ? throw new InvalidOperationException("a thread stays in its process's namespace")
+            : parent.PidNamespace.Level + 1 >= TaskFields.PidLevelsMax ? throw new InvalidOperationException("pid namespaces nest too deep")
+            : new PidNamespace(_core, parent.PidNamespace, --_lastNsInum);
+    }
+
+    private TaskStruct MakeLocked(TaskStruct? maker, CloneFlags flags, string comm, PidNamespace ns)
+    {
+        var isThread = (flags & CloneFlags.Thread) != 0;
+        var pid = TaskPid.AllocateLocked(_core, ns, PidMax);
+        var group = isThread ? maker!.Group : new ThreadGroup(_core);
+        var task = new TaskStruct(_core, pid, group, comm);
+        group.Leader ??= task;
+        task.SetGroup(group, group.Leader.Pid);
+        var parent = isThread ? maker!.Parent : maker?.Leader;
+        task.SetParent(parent);
+        task.SetCssSet(maker?.CssSet ?? _core.Cgroups.Root.CssSet);
+        task.Flags = TaskFlags.ForkNoExec | ((maker?.Flags ?? 0) & TaskFlags.Kthread);
+        if (!isThread)
+        {
+            parent?.Children.Add(task);
+        }
+
+        group.JoinLocked(task);
+        _tasks.Add(task);
+        pid.HashLocked(task);
+        return task;
+    }
+}
