@@ -1,4 +1,8 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
+using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -10,11 +14,12 @@ public sealed class ProgContext : IProgramRun
 {
     private ICallbackRunner? _callbacks;
 
-    internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0)
+    internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
     {
         Core = core;
         Prog = prog;
         Cpu = cpu;
+        Host = host ?? new(core);
         RunId = core.NextRunId();
     }
 
@@ -27,8 +32,23 @@ public sealed class ProgContext : IProgramRun
     /// <summary>Which run of this kernel it is, from 1.</summary>
     public long RunId { get; }
 
+    /// <summary>The task on whose behalf the program runs.</summary>
+    public TaskStruct Current => Core.Tasks.Current;
+
     /// <summary>The linked program.</summary>
     internal ProgSpec Prog { get; }
+
+    /// <summary>The live maps of <see cref="ProgSpec.Maps"/>, by the same index; a map that was not created is null.</summary>
+    internal ImmutableArray<BpfMap?> Maps { get; init; } = [];
+
+    /// <summary>What it shares with the other runs of this kernel.</summary>
+    internal ProgHost Host { get; }
+
+    /// <summary><c>bpf_rcu_read_lock</c> sections that the program has open.</summary>
+    internal int RcuDepth { get; set; }
+
+    /// <summary><c>bpf_preempt_disable</c> sections that the program has open.</summary>
+    internal int PreemptDepth { get; set; }
 
     /// <summary>The machine that runs it, which puts itself here before the first instruction.</summary>
     internal ICallbackRunner Callbacks
@@ -40,7 +60,7 @@ public sealed class ProgContext : IProgramRun
     /// <summary>The call instruction being executed; the machine keeps it up to date before every call.</summary>
     internal int InsnIdx { get; set; }
 
-    /// <summary>False once the program has returned; the machine says so.</summary>
+    /// <summary>False once the program has returned, see <see cref="End"/>.</summary>
     internal bool IsActive { get; set; } = true;
 
     /// <summary>C source file of the current instruction, empty without line info.</summary>
@@ -55,9 +75,15 @@ public sealed class ProgContext : IProgramRun
 
     bool IProgramRun.IsActive => IsActive;
 
-    internal RefSite Site => new(SourceFile, SourceLine, Prog.Name, InsnIdx);
+    internal RefSite Site => SiteOf(InsnIdx);
 
     string? IProgramRun.Locate(ulong address) => _callbacks?.Locate(address);
+
+    /// <summary>An instruction of this program as a place.</summary>
+    internal RefSite SiteOf(int insnIdx) => new(LineAt(insnIdx)?.File ?? "", LineAt(insnIdx)?.Line ?? 0, Prog.Name, insnIdx);
+
+    /// <summary>The context of another run of the same program: a callback that runs later, on its own.</summary>
+    internal ProgContext Again() => new(Core, Prog, Core.CurrentCpu, Host) { Maps = Maps };
 
     /// <summary>The object that a register points to, without a reference; null for 0.</summary>
     /// <exception cref="ProgramFaultException">There is no live object of that kind.</exception>
@@ -82,6 +108,11 @@ public sealed class ProgContext : IProgramRun
     internal ulong GiveRef<T>(KernelRef<T>? reference)
         where T : KernelObject => ProgramRefs.ToRegister(reference, this);
 
+    /// <summary>The map whose pointer the program passed.</summary>
+    /// <exception cref="ProgramFaultException">There is no such map.</exception>
+    internal BpfMap MapAt(ulong address) => BpfMap.FromAddress(Core, address)
+        ?? throw new ProgramFaultException(DiagCode.CallBadObject, $"{address:x} is no map");
+
     /// <summary>Memory that the program passed, checked against what it may touch.</summary>
     /// <exception cref="ProgramFaultException">Some of the bytes are not the program's to touch.</exception>
     internal unsafe Span<byte> Memory(ulong address, int sizeBytes, bool isWrite = true)
@@ -93,6 +124,39 @@ public sealed class ProgContext : IProgramRun
         }
 
         return new((void*)address, sizeBytes);
+    }
+
+    /// <summary>Memory of live kernel objects and map values, which kfuncs may write where programs may not.</summary>
+    /// <exception cref="ProgramFaultException">Some of the bytes are in no live object.</exception>
+    internal unsafe Span<byte> KernelMemory(ulong address, int sizeBytes)
+    {
+        if (!Core.Heap.TryFindRegion(address, sizeBytes, out var region) || region.State != HeapState.Live)
+        {
+            throw new ProgramFaultException(DiagCode.CallBadObject, $"{sizeBytes} bytes at {address:x} are in no live object");
+        }
+
+        return new((void*)address, sizeBytes);
+    }
+
+    /// <summary>Reads a value from memory that the program passed.</summary>
+    internal T Read<T>(ulong address)
+        where T : unmanaged => MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
+
+    /// <summary>Writes a value into memory that the program passed.</summary>
+    internal void Write<T>(ulong address, T value)
+        where T : unmanaged => MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
+
+    /// <summary>Closes what the program left open, so that a fault in it does not disturb the thread it ran on.</summary>
+    internal void End()
+    {
+        IsActive = false;
+        for (; RcuDepth > 0; RcuDepth--)
+        {
+            Core.Rcu.TryLeave();
+        }
+
+        Core.Thread.PreemptDepth -= PreemptDepth;
+        PreemptDepth = 0;
     }
 
     private LineInfo? LineAt(int insnIdx)

@@ -7,7 +7,7 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Makes, from a declared C# method, what the machine calls: registers become its arguments, its result <c>r0</c>.</summary>
 /// <remarks>
-/// A parameter takes the next register, except <see cref="ProgContext"/> (who calls) and caller-info ones (the program's
+/// A parameter takes the next register, except <see cref="ProgContext"/> (who calls), <see cref="KernelCore"/> (where) and caller-info ones (the program's
 /// place). Kernel objects come as their C# side, null for 0; a <see cref="KernelRef{T}"/> parameter takes the
 /// program's reference away, a returned one gives it a reference. Narrow integers are cut, and results
 /// extended by their sign, as a C compiler does.
@@ -59,6 +59,11 @@ internal static class ThunkBuilder
         if (type == typeof(ProgContext))
         {
             return ctx;
+        }
+
+        if (type == typeof(KernelCore))
+        {
+            return Expression.Property(ctx, nameof(ProgContext.Core));
         }
 
         if (parameter.IsDefined(typeof(CallerFilePathAttribute)))
@@ -138,7 +143,8 @@ internal static class ThunkBuilder
     private static ulong AddressOf(KernelObject? obj) => obj?.Address ?? 0;
 
     private static bool IsHidden(ParameterInfo parameter) =>
-        parameter.ParameterType == typeof(ProgContext) || parameter.IsDefined(typeof(CallerFilePathAttribute))
+        parameter.ParameterType == typeof(ProgContext) || parameter.ParameterType == typeof(KernelCore)
+        || parameter.IsDefined(typeof(CallerFilePathAttribute))
         || parameter.IsDefined(typeof(CallerLineNumberAttribute));
 
     private static bool IsValue(Type type) =>

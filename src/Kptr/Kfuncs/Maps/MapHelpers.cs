@@ -1,0 +1,72 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Helpers on maps. Kernel: kernel/bpf/helpers.c and the map types, 6.12.</summary>
+internal static class MapHelpers
+{
+    [Helper(HelperId.MapLookupElem)]
+    internal static ulong Lookup(ProgContext ctx, ulong map, ulong key)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgLookup(ctx.Memory(key, target.KeySize, isWrite: false), ctx.Cpu);
+    }
+
+    [Helper(HelperId.MapLookupPercpuElem)]
+    internal static ulong LookupPercpu(ProgContext ctx, ulong map, ulong key, uint cpu)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgLookupPercpu(ctx.Memory(key, target.KeySize, isWrite: false), cpu);
+    }
+
+    [Helper(HelperId.MapUpdateElem)]
+    internal static Errno Update(ProgContext ctx, ulong map, ulong key, ulong value, ulong flags)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgUpdate(
+            ctx.Memory(key, target.KeySize, isWrite: false), ctx.Memory(value, target.ValueSize, isWrite: false),
+            (MapUpdateFlags)flags, ctx.Cpu);
+    }
+
+    [Helper(HelperId.MapDeleteElem)]
+    internal static Errno Delete(ProgContext ctx, ulong map, ulong key)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgDelete(ctx.Memory(key, target.KeySize, isWrite: false), ctx.Cpu);
+    }
+
+    [Helper(HelperId.MapPushElem)]
+    internal static Errno Push(ProgContext ctx, ulong map, ulong value, ulong flags)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgPush(ctx.Memory(value, target.ValueSize, isWrite: false), (MapUpdateFlags)flags);
+    }
+
+    [Helper(HelperId.MapPopElem)]
+    internal static Errno Pop(ProgContext ctx, ulong map, ulong value)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgPop(ctx.Memory(value, target.ValueSize));
+    }
+
+    [Helper(HelperId.MapPeekElem)]
+    internal static Errno Peek(ProgContext ctx, ulong map, ulong value)
+    {
+        var target = ctx.MapAt(map);
+        return target.ProgPeek(ctx.Memory(value, target.ValueSize));
+    }
+
+    [Helper(HelperId.ForEachMapElem)]
+    internal static long ForEach(ProgContext ctx, ulong map, ulong callback, ulong callbackCtx, ulong flags) =>
+        ctx.MapAt(map).ForEachElem((key, value) => ctx.Callbacks.Call(callback, map, key, value, callbackCtx), flags, ctx.Cpu);
+
+    /// <summary>The kptr in a slot and the one that the program brings change places; the ledger sees both moves.</summary>
+    [Helper(HelperId.KptrXchg)]
+    internal static ulong KptrXchg(ProgContext ctx, ulong slot, ulong next)
+    {
+        _ = ctx.Memory(slot, sizeof(ulong));
+        return ctx.Core.Ledger.ExchangeFromRun(slot, next, ctx);
+    }
+}

@@ -1,0 +1,59 @@
+using Kptr.Objects;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>What all program runs of one kernel share beside the kernel's core: the trace pipe, random numbers.</summary>
+internal sealed class ProgHost
+{
+    private const int TraceLinesMax = 100_000;
+    private readonly List<string> _trace = [];
+    private readonly Random _random;
+
+    internal ProgHost(KernelCore core, KfuncRegistry? kfuncs = null, int seed = 0)
+    {
+        Core = core;
+        Kfuncs = kfuncs ?? KfuncRegistry.Builtin;
+        _random = new Random(seed);
+    }
+
+    internal KernelCore Core { get; }
+
+    /// <summary>Where kfunc bodies are found.</summary>
+    internal KfuncRegistry Kfuncs { get; }
+
+    /// <summary>Raised for every line that a program prints.</summary>
+    internal event Action<string>? Traced;
+
+    /// <summary>Lines printed by <c>bpf_trace_printk</c>, oldest first; a copy.</summary>
+    internal IReadOnlyList<string> Trace
+    {
+        get
+        {
+            lock (_trace)
+            {
+                return [.. _trace];
+            }
+        }
+    }
+
+    internal uint NextRandom()
+    {
+        lock (_random)
+        {
+            return (uint)_random.NextInt64(1L << 32);
+        }
+    }
+
+    internal void Print(string line)
+    {
+        lock (_trace)
+        {
+            if (_trace.Count < TraceLinesMax)
+            {
+                _trace.Add(line);
+            }
+        }
+
+        Traced?.Invoke(line);
+    }
+}
