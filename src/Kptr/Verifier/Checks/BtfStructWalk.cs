@@ -1,0 +1,291 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <summary>What lies at an offset of a kernel struct: a number, or a pointer to another struct.</summary>
+/// <param name="IsPtr">A pointer to <paramref name="BtfId"/>; else a number.</param>
+/// <param name="BtfId">Type pointed to.</param>
+/// <param name="Flags">What its type tags say: <see cref="RegType.MemRcu"/>, ... and untrusted inside unions.</param>
+/// <param name="FieldName">Name of the pointer member, or null.</param>
+internal readonly record struct BtfAccess(bool IsPtr, int BtfId, RegType Flags, string? FieldName);
+
+/// <summary>Walks structs by offset, as the kernel's <c>btf_struct_walk</c> (kernel/bpf/btf.c, 6.12).</summary>
+internal static class BtfStructWalk
+{
+    private enum Found
+    {
+        Scalar,
+        Ptr,
+        Struct,
+        Fault,
+    }
+
+    private ref struct Walk(BtfSpec btf, bool walkFlexArrays)
+    {
+        public readonly BtfSpec Btf = btf;
+        public readonly bool WalkFlexArrays = walkFlexArrays;
+        public RegType Flags;
+        public int NextId;
+        public string? FieldName;
+        public string? Error;
+    }
+
+    /// <summary>What an access of some bytes at an offset reads; refuses what hits no field.</summary>
+    public static BtfAccess Access(VerifierRun run, BtfSpec btf, int typeId, int off, int size, RegType regType)
+    {
+        var isAlloc = regType.Has(RegType.MemAlloc);
+        if (isAlloc)
+        {
+            RejectSpecialFields(run, run.RecordOfType(btf, typeId), off, size);
+        }
+
+        var walk = new Walk(btf, walkFlexArrays: !isAlloc);
+        for (var id = typeId; ;)
+        {
+            switch (Step(ref walk, id, off, size))
+            {
+                case Found.Ptr:
+                    return isAlloc ? default : new(true, walk.NextId, walk.Flags, walk.FieldName);
+                case Found.Scalar:
+                    return default;
+                case Found.Struct:
+                    id = walk.NextId;
+                    off = 0;
+                    break;
+                default:
+                    run.Reject(DiagCode.BtfAccessInvalid, walk.Error ?? "invalid access to a struct", errno: Errno.EACCES);
+                    return default;
+            }
+        }
+    }
+
+    /// <summary>Whether the object at an offset of one type is of another type (<c>btf_struct_ids_match</c>).</summary>
+    public static bool IdsMatch(
+        VerifierRun run, BtfSpec btf, int id, int off, BtfSpec needBtf, int needId, bool strict, bool walkFlexArrays)
+    {
+        _ = run;
+        if (off == 0 && SameType(btf, id, needBtf, needId))
+        {
+            return true;
+        }
+
+        if (strict)
+        {
+            return false;
+        }
+
+        var walk = new Walk(btf, walkFlexArrays);
+        while (Step(ref walk, id, off, 1) == Found.Struct)
+        {
+            id = walk.NextId;
+            if (SameType(btf, id, needBtf, needId))
+            {
+                return true;
+            }
+
+            off = 0;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether two ids name one type: the same id of the same BTF, or of the base both share.</summary>
+    public static bool SameType(BtfSpec a, int idA, BtfSpec b, int idB) =>
+        idA == idB && (ReferenceEquals(a, b) || ReferenceEquals(Owner(a, idA), Owner(b, idB)));
+
+    private static BtfSpec Owner(BtfSpec btf, int id) => id >= btf.StartId || btf.Base is null ? btf : Owner(btf.Base, id);
+
+    private static void RejectSpecialFields(VerifierRun run, BtfRecord record, int off, int size)
+    {
+        foreach (var field in record.Fields)
+        {
+            if (off < field.OffsetBytes + field.SizeBytes && field.OffsetBytes < off + size)
+            {
+                run.Reject(DiagCode.SpecialFieldAccess,
+                    $"direct access to {VerifierRun.FieldKindName(field.Kind)} is disallowed", errno: Errno.EACCES);
+            }
+        }
+    }
+
+    private static Found Step(ref Walk walk, int id, int off, int size)
+    {
+        var type = walk.Btf.SkipModifiers(id);
+        while (true)
+        {
+            if (!type.IsComposite)
+            {
+                walk.Error = $"Type '{type.Name}' is not a struct";
+                return Found.Fault;
+            }
+
+            if (type.Kind == BtfKind.Union && type.VLen != 1)
+            {
+                walk.Flags |= RegType.PtrUntrusted;
+            }
+
+            if ((uint)(off + size) > (uint)type.SizeBytes)
+            {
+                if (StepFlexArray(ref walk, ref type, ref off, size) is { } found)
+                {
+                    return found;
+                }
+
+                continue;
+            }
+
+            if (StepMembers(ref walk, ref type, ref off, size) is { } done)
+            {
+                return done;
+            }
+        }
+    }
+
+    /// <summary>Past the end is fine inside a last member without length. Null to go on in its element.</summary>
+    private static Found? StepFlexArray(ref Walk walk, ref BtfType type, ref int off, int size)
+    {
+        if (walk.WalkFlexArrays && type.VLen > 0)
+        {
+            var last = type.Member(type.VLen - 1);
+            var array = walk.Btf.SkipModifiers(last.TypeId);
+            if (array.Kind == BtfKind.Array && array.Array.Count == 0 && off >= last.OffsetBytes)
+            {
+                var elem = walk.Btf.SkipModifiers(array.Array.ElemTypeId);
+                if (elem.Kind == BtfKind.Int)
+                {
+                    return Found.Scalar;
+                }
+
+                if (elem.IsComposite && elem.SizeBytes > 0)
+                {
+                    off = (off - last.OffsetBytes) % elem.SizeBytes;
+                    type = elem;
+                    return null;
+                }
+            }
+        }
+
+        walk.Error = $"access beyond struct {type.Name} at off {off} size {size}";
+        return Found.Fault;
+    }
+
+    /// <summary>Finds the member at the offset. Null to go on inside a nested struct.</summary>
+    private static Found? StepMembers(ref Walk walk, ref BtfType type, ref int off, int size)
+    {
+        for (var i = 0; i < type.VLen; i++)
+        {
+            var member = type.Member(i);
+            var at = member.OffsetBytes;
+            if (off + size <= at)
+            {
+                break;
+            }
+
+            if (member.BitfieldSizeBits != 0)
+            {
+                var endBit = member.BitOffset + member.BitfieldSizeBits;
+                if (off <= at && (endBit + 7) / 8 <= off + size)
+                {
+                    return Found.Scalar;
+                }
+
+                continue;
+            }
+
+            if (off < at)
+            {
+                break;
+            }
+
+            var memberSize = walk.Btf.ResolveSize(member.TypeId);
+            if (memberSize < 0)
+            {
+                walk.Error = $"field {member.Name} doesn't have size";
+                return Found.Fault;
+            }
+
+            var end = at + memberSize;
+            if (off >= end)
+            {
+                continue;
+            }
+
+            return StepMember(ref walk, ref type, ref off, size, member, at, memberSize, end);
+        }
+
+        walk.Error = $"struct {type.Name} doesn't have field at offset {off}";
+        return Found.Fault;
+    }
+
+    private static Found? StepMember(
+        ref Walk walk, ref BtfType type, ref int off, int size, BtfMember member, int at, int memberSize, int end)
+    {
+        var (id, count) = Linearize(walk.Btf, member.TypeId);
+        var inner = walk.Btf.SkipModifiers(id);
+        if (count > 0)
+        {
+            memberSize /= count;
+            at += (off - at) / memberSize * memberSize;
+        }
+
+        if (inner.IsComposite)
+        {
+            if (off == at)
+            {
+                walk.NextId = inner.Id;
+                return Found.Struct;
+            }
+
+            off -= at;
+            type = inner;
+            return null;
+        }
+
+        if (inner.Kind == BtfKind.Ptr)
+        {
+            if (memberSize != size || off != at)
+            {
+                walk.Error = $"cannot access ptr member {member.Name} with moff {at} in struct {type.Name} with off {off} size {size}";
+                return Found.Fault;
+            }
+
+            var target = walk.Btf.SkipModifiers(inner.RefTypeId);
+            if (target.IsComposite)
+            {
+                walk.NextId = target.Id;
+                walk.Flags |= TagFlags(inner.Ref);
+                walk.FieldName = member.Name;
+                return Found.Ptr;
+            }
+        }
+
+        if (off + size > end && (walk.Flags & RegType.PtrUntrusted) == 0)
+        {
+            walk.Error = $"access beyond the end of member {member.Name} (mend:{end}) in struct {type.Name} with off {off} size {size}";
+            return Found.Fault;
+        }
+
+        return Found.Scalar;
+    }
+
+    /// <summary>Element type and count of a member that is an array of any dimensions; count 0 for no array.</summary>
+    private static (int Id, int Count) Linearize(BtfSpec btf, int id)
+    {
+        var count = 0;
+        for (var type = btf.SkipModifiers(id); type.Kind == BtfKind.Array; type = btf.SkipModifiers(id))
+        {
+            count = (count == 0 ? 1 : count) * type.Array.Count;
+            id = type.Array.ElemTypeId;
+        }
+
+        return (id, count);
+    }
+
+    private static RegType TagFlags(BtfType pointee) => pointee.Kind != BtfKind.TypeTag ? 0 : pointee.Name switch
+    {
+        "user" => RegType.MemUser,
+        "percpu" => RegType.MemPercpu,
+        "rcu" => RegType.MemRcu,
+        _ => 0,
+    };
+}

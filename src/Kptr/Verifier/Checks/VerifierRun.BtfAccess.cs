@@ -1,0 +1,126 @@
+using System.Collections.Frozen;
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <content>Reads through typed kernel pointers, and how far what they yield can be trusted.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>Fields that are as safe as the pointer they are read through, by struct and field name.</summary>
+    /// <remarks>Kernel: the <c>BTF_TYPE_SAFE_*</c> lists of kernel/bpf/verifier.c, 6.12.</remarks>
+    private static readonly FrozenSet<string> SafeRcu = FrozenSet.Create(
+        "task_struct.cpus_ptr", "task_struct.cgroups", "task_struct.real_parent", "task_struct.group_leader",
+        "cgroup.kn", "css_set.dfl_cgrp");
+
+    private static readonly FrozenSet<string> SafeRcuOrNull = FrozenSet.Create(
+        "mm_struct.exe_file", "sk_buff.sk", "request_sock.sk");
+
+    private static readonly FrozenSet<string> SafeTrusted = FrozenSet.Create(
+        "bpf_iter_meta.seq", "bpf_iter__task.meta", "bpf_iter__task.task", "linux_binprm.file", "file.f_inode",
+        "dentry.d_inode");
+
+    private static readonly FrozenSet<string> SafeTrustedOrNull = FrozenSet.Create("socket.sk");
+
+    private void CheckBtfAccess(int regno, int off, int size, bool write, int valueRegno)
+    {
+        ref readonly var reg = ref Reg(regno);
+        var name = reg.Btf![reg.BtfId].Name;
+        CheckBtfPointer(regno, reg, name, off, write);
+        BtfAccess access;
+        if (write && !reg.Type.Has(RegType.MemAlloc) && HasBtfStructWrite)
+        {
+            CheckBtfStructWrite(regno, reg, off, size);
+            access = default;
+        }
+        else
+        {
+            if (write && !reg.Type.IsAllocObj())
+            {
+                Reject(DiagCode.ReadOnlyWrite, "only read is supported", regno, Errno.EACCES);
+            }
+
+            access = BtfStructWalk.Access(this, reg.Btf!, reg.BtfId, off, size, reg.Type);
+        }
+
+        if (!write && valueRegno >= 0)
+        {
+            var flags = access.IsPtr ? TrustOf(reg, access, name) : 0;
+            MarkBtfLdReg(valueRegno, access.IsPtr ? RegType.PtrToBtfId : RegType.Scalar, reg.Btf, access.BtfId, flags);
+        }
+    }
+
+    private void CheckBtfPointer(int regno, in RegState reg, string name, int off, bool write)
+    {
+        if (!IsGplCompatible && IsKernelBtf(reg.Btf!))
+        {
+            Reject(DiagCode.LicenseMissing, $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);
+        }
+
+        if (off < 0)
+        {
+            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} invalid negative access: off={off}", regno, Errno.EACCES);
+        }
+
+        if (!reg.Var.IsConstEqual(0))
+        {
+            Reject(DiagCode.BtfAccessInvalid,
+                $"R{regno} is ptr_{name} invalid variable offset: off={off}, var_off={Tn(reg)}", regno, Errno.EACCES);
+        }
+
+        if (reg.Type.Has(RegType.MemUser | RegType.MemPercpu))
+        {
+            var what = reg.Type.Has(RegType.MemUser) ? "user" : "percpu";
+            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} access {what} memory: off={off}", regno, Errno.EACCES);
+        }
+
+        if (write && reg.Type.Has(RegType.PtrUntrusted))
+        {
+            Reject(DiagCode.ReadOnlyWrite, "only read is supported", regno, Errno.EACCES);
+        }
+    }
+
+    /// <summary>How far a pointer read through another can be trusted.</summary>
+    private RegType TrustOf(in RegState reg, in BtfAccess access, string structName)
+    {
+        const RegType lost = RegType.TrustedModifiers | RegType.MemRcu;
+        if (reg.Type.Has(RegType.PtrUntrusted))
+        {
+            return RegType.PtrUntrusted;
+        }
+
+        var flags = access.Flags;
+        if (!reg.IsTrusted && !reg.Type.IsRcu())
+        {
+            return flags & ~lost;
+        }
+
+        var field = structName + "." + access.FieldName;
+        if (SafeTrusted.Contains(field))
+        {
+            return flags | RegType.PtrTrusted;
+        }
+
+        if (SafeTrustedOrNull.Contains(field))
+        {
+            return flags | RegType.PtrTrusted | RegType.MaybeNull;
+        }
+
+        if (!InRcuCs || reg.Type.MayBeNull())
+        {
+            return RegType.PtrUntrusted;
+        }
+
+        if (SafeRcu.Contains(field))
+        {
+            return flags | RegType.MemRcu;
+        }
+
+        if (flags.Has(RegType.MemRcu) || SafeRcuOrNull.Contains(field))
+        {
+            flags |= RegType.MemRcu | RegType.MaybeNull;
+            return SafeRcuOrNull.Contains(field) ? flags & ~RegType.PtrUntrusted : flags;
+        }
+
+        return flags.Has(RegType.MemPercpu | RegType.MemUser) ? flags : flags & ~lost;
+    }
+}

@@ -1,0 +1,49 @@
+using Kptr.Btf;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <summary>What the verifier remembers of one instruction over all paths.</summary>
+/// <remarks>Kernel: <c>struct bpf_insn_aux_data</c>.</remarks>
+internal struct InsnAux
+{
+    /// <summary>Pointer type of a load or store.</summary>
+    public RegType PtrType;
+
+    /// <summary>Of <c>lddw</c>: the map; of calls: the one map they were used with.</summary>
+    public MapSpec? Map;
+
+    /// <summary>Of map <c>lddw</c>: byte offset into the value.</summary>
+    public int MapOff;
+
+    /// <summary>Of typed <c>lddw</c>: what a pointer to the variable is, its BTF and type, or its size.</summary>
+    public RegType VarType;
+    public BtfSpec? VarBtf;
+    public int VarBtfId;
+    public int VarSizeBytes;
+
+    /// <summary>Different maps met at this call (<c>poison</c>), or an unprivileged one.</summary>
+    public bool MapPoisoned;
+    public bool MapUnpriv;
+    public bool MapSeen;
+
+    /// <summary>Constant key tracking of <c>tail_call</c> and map lookups.</summary>
+    public ulong MapKeyState;
+
+    /// <summary>The record of the object a graph or object kfunc works on.</summary>
+    public BtfRecord? StructMeta;
+    public long InsertOff;
+    public bool Seen;
+    public bool SanitizeStackSpill;
+    public bool StorageGetFuncAtomic;
+    public bool IsIterNext;
+    public bool CallWithPercpuAllocPtr;
+    public bool JmpPoint;
+    public bool PrunePoint;
+    public bool ForceCheckpoint;
+    public bool CallsCallback;
+    public bool JumpTarget;
+
+    /// <summary>Of calls: the first callback met with <c>bpf_loop</c>; for inlining facts only.</summary>
+    public int LoopCallbackSubprog;
+}

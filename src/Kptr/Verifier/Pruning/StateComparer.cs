@@ -1,0 +1,311 @@
+namespace Kptr.Verifier;
+
+/// <summary>How equal two states must be.</summary>
+internal enum ExactLevel
+{
+    /// <summary>The old state is as safe as the new one in what was read of it.</summary>
+    NotExact,
+
+    /// <summary>Equal but for ids.</summary>
+    Exact,
+
+    /// <summary>The old state's ranges contain the new one's, read or not.</summary>
+    RangeWithin,
+}
+
+/// <summary>Compares states: whether an old one that turned out safe proves the current one safe.</summary>
+/// <remarks>Kernel: <c>states_equal</c> and what it calls (6.12).</remarks>
+internal sealed class StateComparer(bool allowUninitStack)
+{
+    private readonly IdMap _ids = new();
+    private static readonly RegState Unbound = MakeUnbound();
+
+    /// <summary>Whether <paramref name="cur"/> is safe because <paramref name="old"/> was.</summary>
+    public bool AreEqual(VerifierState old, VerifierState cur, ExactLevel exact, int idGen)
+    {
+        if (old.CurFrame != cur.CurFrame || (old.Speculative && !cur.Speculative)
+            || !ReferenceEquals(old.ActiveLockOwner, cur.ActiveLockOwner)
+            || (old.ActiveLockId != 0) != (cur.ActiveLockId != 0)
+            || old.ActiveRcuLock != cur.ActiveRcuLock
+            || old.ActivePreemptLock != cur.ActivePreemptLock
+            || old.InSleepable != cur.InSleepable)
+        {
+            return false;
+        }
+
+        _ids.Reset(idGen);
+        if (old.ActiveLockId != 0 && !_ids.Check(old.ActiveLockId, cur.ActiveLockId))
+        {
+            return false;
+        }
+
+        for (var i = 0; i <= old.CurFrame; i++)
+        {
+            FuncState fold = old.Frames[i]!, fcur = cur.Frames[i]!;
+            if (fold.Callsite != fcur.Callsite || !FramesEqual(fold, fcur, exact))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Forgets imprecise scalars of <paramref name="cur"/> that changed since <paramref name="old"/>, so that loops
+    /// converge (<c>widen_imprecise_scalars</c>).</summary>
+    public void WidenImpreciseScalars(VerifierState old, VerifierState cur, int idGen, bool alwaysPrecise)
+    {
+        _ids.Reset(idGen);
+        for (var fr = old.CurFrame; fr >= 0; fr--)
+        {
+            FuncState fold = old.Frames[fr]!, fcur = cur.Frames[fr]!;
+            for (var i = 0; i < fold.Regs.Length; i++)
+            {
+                MaybeWiden(fold.Regs[i], ref fcur.Regs[i], alwaysPrecise);
+            }
+
+            var slots = Math.Min(fold.SlotCount, fcur.SlotCount);
+            for (var i = 0; i < slots; i++)
+            {
+                if (fold.Stack[i].IsSpill && fcur.Stack[i].IsSpill)
+                {
+                    MaybeWiden(fold.Stack[i].Spilled, ref fcur.Stack[i].Spilled, alwaysPrecise);
+                }
+            }
+        }
+    }
+
+    private void MaybeWiden(in RegState old, ref RegState cur, bool alwaysPrecise)
+    {
+        if (old.Type == RegType.Scalar && cur.Type == RegType.Scalar && !old.Precise && !cur.Precise && !RegsExact(old, cur))
+        {
+            cur.MarkUnknown(alwaysPrecise);
+        }
+    }
+
+    private static RegState MakeUnbound()
+    {
+        var reg = default(RegState);
+        reg.MarkUnknown(precise: false);
+        reg.Live = LiveMarks.Read;
+        return reg;
+    }
+
+    private bool FramesEqual(FuncState old, FuncState cur, ExactLevel exact)
+    {
+        if (old.CallbackDepth > cur.CallbackDepth)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < 11; i++)
+        {
+            if (!RegSafe(old.Regs[i], cur.Regs[i], exact))
+            {
+                return false;
+            }
+        }
+
+        if (!StackSafe(old, cur, exact) || old.RefCount != cur.RefCount)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < old.RefCount; i++)
+        {
+            if (!_ids.Check(old.Refs[i].Id, cur.Refs[i].Id))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool RegsExact(in RegState old, in RegState cur) =>
+        old.SameValue(cur) && _ids.Check(old.Id, cur.Id) && _ids.Check(old.RefObjId, cur.RefObjId);
+
+    /// <summary>Kernel: <c>regsafe</c>.</summary>
+    private bool RegSafe(in RegState old, in RegState cur, ExactLevel exact)
+    {
+        if (exact == ExactLevel.Exact)
+        {
+            return RegsExact(old, cur);
+        }
+
+        if (exact == ExactLevel.NotExact && (old.Live & LiveMarks.Read) == 0)
+        {
+            return true;
+        }
+
+        if (old.Type == RegType.NotInit && (exact == ExactLevel.NotExact || cur.Type == RegType.NotInit))
+        {
+            return true;
+        }
+
+        if (old.Type != cur.Type)
+        {
+            return false;
+        }
+
+        switch (old.Type.Base())
+        {
+            case RegType.Scalar:
+                return ScalarSafe(old, cur, exact);
+            case RegType.PtrToMapKey or RegType.PtrToMapValue or RegType.PtrToMem or RegType.PtrToBuf or RegType.PtrToTpBuffer:
+                return old.SamePlace(cur) && old.Var.IsSupersetOf(cur.Var)
+                    && _ids.Check(old.Id, cur.Id) && _ids.Check(old.RefObjId, cur.RefObjId);
+            case RegType.PtrToPacketMeta or RegType.PtrToPacket:
+                return PacketSafe(old, cur);
+            case RegType.PtrToStack:
+                return RegsExact(old, cur) && old.Frameno == cur.Frameno;
+            case RegType.PtrToArena:
+                return true;
+            default:
+                return RegsExact(old, cur);
+        }
+    }
+
+    private bool ScalarSafe(in RegState old, in RegState cur, ExactLevel exact)
+    {
+        if (!old.Precise && exact == ExactLevel.NotExact)
+        {
+            return true;
+        }
+
+        var oldConst = (old.Id & RegState.AddConst) != 0;
+        var curConst = (cur.Id & RegState.AddConst) != 0;
+        if (old.Id != 0 && oldConst != curConst)
+        {
+            return false;
+        }
+
+        if (oldConst && old.Off != cur.Off)
+        {
+            return false;
+        }
+
+        return _ids.CheckScalar(old.Id, cur.Id) && old.Var.IsSupersetOf(cur.Var);
+    }
+
+    private bool PacketSafe(in RegState old, in RegState cur)
+    {
+        if (old.PktRange < 0 || cur.PktRange < 0 ? old.PktRange != cur.PktRange : old.PktRange > cur.PktRange)
+        {
+            return false;
+        }
+
+        return old.Off == cur.Off && _ids.Check(old.Id, cur.Id) && old.Var.IsSupersetOf(cur.Var);
+    }
+
+    private bool IsAllMisc(in StackSlot slot)
+    {
+        for (var i = 0; i < 8; i++)
+        {
+            if (slot[i] != SlotKind.Misc && !(slot[i] == SlotKind.Invalid && allowUninitStack))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool StackSafe(FuncState old, FuncState cur, ExactLevel exact)
+    {
+        for (var i = 0; i < old.SlotCount; i++)
+        {
+            ref var oldSlot = ref old.Stack[i];
+            var beyond = i >= cur.SlotCount;
+            if (exact != ExactLevel.NotExact && (beyond || oldSlot.Kinds != cur.Stack[i].Kinds))
+            {
+                return false;
+            }
+
+            if (exact == ExactLevel.NotExact && (oldSlot.Spilled.Live & LiveMarks.Read) == 0)
+            {
+                continue;
+            }
+
+            if (oldSlot.Kinds != 0 && !SlotSafe(ref oldSlot, cur, i, exact))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>One slot, byte by byte where it holds bytes.</summary>
+    private bool SlotSafe(ref StackSlot old, FuncState cur, int i, ExactLevel exact)
+    {
+        var oldScalar = old.IsScalarSpill64;
+        var oldMisc = !oldScalar && IsAllMisc(old);
+        if (i >= cur.SlotCount)
+        {
+            return OldBytesDontCare(old);
+        }
+
+        ref var now = ref cur.Stack[i];
+        for (var j = 0; j < 8; j++)
+        {
+            if (old[j] == SlotKind.Invalid || (allowUninitStack && old[j] == SlotKind.Misc))
+            {
+                continue;
+            }
+
+            var nowScalar = now.IsScalarSpill64;
+            if ((oldScalar || oldMisc) && (nowScalar || IsAllMisc(now)))
+            {
+                return RegSafe(
+                    oldScalar ? old.Spilled : Unbound, nowScalar ? now.Spilled : Unbound, exact);
+            }
+
+            if (old[j] == SlotKind.Misc && now[j] == SlotKind.Zero)
+            {
+                continue;
+            }
+
+            if (old[j] != now[j])
+            {
+                return false;
+            }
+        }
+
+        return SameKindSafe(old, now, exact);
+    }
+
+    private bool OldBytesDontCare(in StackSlot old)
+    {
+        for (var j = 0; j < 8; j++)
+        {
+            if (old[j] != SlotKind.Invalid && !(allowUninitStack && old[j] == SlotKind.Misc))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool SameKindSafe(in StackSlot old, in StackSlot now, ExactLevel exact)
+    {
+        switch (old[7])
+        {
+            case SlotKind.Spill:
+                return RegSafe(old.Spilled, now.Spilled, exact);
+            case SlotKind.Dynptr:
+                return old.Spilled.DynptrKind == now.Spilled.DynptrKind
+                    && old.Spilled.DynptrFirstSlot == now.Spilled.DynptrFirstSlot
+                    && _ids.Check(old.Spilled.RefObjId, now.Spilled.RefObjId);
+            case SlotKind.Iter:
+                return old.Spilled.Type == now.Spilled.Type
+                    && ReferenceEquals(old.Spilled.Target, now.Spilled.Target)
+                    && old.Spilled.BtfId == now.Spilled.BtfId
+                    && old.Spilled.IterState == now.Spilled.IterState
+                    && _ids.Check(old.Spilled.RefObjId, now.Spilled.RefObjId);
+            default:
+                return true;
+        }
+    }
+}

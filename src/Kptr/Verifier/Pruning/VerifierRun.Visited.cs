@@ -1,0 +1,418 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <content>States remembered at pruning points, and the comparison with them.</content>
+internal sealed partial class VerifierRun
+{
+    private const int HistoryLong = 40;
+    private readonly StateComparer _comparer = new(allowUninitStack: true);
+    private VerifierState?[] _explored = [];
+    private readonly List<VerifierState> _retired = [];
+    private int _totalStates;
+    private int _peakStates;
+    private int _maxStatesPerInsn;
+
+    /// <summary>Whether the current state is safe because an earlier one was; else it may be remembered.</summary>
+    /// <remarks>Kernel: <c>is_state_visited</c>.</remarks>
+    private bool IsStateVisited(int insnIdx)
+    {
+        var cur = Cur;
+        var force = TestStateFreq || Aux[insnIdx].ForceCheckpoint || cur.HistEnd - cur.HistStart > HistoryLong;
+        var add = force || (_jmpsProcessed - _prevJmpsProcessed >= 2 && _insnsProcessed - _prevInsnsProcessed >= 8);
+        if (Options.Pruning || Aux[insnIdx].ForceCheckpoint)
+        {
+            CleanLiveStates(insnIdx, cur);
+            if (SearchExplored(insnIdx, cur, force, ref add))
+            {
+                return true;
+            }
+        }
+
+        if (add)
+        {
+            Remember(insnIdx, cur);
+        }
+
+        return false;
+    }
+
+    private bool SearchExplored(int insnIdx, VerifierState cur, bool force, ref bool add)
+    {
+        var bucket = BucketOf(insnIdx);
+        VerifierState? before = null;
+        var count = 0;
+        for (var st = _explored[bucket]; st is not null;)
+        {
+            count++;
+            if (st.InsnIdx != insnIdx)
+            {
+                before = st;
+                st = st.Next;
+                continue;
+            }
+
+            if (st.Branches != 0 ? IsHitOnPath(st, cur, insnIdx, force, ref add) : IsHitDone(st, cur))
+            {
+                TakeHit(st, cur, insnIdx);
+                return true;
+            }
+
+            st = MissedNext(st, ref before, bucket, insnIdx, add);
+        }
+
+        _maxStatesPerInsn = Math.Max(_maxStatesPerInsn, count);
+        return false;
+    }
+
+    /// <summary>An old state whose paths are all explored: safe, but in a loop that is still open only if exactly equal.</summary>
+    private bool IsHitDone(VerifierState st, VerifierState cur)
+    {
+        var entry = LoopEntryOf(st);
+        var exact = entry is { Branches: > 0 };
+        if (!_comparer.AreEqual(st, cur, exact ? ExactLevel.RangeWithin : ExactLevel.NotExact, _idGen))
+        {
+            return false;
+        }
+
+        if (exact)
+        {
+            UpdateLoopEntry(cur, entry!);
+        }
+
+        return true;
+    }
+
+    /// <summary>An old state on the current path: a loop.</summary>
+    private bool IsHitOnPath(VerifierState st, VerifierState cur, int insnIdx, bool force, ref bool add)
+    {
+        var frame = st.Cur;
+        var checkLoop = !(frame.InAsyncCallback && frame.AsyncEntryCnt != cur.Cur.AsyncEntryCnt);
+        if (checkLoop && Aux[insnIdx].IsIterNext)
+        {
+            if (IsIterLoopClosed(st, cur))
+            {
+                return true;
+            }
+
+            checkLoop = false;
+        }
+
+        if (checkLoop && IsMayGoto(Insns[insnIdx]) && st.MayGotoDepth != cur.MayGotoDepth
+            && _comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
+        {
+            UpdateLoopEntry(cur, st);
+            return true;
+        }
+
+        if (checkLoop && Aux[insnIdx].CallsCallback)
+        {
+            if (_comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
+            {
+                return true;
+            }
+
+            checkLoop = false;
+        }
+
+        if (checkLoop)
+        {
+            CheckInfiniteLoop(st, cur, insnIdx);
+        }
+
+        if (!force && _jmpsProcessed - _prevJmpsProcessed < 20 && _insnsProcessed - _prevInsnsProcessed < 100)
+        {
+            add = false;
+        }
+
+        return false;
+    }
+
+    private bool IsIterLoopClosed(VerifierState st, VerifierState cur)
+    {
+        if (!_comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
+        {
+            return false;
+        }
+
+        ref var iterReg = ref cur.Cur.Regs[1];
+        var slot = SlotOf(iterReg.Off + (int)iterReg.Var.Bits.Value);
+        if (cur.FrameOf(iterReg).Stack[slot].Spilled.IterState != IterState.Active)
+        {
+            return false;
+        }
+
+        UpdateLoopEntry(cur, st);
+        return true;
+    }
+
+    private void CheckInfiniteLoop(VerifierState st, VerifierState cur, int insnIdx)
+    {
+        if (MayBeLooping(st, cur) && st.MayGotoDepth == cur.MayGotoDepth
+            && st.CallbackUnrollDepth == cur.CallbackUnrollDepth
+            && _comparer.AreEqual(st, cur, ExactLevel.Exact, _idGen) && !IterDepthsDiffer(st, cur))
+        {
+            Reject(DiagCode.InfiniteLoop, $"infinite loop detected at insn {insnIdx}");
+        }
+    }
+
+    private static bool MayBeLooping(VerifierState old, VerifierState cur)
+    {
+        if (old.CurFrame != cur.CurFrame)
+        {
+            return false;
+        }
+
+        RegState[] a = old.Cur.Regs, b = cur.Cur.Regs;
+        for (var i = 0; i < 11; i++)
+        {
+            if (!a[i].SameValue(b[i]) || a[i].Id != b[i].Id || a[i].RefObjId != b[i].RefObjId)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IterDepthsDiffer(VerifierState old, VerifierState cur)
+    {
+        for (var fr = old.CurFrame; fr >= 0; fr--)
+        {
+            var frame = old.Frames[fr]!;
+            for (var i = 0; i < frame.SlotCount; i++)
+            {
+                ref var slot = ref frame.Stack[i];
+                if (slot[0] == SlotKind.Iter && slot.Spilled.IterState == IterState.Active
+                    && cur.Frames[fr]!.Stack[i].Spilled.IterDepth != slot.Spilled.IterDepth)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The rest of the path is known to be safe; what it reads and needs precisely is read by this path too.</summary>
+    private void TakeHit(VerifierState st, VerifierState cur, int insnIdx)
+    {
+        st.HitCount++;
+        PropagateLiveness(st, cur);
+        if (Aux[insnIdx].JmpPoint)
+        {
+            PushInsnHistory(0, 0);
+        }
+
+        PropagatePrecision(st);
+    }
+
+    /// <summary>Counts a miss and drops the state if it hardly ever hits.</summary>
+    private VerifierState? MissedNext(VerifierState st, ref VerifierState? before, int bucket, int insnIdx, bool add)
+    {
+        if (add)
+        {
+            st.MissCount++;
+        }
+
+        var patience = Aux[insnIdx].ForceCheckpoint && st.Branches > 0 ? 64 : 3;
+        var next = st.Next;
+        if (st.MissCount <= (st.HitCount * patience) + patience)
+        {
+            before = st;
+            return next;
+        }
+
+        if (before is null)
+        {
+            _explored[bucket] = next;
+        }
+        else
+        {
+            before.Next = next;
+        }
+
+        st.Next = null;
+        if ((st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0 && !st.UsedAsLoopEntry)
+        {
+            Invariant.That(st.Branches == 0, "a finished state has branches");
+            Pool.Return(st);
+            _peakStates--;
+        }
+        else
+        {
+            _retired.Add(st);
+        }
+
+        return next;
+    }
+
+    private void Remember(int insnIdx, VerifierState cur)
+    {
+        _totalStates++;
+        _peakStates++;
+        _prevJmpsProcessed = _jmpsProcessed;
+        _prevInsnsProcessed = _insnsProcessed;
+        if (BpfCapable)
+        {
+            SetAllScalars(cur, precise: false);
+        }
+
+        var copy = Pool.RentState();
+        copy.CopyFrom(cur, Pool);
+        copy.InsnIdx = insnIdx;
+        copy.MissCount = copy.HitCount = 0;
+        Invariant.That(copy.Branches == 1, "a new state has not one branch");
+        cur.Parent = copy;
+        cur.FirstInsnIdx = insnIdx;
+        cur.HistStart = cur.HistEnd;
+        cur.DfsDepth = copy.DfsDepth + 1;
+        var bucket = BucketOf(insnIdx);
+        copy.Next = _explored[bucket];
+        _explored[bucket] = copy;
+        LinkParents(cur, copy);
+    }
+
+    /// <summary>Connects every place of the current state to the same place of the state just remembered.</summary>
+    private static void LinkParents(VerifierState cur, VerifierState copy)
+    {
+        for (var j = 0; j <= cur.CurFrame; j++)
+        {
+            FuncState frame = cur.Frames[j]!, parent = copy.Frames[j]!;
+            frame.Parent = parent;
+            if (j == cur.CurFrame)
+            {
+                frame.ArgsParent = frame.R0Parent = parent;
+            }
+
+            foreach (ref var reg in frame.Regs.AsSpan(0, 10))
+            {
+                reg.Live = LiveMarks.None;
+            }
+
+            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+            {
+                slot.Spilled.Live = LiveMarks.None;
+            }
+        }
+    }
+
+    private int BucketOf(int insnIdx) => (int)((uint)(insnIdx ^ Cur.Cur.Callsite) % (uint)_explored.Length);
+
+    /// <summary>Drops what nobody read from states whose paths are all explored (<c>clean_live_states</c>).</summary>
+    private void CleanLiveStates(int insnIdx, VerifierState cur)
+    {
+        for (var st = _explored[BucketOf(insnIdx)]; st is not null; st = st.Next)
+        {
+            if (st.Branches != 0 || st.InsnIdx != insnIdx || (st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0
+                || LoopEntryOf(st) is { Branches: > 0 } || !st.SameCallsites(cur))
+            {
+                continue;
+            }
+
+            for (var i = 0; i <= st.CurFrame; i++)
+            {
+                CleanFrame(st.Frames[i]!);
+            }
+        }
+    }
+
+    private void CleanFrame(FuncState frame)
+    {
+        foreach (ref var reg in frame.Regs.AsSpan(0, 10))
+        {
+            reg.Live |= LiveMarks.Done;
+            if ((reg.Live & LiveMarks.Read) == 0)
+            {
+                reg.MarkNotInit();
+                reg.Precise = AlwaysPrecise;
+            }
+        }
+
+        foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+        {
+            slot.Spilled.Live |= LiveMarks.Done;
+            if ((slot.Spilled.Live & LiveMarks.Read) == 0)
+            {
+                slot.Spilled.MarkNotInit();
+                slot.Kinds = 0;
+            }
+        }
+    }
+
+    private static void PropagateLiveness(VerifierState old, VerifierState cur)
+    {
+        for (var f = 0; f <= old.CurFrame; f++)
+        {
+            FuncState from = old.Frames[f]!, to = cur.Frames[f]!;
+            for (var i = f < old.CurFrame ? 6 : 0; i < 10; i++)
+            {
+                if ((from.Regs[i].Live & LiveMarks.Read) != 0 && (to.Regs[i].Live & LiveMarks.Read) == 0)
+                {
+                    to.Regs[i].Live |= LiveMarks.Read;
+                    MarkRegRead(to, i);
+                }
+            }
+
+            var slots = Math.Min(from.SlotCount, to.SlotCount);
+            for (var i = 0; i < slots; i++)
+            {
+                if ((from.Stack[i].Spilled.Live & LiveMarks.Read) != 0 && (to.Stack[i].Spilled.Live & LiveMarks.Read) == 0)
+                {
+                    to.Stack[i].Spilled.Live |= LiveMarks.Read;
+                    MarkSlotRead(to, i);
+                }
+            }
+        }
+    }
+
+    private void PropagatePrecision(VerifierState old)
+    {
+        _bt = default;
+        _bt.Frame = Cur.CurFrame;
+        for (var fr = old.CurFrame; fr >= 0; fr--)
+        {
+            var frame = old.Frames[fr]!;
+            for (var i = 0; i < 10; i++)
+            {
+                if (NeedsPrecision(frame.Regs[i]))
+                {
+                    _bt.SetReg(fr, i);
+                }
+            }
+
+            for (var i = 0; i < frame.SlotCount; i++)
+            {
+                if (frame.Stack[i].IsSpill && NeedsPrecision(frame.Stack[i].Spilled))
+                {
+                    _bt.SetSlot(fr, i);
+                }
+            }
+        }
+
+        if (BpfCapable)
+        {
+            MarkChainPrecisionOfSet();
+        }
+    }
+
+    private static bool NeedsPrecision(in RegState reg) =>
+        reg.Type == RegType.Scalar && reg.Precise && (reg.Live & LiveMarks.Read) != 0;
+
+    private void FreeExplored()
+    {
+        foreach (var head in _explored)
+        {
+            for (var st = head; st is not null;)
+            {
+                var next = st.Next;
+                st.Next = null;
+                Pool.Return(st);
+                st = next;
+            }
+        }
+
+        _retired.Clear();
+        _explored = [];
+    }
+}

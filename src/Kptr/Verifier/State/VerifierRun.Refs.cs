@@ -1,0 +1,132 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <content>References: taking, giving back, and what becomes invalid with them.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>What is done to each register and spilled register of a state.</summary>
+    public delegate void RegAction(ref RegState reg);
+
+    /// <summary>Takes a reference in the innermost frame (<c>acquire_reference_state</c>).</summary>
+    /// <returns>Its id.</returns>
+    public int AcquireRef(int insnIdx)
+    {
+        var frame = Cur.Cur;
+        var id = NewId();
+        frame.AddRef(new RefState(id, insnIdx, frame.InCallback ? frame.Frameno : 0));
+        return id;
+    }
+
+    /// <summary>
+    /// Gives a reference back and invalidates every register and spilled register that came with it
+    /// (<c>release_reference</c>).
+    /// </summary>
+    /// <returns>False if the innermost frame may not release it.</returns>
+    public bool ReleaseReference(int refObjId)
+    {
+        if (!Cur.Cur.TryReleaseRef(refObjId))
+        {
+            return false;
+        }
+
+        _releases.Add((refObjId, InsnIdx));
+        for (var i = 0; i <= Cur.CurFrame; i++)
+        {
+            var frame = Cur.Frames[i]!;
+            foreach (ref var reg in frame.Regs.AsSpan())
+            {
+                if (reg.RefObjId == refObjId)
+                {
+                    MarkInvalid(ref reg);
+                }
+            }
+
+            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+            {
+                if (slot.IsSpill && slot.Spilled.RefObjId == refObjId)
+                {
+                    MarkInvalid(ref slot.Spilled);
+                }
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Visits every register and spilled register of the state being explored.</summary>
+    public void ForEachReg(RegAction action)
+    {
+        for (var i = 0; i <= Cur.CurFrame; i++)
+        {
+            var frame = Cur.Frames[i]!;
+            foreach (ref var reg in frame.Regs.AsSpan())
+            {
+                action(ref reg);
+            }
+
+            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+            {
+                if (slot.IsSpill)
+                {
+                    action(ref slot.Spilled);
+                }
+            }
+        }
+    }
+
+    /// <summary>Non-owning references end with the lock (<c>invalidate_non_owning_refs</c>).</summary>
+    public void InvalidateNonOwningRefs() => ForEachReg((ref RegState reg) =>
+    {
+        if (reg.Type.IsNonOwningRef())
+        {
+            MarkInvalid(ref reg);
+        }
+    });
+
+    /// <summary>The packet may have moved: no pointer into it holds (<c>clear_all_pkt_pointers</c>).</summary>
+    public void ClearAllPktPointers() => ForEachReg((ref RegState reg) =>
+    {
+        if (reg.Type.IsPacket() || reg.Type == RegType.PtrToPacketEnd
+            || (reg.Type.Base() == RegType.PtrToMem && reg.Type.Has(RegType.DynptrSkb | RegType.DynptrXdp)))
+        {
+            MarkInvalid(ref reg);
+        }
+    });
+
+    /// <summary>Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.</summary>
+    /// <param name="exceptionExit">The program ends by <c>bpf_throw</c>: callers' references leak too.</param>
+    public void CheckReferenceLeak(bool exceptionExit)
+    {
+        var frame = Cur.Cur;
+        if (!exceptionExit && frame.Frameno != 0 && !frame.InCallback)
+        {
+            return;
+        }
+
+        RefState? leak = null;
+        for (var i = 0; i < frame.RefCount; i++)
+        {
+            if (!exceptionExit && frame.InCallback && frame.Refs[i].CallbackRef != frame.Frameno)
+            {
+                continue;
+            }
+
+            leak = frame.Refs[i];
+            Log.Line($"Unreleased reference id={leak.Value.Id} alloc_insn={leak.Value.InsnIdx}");
+        }
+
+        if (leak is { } lost)
+        {
+            RejectLeak(lost);
+        }
+    }
+
+    private void RejectLeak(RefState lost)
+    {
+        var message = $"Unreleased reference id={lost.Id} alloc_insn={lost.InsnIdx}";
+        throw new RejectException(
+            MakeDiagnostic(DiagCode.UnreleasedRef, message, -1) with { RefObjId = lost.Id, AcquiredAtInsn = lost.InsnIdx },
+            Errno.EINVAL);
+    }
+}

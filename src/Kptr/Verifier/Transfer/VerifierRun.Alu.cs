@@ -1,0 +1,399 @@
+using Kptr.Diagnostics;
+using Kptr.Isa;
+using Kptr.Verifier.Scalars;
+
+namespace Kptr.Verifier;
+
+/// <content>Arithmetic: on scalars it computes ranges, on pointers it moves offsets.</content>
+internal sealed partial class VerifierRun
+{
+    private const short AddrSpaceCast = 1;
+
+    private void CheckAlu(in BpfInsn insn)
+    {
+        switch (insn.Opcode & BpfOp.OpMask)
+        {
+            case BpfOp.End or BpfOp.Neg:
+                CheckEndOrNeg(insn);
+                break;
+            case BpfOp.Mov:
+                CheckMov(insn);
+                break;
+            case > BpfOp.End:
+                Reject(DiagCode.InsnUnknownOpcode, $"invalid BPF_ALU opcode {insn.Opcode & BpfOp.OpMask:x}");
+                break;
+            default:
+                CheckBinary(insn);
+                break;
+        }
+
+        SanitizeBounds(ref Reg(insn.Dst));
+    }
+
+    /// <summary>Ranges that contradict each other come from paths that cannot be: they say nothing then.</summary>
+    private static void SanitizeBounds(ref RegState reg)
+    {
+        if (reg.Var.FindViolation() is not null)
+        {
+            reg.Var.SetUnbounded();
+        }
+    }
+
+    private void RejectReserved(string what) => Reject(DiagCode.InsnReservedField, $"{what} uses reserved fields");
+
+    private void CheckEndOrNeg(in BpfInsn insn)
+    {
+        if ((insn.Opcode & BpfOp.OpMask) == BpfOp.Neg)
+        {
+            if ((insn.Opcode & BpfOp.X) != 0 || insn.Src != 0 || insn.Off != 0 || insn.Imm != 0)
+            {
+                RejectReserved("BPF_NEG");
+            }
+        }
+        else if (insn.Src != 0 || insn.Off != 0 || insn.Imm is not (16 or 32 or 64)
+            || (insn.Class == InsnClass.Alu64 && (insn.Opcode & BpfOp.X) != 0))
+        {
+            RejectReserved("BPF_END");
+        }
+
+        CheckRegArg(insn.Dst, RegUse.Src);
+        if (IsPointerValue(insn.Dst))
+        {
+            Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer arithmetic prohibited", insn.Dst, Errno.EACCES);
+        }
+
+        CheckRegArg(insn.Dst, RegUse.Dst);
+    }
+
+    private void CheckMov(in BpfInsn insn)
+    {
+        var isReg = (insn.Opcode & BpfOp.X) != 0;
+        if (isReg)
+        {
+            CheckMovFields(insn);
+            CheckRegArg(insn.Src, RegUse.Src);
+        }
+        else if (insn.Src != 0 || insn.Off != 0)
+        {
+            RejectReserved("BPF_MOV");
+        }
+
+        CheckRegArg(insn.Dst, RegUse.DstNoMark);
+        if (isReg)
+        {
+            MovReg(insn);
+            return;
+        }
+
+        ref var dst = ref Reg(insn.Dst);
+        dst.MarkUnknown(AlwaysPrecise);
+        dst.MarkKnown(insn.Class == InsnClass.Alu64 ? (ulong)insn.Imm : (uint)insn.Imm);
+    }
+
+    private void CheckMovFields(in BpfInsn insn)
+    {
+        if (insn.Class == InsnClass.Alu)
+        {
+            if (insn.Off is not (0 or 8 or 16) || insn.Imm != 0)
+            {
+                RejectReserved("BPF_MOV");
+            }
+        }
+        else if (insn.Off == AddrSpaceCast)
+        {
+            if (insn.Imm is not (1 or (1 << 16)))
+            {
+                Reject(DiagCode.InsnReservedField, "addr_space_cast insn can only convert between address space 1 and 0");
+            }
+
+            if (!HasArena)
+            {
+                Reject(DiagCode.MapIncompatible, "addr_space_cast insn can only be used in a program that has an associated arena");
+            }
+        }
+        else if (insn.Off is not (0 or 8 or 16 or 32) || insn.Imm != 0)
+        {
+            RejectReserved("BPF_MOV");
+        }
+    }
+
+    private void MovReg(in BpfInsn insn)
+    {
+        ref var src = ref Reg(insn.Src);
+        ref var dst = ref Reg(insn.Dst);
+        if (insn.Class == InsnClass.Alu)
+        {
+            MovReg32(insn, ref src, ref dst);
+            return;
+        }
+
+        if (insn.Imm != 0)
+        {
+            dst.MarkUnknown(AlwaysPrecise);
+            if (insn.Imm == 1)
+            {
+                dst.Type = RegType.PtrToArena;
+            }
+        }
+        else if (insn.Off == 0)
+        {
+            AssignScalarId(ref src);
+            dst.CopyFrom(src);
+            dst.Live |= LiveMarks.Written;
+        }
+        else if (IsPointerValue(insn.Src))
+        {
+            Reject(DiagCode.PtrLeak, $"R{insn.Src} sign-extension part of pointer", insn.Src, Errno.EACCES);
+        }
+        else if (src.Type == RegType.Scalar)
+        {
+            CopyScalar(ref src, ref dst, keepsId: src.Var.UMax < 1UL << (insn.Off - 1));
+            dst.Var.SignExtend64(insn.Off >> 3);
+        }
+        else
+        {
+            dst.MarkUnknown(AlwaysPrecise);
+        }
+    }
+
+    private void MovReg32(in BpfInsn insn, ref RegState src, ref RegState dst)
+    {
+        if (IsPointerValue(insn.Src))
+        {
+            Reject(DiagCode.PtrLeak, $"R{insn.Src} partial copy of pointer", insn.Src, Errno.EACCES);
+        }
+
+        if (src.Type != RegType.Scalar)
+        {
+            dst.MarkUnknown(AlwaysPrecise);
+        }
+        else if (insn.Off == 0)
+        {
+            CopyScalar(ref src, ref dst, keepsId: src.Var.WidthBits <= 32);
+        }
+        else
+        {
+            CopyScalar(ref src, ref dst, keepsId: src.Var.UMax < 1UL << (insn.Off - 1));
+            dst.Var.SignExtend32(insn.Off >> 3);
+        }
+
+        dst.Var.ZeroExtend32();
+        dst.Var.Sync();
+    }
+
+    /// <summary>A copy that is the same number keeps the link between the two.</summary>
+    private void CopyScalar(ref RegState src, ref RegState dst, bool keepsId)
+    {
+        if (keepsId)
+        {
+            AssignScalarId(ref src);
+        }
+
+        dst.CopyFrom(src);
+        if (!keepsId)
+        {
+            ClearScalarId(ref dst);
+        }
+
+        dst.Live |= LiveMarks.Written;
+    }
+
+    /// <summary>Gives an unknown scalar an id before it is copied (<c>assign_scalar_id_before_mov</c>).</summary>
+    private void AssignScalarId(ref RegState reg)
+    {
+        if (reg.Type != RegType.Scalar)
+        {
+            return;
+        }
+
+        if ((reg.Id & RegState.AddConst) != 0)
+        {
+            ClearScalarId(ref reg);
+        }
+
+        if (reg.Id == 0 && !reg.Var.IsConst)
+        {
+            reg.Id = NewId();
+        }
+    }
+
+    private static void ClearScalarId(ref RegState reg)
+    {
+        reg.Id = 0;
+        reg.Off = 0;
+    }
+
+    private void CheckBinary(in BpfInsn insn)
+    {
+        var op = (byte)(insn.Opcode & BpfOp.OpMask);
+        var isReg = (insn.Opcode & BpfOp.X) != 0;
+        var isDiv = op is BpfOp.Mod or BpfOp.Div;
+        if ((isReg ? insn.Imm != 0 : insn.Src != 0) || insn.Off is not (0 or 1) || (insn.Off == 1 && !isDiv))
+        {
+            RejectReserved("BPF_ALU");
+        }
+
+        if (isReg)
+        {
+            CheckRegArg(insn.Src, RegUse.Src);
+        }
+
+        CheckRegArg(insn.Dst, RegUse.Src);
+        if (isDiv && !isReg && insn.Imm == 0)
+        {
+            Reject(DiagCode.InsnReservedField, "div by zero");
+        }
+
+        if (op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh && !isReg
+            && (insn.Imm < 0 || insn.Imm >= (insn.Class == InsnClass.Alu64 ? 64 : 32)))
+        {
+            Reject(DiagCode.InsnReservedField, $"invalid shift {insn.Imm}");
+        }
+
+        CheckRegArg(insn.Dst, RegUse.DstNoMark);
+        Compute(insn, op, isReg);
+    }
+
+    /// <summary>Kernel: <c>adjust_reg_min_max_vals</c>.</summary>
+    private void Compute(in BpfInsn insn, byte op, bool isReg)
+    {
+        ref var dst = ref Reg(insn.Dst);
+        if (dst.Type == RegType.PtrToArena || (isReg && Reg(insn.Src).Type == RegType.PtrToArena))
+        {
+            if (dst.Type != RegType.PtrToArena)
+            {
+                dst = Reg(insn.Src);
+            }
+
+            return;
+        }
+
+        var other = default(RegState);
+        if (isReg)
+        {
+            if (ComputeWithPointer(insn, op, ref dst))
+            {
+                return;
+            }
+
+            other = Reg(insn.Src);
+        }
+        else
+        {
+            other.Type = RegType.Scalar;
+            other.MarkKnown((ulong)insn.Imm);
+            if (dst.Type != RegType.Scalar)
+            {
+                MovePointer(insn, op, dst, other);
+                return;
+            }
+        }
+
+        ComputeScalars(insn, op, isReg, ref dst, other);
+    }
+
+    /// <returns>True when a pointer took part and everything is done.</returns>
+    private bool ComputeWithPointer(in BpfInsn insn, byte op, ref RegState dst)
+    {
+        ref var src = ref Reg(insn.Src);
+        if (src.Type != RegType.Scalar)
+        {
+            if (dst.Type == RegType.Scalar)
+            {
+                MarkChainPrecision(insn.Dst);
+                var offset = dst;
+                MovePointer(insn, op, src, offset);
+                return true;
+            }
+
+            if (op == BpfOp.Sub && AllowPtrLeaks)
+            {
+                MarkRegUnknown(insn.Dst);
+                return true;
+            }
+
+            Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer {OpSymbol(op)} pointer prohibited", insn.Dst, Errno.EACCES);
+        }
+
+        if (dst.Type != RegType.Scalar)
+        {
+            MarkChainPrecision(insn.Src);
+            MovePointer(insn, op, dst, src);
+            return true;
+        }
+
+        if (dst.Precise)
+        {
+            MarkChainPrecision(insn.Src);
+        }
+
+        return false;
+    }
+
+    private void ComputeScalars(in BpfInsn insn, byte op, bool isReg, ref RegState dst, in RegState other)
+    {
+        var is32 = insn.Class == InsnClass.Alu;
+        if (ScalarAlu.ForkWidthBits(op, dst.Var, other.Var) is var width and not 0)
+        {
+            ForkMask(insn.Dst, width, ref dst);
+        }
+
+        if (!ScalarAlu.Apply(op, is32, ref dst.Var, other.Var))
+        {
+            dst.MarkUnknown(AlwaysPrecise);
+        }
+
+        if (BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0 && other.Type == RegType.Scalar && other.Var.IsConst
+            && !(isReg && insn.Src == insn.Dst))
+        {
+            var delta = other.Var.ConstValue;
+            if ((dst.Id & RegState.AddConst) != 0 || delta > int.MaxValue)
+            {
+                ClearScalarId(ref dst);
+            }
+            else
+            {
+                dst.Id |= RegState.AddConst;
+                dst.Off = (int)delta;
+            }
+        }
+        else
+        {
+            ClearScalarId(ref dst);
+        }
+    }
+
+    /// <summary>A mask made of a comparison is either all ones or zero: explore both (<c>maybe_fork_scalars</c>).</summary>
+    private void ForkMask(int regno, int width, ref RegState dst)
+    {
+        ref var zero = ref PushStack(InsnIdx, InsnIdx).Cur.Regs[regno];
+        if (width == 32)
+        {
+            zero.Var.SetConst32(0);
+            dst.Var.SetConst32(uint.MaxValue);
+        }
+        else
+        {
+            zero.MarkKnown(0);
+            dst.MarkKnown(ulong.MaxValue);
+        }
+    }
+
+    private static string OpSymbol(byte op) => (op & BpfOp.OpMask) switch
+    {
+        BpfOp.Add => "+=",
+        BpfOp.Sub => "-=",
+        BpfOp.Mul => "*=",
+        BpfOp.Div => "/=",
+        BpfOp.Or => "|=",
+        BpfOp.And => "&=",
+        BpfOp.Lsh => "<<=",
+        BpfOp.Rsh => ">>=",
+        BpfOp.Neg => "neg",
+        BpfOp.Mod => "%=",
+        BpfOp.Xor => "^=",
+        BpfOp.Mov => "=",
+        BpfOp.Arsh => "s>>=",
+        _ => "endian",
+    };
+}

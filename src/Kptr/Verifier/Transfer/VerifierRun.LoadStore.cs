@@ -1,0 +1,129 @@
+using Kptr.Diagnostics;
+using Kptr.Isa;
+
+namespace Kptr.Verifier;
+
+/// <content>Loads, stores and atomics.</content>
+internal sealed partial class VerifierRun
+{
+    private static int SizeBytesOf(in BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
+    {
+        BpfOp.W => 4,
+        BpfOp.H => 2,
+        BpfOp.B => 1,
+        _ => 8,
+    };
+
+    private void CheckLdx(in BpfInsn insn)
+    {
+        CheckRegArg(insn.Src, RegUse.Src);
+        CheckRegArg(insn.Dst, RegUse.DstNoMark);
+        var type = Reg(insn.Src).Type;
+        var isLdsx = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
+        CheckMemAccess(insn.Src, insn.Off, SizeBytesOf(insn), write: false, insn.Dst, isLdsx: isLdsx);
+        SavePtrType(type, allowTrustMismatch: true);
+        SanitizeBounds(ref Reg(insn.Dst));
+    }
+
+    private void CheckStx(in BpfInsn insn)
+    {
+        if ((insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic)
+        {
+            CheckAtomic(insn);
+            return;
+        }
+
+        if ((insn.Opcode & BpfOp.ModeMask) != BpfOp.Mem || insn.Imm != 0)
+        {
+            RejectReserved("BPF_STX");
+        }
+
+        CheckRegArg(insn.Src, RegUse.Src);
+        CheckRegArg(insn.Dst, RegUse.Src);
+        var type = Reg(insn.Dst).Type;
+        CheckMemAccess(insn.Dst, insn.Off, SizeBytesOf(insn), write: true, insn.Src);
+        SavePtrType(type, allowTrustMismatch: false);
+    }
+
+    private void CheckSt(in BpfInsn insn)
+    {
+        if ((insn.Opcode & BpfOp.ModeMask) != BpfOp.Mem || insn.Src != 0)
+        {
+            RejectReserved("BPF_ST");
+        }
+
+        CheckRegArg(insn.Dst, RegUse.Src);
+        var type = Reg(insn.Dst).Type;
+        CheckMemAccess(insn.Dst, insn.Off, SizeBytesOf(insn), write: true, -1);
+        SavePtrType(type, allowTrustMismatch: false);
+    }
+
+    private void CheckAtomic(in BpfInsn insn)
+    {
+        var op = insn.Imm & ~BpfOp.Fetch;
+        if (insn.Imm is not (BpfOp.Xchg or BpfOp.CmpXchg) && op is not (BpfOp.Add or BpfOp.And or BpfOp.Or or BpfOp.Xor))
+        {
+            Reject(DiagCode.InsnUnknownOpcode, $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}");
+        }
+
+        var size = SizeBytesOf(insn);
+        if (size < 4)
+        {
+            Reject(DiagCode.InsnReservedField, "invalid atomic operand size");
+        }
+
+        CheckRegArg(insn.Src, RegUse.Src);
+        CheckRegArg(insn.Dst, RegUse.Src);
+        var isCmpXchg = insn.Imm == BpfOp.CmpXchg;
+        if (isCmpXchg)
+        {
+            CheckRegArg(0, RegUse.Src);
+            CheckLeak(write: true, 0, "mem");
+        }
+
+        CheckLeak(write: true, insn.Src, "mem");
+        var type = Reg(insn.Dst).Type;
+        if (type is RegType.PtrToCtx or RegType.PtrToFlowKeys || type.IsPacket() || type.IsSock())
+        {
+            Reject(DiagCode.MemAccessInvalid,
+                $"BPF_ATOMIC stores into R{insn.Dst} {RegTypeName(type)} is not allowed", insn.Dst, Errno.EACCES);
+        }
+
+        var loadReg = (insn.Imm & BpfOp.Fetch) == 0 ? -1 : isCmpXchg ? 0 : insn.Src;
+        if (loadReg >= 0)
+        {
+            CheckRegArg(loadReg, RegUse.Dst);
+        }
+
+        CheckMemAccess(insn.Dst, insn.Off, size, write: false, -1, strictOnce: true);
+        if (loadReg >= 0)
+        {
+            CheckMemAccess(insn.Dst, insn.Off, size, write: false, loadReg, strictOnce: true);
+        }
+
+        SavePtrType(Reg(insn.Dst).Type, allowTrustMismatch: false);
+        CheckMemAccess(insn.Dst, insn.Off, size, write: true, -1, strictOnce: true);
+    }
+
+    /// <summary>One instruction must see one kind of pointer on all paths (<c>save_aux_ptr_type</c>).</summary>
+    private void SavePtrType(RegType type, bool allowTrustMismatch)
+    {
+        ref var seen = ref Aux[InsnIdx].PtrType;
+        if (seen == RegType.NotInit)
+        {
+            seen = type;
+        }
+        else if (type != seen && (!MayDiffer(type) || !MayDiffer(seen)))
+        {
+            if (!allowTrustMismatch || type.Base() != RegType.PtrToBtfId || seen.Base() != RegType.PtrToBtfId)
+            {
+                Reject(DiagCode.MixedPointers, "same insn cannot be used with different pointers");
+            }
+
+            seen = RegType.PtrToBtfId | RegType.PtrUntrusted;
+        }
+    }
+
+    private static bool MayDiffer(RegType type) => type.Base() is not (RegType.PtrToCtx or RegType.PtrToSocket
+        or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBtfId or RegType.PtrToArena);
+}

@@ -1,0 +1,231 @@
+using Kptr.Diagnostics;
+using Kptr.Isa;
+
+namespace Kptr.Verifier;
+
+/// <content>Pointer plus or minus a number.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>Kernel: <c>adjust_ptr_min_max_vals</c>.</summary>
+    /// <param name="ptr">A copy of the pointer operand.</param>
+    /// <param name="off">A copy of the number.</param>
+    private void MovePointer(in BpfInsn insn, byte op, RegState ptr, RegState off)
+    {
+        var dstIsPtr = Reg(insn.Dst).Type != RegType.Scalar;
+        ref var dst = ref Reg(insn.Dst);
+        var known = off.Var.IsConst;
+        if ((known && (off.Var.SMin != off.Var.SMax || off.Var.UMin != off.Var.UMax))
+            || off.Var.SMin > off.Var.SMax || off.Var.UMin > off.Var.UMax)
+        {
+            dst.MarkUnknown(AlwaysPrecise);
+            return;
+        }
+
+        if (insn.Class != InsnClass.Alu64)
+        {
+            if (op == BpfOp.Sub && AllowPtrLeaks)
+            {
+                dst.MarkUnknown(AlwaysPrecise);
+                return;
+            }
+
+            Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} 32-bit pointer arithmetic prohibited", insn.Dst, Errno.EACCES);
+        }
+
+        CheckPointerMayMove(insn.Dst, op, ptr, known, off);
+        if (!dstIsPtr)
+        {
+            var live = dst.Live;
+            dst = ptr;
+            dst.Live = live;
+        }
+
+        CheckSaneOffset(off, ptr.Type);
+        CheckSaneOffset(ptr, ptr.Type);
+        dst.Var.SetUnbounded32();
+        switch (op)
+        {
+            case BpfOp.Add:
+                AddToPointer(ref dst, ptr, off, known);
+                break;
+            case BpfOp.Sub:
+                SubFromPointer(insn.Dst, dstIsPtr, ref dst, ptr, off, known);
+                break;
+            case BpfOp.And or BpfOp.Or or BpfOp.Xor:
+                Reject(DiagCode.PtrArithmetic,
+                    $"R{insn.Dst} bitwise operator {OpSymbol(op)} on pointer prohibited", insn.Dst, Errno.EACCES);
+                break;
+            default:
+                Reject(DiagCode.PtrArithmetic,
+                    $"R{insn.Dst} pointer arithmetic with {OpSymbol(op)} operator prohibited", insn.Dst, Errno.EACCES);
+                break;
+        }
+
+        CheckSaneOffset(dst, ptr.Type);
+        dst.Var.Sync();
+    }
+
+    private void CheckPointerMayMove(int regno, byte op, in RegState ptr, bool known, in RegState off)
+    {
+        if (ptr.Type.MayBeNull())
+        {
+            Reject(DiagCode.PtrArithmetic,
+                $"R{regno} pointer arithmetic on {RegTypeName(ptr.Type)} prohibited, null-check it first", regno, Errno.EACCES);
+        }
+
+        switch (ptr.Type.Base())
+        {
+            case RegType.PtrToCtx or RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToStack
+                or RegType.PtrToPacketMeta or RegType.PtrToPacket or RegType.PtrToTpBuffer or RegType.PtrToBtfId
+                or RegType.PtrToMem or RegType.PtrToBuf or RegType.PtrToFunc or RegType.ConstPtrToDynptr:
+                return;
+            case RegType.PtrToFlowKeys when known:
+                return;
+            case RegType.PtrToFlowKeys or RegType.ConstPtrToMap when known && off.Var.SMin == 0 && op == BpfOp.Add:
+                return;
+            default:
+                Reject(DiagCode.PtrArithmetic,
+                    $"R{regno} pointer arithmetic on {RegTypeName(ptr.Type)} prohibited", regno, Errno.EACCES);
+                return;
+        }
+    }
+
+    private void CheckSaneOffset(in RegState reg, RegType type)
+    {
+        const int max = Limits.MaxVarOff;
+        var value = (long)reg.Var.Bits.Value;
+        if (reg.Var.IsConst && value is >= max or <= -max && reg.Var.IsConst)
+        {
+            Reject(DiagCode.PtrArithmetic, $"math between {RegTypeName(type)} pointer and {value} is not allowed");
+        }
+
+        if (reg.Off is >= max or <= -max)
+        {
+            Reject(DiagCode.PtrArithmetic, $"{RegTypeName(type)} pointer offset {reg.Off} is not allowed");
+        }
+
+        if (reg.Var.SMin == long.MinValue)
+        {
+            Reject(DiagCode.PtrArithmetic,
+                $"math between {RegTypeName(type)} pointer and register with unbounded min value is not allowed");
+        }
+
+        if (reg.Var.SMin is >= max or <= -max)
+        {
+            Reject(DiagCode.PtrArithmetic, $"value {reg.Var.SMin} makes {RegTypeName(type)} pointer be out of bounds");
+        }
+    }
+
+    private void AddToPointer(ref RegState dst, in RegState ptr, in RegState off, bool known)
+    {
+        var sum = ptr.Off + off.Var.SMin;
+        dst.Target = ptr.Target;
+        dst.Word0 = ptr.Word0;
+        dst.Word1 = ptr.Word1;
+        if (known && sum == (int)sum)
+        {
+            SetWideBounds(ref dst, ptr);
+            dst.Off = (int)sum;
+            return;
+        }
+
+        if (Overflows(ptr.Var.SMin, off.Var.SMin, out dst.Var.SMin) | Overflows(ptr.Var.SMax, off.Var.SMax, out dst.Var.SMax))
+        {
+            dst.Var.SMin = long.MinValue;
+            dst.Var.SMax = long.MaxValue;
+        }
+
+        dst.Var.UMin = ptr.Var.UMin + off.Var.UMin;
+        dst.Var.UMax = ptr.Var.UMax + off.Var.UMax;
+        if (dst.Var.UMin < ptr.Var.UMin || dst.Var.UMax < ptr.Var.UMax)
+        {
+            dst.Var.UMin = 0;
+            dst.Var.UMax = ulong.MaxValue;
+        }
+
+        dst.Var.Bits = ptr.Var.Bits + off.Var.Bits;
+        dst.Off = ptr.Off;
+        if (ptr.Type.IsPacket())
+        {
+            dst.Id = NewId();
+            ClearRange(ref dst);
+        }
+    }
+
+    private static void ClearRange(ref RegState reg)
+    {
+        reg.Target = null;
+        reg.Word0 = reg.Word1 = 0;
+    }
+
+    private static void SetWideBounds(ref RegState dst, in RegState ptr)
+    {
+        dst.Var.SMin = ptr.Var.SMin;
+        dst.Var.SMax = ptr.Var.SMax;
+        dst.Var.UMin = ptr.Var.UMin;
+        dst.Var.UMax = ptr.Var.UMax;
+        dst.Var.Bits = ptr.Var.Bits;
+    }
+
+    private static bool Overflows(long a, long b, out long sum)
+    {
+        sum = unchecked(a + b);
+        return ((a ^ sum) & (b ^ sum)) < 0;
+    }
+
+    private static bool UnderflowsSub(long a, long b, out long difference)
+    {
+        difference = unchecked(a - b);
+        return ((a ^ b) & (a ^ difference)) < 0;
+    }
+
+    private void SubFromPointer(int regno, bool dstIsPtr, ref RegState dst, in RegState ptr, in RegState off, bool known)
+    {
+        if (!dstIsPtr)
+        {
+            Reject(DiagCode.PtrArithmetic, $"R{regno} tried to subtract pointer from scalar", regno, Errno.EACCES);
+        }
+
+        if (ptr.Type == RegType.PtrToStack)
+        {
+            Reject(DiagCode.PtrArithmetic, $"R{regno} subtraction from stack pointer prohibited", regno, Errno.EACCES);
+        }
+
+        var difference = ptr.Off - off.Var.SMin;
+        if (known && difference == (int)difference)
+        {
+            SetWideBounds(ref dst, ptr);
+            dst.Id = ptr.Id;
+            dst.Off = (int)difference;
+            return;
+        }
+
+        if (UnderflowsSub(ptr.Var.SMin, off.Var.SMax, out dst.Var.SMin) | UnderflowsSub(ptr.Var.SMax, off.Var.SMin, out dst.Var.SMax))
+        {
+            dst.Var.SMin = long.MinValue;
+            dst.Var.SMax = long.MaxValue;
+        }
+
+        if (ptr.Var.UMin < off.Var.UMax)
+        {
+            dst.Var.UMin = 0;
+            dst.Var.UMax = ulong.MaxValue;
+        }
+        else
+        {
+            dst.Var.UMin = ptr.Var.UMin - off.Var.UMax;
+            dst.Var.UMax = ptr.Var.UMax - off.Var.UMin;
+        }
+
+        dst.Var.Bits = ptr.Var.Bits - off.Var.Bits;
+        dst.Off = ptr.Off;
+        if (ptr.Type.IsPacket())
+        {
+            dst.Id = NewId();
+            if (off.Var.SMin < 0)
+            {
+                ClearRange(ref dst);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>The order of the whole verification.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>Judges the program. Called once.</summary>
+    public VerifyResult Verify()
+    {
+        var started = Options.Time.GetTimestamp();
+        try
+        {
+            RunAll();
+            return Accepted(Options.Time.GetElapsedTime(started));
+        }
+        catch (RejectException reject)
+        {
+            return Rejected(reject, Options.Time.GetElapsedTime(started));
+        }
+    }
+
+    private void RunAll()
+    {
+        CheckProgShape();
+        CheckBtfFuncsEarly();
+        DiscoverSubprogs();
+        CheckSubprogBounds();
+        CheckBtfInfo();
+        ResolveLdImm64();
+        CheckCfg();
+        CheckAttachTarget();
+        _inExplore = true;
+        ExploreFrom(0);
+        ExploreGlobals();
+        _inExplore = false;
+        CheckMaxStackDepth();
+        CheckAfterExploring();
+    }
+
+    private bool _inExplore;
+
+    /// <summary>What must hold before anything is looked at.</summary>
+    private void CheckProgShape()
+    {
+        if (Insns.Length == 0 || Insns.Length > Limits.ComplexityLimitInsns)
+        {
+            Reject(DiagCode.ComplexityExceeded, $"program has {Insns.Length} instructions", errno: Errno.E2BIG);
+        }
+
+        if (!Options.Privileged)
+        {
+            Unsupported(DiagCode.UnsupportedUnprivileged, "the rules for unprivileged programs are not modelled");
+        }
+
+        if (Prog.Type == ProgType.Unspec)
+        {
+            Reject(DiagCode.AttachTargetInvalid, "the program has no type");
+        }
+
+        if (Prog.Type == ProgType.Ext)
+        {
+            Unsupported(DiagCode.UnsupportedProgType, "programs that replace other programs are not modelled");
+        }
+    }
+
+    /// <summary>Explores one function as if called with anything its BTF allows (<c>do_check_common</c>).</summary>
+    private void ExploreFrom(int subprog)
+    {
+        var sub = Subprogs[subprog];
+        InsnIdx = sub.Start;
+        ResetState(Cur, subprog);
+        Cur.FirstInsnIdx = sub.Start;
+        Cur.LastInsnIdx = -1;
+        if (subprog != 0)
+        {
+            SetupGlobalArgs(sub);
+        }
+        else
+        {
+            Reg(1).MarkKnownZero(RegType.PtrToCtx);
+            MarkMainReliability(sub);
+        }
+
+        _explored = new VerifierState?[Insns.Length];
+        Explore();
+        FreeExplored();
+    }
+
+    /// <summary>Global functions are checked once each, when something called them (<c>do_check_subprogs</c>).</summary>
+    private void ExploreGlobals()
+    {
+        if (Prog.FuncInfos.IsEmpty)
+        {
+            return;
+        }
+
+        if (ExceptionCallbackSubprog != 0)
+        {
+            Subprogs[ExceptionCallbackSubprog].Called = true;
+        }
+
+        for (var again = true; again;)
+        {
+            again = false;
+            for (var i = 1; i < Subprogs.Count; i++)
+            {
+                var sub = Subprogs[i];
+                if (sub.IsGlobal && sub.Called && !sub.Verified)
+                {
+                    ExploreFrom(i);
+                    sub.Verified = again = true;
+                }
+            }
+        }
+    }
+
+    private VerifyResult Accepted(TimeSpan time) => new(Verdict.Accept)
+    {
+        InsnsProcessed = _insnsProcessed,
+        States = _totalStates,
+        PeakStates = _peakStates,
+        Time = time,
+        Log = FinishLog(),
+        Program = new VerifiedProgram(Prog, Kernel)
+        {
+            SubprogStarts = [.. Subprogs.Select(s => s.Start)],
+            StackDepthBytes = [.. Subprogs.Select(s => s.StackDepth)],
+            Reached = [.. Aux.Select(a => a.Seen)],
+            ProbedLoads = [.. Aux.Select(a => IsProbed(a.PtrType))],
+        },
+    };
+
+    private VerifyResult Rejected(RejectException reject, TimeSpan time)
+    {
+        var diagnostic = reject.Diagnostic;
+        var unsupported = (int)diagnostic.Code >= FirstUnsupportedCode;
+        Log.Line(diagnostic.Message);
+        var story = _inExplore ? new StoryTeller(this).Tell(diagnostic) : null;
+        return new(unsupported ? Verdict.Unsupported : Verdict.Reject)
+        {
+            Diagnostics = [diagnostic with { Suggestion = story?.Suggestion }],
+            Message = diagnostic.Message,
+            Errno = reject.Errno,
+            Story = story,
+            InsnsProcessed = _insnsProcessed,
+            States = _totalStates,
+            PeakStates = _peakStates,
+            Time = time,
+            Log = FinishLog(),
+        };
+    }
+
+    private const int FirstUnsupportedCode = 9000;
+
+    private string FinishLog() => Log.Finish(
+        $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn {_maxStatesPerInsn} "
+        + $"total_states {_totalStates} peak_states {_peakStates} mark_read 0");
+
+    /// <summary>Loads through these pointers may fault and then read zero.</summary>
+    private static bool IsProbed(RegType type) => type.Base() == RegType.PtrToBtfId
+        && (type.Has(RegType.PtrUntrusted) || (type.Flags() & (RegType.PtrTrusted | RegType.MemRcu | RegType.MemAlloc)) == 0);
+}

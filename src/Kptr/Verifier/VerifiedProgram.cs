@@ -1,0 +1,35 @@
+using System.Collections.Immutable;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <summary>A program the verifier accepted, with what it found out. Only the verifier makes these.</summary>
+public sealed class VerifiedProgram
+{
+    internal VerifiedProgram(ProgSpec spec, KernelSpec kernel)
+    {
+        Spec = spec;
+        Kernel = kernel;
+    }
+
+    /// <summary>The linked program.</summary>
+    public ProgSpec Spec { get; }
+
+    /// <summary>The kernel it was judged against.</summary>
+    public KernelSpec Kernel { get; }
+
+    /// <summary>Starts of its subprograms in rising order; the first is 0.</summary>
+    public ImmutableArray<int> SubprogStarts { get; internal init; } = [];
+
+    /// <summary>Deepest stack of each subprogram in bytes, by index.</summary>
+    public ImmutableArray<int> StackDepthBytes { get; internal init; } = [];
+
+    /// <summary>For each instruction slot, whether any path reaches it.</summary>
+    public ImmutableArray<bool> Reached { get; internal init; } = [];
+
+    /// <summary>
+    /// For each instruction slot, whether its memory access goes through a pointer that may be stale, so that a fault reads as
+    /// zero instead of being an error (<c>BPF_PROBE_MEM</c>).
+    /// </summary>
+    public ImmutableArray<bool> ProbedLoads { get; internal init; } = [];
+}

@@ -1,0 +1,32 @@
+namespace Kptr.Verifier;
+
+/// <summary>How to verify. The defaults are those of a privileged loader.</summary>
+public sealed record VerifyOptions
+{
+    /// <summary>The defaults.</summary>
+    public static VerifyOptions Default { get; } = new();
+
+    /// <summary>Log level as the kernel's: 0 nothing but the fault, 1 the path to it, 2 every path. No effect on the verdict.</summary>
+    public int LogLevel { get; init; }
+
+    /// <summary>Whether the loader has CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN. Affects the verdict.</summary>
+    public bool Privileged { get; init; } = true;
+
+    /// <summary>Whether equal states end a path. Off explores every path: same verdict where it finishes, much slower.</summary>
+    public bool Pruning { get; init; } = true;
+
+    /// <summary>Remember a state at every pruning point (<c>BPF_F_TEST_STATE_FREQ</c>). No effect on the verdict.</summary>
+    public bool TestStateFreq { get; init; }
+
+    /// <summary>
+    /// Most instructions to process over all paths; the kernel's limit is 1,000,000. A smaller one may turn Accept
+    /// into Reject, never the other way round.
+    /// </summary>
+    public int InsnsMax { get; init; } = Limits.ComplexityLimitInsns;
+
+    /// <summary>Ends the verification with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Where time is read from.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

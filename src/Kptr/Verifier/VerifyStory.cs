@@ -1,0 +1,38 @@
+using System.Collections.Immutable;
+
+namespace Kptr.Verifier;
+
+/// <summary>How a fault came about: the path of one execution that leads to it.</summary>
+/// <param name="Steps">In order of execution.</param>
+/// <param name="Suggestion">What would mend it, or null.</param>
+public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Suggestion);
+
+/// <summary>One step of a <see cref="VerifyStory"/>.</summary>
+/// <param name="InsnIdx">The instruction.</param>
+/// <param name="Kind">What happened.</param>
+/// <param name="Text">One sentence.</param>
+/// <param name="Source">C source position as <c>file:line</c>, or null.</param>
+/// <param name="SourceText">The C source line, or null.</param>
+public sealed record StoryStep(int InsnIdx, StoryStepKind Kind, string Text, string? Source, string? SourceText);
+
+/// <summary>Kinds of <see cref="StoryStep"/>.</summary>
+public enum StoryStepKind
+{
+    /// <summary>A reference was taken.</summary>
+    Acquired,
+
+    /// <summary>A reference moved to another register, stack slot or frame.</summary>
+    Moved,
+
+    /// <summary>A branch was decided.</summary>
+    Branch,
+
+    /// <summary>A subprogram was entered or left.</summary>
+    Call,
+
+    /// <summary>A reference was given back.</summary>
+    Released,
+
+    /// <summary>The fault.</summary>
+    Fault,
+}
