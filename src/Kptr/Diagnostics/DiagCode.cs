@@ -133,6 +133,127 @@ public enum DiagCode
 
     /// <summary>The kernel refuses to create a map.</summary>
     MapRefused = 3000,
+    // 4000: program structure
+
+    /// <summary>No path leads to an instruction.</summary>
+    UnreachableInsn = 4000,
+
+    /// <summary>An unprivileged program has a loop.</summary>
+    BackEdge = 4001,
+
+    /// <summary>A jump leaves its function or lands inside a 64-bit immediate.</summary>
+    JumpOutOfRange = 4002,
+
+    /// <summary>A call target is no function, or a function does not end in an exit or jump.</summary>
+    SubprogInvalid = 4003,
+
+    /// <summary>More call frames than the kernel has.</summary>
+    CallDepthExceeded = 4004,
+
+    /// <summary>The stack of a chain of calls is deeper than 512 bytes.</summary>
+    StackDepthExceeded = 4005,
+
+    /// <summary>The search reached one of the kernel's limits before every path was explored.</summary>
+    ComplexityExceeded = 4006,
+
+    /// <summary>A loop comes back to the same state.</summary>
+    InfiniteLoop = 4007,
+
+    /// <summary>The program's BTF function or line records do not fit it.</summary>
+    BtfInfoInvalid = 4008,
+
+    /// <summary>The program cannot attach to what it names, or cannot be of its type.</summary>
+    AttachTargetInvalid = 4009,
+
+    /// <summary>A map cannot be used by this program, or not so.</summary>
+    MapIncompatible = 4010,
+
+    /// <summary>The exception callback is not one.</summary>
+    ExceptionCallbackInvalid = 4011,
+
+    /// <summary>Only privileged programs may do this.</summary>
+    PrivilegeMissing = 4012,
+
+    /// <summary>Only programs with a GPL-compatible license may do this.</summary>
+    LicenseMissing = 4013,
+
+    /// <summary>A callback is not a static function of the program.</summary>
+    CallbackInvalid = 4014,
+
+    // 5000: references and kptrs
+
+    /// <summary>A path ends while it still owns a reference.</summary>
+    UnreleasedRef = 5000,
+
+    /// <summary>A kptr field is accessed other than by one aligned 8-byte load or store.</summary>
+    KptrAccessInvalid = 5001,
+
+    /// <summary>A plain store over a referenced kptr, which only an exchange may replace.</summary>
+    KptrStore = 5002,
+
+    /// <summary>A pointer of another type, or of too little trust, is put into a kptr field.</summary>
+    KptrTypeMismatch = 5003,
+
+    /// <summary>A lock, timer, list or tree node is read or written as bytes.</summary>
+    SpecialFieldAccess = 5004,
+
+    /// <summary>A lock, RCU or preemption section is still open at the end.</summary>
+    SectionUnbalanced = 5005,
+
+    // 6000: memory and registers
+
+    /// <summary>A register is read that nothing was written to.</summary>
+    RegUninitialized = 6000,
+
+    /// <summary>R10 is written.</summary>
+    FramePointerWrite = 6001,
+
+    /// <summary>A pointer that may be null is used without a check.</summary>
+    NullDereference = 6002,
+
+    /// <summary>An access outside of what a pointer points to, or through no pointer.</summary>
+    MemAccessInvalid = 6003,
+
+    /// <summary>The program's context has no such field for this program type.</summary>
+    CtxAccessInvalid = 6004,
+
+    /// <summary>A pointer with an offset where it must be as it was given.</summary>
+    PtrModified = 6005,
+
+    /// <summary>A packet byte that no comparison with the packet's end covers.</summary>
+    PacketAccessInvalid = 6006,
+
+    /// <summary>A kernel struct has no such field, or not at this offset or size.</summary>
+    BtfAccessInvalid = 6007,
+
+    /// <summary>A stack access out of bounds, to uninitialised bytes, or over a register's half.</summary>
+    StackAccessInvalid = 6008,
+
+    /// <summary>A write to memory that is read-only to the program.</summary>
+    ReadOnlyWrite = 6009,
+
+    /// <summary>An access that is not aligned.</summary>
+    Misaligned = 6010,
+
+    /// <summary>A pointer's value would leave the program.</summary>
+    PtrLeak = 6011,
+
+    /// <summary>Arithmetic that this kind of pointer does not allow.</summary>
+    PtrArithmetic = 6012,
+
+    /// <summary>One instruction accesses different kinds of pointer on different paths.</summary>
+    MixedPointers = 6013,
+
+    /// <summary>The value returned is not one that the kernel accepts here.</summary>
+    ReturnValueInvalid = 6014,
+
+    // 7000: calls
+
+    /// <summary>The call is not allowed in this section, callback or program type.</summary>
+    CallNotAllowedHere = 7000,
+
+    /// <summary>An argument is not what the function takes.</summary>
+    CallArgInvalid = 7001,
 
     // 8100: references and deferred work of the modelled kernel
 
@@ -169,6 +290,12 @@ public enum DiagCode
     /// <summary>An unlock without its lock.</summary>
     UnbalancedUnlock = 8110,
 
+    /// <summary>A thread takes a spin lock that it holds already.</summary>
+    LockRecursion = 8111,
+
+    /// <summary>A list or tree is not what its nodes say it is.</summary>
+    GraphCorrupt = 8112,
+
     // 8200: calls that a running program makes
 
     /// <summary>A kfunc or helper was given memory that is not the program's to touch.</summary>
@@ -185,12 +312,15 @@ public enum DiagCode
 
     // 9000: what Kptr does not model
 
+    /// <summary>The rules for unprivileged programs.</summary>
+    UnsupportedUnprivileged = 9000,
+
+    /// <summary>A program type whose rules are not modelled.</summary>
+    UnsupportedProgType = 9001,
+
+    /// <summary>A kernel type the model's BTF does not have.</summary>
+    UnsupportedKernelType = 9002,
+
     /// <summary>A map type that Kptr does not model.</summary>
     UnsupportedMapType = 9010,
-
-    /// <summary>A thread takes a spin lock that it holds already.</summary>
-    LockRecursion = 8111,
-
-    /// <summary>A list or tree is not what its nodes say it is.</summary>
-    GraphCorrupt = 8112,
 }

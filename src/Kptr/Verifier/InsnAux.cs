@@ -34,6 +34,10 @@ internal struct InsnAux
     public BtfRecord? StructMeta;
     public long InsertOff;
     public bool Seen;
+
+    /// <summary>On some path it took, or gave back, a reference; for explanations only.</summary>
+    public bool Acquires;
+    public bool Releases;
     public bool SanitizeStackSpill;
     public bool StorageGetFuncAtomic;
     public bool IsIterNext;

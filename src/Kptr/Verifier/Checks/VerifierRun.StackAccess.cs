@@ -417,7 +417,7 @@ internal sealed partial class VerifierRun
     /// The stack bytes a helper reads are initialised, or become so if it fills them
     /// (<c>check_stack_range_initialized</c>).
     /// </summary>
-    /// <param name="raw">Where to note memory that may be uninitialised; null if it must not.</param>
+    /// <remarks><c>raw</c>: Where to note memory that may be uninitialised; null if it must not.</remarks>
     public void CheckStackRangeInitialized(int regno, int off, int size, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
     {
         if (size == 0 && !zeroSizeAllowed)

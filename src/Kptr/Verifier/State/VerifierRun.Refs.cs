@@ -14,6 +14,7 @@ internal sealed partial class VerifierRun
     {
         var frame = Cur.Cur;
         var id = NewId();
+        Aux[insnIdx].Acquires = true;
         frame.AddRef(new RefState(id, insnIdx, frame.InCallback ? frame.Frameno : 0));
         return id;
     }
@@ -30,7 +31,7 @@ internal sealed partial class VerifierRun
             return false;
         }
 
-        _releases.Add((refObjId, InsnIdx));
+        Aux[InsnIdx].Releases = true;
         for (var i = 0; i <= Cur.CurFrame; i++)
         {
             var frame = Cur.Frames[i]!;

@@ -1,5 +1,3 @@
-using Kptr.Specs;
-
 namespace Kptr.Verifier;
 
 /// <summary>Everything known at one point of one path: the frames and what surrounds them.</summary>

@@ -118,7 +118,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Which way a jump goes, if that is certain (<c>is_branch_taken</c>).</summary>
-    private bool? PredictJump(byte op, ref RegState a, ref RegState b, bool is32)
+    private static bool? PredictJump(byte op, ref RegState a, ref RegState b, bool is32)
     {
         if (!is32 && IsPacketAny(a) && IsPacketAny(b))
         {

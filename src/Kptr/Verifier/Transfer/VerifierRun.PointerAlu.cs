@@ -7,8 +7,10 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     /// <summary>Kernel: <c>adjust_ptr_min_max_vals</c>.</summary>
-    /// <param name="ptr">A copy of the pointer operand.</param>
-    /// <param name="off">A copy of the number.</param>
+    /// <remarks>
+    /// <c>ptr</c>: A copy of the pointer operand.
+    /// <c>off</c>: A copy of the number.
+    /// </remarks>
     private void MovePointer(in BpfInsn insn, byte op, RegState ptr, RegState off)
     {
         var dstIsPtr = Reg(insn.Dst).Type != RegType.Scalar;

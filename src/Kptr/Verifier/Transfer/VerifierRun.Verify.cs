@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 

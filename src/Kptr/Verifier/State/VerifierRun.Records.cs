@@ -1,0 +1,36 @@
+using Kptr.Btf;
+
+namespace Kptr.Verifier;
+
+/// <content>The special fields of types, and other facts about the program.</content>
+internal sealed partial class VerifierRun
+{
+    private BtfRecordReader? _records;
+
+    /// <summary>Whether the license lets the program use GPL-only things (<c>license_is_gpl_compatible</c>).</summary>
+    public bool IsGplCompatible => Prog.License is "GPL" or "GPL v2" or "GPL and additional rights" or "Dual BSD/GPL"
+        or "Dual MIT/GPL" or "Dual MPL/GPL";
+
+    /// <summary>Special fields of what a register points to; empty for everything but map values and local objects.</summary>
+    public BtfRecord RecordOf(in RegState reg)
+    {
+        if (reg.Type == RegType.PtrToMapValue)
+        {
+            return reg.Map!.Record;
+        }
+
+        return reg.Type.IsAllocObj() ? RecordOfType(reg.Btf!, reg.BtfId) : BtfRecord.Empty;
+    }
+
+    /// <summary>Special fields of an object type of the program's BTF (<c>btf_find_struct_meta</c>).</summary>
+    public BtfRecord RecordOfType(BtfSpec btf, int typeId)
+    {
+        if (IsKernelBtf(btf))
+        {
+            return BtfRecord.Empty;
+        }
+
+        _records ??= new BtfRecordReader(btf, Types, name => Kernel.Dtors.GetValueOrDefault(name));
+        return _records.StructRecord(typeId) ?? BtfRecord.Empty;
+    }
+}
