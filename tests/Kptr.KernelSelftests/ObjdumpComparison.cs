@@ -15,7 +15,7 @@ public static partial class ObjdumpComparison
 {
     public static int Compare(string objdump, string path, ObjectSpec spec)
     {
-        var listed = Read(objdump, path);
+        var listed = Read(objdump, path, [.. spec.Progs.Select(p => p.Name)]);
         var differing = 0;
         foreach (var prog in spec.Progs)
         {
@@ -51,9 +51,9 @@ public static partial class ObjdumpComparison
         return true;
     }
 
-    private static Dictionary<string, List<(ulong Bytes, bool IsRelocated)>> Read(string objdump, string path)
+    private static Dictionary<string, List<(ulong Bytes, bool IsRelocated)>> Read(string objdump, string path, HashSet<string> programs)
     {
-        var start = new ProcessStartInfo(objdump) { RedirectStandardOutput = true, ArgumentList = { "-d", "-r", "-z", path } };
+        var start = new ProcessStartInfo(objdump) { RedirectStandardOutput = true, ArgumentList = { "-d", "-r", "-z", "--show-all-symbols", path } };
         using var process = Process.Start(start)!;
         var funcs = new Dictionary<string, List<(ulong, bool)>>();
         var current = new List<(ulong, bool)>();
@@ -61,8 +61,15 @@ public static partial class ObjdumpComparison
         {
             if (FuncLine().Match(line) is { Success: true } func)
             {
-                // Local labels inside a function (<LBB0_1>) start no function.
-                funcs[func.Groups[1].Value] = current = [];
+                // Labels inside a function look the same, and start no function.
+                if (programs.Contains(func.Groups[1].Value))
+                {
+                    funcs[func.Groups[1].Value] = current = [];
+                }
+            }
+            else if (line.StartsWith("Disassembly of section", StringComparison.Ordinal))
+            {
+                current = [];
             }
             else if (InsnLine().Match(line) is { Success: true } insn)
             {
@@ -89,7 +96,7 @@ public static partial class ObjdumpComparison
         return funcs;
     }
 
-    [GeneratedRegex(@"^[0-9a-f]{16} <(?!LBB)(.+)>:$")]
+    [GeneratedRegex(@"^[0-9a-f]{16} <(.+)>:$")]
     private static partial Regex FuncLine();
 
     [GeneratedRegex(@"^\s+[0-9a-f]+:\s+((?:[0-9a-f]{2}[ \t])+)")]

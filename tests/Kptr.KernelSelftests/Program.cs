@@ -9,5 +9,6 @@ if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
 return args[0] switch
 {
     "open" => OpenReport.Run(options),
+    "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),
 };

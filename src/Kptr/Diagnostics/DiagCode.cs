@@ -129,6 +129,9 @@ public enum DiagCode
     /// <summary>The kernel has no such <c>struct_ops</c> type, or another layout of it.</summary>
     StructOpsMismatch = 2509,
 
+    /// <summary>The section's name says no program type, and nobody else said one.</summary>
+    ProgTypeUnknown = 2510,
+
     // 3000: maps and special fields
 
     /// <summary>The kernel refuses to create a map.</summary>

@@ -1,3 +1,4 @@
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf.Linking;
 using Kptr.Specs;
@@ -14,15 +15,16 @@ public static class ObjectLinker
     /// <param name="spec">The object as it was read.</param>
     /// <param name="kernel">The kernel it is for.</param>
     /// <param name="sink">Hears of everything that could not be resolved.</param>
+    /// <param name="coReTypes">Types to apply CO-RE relocations against, where they are not to be the kernel's own.</param>
     /// <returns>
     /// The linked object. A program that could not be linked keeps its relocations and says why in
     /// <see cref="ProgSpec.LinkFault"/>; nobody should verify it.
     /// </returns>
-    public static ObjectSpec Link(ObjectSpec spec, KernelSpec kernel, DiagSink sink)
+    public static ObjectSpec Link(ObjectSpec spec, KernelSpec kernel, DiagSink sink, KernelTypes? coReTypes = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(kernel);
         ArgumentNullException.ThrowIfNull(sink);
-        return new ObjectLink(spec, kernel, sink).Run();
+        return new ObjectLink(spec, kernel, coReTypes ?? kernel.Types, sink).Run();
     }
 }

@@ -8,7 +8,7 @@ namespace Kptr.Elf;
 internal sealed class ObjectParts(string file, string license, ElfProgTable progs, ExternTable externs, ExtInfo ext, BtfSpec? btf)
 {
     private const string ExceptionTag = "exception_callback:";
-    private readonly Dictionary<uint, string> _strings = [];
+    private readonly Dictionary<int, string> _strings = [];
     private readonly Dictionary<string, ExternSpec> _externs = externs.All.DistinctBy(e => e.Name).ToDictionary(e => e.Name);
     private readonly ILookup<string, string> _exceptionCallbacks = FindExceptionCallbacks(btf);
 
@@ -28,22 +28,18 @@ internal sealed class ObjectParts(string file, string license, ElfProgTable prog
     public ImmutableArray<string> ExceptionCallbacksOf(string func) => [.. _exceptionCallbacks[func]];
 
     /// <summary>A string of the BTF's table; each is made once.</summary>
-    public string String(uint offset)
+    public string String(int offset)
     {
         if (!_strings.TryGetValue(offset, out var text))
         {
-            _strings[offset] = text = offset <= int.MaxValue ? Btf!.StringAt((int)offset) : "";
+            _strings[offset] = text = Btf!.StringAt(offset);
         }
 
         return text;
     }
 
-    public LineInfo Line(int insnIdx, ExtRecord record) =>
-        new(insnIdx, String(record.A), String(record.B), (int)(record.C >> 10), (int)(record.C & 0x3ff));
-
     /// <summary>How many records of <c>.BTF.ext</c> are about a function.</summary>
-    public int CountWithin(ElfProg prog) =>
-        ExtInfo.Within(Ext.Funcs, prog).Length + ExtInfo.Within(Ext.Lines, prog).Length + ExtInfo.Within(Ext.CoRe, prog).Length;
+    public int CountInfos(ElfProg prog) => Ext.FuncsOf(prog).Length + Ext.LinesOf(prog).Length + Ext.CoReOf(prog).Length;
 
     private static ILookup<string, string> FindExceptionCallbacks(BtfSpec? btf)
     {

@@ -75,7 +75,7 @@ internal sealed class ProgAssembler
 
     private int Append(ElfProg prog)
     {
-        var infos = _parts.CountWithin(prog);
+        var infos = _parts.CountInfos(prog);
         if (_startOf.Count >= SubprogsMax || !_budget.TryTake((long)prog.InsnCount + prog.Relocs.Count + infos))
         {
             ElfFault.Throw(DiagCode.ElfTooLarge, _parts.File, prog.Section.Name, null, $"prog '{_main.Name}': too many subprograms or instructions");
@@ -176,27 +176,28 @@ internal sealed class ProgAssembler
         var shift = start - prog.StartInsn;
         if (start == 0 || _funcs.Count > 0)
         {
-            foreach (var r in ExtInfo.Within(_parts.Ext.Funcs, prog))
+            foreach (var f in _parts.Ext.FuncsOf(prog))
             {
-                _funcs.Add(new(IndexOf(r) + shift, (int)r.A));
+                _funcs.Add(new(IndexOf(f.InsnOffsetBytes) + shift, f.TypeId));
             }
         }
 
         if (start == 0 || _lines.Count > 0)
         {
-            foreach (var r in ExtInfo.Within(_parts.Ext.Lines, prog))
+            foreach (var l in _parts.Ext.LinesOf(prog))
             {
-                _lines.Add(_parts.Line(IndexOf(r) + shift, r));
+                _lines.Add(new(
+                    IndexOf(l.InsnOffsetBytes) + shift, _parts.String(l.FileOffset), _parts.String(l.TextOffset), l.Line, l.Column));
             }
         }
 
-        foreach (var r in ExtInfo.Within(_parts.Ext.CoRe, prog))
+        foreach (var r in _parts.Ext.CoReOf(prog))
         {
-            _coRe.Add(new(IndexOf(r) + shift, (CoReKind)r.C, (int)r.A, _parts.String(r.B)));
+            _coRe.Add(new(IndexOf(r.InsnOffsetBytes) + shift, (CoReKind)r.Kind, r.TypeId, _parts.String(r.AccessOffset)));
         }
     }
 
-    private static int IndexOf(ExtRecord record) => (int)(record.OffsetBytes / BpfInsn.SizeBytes);
+    private static int IndexOf(int offsetBytes) => offsetBytes / BpfInsn.SizeBytes;
 
     /// <summary>The subprogram named by <c>__exception_cb()</c> is nowhere called, but needed.</summary>
     private void AppendExceptionCallback()

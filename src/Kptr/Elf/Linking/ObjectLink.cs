@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 
 namespace Kptr.Elf.Linking;
 
 /// <summary>One linking of one object.</summary>
-internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, DiagSink sink)
+internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes coReTypes, DiagSink sink)
 {
     public ObjectSpec Run()
     {
@@ -20,7 +21,7 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, DiagSink si
         }
 
         var ready = maps.MoveToImmutable();
-        var linker = new ProgLinker(spec, kernel, ready, members);
+        var linker = new ProgLinker(spec, kernel, coReTypes, ready, members);
         var progs = ImmutableArray.CreateBuilder<ProgSpec>(spec.Progs.Length);
         foreach (var prog in spec.Progs)
         {

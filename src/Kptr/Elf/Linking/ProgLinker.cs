@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf.CoRe;
 using Kptr.Isa;
@@ -9,7 +10,11 @@ namespace Kptr.Elf.Linking;
 
 /// <summary>Links the programs of one object.</summary>
 internal sealed class ProgLinker(
-    ObjectSpec spec, KernelSpec kernel, ImmutableArray<MapSpec> maps, IReadOnlyDictionary<string, StructOpsMember> members)
+    ObjectSpec spec,
+    KernelSpec kernel,
+    KernelTypes coReTypes,
+    ImmutableArray<MapSpec> maps,
+    IReadOnlyDictionary<string, StructOpsMember> members)
 {
     /// <summary>Immediate of a call to a weak kfunc the kernel does not have; the extern's number is added.</summary>
     private const int PoisonKfunc = 2002000000;
@@ -17,7 +22,7 @@ internal sealed class ProgLinker(
     /// <summary>Immediate of a reference to a map that is not created; the map's number is added.</summary>
     private const int PoisonMap = 2001000000;
 
-    private readonly CoReRelocator? _coRe = spec.Btf is null ? null : new(spec.Btf, kernel.Types);
+    private readonly CoReRelocator? _coRe = spec.Btf is null ? null : new(spec.Btf, coReTypes);
     private readonly KsymResolver _ksyms = new(spec.Btf, kernel);
     private readonly Dictionary<string, int> _mapIndex =
         maps.Select((m, i) => (m.Name, i)).DistinctBy(m => m.Name).ToDictionary(m => m.Name, m => m.i);
@@ -45,12 +50,25 @@ internal sealed class ProgLinker(
             : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs = [], CoReRelocs = [] };
     }
 
-    private ProgSpec WithStructOps(ProgSpec prog) =>
-        prog.Type == ProgType.StructOps && members.TryGetValue(prog.Name, out var use)
-            ? use.Fault is { } fault
-                ? prog with { LinkFault = fault }
-                : prog with { AttachBtf = use.Type, StructOpsMember = use.Index }
-            : prog;
+    private ProgSpec WithStructOps(ProgSpec prog)
+    {
+        if (prog.Type == ProgType.Unspec)
+        {
+            return prog with { LinkFault = new(DiagCode.ProgTypeUnknown, $"missing BPF prog type, check ELF section name '{prog.SectionName}'") };
+        }
+
+        if (prog.Type != ProgType.StructOps || prog.AttachBtf is not null)
+        {
+            return prog;
+        }
+
+        return members.TryGetValue(prog.Name, out var use)
+            ? prog with { AttachBtf = use.Type, StructOpsMember = use.Index, LinkFault = use.Fault }
+            : prog with
+            {
+                LinkFault = new(DiagCode.StructOpsMismatch, "SEC(\"struct_ops\") program isn't referenced anywhere, did you forget to use it?"),
+            };
+    }
 
     private Diagnostic? Apply(BpfInsn[] insns, ProgReloc reloc) => reloc.Kind switch
     {

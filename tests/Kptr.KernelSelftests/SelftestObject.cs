@@ -1,0 +1,56 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Elf;
+using Kptr.Specs;
+
+namespace Kptr.KernelSelftests;
+
+/// <summary>Does to an object what the selftests' user space and the judge did before they loaded it.</summary>
+public static class SelftestObject
+{
+    private const string BtfPathTag = "comment:test_btf_path=";
+
+    /// <summary>Links all programs; one that asks for types of its own gets them from the file it names.</summary>
+    public static IEnumerable<ProgSpec> Link(
+        string path, ObjectSpec read, Dictionary<string, ExpectedRow>? rows, KernelSpec kernel)
+    {
+        var ready = read with { Progs = [.. read.Progs.Select(p => Prepare(p, rows?.GetValueOrDefault(p.Name)))] };
+        var paths = TagsOf(read, BtfPathTag);
+        var linked = ObjectLinker.Link(ready, kernel, new DiagSink());
+        foreach (var prog in linked.Progs)
+        {
+            var own = paths.GetValueOrDefault(prog.Name);
+            var file = own is null ? null : Path.Combine(Path.GetDirectoryName(path)!, own);
+            yield return file is null || !File.Exists(file)
+                ? prog
+                : ObjectLinker.Link(ready, kernel, new DiagSink(), KernelBtfReader.Read(file)).Progs.First(p => p.Name == prog.Name);
+        }
+    }
+
+    /// <summary>Functions with a declaration tag of this prefix, and what follows it.</summary>
+    public static Dictionary<string, string> TagsOf(ObjectSpec spec, string prefix)
+    {
+        var tags = new Dictionary<string, string>();
+        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        {
+            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag && tag.Name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                tags[tag.Ref.Name] = tag.Name[prefix.Length..];
+            }
+        }
+
+        return tags;
+    }
+
+    /// <summary>The table notes where the judge chose another attach target, or a type for a section nobody knows.</summary>
+    private static ProgSpec Prepare(ProgSpec prog, ExpectedRow? row)
+    {
+        var note = row?["note"] ?? "";
+        if (note.Contains("type guessed", StringComparison.Ordinal))
+        {
+            prog = prog with { Type = Enum.GetValues<ProgType>().First(t => KernelNames.Of(t) == row!["type"]) };
+        }
+
+        return note.StartsWith("bpf_", StringComparison.Ordinal) ? prog with { AttachTarget = note } : prog;
+    }
+}
