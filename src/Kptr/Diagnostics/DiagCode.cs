@@ -129,6 +129,35 @@ public enum DiagCode
     /// <summary>The kernel has no such <c>struct_ops</c> type, or another layout of it.</summary>
     StructOpsMismatch = 2509,
 
+    // 8000: the machine that runs programs
+
+    /// <summary>A memory access outside everything the run may touch.</summary>
+    RunBadAccess = 8000,
+
+    /// <summary>An access to memory that was freed.</summary>
+    RunUseAfterFree = 8001,
+
+    /// <summary>The fuel budget is spent.</summary>
+    RunOutOfFuel = 8002,
+
+    /// <summary>Calls nested too deep.</summary>
+    RunCallTooDeep = 8003,
+
+    /// <summary>Control reached a slot that is no legal instruction.</summary>
+    RunBadInsn = 8004,
+
+    /// <summary>Control left the program.</summary>
+    RunBadTarget = 8005,
+
+    /// <summary>A call of something that is not there.</summary>
+    RunNoSuchCall = 8006,
+
+    /// <summary>The caller asked the run to end.</summary>
+    RunCancelled = 8007,
+
+    /// <summary>A helper or kfunc failed with an exception of its own.</summary>
+    RunCallFailed = 8008,
+
     /// <summary>The section's name says no program type, and nobody else said one.</summary>
     ProgTypeUnknown = 2510,
 

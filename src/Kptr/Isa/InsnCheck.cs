@@ -34,7 +34,10 @@ public static class InsnCheck
     /// <summary>What the kernel says of the encoding of one instruction, or null where it takes it.</summary>
     /// <param name="insn">The instruction's first slot.</param>
     /// <param name="second">The slot after it, where there is one; matters to two-slot loads.</param>
-    public static string? Fault(BpfInsn insn, BpfInsn? second)
+    public static string? Fault(BpfInsn insn, BpfInsn? second) => EncodingFault(insn, second) ?? OperandFault(insn);
+
+    /// <summary><see cref="Fault"/> without the operands that only the verifier minds: RFC 9669 defines their results.</summary>
+    internal static string? EncodingFault(BpfInsn insn, BpfInsn? second)
     {
         if (insn.Class != InsnClass.Ldx && !IsKnownOpcode(insn.Opcode))
         {
@@ -131,14 +134,20 @@ public static class InsnCheck
             return "BPF_ALU uses reserved fields";
         }
 
-        if (!IsImm(insn.Opcode))
+        return null;
+    }
+
+    private static string? OperandFault(BpfInsn insn)
+    {
+        if (insn.Class is not (InsnClass.Alu or InsnClass.Alu64) || !IsImm(insn.Opcode))
         {
             return null;
         }
 
-        var isShift = op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh;
-        return isDivision && insn.Imm == 0 ? "div by zero"
-            : isShift && (uint)insn.Imm >= (is64 ? 64 : 32) ? $"invalid shift {insn.Imm}"
+        var op = insn.Opcode & BpfOp.OpMask;
+        var bits = insn.Class == InsnClass.Alu64 ? 64 : 32;
+        return op is BpfOp.Div or BpfOp.Mod && insn.Imm == 0 ? "div by zero"
+            : op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh && (uint)insn.Imm >= bits ? $"invalid shift {insn.Imm}"
             : null;
     }
 

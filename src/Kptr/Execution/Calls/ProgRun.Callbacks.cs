@@ -1,0 +1,127 @@
+using Kptr.Diagnostics;
+using Kptr.Kfuncs;
+using Kptr.Objects;
+
+namespace Kptr.Execution;
+
+// What kfunc and helper bodies ask of the run.
+internal sealed unsafe partial class ProgRun : ICallbackRunner
+{
+    ulong ICallbackRunner.Call(ulong func, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5)
+    {
+        var slot = SlotOf(func);
+        if (_m->Depth >= Machine.FramesMax - 1)
+        {
+            throw new ProgramFaultException(DiagCode.RunCallTooDeep, $"more than {Machine.FramesMax} frames are open");
+        }
+
+        var (idx, baseDepth) = (_m->StopIdx, _m->BaseDepth);
+        var saved = new ReadOnlySpan<ulong>(_m->Regs, 6).ToArray();
+        Handlers.PushFrame(_m, null, idx);
+        _m->BaseDepth = _m->Depth;
+        var r = _m->Regs;
+        (r[1], r[2], r[3], r[4], r[5]) = (r1, r2, r3, r4, r5);
+        ForgetRegions();
+        if (!RunFrom(_prog.Code[slot]) || _unwound is not null)
+        {
+            throw new RunAbortedException();
+        }
+
+        var r0 = _m->Regs[0];
+        Handlers.PopFrame(_m);
+        _m->BaseDepth = baseDepth;
+        _m->StopIdx = idx;
+        saved.CopyTo(new Span<ulong>(_m->Regs, 6));
+        _ctx!.InsnIdx = idx;
+        return r0;
+    }
+
+    Func<ulong, ulong, ulong, ulong> ICallbackRunner.Defer(ulong func)
+    {
+        var slot = SlotOf(func);
+        var prog = _prog;
+        var core = _ctx!.Core;
+        return (r1, r2, r3) =>
+        {
+            var ctx = new ProgContext(core, prog.Prog, core.CurrentCpu);
+            var run = new ProgRun(prog, ctx, new MemoryRegions(core.Heap), ExecOptions.Default);
+            ctx.Callbacks = run;
+            var result = run.StartAt(slot, r1, r2, r3);
+            ctx.IsActive = false;
+            if (result.Fault is { } fault)
+            {
+                core.Report(new KernelFault(fault.Code, fault.Message) { Site = ctx.Site });
+            }
+
+            return result.R0;
+        };
+    }
+
+    void ICallbackRunner.TailCall(object target)
+    {
+        if (_tailCalls < TailCallsMax && _prog.Links?.TailTarget(target) is { } prog)
+        {
+            _tailCalls++;
+            _tail = prog;
+        }
+    }
+
+    bool ICallbackRunner.IsAccessible(ulong address, int sizeBytes, bool isWrite) =>
+        sizeBytes == 0 || (sizeBytes > 0 && TryFindRegion(address, (ulong)sizeBytes, isWrite, out _, out _));
+
+    void ICallbackRunner.AddRegion(ulong address, int sizeBytes, bool isWritable) =>
+        _memory.Add(new Region(address, (ulong)sizeBytes, isWritable));
+
+    string? ICallbackRunner.Locate(ulong value)
+    {
+        if (_m == null)
+        {
+            return null;
+        }
+
+        foreach (var reg in LocateOrder)
+        {
+            if (_m->Regs[reg] == value)
+            {
+                return $"r{reg}";
+            }
+        }
+
+        return LocateInStack(value);
+    }
+
+    /// <summary>Registers that survive calls first: that is where a reference lives.</summary>
+    private static ReadOnlySpan<int> LocateOrder => [6, 7, 8, 9, 0, 1, 2, 3, 4, 5];
+
+    private string? LocateInStack(ulong value)
+    {
+        var top = _m->StackLow + Machine.StackBytes;
+        for (var frame = _m->Depth; frame >= 0; frame--, top += Machine.StackBytes)
+        {
+            var name = frame == _m->Depth ? "" : $" of frame {frame}";
+            for (var off = sizeof(ulong); off <= Machine.StackBytes; off += sizeof(ulong))
+            {
+                if (*(ulong*)(top - (ulong)off) == value)
+                {
+                    return $"fp-{off}{name}";
+                }
+            }
+
+            for (var i = 0; frame > 0 && i < 4; i++)
+            {
+                if (_m->Frames[frame - 1].Saved[i] == value)
+                {
+                    return $"r{6 + i} of frame {frame - 1}";
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private int SlotOf(ulong func)
+    {
+        var slot = _prog.Code.FuncSlot(func);
+        return slot >= 0 ? slot : throw new ProgramFaultException(DiagCode.RunNoSuchCall, $"{func:x} is no function of the program");
+    }
+}

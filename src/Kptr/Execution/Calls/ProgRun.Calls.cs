@@ -1,0 +1,149 @@
+using Kptr.Diagnostics;
+using Kptr.Isa;
+using Kptr.Kfuncs;
+using Kptr.Objects;
+
+namespace Kptr.Execution;
+
+// Calls that leave the program: helpers, kfuncs, tail calls and exceptions.
+internal sealed unsafe partial class ProgRun
+{
+    private const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
+    private Interpreter? _tail;
+    private Unwound? _unwound;
+
+    private Op* CallOut()
+    {
+        var idx = _m->StopIdx;
+        var insn = _prog.Code.Insns[idx];
+        var code = _prog.Code;
+        if (_ctx is null)
+        {
+            return CallRaw(insn.Opcode == CallX ? (int)_m->Regs[insn.Dst] : insn.Imm, insn) ? code[idx + 1] : null;
+        }
+
+        if (_prog.Links!.IsThrow(insn))
+        {
+            _unwound = new Unwound(_m->Regs[1], IsThrown: true);
+            return null;
+        }
+
+        if (_prog.CallAt(idx) is not { } thunk)
+        {
+            return Fail(DiagCode.RunNoSuchCall, $"the kernel has no body for this call ({Disassembler.Text(insn)})");
+        }
+
+        if (!TryInvoke(thunk, idx))
+        {
+            return null;
+        }
+
+        ForgetRegions();
+        return _tail is null ? code[idx + 1] : EnterTail();
+    }
+
+    private bool CallRaw(int id, BpfInsn insn)
+    {
+        if (insn.Src != 0 || _prog.Helpers is not { } helpers || !helpers.TryGetValue(id, out var helper))
+        {
+            Fail(DiagCode.RunNoSuchCall, $"there is no helper {id}");
+            return false;
+        }
+
+        try
+        {
+            var r = _m->Regs;
+            r[0] = helper(r[1], r[2], r[3], r[4], r[5]);
+            return true;
+        }
+        catch (Exception e) when (e is not InvariantException)
+        {
+            Fail(DiagCode.RunCallFailed, $"helper {id}: {e.Message}");
+            return false;
+        }
+    }
+
+    private bool TryInvoke(CallThunk thunk, int idx)
+    {
+        var ctx = _ctx!;
+        var outerIdx = ctx.InsnIdx;
+        ctx.InsnIdx = idx;
+        try
+        {
+            var r = _m->Regs;
+            var r0 = thunk(ctx, r[1], r[2], r[3], r[4], r[5]);
+            _m->Regs[0] = r0;
+            return true;
+        }
+        catch (RunAbortedException)
+        {
+            // A callback further in has ended the whole run and left the reason.
+        }
+        catch (ProgramFaultException e)
+        {
+            Fail(e.Code, e.Message);
+        }
+        catch (KernelFaultException e)
+        {
+            Fail(e.Faults.Count > 0 ? e.Faults[0].Code : DiagCode.RunCallFailed, e.Message);
+        }
+        catch (Exception e) when (e is not InvariantException)
+        {
+            Fail(DiagCode.RunCallFailed, $"{e.GetType().Name}: {e.Message}");
+        }
+        finally
+        {
+            ctx.InsnIdx = outerIdx;
+            _m->StopIdx = idx;
+        }
+
+        return false;
+    }
+
+    /// <summary>Runs the program of a tail call in this frame's place, then returns to this frame's caller.</summary>
+    private Op* EnterTail()
+    {
+        var outer = _prog;
+        var baseDepth = _m->BaseDepth;
+        _prog = _tail!;
+        _tail = null;
+        _m->BaseDepth = _m->Depth;
+        var isDone = RunFrom(_prog.Code[0]);
+        GC.KeepAlive(_prog);
+        _prog = outer;
+        _m->BaseDepth = baseDepth;
+        return !isDone || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
+    }
+
+    /// <summary>After an exception: what its callback makes of it, or its cookie where there is none.</summary>
+    private bool Land(Unwound unwound)
+    {
+        _m->Regs[0] = unwound.R0;
+        var handler = unwound.IsThrown ? _prog.ExceptionSlot : -1;
+        if (handler < 0)
+        {
+            return true;
+        }
+
+        _unwound = null;
+        _m->BaseDepth = 0;
+        while (_m->Depth > 0)
+        {
+            Handlers.PopFrame(_m);
+        }
+
+        _m->Regs[1] = unwound.R0;
+        ForgetRegions();
+        return RunFrom(_prog.Code[handler]);
+    }
+
+    /// <summary>The whole run is over, however many frames are open.</summary>
+    /// <param name="R0">Its value, or the exception's cookie.</param>
+    /// <param name="IsThrown">Whether the program's exception callback is to be asked.</param>
+    private sealed record Unwound(ulong R0, bool IsThrown);
+
+    /// <summary>Takes the end of a run through the kfunc or helper that called back into the program.</summary>
+    private sealed class RunAbortedException : Exception
+    {
+    }
+}

@@ -1,0 +1,20 @@
+namespace Kptr.Execution;
+
+/// <summary>Limits of one run.</summary>
+public sealed record ExecOptions
+{
+    /// <summary>The fuel a run gets unless it is told otherwise.</summary>
+    public const long FuelDefault = 1L << 36;
+
+    /// <summary>The defaults.</summary>
+    public static ExecOptions Default { get; } = new();
+
+    /// <summary>
+    /// Instructions that loops may repeat before the run faults. Taken backward jumps cost the length of their loop and
+    /// calls one; straight code is free, since it ends by itself.
+    /// </summary>
+    public long Fuel { get; init; } = FuelDefault;
+
+    /// <summary>Ends the run with a fault soon after it is cancelled.</summary>
+    public CancellationToken Cancellation { get; init; }
+}

@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Kptr.Isa;
+using Kptr.Kfuncs;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Execution;
+
+/// <summary>
+/// Runs one program, every access checked. Takes any instructions at all: what they do wrong ends the run with a fault,
+/// never with an exception or a crash.
+/// </summary>
+/// <remarks>
+/// Any number of threads may run it at once; each run has its own registers and stack. For programs of a
+/// <see cref="KernelCore"/> see <c>KernelModel</c>; this public face runs raw instructions over memory of the caller's.
+/// </remarks>
+public sealed class Interpreter : IDisposable
+{
+    private readonly ConcurrentBag<MachineMemory> _machines = [];
+    private readonly CallThunk?[] _calls;
+
+    private Interpreter(ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
+    {
+        Prog = prog;
+        Links = links;
+        Helpers = helpers;
+        Probed = probed;
+        ExceptionSlot = ExceptionCallback.SlotIn(prog);
+        var insns = prog.Insns;
+        Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]));
+        _calls = new CallThunk?[insns.Length];
+        for (var i = 0; links is not null && i < insns.Length; i++)
+        {
+            _calls[i] = Resolve(insns[i], links);
+        }
+    }
+
+    internal ProgSpec Prog { get; }
+
+    internal OpCode Code { get; }
+
+    /// <summary>Where the program's exception callback starts, or -1.</summary>
+    internal int ExceptionSlot { get; }
+
+    internal IProgLinks? Links { get; }
+
+    internal IReadOnlyDictionary<int, RawHelper>? Helpers { get; }
+
+    /// <summary>Slots whose load reads zero where its pointer is stale; empty for none.</summary>
+    internal ImmutableArray<bool> Probed { get; }
+
+    /// <summary>Prepares raw instructions.</summary>
+    /// <param name="insns">Any slots; those that are no instruction fault when control gets there.</param>
+    /// <param name="helpers">Helpers they may call, by number.</param>
+    public static Interpreter ForRaw(ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
+        new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
+
+    /// <summary>Prepares a linked program for one kernel.</summary>
+    /// <param name="linked">The program.</param>
+    /// <param name="links">What its numbers mean there.</param>
+    /// <param name="probedLoads">By slot, whether a load reads zero where its pointer is stale; empty for none.</param>
+    internal static Interpreter ForLinked(ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default) =>
+        new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads);
+
+    /// <summary>Runs raw instructions: <c>r1</c> is the address of <paramref name="memory"/> (0 where it is empty), <c>r2</c> its length.</summary>
+    /// <remarks>Legacy packet loads read from <paramref name="memory"/> too.</remarks>
+    public unsafe ExecResult Run(Span<byte> memory, ExecOptions? options = null)
+    {
+        fixed (byte* start = memory)
+        {
+            var region = new Region((ulong)start, (ulong)memory.Length, IsWritable: true);
+            var run = new ProgRun(this, null, new MemoryRegions(null), options ?? ExecOptions.Default) { RawPacket = region };
+            return run.Start(region, (ulong)memory.Length);
+        }
+    }
+
+    /// <summary>Frees the pre-decoded code; no run may be going on.</summary>
+    public void Dispose()
+    {
+        Code.Dispose();
+        while (_machines.TryTake(out var machine))
+        {
+            machine.Dispose();
+        }
+    }
+
+    /// <summary>Runs the program in its kernel.</summary>
+    /// <param name="ctx">Who it is; the run puts itself there as the machine and ends its activity.</param>
+    /// <param name="context">What <c>r1</c> points to; an empty region makes <c>r1</c> its address and nothing accessible.</param>
+    /// <param name="options">Limits.</param>
+    internal ExecResult Run(ProgContext ctx, Region context, ExecOptions? options = null)
+    {
+        var run = new ProgRun(this, ctx, new MemoryRegions(ctx.Core.Heap), options ?? ExecOptions.Default);
+        ctx.Callbacks = run;
+        try
+        {
+            return run.Start(context, 0);
+        }
+        finally
+        {
+            ctx.IsActive = false;
+        }
+    }
+
+    internal CallThunk? CallAt(int idx) => _calls[idx];
+
+    internal MachineMemory RentMachine() => _machines.TryTake(out var machine) ? machine : new MachineMemory();
+
+    internal void ReturnMachine(MachineMemory machine) => _machines.Add(machine);
+
+    private static CallThunk? Resolve(BpfInsn insn, IProgLinks links) =>
+        insn.Opcode != ((byte)InsnClass.Jmp | BpfOp.Call) ? null
+        : insn.Src == BpfOp.PseudoKfuncCall ? links.Kfunc(insn)
+        : insn.Src == 0 ? links.Helper(insn.Imm)
+        : null;
+}
+
+/// <summary>A helper for raw instructions: registers in, <c>r0</c> out.</summary>
+public delegate ulong RawHelper(ulong r1, ulong r2, ulong r3, ulong r4, ulong r5);

@@ -1,0 +1,62 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Execution;
+
+/// <summary>A stretch of memory that a run may touch.</summary>
+internal readonly record struct Region(ulong Address, ulong SizeBytes, bool IsWritable)
+{
+    internal bool Holds(ulong address, ulong sizeBytes) =>
+        sizeBytes <= SizeBytes && address - Address <= SizeBytes - sizeBytes;
+}
+
+/// <summary>Everything but the stack that one run may touch: what it was given, and the modelled kernel's heap.</summary>
+internal sealed class MemoryRegions
+{
+    private readonly List<Region> _own = [];
+    private readonly KernelHeap? _heap;
+
+    internal MemoryRegions(KernelHeap? heap) => _heap = heap;
+
+    /// <summary>Makes memory accessible until the run ends.</summary>
+    internal void Add(Region region) => _own.Add(region);
+
+    /// <summary>Finds the live region that holds all of these bytes.</summary>
+    /// <param name="address">Any value at all.</param>
+    /// <param name="sizeBytes">How many bytes.</param>
+    /// <param name="isWrite">Whether they are to be written.</param>
+    /// <param name="region">The whole region.</param>
+    /// <param name="code">Why not, where the answer is no.</param>
+    internal bool TryFind(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
+    {
+        code = DiagCode.RunBadAccess;
+        foreach (var own in _own)
+        {
+            if (own.Holds(address, sizeBytes) && (own.IsWritable || !isWrite))
+            {
+                region = own;
+                return true;
+            }
+        }
+
+        region = default;
+        if (_heap is null || sizeBytes > int.MaxValue || !_heap.TryFindRegion(address, (int)sizeBytes, out var found))
+        {
+            return false;
+        }
+
+        if (found.State != HeapState.Live)
+        {
+            code = DiagCode.RunUseAfterFree;
+            return false;
+        }
+
+        region = new(found.Address, (ulong)found.SizeBytes, IsWritable: !IsReadOnly(found));
+        return region.IsWritable || !isWrite;
+    }
+
+    private static bool IsReadOnly(HeapRegion region) =>
+        region.Slab.Owner is BpfMap map && (map.Flags & MapFlags.RdOnlyProg) != 0;
+}

@@ -1,0 +1,170 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Kptr.Isa;
+
+namespace Kptr.Execution;
+
+/// <summary>A program's instructions, pre-decoded into native memory. Immutable; any number of runs use it at once.</summary>
+/// <remarks>
+/// Slots that are no legal instruction become ops that stop the run when it gets there; ops behind the last slot catch
+/// control that falls off the end and, one for each such jump, that jumps out or into a two-slot load. Two operands that only the verifier refuses run as RFC 9669 defines
+/// them: division by an immediate zero, and immediate shifts past the width.
+/// </remarks>
+internal sealed unsafe class OpCode : IDisposable
+{
+    private const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
+
+    /// <summary>What an address of a callback is made of: no canonical address, and the slot of the callback.</summary>
+    internal const ulong FuncTag = 0x4b42_0000_0000_0000;
+
+    private readonly Op* _ops;
+    private readonly ImmutableArray<BpfInsn> _insns;
+    private readonly bool[] _isSecondHalf;
+
+    /// <summary>Decodes a linked program.</summary>
+    /// <param name="insns">The slots.</param>
+    /// <param name="addressOf">The value of a two-slot load with a pseudo source other than a function, by its slot.</param>
+    internal OpCode(ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null)
+    {
+        _insns = insns;
+        _isSecondHalf = new bool[insns.Length];
+        for (var i = 0; i + 1 < insns.Length; i++)
+        {
+            _isSecondHalf[i + 1] = insns[i].Opcode == BpfOp.LdImm64 && !_isSecondHalf[i];
+        }
+
+        var strays = Enumerable.Range(0, insns.Length).Where(IsStray).ToList();
+        var sizeBytes = (nuint)(insns.Length + 1 + strays.Count) * Op.SizeBytes;
+        _ops = (Op*)NativeMemory.AlignedAlloc(sizeBytes, Op.SizeBytes);
+        NativeMemory.Clear(_ops, sizeBytes);
+        for (var i = 0; i < insns.Length; i++)
+        {
+            Decode(i, addressOf);
+        }
+
+        SetTrap(insns.Length, Math.Max(0, insns.Length - 1));
+        for (var i = 0; i < strays.Count; i++)
+        {
+            SetTrap(insns.Length + 1 + i, strays[i]);
+            _ops[strays[i]].Target = _ops + insns.Length + 1 + i;
+        }
+
+        Fuser.Fuse(_ops, insns);
+    }
+
+    /// <summary>Frees the memory where nobody disposed it.</summary>
+    ~OpCode() => NativeMemory.AlignedFree(_ops);
+
+    /// <summary>The slots it was made from.</summary>
+    internal ImmutableArray<BpfInsn> Insns => _insns;
+
+    /// <summary>The op of a slot.</summary>
+    internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;
+
+    /// <summary>Frees the memory; nothing may run it any more.</summary>
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_ops);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
+    internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];
+
+    /// <summary>The slot of the callback that an address stands for, or -1.</summary>
+    internal int FuncSlot(ulong func)
+    {
+        var slot = func ^ FuncTag;
+        return slot < (ulong)_insns.Length ? (int)slot : -1;
+    }
+
+    private void Decode(int idx, Func<int, ulong>? addressOf)
+    {
+        var insn = _insns[idx];
+        ref var op = ref _ops[idx];
+        op.Idx = idx;
+        op.Dst = (ushort)(insn.Dst * sizeof(ulong));
+        op.Src = (ushort)(insn.Src * sizeof(ulong));
+        op.Off = insn.Off;
+        op.Imm = (ulong)insn.Imm;
+        BpfInsn? second = idx + 1 < _insns.Length ? _insns[idx + 1] : null;
+        if (IsSecondHalf(idx) || !IsRunnable(insn, second))
+        {
+            op.Run = &Handlers.BadInsn;
+            return;
+        }
+
+        switch (insn.Class)
+        {
+            case InsnClass.Alu or InsnClass.Alu64:
+                op.Run = OpTable.Alu(insn);
+                break;
+            case InsnClass.Ldx:
+                op.Run = OpTable.Load(insn);
+                break;
+            case InsnClass.St or InsnClass.Stx:
+                op.Run = OpTable.Store(insn);
+                break;
+            case InsnClass.Ld when insn.Opcode != BpfOp.LdImm64:
+                op.Run = &Handlers.Packet;
+                break;
+            case InsnClass.Ld:
+                op.Run = &Handlers.Imm64;
+                op.Imm = insn.Src switch
+                {
+                    0 => InsnCodec.Imm64(insn, second!.Value),
+                    BpfOp.PseudoFunc => FuncTag ^ (ulong)(idx + 1L + insn.Imm),
+                    _ => addressOf?.Invoke(idx) ?? InsnCodec.Imm64(insn, second!.Value),
+                };
+                break;
+            default:
+                DecodeJump(ref op, insn, idx);
+                break;
+        }
+    }
+
+    private void DecodeJump(ref Op op, BpfInsn insn, int idx)
+    {
+        var isBack = false;
+        op.Cost = 1;
+        if (!IsStray(idx) && InsnCheck.TargetOf(insn, idx) is { } target)
+        {
+            isBack = target <= idx;
+            op.Target = _ops + target;
+            op.Cost = isBack ? (int)(idx - target + 1) : 1;
+        }
+
+        var kind = insn.Opcode & BpfOp.OpMask;
+        op.Run = kind switch
+        {
+            BpfOp.Exit => &Handlers.Exit,
+            BpfOp.Call when insn.Opcode != CallX && insn.Src == BpfOp.PseudoCall => &Handlers.CallLocal,
+            BpfOp.Call => &Handlers.CallOut,
+            BpfOp.Ja => isBack ? &Handlers.Always<Backward> : &Handlers.Always<Forward>,
+            BpfOp.Jcond => isBack ? &Handlers.MayGoto<Backward> : &Handlers.MayGoto<Forward>,
+            _ => OpTable.Jump(insn, isBack),
+        };
+    }
+
+    /// <summary>Whether a jump or call leads out of the program or into the second half of a load.</summary>
+    private bool IsStray(int idx) =>
+        _insns[idx].Class is InsnClass.Jmp or InsnClass.Jmp32 && InsnCheck.TargetOf(_insns[idx], idx) is { } target
+        && (target < 0 || target >= _insns.Length || _isSecondHalf[target]);
+
+    private void SetTrap(int at, int idx)
+    {
+        _ops[at].Run = &Handlers.BadTarget;
+        _ops[at].Idx = idx;
+    }
+
+    private static bool IsRunnable(BpfInsn insn, BpfInsn? second)
+    {
+        if (insn.Opcode == CallX)
+        {
+            return insn is { Src: 0, Off: 0, Imm: 0 } && insn.Dst <= (int)BpfReg.R9;
+        }
+
+        var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.Opcode == BpfOp.LdImm64;
+        return InsnCheck.EncodingFault(insn, second) is null && !(writesDst && insn.Dst == (int)BpfReg.R10);
+    }
+}

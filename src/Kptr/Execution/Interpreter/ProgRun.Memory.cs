@@ -1,0 +1,158 @@
+using Kptr.Diagnostics;
+using Kptr.Isa;
+
+namespace Kptr.Execution;
+
+// Accesses that the loop did not find in the stack or in the region last used.
+internal sealed unsafe partial class ProgRun
+{
+    /// <summary>The slow way of a memory access; remembers the region, so that the next one is quick.</summary>
+    private Op* AccessSlow()
+    {
+        var idx = _m->StopIdx;
+        var insn = _prog.Code.Insns[idx];
+        var address = _m->StopAddress;
+        var isWrite = insn.Class != InsnClass.Ldx;
+        var sizeBytes = SizeOf(insn);
+        if (insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic && address % sizeBytes != 0)
+        {
+            return Fail(DiagCode.RunBadAccess, $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
+        }
+
+        var isFound = TryFindRegion(address, sizeBytes, isWrite, out var region, out var code);
+        if (!isFound)
+        {
+            return IsProbed(idx, insn) ? ReadZero(insn, idx) : Fail(code, Describe(insn, sizeBytes, address, code), address);
+        }
+
+        Remember(region);
+        Access(insn, address);
+        return _prog.Code[idx + 1];
+    }
+
+    private bool TryFindRegion(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
+    {
+        region = new Region(_m->StackLow, _m->StackLen, IsWritable: true);
+        code = DiagCode.None;
+        return region.Holds(address, sizeBytes) || _memory.TryFind(address, sizeBytes, isWrite, out region, out code);
+    }
+
+    /// <summary>Takes regions for granted until the next call; memory is only freed by calls.</summary>
+    private void Remember(Region region)
+    {
+        if (region.SizeBytes < sizeof(ulong))
+        {
+            return;
+        }
+
+        _m->ReadLow = region.Address;
+        _m->ReadLen = region.SizeBytes;
+        if (region.IsWritable)
+        {
+            _m->WriteLow = region.Address;
+            _m->WriteLen = region.SizeBytes;
+        }
+    }
+
+    private void ForgetRegions()
+    {
+        _m->ReadLow = _m->WriteLow = _m->StackLow;
+        _m->ReadLen = _m->WriteLen = Machine.StackBytes;
+    }
+
+    private void Access(BpfInsn insn, ulong address)
+    {
+        var dst = _m->Regs + insn.Dst;
+        var src = _m->Regs + insn.Src;
+        switch (insn.Class)
+        {
+            case InsnClass.Ldx:
+                *dst = Read(insn, address);
+                break;
+            case InsnClass.Stx when (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic:
+                Handlers.RunAtomic(insn.Imm, (insn.Opcode & BpfOp.SizeMask) == BpfOp.Dw, address, src, _m->Regs);
+                break;
+            default:
+                Write(insn, address, insn.Class == InsnClass.Stx ? *src : (ulong)insn.Imm);
+                break;
+        }
+    }
+
+    private static ulong Read(BpfInsn insn, ulong address)
+    {
+        var isSigned = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
+        return (insn.Opcode & BpfOp.SizeMask) switch
+        {
+            BpfOp.B => isSigned ? MemSx8.Load(address) : Mem8.Load(address),
+            BpfOp.H => isSigned ? MemSx16.Load(address) : Mem16.Load(address),
+            BpfOp.W => isSigned ? MemSx32.Load(address) : Mem32.Load(address),
+            _ => Mem64.Load(address),
+        };
+    }
+
+    private static void Write(BpfInsn insn, ulong address, ulong value)
+    {
+        switch (insn.Opcode & BpfOp.SizeMask)
+        {
+            case BpfOp.B:
+                Mem8.Store(address, value);
+                break;
+            case BpfOp.H:
+                Mem16.Store(address, value);
+                break;
+            case BpfOp.W:
+                Mem32.Store(address, value);
+                break;
+            default:
+                Mem64.Store(address, value);
+                break;
+        }
+    }
+
+    /// <summary>Whether the kernel would run this load as <c>BPF_PROBE_MEM</c>, where a fault reads as zero.</summary>
+    private bool IsProbed(int idx, BpfInsn insn) =>
+        insn.Class == InsnClass.Ldx && (uint)idx < (uint)_prog.Probed.Length && _prog.Probed[idx];
+
+    private Op* ReadZero(BpfInsn insn, int idx)
+    {
+        _m->Regs[insn.Dst] = 0;
+        return _prog.Code[idx + 1];
+    }
+
+    /// <summary>A legacy packet load: big-endian, and past the packet's end the program is over with 0.</summary>
+    private Op* LoadPacket()
+    {
+        var idx = _m->StopIdx;
+        var insn = _prog.Code.Insns[idx];
+        var packet = _prog.Links is { } links ? links.PacketOf(_m->Regs[6]) : RawPacket;
+        var isInd = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind;
+        var off = (uint)insn.Imm + (isInd ? (uint)_m->Regs[insn.Src] : 0);
+        var sizeBytes = SizeOf(insn);
+        if (!packet.Holds(packet.Address + off, sizeBytes))
+        {
+            _unwound = new Unwound(0, IsThrown: false);
+            return null;
+        }
+
+        var raw = Read(insn, packet.Address + off);
+        _m->Regs[0] = sizeBytes == 1 ? raw : AluOps.End((byte)InsnClass.Alu | BpfOp.X, raw, (int)sizeBytes * 8);
+        return _prog.Code[idx + 1];
+    }
+
+    private static ulong SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
+    {
+        BpfOp.B => 1,
+        BpfOp.H => 2,
+        BpfOp.W => 4,
+        _ => 8,
+    };
+
+    private static string Describe(BpfInsn insn, ulong sizeBytes, ulong address, DiagCode code)
+    {
+        var what = insn.Class == InsnClass.Ldx ? "read" : "write";
+        var where = code == DiagCode.RunUseAfterFree ? "in freed memory"
+            : address < 4096 ? "through a null pointer"
+            : "outside everything the program may touch";
+        return $"{what} of {sizeBytes} bytes at {address:x} {where}";
+    }
+}
