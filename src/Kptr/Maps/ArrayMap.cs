@@ -69,14 +69,14 @@ public class ArrayMap : BpfMap
     /// <inheritdoc/>
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        var index = IndexOf(key);
+        var index = ArrayKeys.IndexOf(key);
         return index < _count ? Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0) : 0;
     }
 
     /// <inheritdoc/>
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        var index = IndexOf(key);
+        var index = ArrayKeys.IndexOf(key);
         var allCpus = IsPerCpu && caller.IsUserSpace;
         if (CheckUpdate(index, flags, allCpus) is var bad and not Errno.None)
         {
@@ -106,17 +106,7 @@ public class ArrayMap : BpfMap
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.EINVAL;
 
     /// <inheritdoc/>
-    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
-    {
-        var index = key.IsEmpty ? uint.MaxValue : IndexOf(key);
-        if (index == _count - 1)
-        {
-            return Errno.ENOENT;
-        }
-
-        BinaryPrimitives.WriteUInt32LittleEndian(nextKey, index >= _count ? 0 : index + 1);
-        return Errno.None;
-    }
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => ArrayKeys.Next(_count, key, nextKey);
 
     /// <inheritdoc/>
     protected override unsafe long VisitValues(MapElemCallback callback, in MapCall caller)
@@ -134,8 +124,6 @@ public class ArrayMap : BpfMap
 
         return visited;
     }
-
-    private static uint IndexOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt32LittleEndian(key);
 
     private Errno CheckUpdate(uint index, MapUpdateFlags flags, bool allCpus)
     {

@@ -28,9 +28,6 @@ public abstract partial class BpfMap
     /// <summary>References from user space; when the last goes, timers and work queues stop, and kptrs stay.</summary>
     public int UserRefCount => Volatile.Read(ref _userRefs);
 
-    /// <summary>How many sleepable programs use the map; maps that leave it then wait for both RCU flavours.</summary>
-    internal int SleepableUserCount { get; set; }
-
     /// <summary>Gives up the maker's reference, like closing its file descriptor. The map is freed later, when nobody uses it.</summary>
     public void Dispose()
     {
@@ -153,7 +150,7 @@ public abstract partial class BpfMap
     // Every slot, not only live ones: free and spare ones may own something under both policies.
     private void EndAll(DeathPath path)
     {
-        if (!Layout.HasSpecials)
+        if (!Layout.HasSpecials && !(HoldsMaps && path == DeathPath.MapFree))
         {
             return;
         }

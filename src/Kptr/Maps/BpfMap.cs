@@ -89,6 +89,9 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
 
     internal IReadOnlyList<ValuePool> Pools => _pools;
 
+    /// <summary>Whether the values are references on inner maps.</summary>
+    internal bool HoldsMaps => Type is BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps;
+
     /// <summary>Whether all elements exist from the start.</summary>
     protected internal virtual bool IsPreallocated => (Flags & MapFlags.NoPrealloc) == 0;
 
@@ -128,11 +131,11 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         return pool;
     }
 
-    internal void OnFieldDied(DeathPath path, BtfField field, ulong owned)
+    internal void OnFieldDied(DeathPath path, BtfField field)
     {
         if (FieldDied is { } observers)
         {
-            observers(new(this, path, DestroyPolicy.ContextOf(path, IsPreallocated), field));
+            observers(new(this, path, DestroyPolicy.ContextOf(path, Type, IsPreallocated), field));
         }
     }
 }

@@ -46,11 +46,14 @@ public sealed class DestroyPolicy
 
     /// <summary>Where Linux 6.12 runs the destructors of a path. The model itself never holds a lock then.</summary>
     /// <param name="path">The path.</param>
+    /// <param name="type">The map's type.</param>
     /// <param name="isPreallocated">Whether the map's elements are preallocated.</param>
-    public static DeathContext ContextOf(DeathPath path, bool isPreallocated) => path switch
+    public static DeathContext ContextOf(DeathPath path, BpfMapType type, bool isPreallocated) => path switch
     {
-        DeathPath.Replace => isPreallocated ? DeathContext.UnderBucketLock : DeathContext.Caller,
-        DeathPath.LookupAndDelete or DeathPath.Evict => DeathContext.UnderBucketLock,
+        DeathPath.Replace => type == BpfMapType.Hash && isPreallocated ? DeathContext.UnderBucketLock : DeathContext.Caller,
+        DeathPath.InPlaceUpdate => type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash ? DeathContext.UnderBucketLock : DeathContext.Caller,
+        DeathPath.LookupAndDelete => type is BpfMapType.Hash or BpfMapType.PercpuHash ? DeathContext.UnderBucketLock : DeathContext.Caller,
+        DeathPath.Evict => DeathContext.UnderBucketLock,
         DeathPath.StorageDelete or DeathPath.OwnerExit => DeathContext.UnderStorageLock,
         DeathPath.MapFree => DeathContext.WorkQueue,
         DeathPath.AllocatorRelease => DeathContext.RcuCallback,

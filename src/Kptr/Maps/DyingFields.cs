@@ -29,7 +29,7 @@ public ref struct DyingFields
         ArgumentNullException.ThrowIfNull(map);
         _map = map;
         _path = path;
-        _action = map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
+        _action = map.HoldsMaps ? DeathAction.Destroy : map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
     }
 
     /// <summary>Ends one value: does to its special fields what the policy says for the path.</summary>
@@ -70,6 +70,12 @@ public ref struct DyingFields
 
     private void TakeFields(ulong value)
     {
+        if (_map.HoldsMaps)
+        {
+            Keep(null, InnerMaps.TakeOut(value));
+            return;
+        }
+
         foreach (var field in _map.Record.Fields)
         {
             var at = value + (ulong)field.OffsetBytes;
@@ -88,7 +94,11 @@ public ref struct DyingFields
 
     private void TakeOwned(BtfField field, ulong at)
     {
-        var owned = FieldOwnership.TakeOut(_map.Core, field, at);
+        Keep(field, FieldOwnership.TakeOut(_map, field, at));
+    }
+
+    private void Keep(BtfField? field, ulong owned)
+    {
         if (owned == 0)
         {
             return;
@@ -108,11 +118,17 @@ public ref struct DyingFields
 
     private readonly void Destroy(Item item)
     {
-        _map.OnFieldDied(_path, item.Field, item.Owned);
+        if (item.Field is null)
+        {
+            InnerMaps.Drop(_map, item.Owned, needsDefer: _path != DeathPath.MapFree);
+            return;
+        }
+
+        _map.OnFieldDied(_path, item.Field);
         FieldOwnership.Destroy(_map.Core, item.Field, item.Owned);
     }
 
-    private readonly record struct Item(BtfField Field, ulong Owned);
+    private readonly record struct Item(BtfField? Field, ulong Owned);
 
     [InlineArray(Length)]
     private struct Items

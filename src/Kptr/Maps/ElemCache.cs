@@ -78,6 +78,17 @@ internal sealed unsafe class ElemCache
         _map.Core.RcuTrace.Call(static s => ((Leaving)s).AfterTasksTrace(), new Leaving(this, leaving), "bpf_mem_alloc");
     }
 
+    /// <summary>Puts an element back once no reader can stand on it any more.</summary>
+    internal void ReturnAfterRcu(int elem, int cpu)
+    {
+        lock (_lock)
+        {
+            _waitingCount++;
+        }
+
+        _map.Core.Rcu.Call(static s => ((Returning)s).AfterRcu(), new Returning(this, elem, cpu), "bpf_mem_cache_free_rcu");
+    }
+
     internal MapCensus TakeCensus(long live)
     {
         lock (_lock)
@@ -110,6 +121,22 @@ internal sealed unsafe class ElemCache
             }
 
             _waitingCount -= elems.Length;
+        }
+    }
+
+    private sealed class Returning(ElemCache cache, int elem, int cpu)
+    {
+        internal void AfterRcu()
+        {
+            lock (cache._lock)
+            {
+                cache._waitingCount--;
+            }
+
+            if (!cache._map.IsFreed)
+            {
+                cache.Return(elem, cpu);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ internal static class FieldOwnership
 {
     /// <summary>Empties a field in one atomic step.</summary>
     /// <returns>What it owned, for <see cref="Destroy"/>; 0 for nothing.</returns>
-    internal static unsafe ulong TakeOut(KernelCore core, BtfField field, ulong at)
+    internal static unsafe ulong TakeOut(BpfMap map, BtfField field, ulong at)
     {
         if (field.Kind == BtfFieldKind.KptrUnref)
         {
@@ -18,7 +18,7 @@ internal static class FieldOwnership
             return 0;
         }
 
-        return *(ulong*)at == 0 ? 0 : core.Ledger.EmptySlot(at);
+        return *(ulong*)at == 0 ? 0 : map.Core.Ledger.EmptySlot(at);
     }
 
     /// <summary>Destroys what a field owned. Call it with no lock held.</summary>

@@ -72,7 +72,7 @@ public unsafe class HashMap : HashMapBase
         }
 
         var dying = new DyingFields(this, DeathPath.Replace);
-        err = Upsert(Table.BucketOf(key), key, value, flags, caller, ref dying);
+        err = Upsert(key, value, flags, caller, ref dying);
         dying.Dispose();
         return err;
     }
@@ -111,9 +111,9 @@ public unsafe class HashMap : HashMapBase
     }
 
     private Errno Upsert(
-        HashBucket* bucket, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
     {
-        if (!TryLock(bucket, out var seq))
+        if (!TryLock(key, out var bucket, out var seq))
         {
             return Errno.EBUSY;
         }

@@ -30,19 +30,20 @@ public abstract unsafe partial class HashMapBase
         MapUpdateFlags flags,
         bool take)
     {
+        var table = Table;
         long batch = inBatch.IsEmpty ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(inBatch);
-        if (batch >= Table.BucketCount)
+        if (batch >= table.BucketCount)
         {
             return Errno.ENOENT;
         }
 
         var err = Errno.ENOENT;
-        for (; batch < Table.BucketCount; batch++)
+        for (; batch < table.BucketCount; batch++)
         {
             // The reader is left between buckets, so that no batch holds up a grace period (85136bf22404, 2026).
             using var reader = Core.Rcu.ReadLock();
-            if (Table.HeadOf(batch) >= 0
-                && !CopyBucket(Table.Buckets + batch, keys, values, wanted, ref count, flags, take))
+            if (table.HeadOf(batch) >= 0
+                && !CopyBucket(table.Buckets + batch, keys, values, wanted, ref count, flags, take))
             {
                 err = count == 0 ? Errno.ENOSPC : Errno.None;
                 break;

@@ -27,30 +27,31 @@ public abstract unsafe partial class HashMapBase : BpfMap
 
     internal ValuePool Pool { get; }
 
-    internal HashTable Table { get; }
+    /// <summary>The buckets; a resizable hash replaces them.</summary>
+    internal HashTable Table { get; private protected set; }
 
     /// <inheritdoc/>
     protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
     {
         Table.KeyOf(slot).CopyTo(key);
-        return Table.Find(key) == slot;
+        return FindElem(key) == slot;
     }
 
     /// <inheritdoc/>
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        var elem = Table.Find(key);
+        var elem = FindElem(key);
         return elem < 0 ? 0 : Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0);
     }
 
     /// <inheritdoc/>
     protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        var bucket = Table.BucketOf(key);
         var spin = default(SpinWait);
         while (true)
         {
             // An element may be reused while it is copied; the bucket's sequence tells, and the copy is made again.
+            var bucket = Table.BucketOf(key);
             var seq = Volatile.Read(ref bucket->Seq);
             var elem = Table.FindIn(bucket, key);
             if (elem >= 0)
@@ -71,8 +72,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
         using var dying = new DyingFields(this, DeathPath.Delete);
-        var bucket = Table.BucketOf(key);
-        if (!TryLock(bucket, out var seq))
+        if (!TryLock(key, out var bucket, out var seq))
         {
             return Errno.EBUSY;
         }
@@ -98,8 +98,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         using var dying = new DyingFields(this, DeathPath.LookupAndDelete);
-        var bucket = Table.BucketOf(key);
-        if (!TryLock(bucket, out var seq))
+        if (!TryLock(key, out var bucket, out var seq))
         {
             return Errno.EBUSY;
         }
@@ -125,11 +124,12 @@ public abstract unsafe partial class HashMapBase : BpfMap
     /// <inheritdoc/>
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
     {
-        var elem = key.IsEmpty ? HashTable.End : Table.Find(key);
-        var next = elem < 0 ? Table.FirstFrom(0) : Table.NextOf(elem);
+        var table = Table;
+        var elem = key.IsEmpty ? HashTable.End : FindElem(key);
+        var next = elem < 0 ? table.FirstFrom(0) : table.NextOf(elem);
         if (elem >= 0 && next < 0)
         {
-            next = Table.FirstFrom(Table.BucketOf(key) - Table.Buckets + 1);
+            next = table.FirstFrom(table.BucketOf(key) - table.Buckets + 1);
         }
 
         if (next < 0)
@@ -146,12 +146,13 @@ public abstract unsafe partial class HashMapBase : BpfMap
     {
         long visited = 0;
         using var reader = Core.Rcu.ReadLock();
-        for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
+        var table = Table;
+        for (var bucket = 0L; bucket < table.BucketCount; bucket++)
         {
-            for (var elem = Table.HeadOf(bucket); elem >= 0;)
+            for (var elem = table.HeadOf(bucket); elem >= 0;)
             {
                 // The callback may delete the element: its successor is looked up before.
-                var next = Table.NextOf(elem);
+                var next = table.NextOf(elem);
                 visited++;
                 if (callback((ulong)(Pool.SlotOf(elem) + Table.KeyOffset), Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0)) != 0)
                 {
@@ -169,7 +170,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     private protected abstract void Retire(int elem, int cpu);
 
     /// <summary>Copies a whole value in, for new elements: nobody else sees it yet.</summary>
-    private protected void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
+    private protected virtual void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
     {
         if (!IsPerCpu)
         {
@@ -195,16 +196,46 @@ public abstract unsafe partial class HashMapBase : BpfMap
         }
     }
 
-    private protected bool TryLock(HashBucket* bucket, out uint seq)
+    /// <summary>Finds a key without a lock; -1 when it is not there.</summary>
+    private protected virtual int FindElem(ReadOnlySpan<byte> key) => Table.Find(key);
+
+    /// <summary>Locks the bucket of a key, of the table that counts once the lock is taken.</summary>
+    private protected bool TryLock(ReadOnlySpan<byte> key, out HashBucket* bucket, out uint seq)
     {
         seq = 0;
+        bucket = null;
         if (Faults.ShouldFail(MapFaultPoint.LockBucket))
         {
             return false;
         }
 
-        seq = bucket->Lock();
-        return true;
+        while (true)
+        {
+            var table = Table;
+            bucket = table.BucketOf(key);
+            seq = bucket->Lock();
+            if (table == Table)
+            {
+                return true;
+            }
+
+            bucket->Unlock(seq);
+        }
+    }
+
+    /// <summary>Writes an existing element's values over: the calling CPU's, or from user space all of them.</summary>
+    private protected void WriteElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
+    {
+        if (!caller.IsUserSpace)
+        {
+            Layout.CopyIn(Pool.ValueOf(elem, caller.Cpu), value);
+            return;
+        }
+
+        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
+        {
+            Layout.CopyIn(Pool.ValueOf(elem, cpu), value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
+        }
     }
 
     private protected void CopyElem(int elem, Span<byte> value, MapUpdateFlags flags)

@@ -44,6 +44,21 @@ public static class MapFactory
     {
         BpfMapType.Array or BpfMapType.PercpuArray => new ArrayMap(core, spec),
         BpfMapType.Hash => new HashMap(core, spec),
+        BpfMapType.Rhash => new RhashMap(core, spec),
+        BpfMapType.ArrayOfMaps => new ArrayOfMaps(core, spec),
+        BpfMapType.HashOfMaps => new HashOfMaps(core, spec),
+        BpfMapType.Queue or BpfMapType.Stack => new QueueStackMap(core, spec),
+        BpfMapType.BloomFilter => new BloomFilterMap(core, spec),
+        BpfMapType.LpmTrie => new LpmTrieMap(core, spec),
+        BpfMapType.Ringbuf => new RingBufMap(core, spec),
+        BpfMapType.UserRingbuf => new UserRingBufMap(core, spec),
+        BpfMapType.ProgArray => new ProgArrayMap(core, spec),
+        BpfMapType.PerfEventArray => new PerfEventArrayMap(core, spec),
+        BpfMapType.Sockmap or BpfMapType.Sockhash => new SockMap(core, spec),
+        BpfMapType.StructOps => new StructOpsMap(core, spec),
+        BpfMapType.Arena => new ArenaMap(core, spec),
+        BpfMapType.PercpuHash => new PercpuHashMap(core, spec),
+        BpfMapType.LruHash or BpfMapType.LruPercpuHash => new LruHashMap(core, spec),
         _ => throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapType),
     };
 }

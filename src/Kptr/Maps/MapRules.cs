@@ -71,6 +71,7 @@ public static class MapRules
             CheckType(spec, options),
             CheckRights(spec.Type, options),
             CheckRecord(spec, options),
+            CheckInner(spec),
         ];
         foreach (var step in steps)
         {
@@ -245,6 +246,16 @@ public static class MapRules
 
         return spec.Record.Fields.All(f => TypesThatHold(f.Kind).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
     }
+
+    private static Errno CheckInner(MapSpec spec) =>
+        spec.Type is not (BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps) ? Errno.None
+        : spec.InnerMap is null ? Errno.EBADF
+        : spec.InnerMap.Type switch
+        {
+            BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps => Errno.EINVAL,
+            BpfMapType.ProgArray or BpfMapType.StructOps or BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage => Errno.ENOTSUPP,
+            _ => Errno.None,
+        };
 
     private static bool IsPercpuTooBig(MapSpec spec) =>
         spec.Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash

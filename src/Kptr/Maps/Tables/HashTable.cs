@@ -63,19 +63,24 @@ internal sealed unsafe class HashTable
     /// <returns>The element, which may be unlinked at any time; or -1.</returns>
     internal int Find(ReadOnlySpan<byte> key)
     {
-        var bucket = BucketOf(key);
         var spin = default(SpinWait);
-        while (true)
+        int elem;
+        while (!TryFind(key, out elem))
         {
-            var seq = Volatile.Read(ref bucket->Seq);
-            var elem = FindIn(bucket, key);
-            if (elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq))
-            {
-                return elem;
-            }
-
             spin.SpinOnce(sleep1Threshold: -1);
         }
+
+        return elem;
+    }
+
+    /// <summary>Searches once without a lock.</summary>
+    /// <returns>False when nothing was found but a writer was there: search again.</returns>
+    internal bool TryFind(ReadOnlySpan<byte> key, out int elem)
+    {
+        var bucket = BucketOf(key);
+        var seq = Volatile.Read(ref bucket->Seq);
+        elem = FindIn(bucket, key);
+        return elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq);
     }
 
     /// <summary>Walks one chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>

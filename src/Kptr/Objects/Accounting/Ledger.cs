@@ -78,6 +78,15 @@ public sealed partial class Ledger
         }
     }
 
+    /// <summary>The maps of this kernel that are not freed.</summary>
+    internal IReadOnlyList<IReferenceSource> Sources()
+    {
+        lock (_lock)
+        {
+            return [.. _sources];
+        }
+    }
+
     private void Assert(ImmutableArray<LedgerEntry> leaks)
     {
         var faults = _core.Faults;

@@ -1,0 +1,223 @@
+using System.Buffers.Binary;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_LPM_TRIE</c>: finds the value of the longest prefix of a key.</summary>
+/// <remarks>
+/// A key is a 32-bit prefix length and data in network order. One level per bit: simpler and larger than Linux's path-compressed trie,
+/// with the same answers. Values have no special fields in Linux either. Kernel: <c>lpm_trie.c</c> (6.12).
+/// </remarks>
+public sealed class LpmTrieMap : BpfMap
+{
+    private readonly Lock _lock = new();
+    private readonly Node _root = new();
+    private readonly ElemCache _cache;
+    private readonly ValuePool _values;
+    private int _count;
+
+    /// <summary>Makes a trie; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    public LpmTrieMap(KernelCore core, MapSpec spec)
+        : base(core, spec)
+    {
+        _values = CreatePool(1, 0, PoolKind.Chunked);
+        _cache = new(this, _values);
+    }
+
+    /// <summary>Prefixes in it.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <inheritdoc/>
+    protected override MapBatchOps BatchOps => MapBatchOps.Lookup | MapBatchOps.Update | MapBatchOps.Delete;
+
+    private int PrefixMax => (KeySize - sizeof(uint)) * 8;
+
+    /// <inheritdoc/>
+    public override MapCensus TakeCensus() => _cache.TakeCensus(Count);
+
+    /// <inheritdoc/>
+    protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key) => false;
+
+    /// <inheritdoc/>
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        if (length > PrefixMax)
+        {
+            return 0;
+        }
+
+        var best = -1;
+        var node = _root;
+        for (var bit = 0; node is not null; bit++)
+        {
+            best = node.Slot >= 0 ? node.Slot : best;
+            node = bit < length ? Volatile.Read(ref node.Child(BitOf(key, bit))) : null;
+        }
+
+        return best < 0 ? 0 : _values.ValueOf(best);
+    }
+
+    /// <inheritdoc/>
+    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        if (flags > MapUpdateFlags.Exist || length > PrefixMax)
+        {
+            return Errno.EINVAL;
+        }
+
+        lock (_lock)
+        {
+            var node = Walk(key, length);
+            var old = node?.Slot ?? -1;
+            if (CheckExistence(old >= 0, flags) is var bad and not Errno.None)
+            {
+                return bad;
+            }
+
+            if (old < 0 && _count >= MaxEntries)
+            {
+                return Errno.ENOSPC;
+            }
+
+            var slot = _cache.Take(caller.Cpu);
+            CopyIn(_values.ValueOf(slot), value);
+            node ??= Grow(key, length);
+            Volatile.Write(ref node.Slot, slot);
+            if (old >= 0)
+            {
+                _cache.ReturnAfterRcu(old, caller.Cpu);
+            }
+            else
+            {
+                _count++;
+            }
+
+            return Errno.None;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        if (length > PrefixMax)
+        {
+            return Errno.EINVAL;
+        }
+
+        lock (_lock)
+        {
+            if (Walk(key, length) is not { Slot: >= 0 } node)
+            {
+                return Errno.ENOENT;
+            }
+
+            _cache.ReturnAfterRcu(node.Slot, caller.Cpu);
+            Volatile.Write(ref node.Slot, -1);
+            _count--;
+            Prune(key, length);
+            return Errno.None;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Longer prefixes come before those that contain them.</remarks>
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
+    {
+        lock (_lock)
+        {
+            var all = new List<byte[]>();
+            Collect(_root, new byte[KeySize], 0, all);
+            var wanted = key.ToArray();
+            var at = wanted.Length == 0 ? -1 : all.FindIndex(k => k.AsSpan().SequenceEqual(wanted));
+            if (at + 1 >= all.Count)
+            {
+                return Errno.ENOENT;
+            }
+
+            all[at + 1].CopyTo(nextKey);
+            return Errno.None;
+        }
+    }
+
+    private static int BitOf(ReadOnlySpan<byte> key, int bit) => (key[sizeof(uint) + (bit / 8)] >> (7 - (bit % 8))) & 1;
+
+    private static void Collect(Node node, byte[] key, int depth, List<byte[]> all)
+    {
+        for (var bit = 0; bit < 2; bit++)
+        {
+            if (node.Child(bit) is { } child)
+            {
+                ref var octet = ref key[sizeof(uint) + (depth / 8)];
+                var mask = (byte)(0x80 >> (depth % 8));
+                octet = (byte)(bit == 0 ? octet & ~mask : octet | mask);
+                Collect(child, key, depth + 1, all);
+                octet = (byte)(octet & ~mask);
+            }
+        }
+
+        if (node.Slot >= 0)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(key, depth);
+            all.Add([.. key]);
+        }
+    }
+
+    private Node? Walk(ReadOnlySpan<byte> key, uint length)
+    {
+        Node? node = _root;
+        for (var bit = 0; bit < length && node is not null; bit++)
+        {
+            node = node.Child(BitOf(key, bit));
+        }
+
+        return node;
+    }
+
+    private Node Grow(ReadOnlySpan<byte> key, uint length)
+    {
+        var node = _root;
+        for (var bit = 0; bit < length; bit++)
+        {
+            ref var child = ref node.Child(BitOf(key, bit));
+            if (child is null)
+            {
+                Volatile.Write(ref child, new Node());
+            }
+
+            node = child!;
+        }
+
+        return node;
+    }
+
+    // Takes out the nodes at the end of a path that lead nowhere any more.
+    private void Prune(ReadOnlySpan<byte> key, uint length)
+    {
+        var path = new List<Node> { _root };
+        for (var bit = 0; bit < length; bit++)
+        {
+            path.Add(path[^1].Child(BitOf(key, bit))!);
+        }
+
+        for (var bit = (int)length; bit > 0 && path[bit].IsEmpty; bit--)
+        {
+            Volatile.Write(ref path[bit - 1].Child(BitOf(key, bit - 1)), null);
+        }
+    }
+
+    private sealed class Node
+    {
+        internal int Slot = -1;
+        private Node? _zero;
+        private Node? _one;
+
+        internal bool IsEmpty => Slot < 0 && _zero is null && _one is null;
+
+        internal ref Node? Child(int bit) => ref bit == 0 ? ref _zero : ref _one;
+    }
+}

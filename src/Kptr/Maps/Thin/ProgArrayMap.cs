@@ -1,0 +1,47 @@
+using System.Buffers.Binary;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_PROG_ARRAY</c>: programs by index, for tail calls.</summary>
+/// <remarks>
+/// Emptied when its last user-space reference goes, as in Linux. Whether a program fits the array (same type, same
+/// storage) is for those to check who put it in. Kernel: <c>arraymap.c</c> (6.12).
+/// </remarks>
+public sealed class ProgArrayMap : ObjectArray
+{
+    private readonly Func<object, int> _idOf;
+
+    /// <summary>Makes a program array; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="spec">The blueprint.</param>
+    /// <param name="idOf">A program's id, which user space reads; null gives 0.</param>
+    public ProgArrayMap(KernelCore core, MapSpec spec, Func<object, int>? idOf = null)
+        : base(core, spec)
+    {
+        _idOf = idOf ?? (static _ => 0);
+    }
+
+    /// <summary>Puts a program in; null takes it out.</summary>
+    public Errno Set(uint index, object? program) => Exchange(index, program, out _);
+
+    /// <summary>The program at an index, or null.</summary>
+    public object? TargetAt(uint index) => ItemAt(index);
+
+    /// <inheritdoc/>
+    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        if (ItemAt(ArrayKeys.IndexOf(key)) is not { } program)
+        {
+            return Errno.ENOENT;
+        }
+
+        BinaryPrimitives.WriteInt32LittleEndian(value, _idOf(program));
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    protected override void ReleaseUserRef() => Clear();
+}
