@@ -8,7 +8,7 @@ namespace Kptr.Maps;
 // What the ledger and the checked interpreter ask about value memory.
 public abstract partial class BpfMap
 {
-    private const BtfFieldKind Owning = BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu;
+    private const BtfFieldKind OwningSlot = BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu;
 
     /// <summary>The key that leads to a slot.</summary>
     /// <param name="pool">The pool of the slot.</param>
@@ -32,7 +32,7 @@ public abstract partial class BpfMap
 
     IEnumerable<HeldSlot> IReferenceSource.HeldSlots()
     {
-        if (!Record.Has(Owning))
+        if (!Record.Has(OwningSlot | BtfFieldKind.GraphRoot))
         {
             yield break;
         }
@@ -46,9 +46,15 @@ public abstract partial class BpfMap
                     foreach (var field in Record.Fields)
                     {
                         var at = pool.ValueOf(slot, cpu) + (ulong)field.OffsetBytes;
-                        if ((field.Kind & Owning) != 0 && ReadSlot(at) is var obj and not 0)
+                        if ((field.Kind & OwningSlot) != 0 && ReadSlot(at) is var obj and not 0)
                         {
                             yield return new(at, obj, HolderOf(pool, slot, cpu, field));
+                        }
+
+                        foreach (var node in NodesOf(field, at))
+                        {
+                            var word = field.Kind == BtfFieldKind.ListHead ? "list" : "rbtree";
+                            yield return new(at, node, new CollectionHolder(word, HolderOf(pool, slot, cpu, field)));
                         }
                     }
                 }
@@ -74,6 +80,10 @@ public abstract partial class BpfMap
         valueAddress = 0;
         return false;
     }
+
+    private IEnumerable<ulong> NodesOf(BtfField field, ulong at) =>
+        (field.Kind & BtfFieldKind.GraphRoot) == 0 || ReadSlot(at) == 0 ? []
+        : Graphs.NodesOf(field.Kind, at).Select(n => Core.Graphs.ObjectOf(n)?.Address ?? 0).Where(a => a != 0);
 
     private static unsafe ulong ReadSlot(ulong at) => Volatile.Read(ref *(ulong*)at);
 

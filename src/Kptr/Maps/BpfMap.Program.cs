@@ -136,7 +136,7 @@ public abstract partial class BpfMap
             return;
         }
 
-        using var held = new ValueSpinLock(value + (ulong)Layout.LockOffset);
+        using var held = new ValueSpinLock(Core, value + (ulong)Layout.LockOffset);
         Layout.CopyIn(value, source);
     }
 
@@ -152,7 +152,7 @@ public abstract partial class BpfMap
             return;
         }
 
-        using var held = new ValueSpinLock(value + (ulong)Layout.LockOffset);
+        using var held = new ValueSpinLock(Core, value + (ulong)Layout.LockOffset);
         Layout.CopyOut(target, value);
     }
 

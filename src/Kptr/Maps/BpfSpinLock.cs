@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Kptr.Maps;
 
-/// <summary>A <c>struct bpf_spin_lock</c> in a map value: four bytes, 1 while held.</summary>
+/// <summary>A <c>struct bpf_spin_lock</c> in a map value: four bytes that hold the owner's thread.</summary>
 /// <remarks>Programs, <see cref="MapUpdateFlags.Lock"/> updates and C# take the same lock. It does not nest.</remarks>
 [SuppressMessage("Usage", "CA1815", Justification = "a lock has identity, not equality")]
 public struct BpfSpinLock
@@ -23,7 +23,7 @@ public struct BpfSpinLock
     }
 
     /// <summary>Takes the lock unless somebody holds it.</summary>
-    public bool TryEnter() => Interlocked.CompareExchange(ref _word, 1, 0) == 0;
+    public bool TryEnter() => Interlocked.CompareExchange(ref _word, Environment.CurrentManagedThreadId, 0) == 0;
 
     /// <summary>Gives the lock back.</summary>
     public void Exit() => Volatile.Write(ref _word, 0);

@@ -89,6 +89,17 @@ internal sealed unsafe class ElemCache
         _map.Core.Rcu.Call(static s => ((Returning)s).AfterRcu(), new Returning(this, elem, cpu), "bpf_mem_cache_free_rcu");
     }
 
+    /// <summary>Lets an element go for good: both grace periods, then a last look at its fields, then zeroed memory.</summary>
+    internal void Leave(int elem)
+    {
+        lock (_lock)
+        {
+            _waitingCount++;
+        }
+
+        _map.Core.RcuTrace.Call(static s => ((Leaving)s).AfterTasksTrace(), new Leaving(this, [elem]), "bpf_selem_free");
+    }
+
     internal MapCensus TakeCensus(long live)
     {
         lock (_lock)

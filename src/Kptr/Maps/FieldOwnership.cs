@@ -18,7 +18,22 @@ internal static class FieldOwnership
             return 0;
         }
 
+        if ((field.Kind & BtfFieldKind.GraphRoot) != 0)
+        {
+            return TakeNodes(map, field, at);
+        }
+
         return *(ulong*)at == 0 ? 0 : map.Core.Ledger.EmptySlot(at);
+    }
+
+    // Under the value's lock, as a program may be changing the list. An empty list points at itself.
+    private static unsafe ulong TakeNodes(BpfMap map, BtfField field, ulong at)
+    {
+        var lockOffset = map.Layout.LockOffset;
+        using var held = new ValueSpinLock(map.Core, lockOffset < 0 ? 0 : at - (ulong)field.OffsetBytes + (ulong)lockOffset);
+        var first = *(ulong*)at;
+        new Span<byte>((void*)at, field.SizeBytes).Clear();
+        return first == at ? 0 : first;
     }
 
     /// <summary>Destroys what a field owned. Call it with no lock held.</summary>

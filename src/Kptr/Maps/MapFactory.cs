@@ -47,6 +47,7 @@ public static class MapFactory
         BpfMapType.Rhash => new RhashMap(core, spec),
         BpfMapType.ArrayOfMaps => new ArrayOfMaps(core, spec),
         BpfMapType.HashOfMaps => new HashOfMaps(core, spec),
+        BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage or BpfMapType.InodeStorage => new LocalStorageMap(core, spec),
         BpfMapType.Queue or BpfMapType.Stack => new QueueStackMap(core, spec),
         BpfMapType.BloomFilter => new BloomFilterMap(core, spec),
         BpfMapType.LpmTrie => new LpmTrieMap(core, spec),

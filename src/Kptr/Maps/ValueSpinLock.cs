@@ -1,19 +1,24 @@
+using Kptr.Objects;
+
 namespace Kptr.Maps;
 
-/// <summary>Holds the <c>bpf_spin_lock</c> of a value: four bytes, 1 while held.</summary>
-internal readonly unsafe ref struct ValueSpinLock
+/// <summary>Holds the <c>bpf_spin_lock</c> of a value for a copy.</summary>
+internal readonly ref struct ValueSpinLock
 {
-    private readonly int* _word;
+    private readonly KernelCore _core;
+    private readonly ulong _address;
 
-    internal ValueSpinLock(ulong address)
+    internal ValueSpinLock(KernelCore core, ulong address) // 0: there is none
     {
-        _word = (int*)address;
-        var spin = default(SpinWait);
-        while (Interlocked.CompareExchange(ref *_word, 1, 0) != 0)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
+        _core = core;
+        _address = address != 0 && KernelSpinLock.Lock(core, address) ? address : 0;
     }
 
-    public void Dispose() => Volatile.Write(ref *_word, 0);
+    public void Dispose()
+    {
+        if (_address != 0)
+        {
+            KernelSpinLock.Unlock(_core, _address);
+        }
+    }
 }
