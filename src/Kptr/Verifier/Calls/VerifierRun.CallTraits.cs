@@ -1,0 +1,49 @@
+using Kptr.Isa;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>What control flow and precision must know of a call, whatever its arguments.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>The traits of a helper or kfunc call; none of calls between functions.</summary>
+    private CallTraits TraitsOf(in BpfInsn insn)
+    {
+        if (IsHelperCall(insn))
+        {
+            return TraitsOfHelper((HelperId)insn.Imm);
+        }
+
+        return IsKfuncCall(insn) && KfuncAt(insn) is { } kfunc ? TraitsOfKfunc(kfunc) : CallTraits.None;
+    }
+
+    private static CallTraits TraitsOfHelper(HelperId id)
+    {
+        var traits = id switch
+        {
+            HelperId.ForEachMapElem or HelperId.FindVma or HelperId.Loop or HelperId.UserRingbufDrain => CallTraits.SyncCallback,
+            HelperId.TimerSetCallback => CallTraits.AsyncCallback,
+            HelperId.SpinUnlock => CallTraits.AllowedUnderLock,
+            HelperId.TailCall => CallTraits.TailCall,
+            _ => CallTraits.None,
+        };
+        return ChangesPktData(id) ? traits | CallTraits.ChangesPktData : traits;
+    }
+
+    private static CallTraits TraitsOfKfunc(KfuncInfo kfunc)
+    {
+        var traits = kfunc.Special switch
+        {
+            SpecialKfunc.RbtreeAdd => CallTraits.SyncCallback,
+            SpecialKfunc.WqSetCallback => CallTraits.AsyncCallback,
+            SpecialKfunc.Throw => CallTraits.Throw,
+            _ => CallTraits.None,
+        };
+        if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire)
+        {
+            traits |= CallTraits.AllowedUnderLock;
+        }
+
+        return kfunc.Has(KfuncFlags.IterNext) ? traits | CallTraits.IterNext : traits;
+    }
+}

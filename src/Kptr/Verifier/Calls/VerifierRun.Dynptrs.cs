@@ -1,0 +1,263 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <content>Dynptrs on the stack: two slots each, the first at the higher address.</content>
+internal sealed partial class VerifierRun
+{
+    private const int DynptrSlots = 2;
+    private const int OutOfRange = -34;
+    private const int Misplaced = -22;
+
+    /// <summary>The first slot of a stack object, or a negative error (<c>stack_slot_obj_get_spi</c>).</summary>
+    private int StackObjectSpi(in RegState reg, string what, int slots)
+    {
+        if (!reg.Var.IsConst)
+        {
+            Log.Line($"{what} has to be at a constant offset");
+            return Misplaced;
+        }
+
+        var off = reg.Off + (int)reg.Var.ConstValue;
+        var spi = (-off - 1) / 8;
+        if (off % 8 != 0 || spi + 1 < slots)
+        {
+            Log.Line($"cannot pass in {what} at an offset={off}");
+            return Misplaced;
+        }
+
+        return spi - slots + 1 >= 0 && spi < Cur.FrameOf(reg).SlotCount ? spi : OutOfRange;
+    }
+
+    private int DynptrSpi(in RegState reg) => StackObjectSpi(reg, "dynptr", DynptrSlots);
+
+    /// <summary>The state of the dynptr that an argument points to or is.</summary>
+    private ref RegState DynptrSlotOf(int regno)
+    {
+        ref var reg = ref Reg(regno);
+        if (reg.Type == RegType.ConstPtrToDynptr)
+        {
+            return ref reg;
+        }
+
+        var spi = DynptrSpi(reg);
+        Invariant.That(spi >= 0, "a checked dynptr argument points to no dynptr");
+        return ref Cur.FrameOf(reg).Stack[spi].Spilled;
+    }
+
+    /// <summary>Checks a dynptr argument, and makes the dynptr if the callee does (<c>process_dynptr_func</c>).</summary>
+    /// <param name="regno">The argument.</param>
+    /// <param name="flags">Modifiers of the argument: <see cref="RegType.MemUninit"/>, <see cref="RegType.MemRdOnly"/> and the kind.</param>
+    /// <param name="cloneRefObjId">Reference that a clone shares with its parent; 0 for none.</param>
+    private void ProcessDynptr(int regno, RegType flags, int cloneRefObjId)
+    {
+        ref var reg = ref Reg(regno);
+        if (reg.Type is not (RegType.PtrToStack or RegType.ConstPtrToDynptr))
+        {
+            Reject(DiagCode.DynptrInvalid, $"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr", regno);
+        }
+
+        if (flags.Has(RegType.MemUninit))
+        {
+            if (reg.Type == RegType.ConstPtrToDynptr || DynptrSpi(reg) == Misplaced)
+            {
+                Reject(DiagCode.DynptrInvalid, "Dynptr has to be an uninitialized dynptr", regno);
+            }
+
+            for (var i = 0; i < 8 * DynptrSlots; i += 8)
+            {
+                CheckMemAccess(regno, i, 8, write: true, valueRegno: -1);
+            }
+
+            MarkStackSlotsDynptr(regno, KindOf(flags), cloneRefObjId);
+            return;
+        }
+
+        CheckInitializedDynptr(regno, reg, flags);
+        MarkDynptrRead(reg);
+    }
+
+    private void CheckInitializedDynptr(int regno, in RegState reg, RegType flags)
+    {
+        if (reg.Type == RegType.ConstPtrToDynptr && !flags.Has(RegType.MemRdOnly))
+        {
+            Reject(DiagCode.DynptrInvalid, "cannot pass pointer to const bpf_dynptr, the helper mutates it", regno);
+        }
+
+        if (!IsDynptrInitialized(reg))
+        {
+            Reject(DiagCode.DynptrInvalid, $"Expected an initialized dynptr as arg #{regno - 1}", regno);
+        }
+
+        var kind = KindOf(flags);
+        if (kind != DynptrKind.Invalid && DynptrSlotOf(regno).DynptrKind != kind)
+        {
+            Reject(DiagCode.DynptrInvalid, $"Expected a dynptr of type {KindName(kind)} as arg #{regno - 1}", regno);
+        }
+    }
+
+    private bool IsDynptrInitialized(in RegState reg)
+    {
+        if (reg.Type == RegType.ConstPtrToDynptr)
+        {
+            return true;
+        }
+
+        var spi = DynptrSpi(reg);
+        if (spi < 0)
+        {
+            return false;
+        }
+
+        var frame = Cur.FrameOf(reg);
+        return frame.Stack[spi].Spilled.DynptrFirstSlot && frame.Stack[spi].AllBytes(SlotKind.Dynptr)
+            && frame.Stack[spi - 1].AllBytes(SlotKind.Dynptr);
+    }
+
+    private void MarkDynptrRead(in RegState reg)
+    {
+        if (reg.Type != RegType.ConstPtrToDynptr)
+        {
+            var spi = DynptrSpi(reg);
+            MarkSlotRead(Cur.FrameOf(reg), spi);
+            MarkSlotRead(Cur.FrameOf(reg), spi - 1);
+        }
+    }
+
+    private void MarkStackSlotsDynptr(int regno, DynptrKind kind, int cloneRefObjId)
+    {
+        ref readonly var reg = ref Reg(regno);
+        var frame = Cur.FrameOf(reg);
+        var spi = DynptrSpi(reg);
+        if (spi < 0 || kind == DynptrKind.Invalid)
+        {
+            Reject(DiagCode.DynptrInvalid, "Dynptr has to be an uninitialized dynptr", regno);
+        }
+
+        DestroyIfDynptrSlot(frame, spi);
+        DestroyIfDynptrSlot(frame, spi - 1);
+        ref StackSlot first = ref frame.Stack[spi], second = ref frame.Stack[spi - 1];
+        first.SetAll(SlotKind.Dynptr);
+        second.SetAll(SlotKind.Dynptr);
+        var id = NewId();
+        MarkDynptrReg(ref first.Spilled, kind, firstSlot: true, id);
+        MarkDynptrReg(ref second.Spilled, kind, firstSlot: false, id);
+        if (IsRefcounted(kind))
+        {
+            var refObjId = cloneRefObjId != 0 ? cloneRefObjId : AcquireRef(InsnIdx);
+            first.Spilled.RefObjId = second.Spilled.RefObjId = refObjId;
+        }
+
+        first.Spilled.Live |= LiveMarks.Written;
+        second.Spilled.Live |= LiveMarks.Written;
+        Log.TouchSlot(spi);
+        Log.TouchSlot(spi - 1);
+    }
+
+    private static void MarkDynptrReg(ref RegState reg, DynptrKind kind, bool firstSlot, int id)
+    {
+        reg.MarkKnownZero(RegType.ConstPtrToDynptr);
+        reg.Id = id;
+        reg.DynptrKind = kind;
+        reg.DynptrFirstSlot = firstSlot;
+    }
+
+    /// <summary>Ends the dynptr an argument points to, and all its clones with it.</summary>
+    private void UnmarkStackSlotsDynptr(int regno)
+    {
+        ref readonly var reg = ref Reg(regno);
+        var frame = Cur.FrameOf(reg);
+        var spi = DynptrSpi(reg);
+        Invariant.That(spi >= 0, "a released dynptr is not on the stack");
+        ref var slot = ref frame.Stack[spi].Spilled;
+        if (!IsRefcounted(slot.DynptrKind))
+        {
+            InvalidateDynptr(frame, spi);
+            return;
+        }
+
+        var refObjId = slot.RefObjId;
+        if (!ReleaseReference(refObjId))
+        {
+            Reject(DiagCode.ReleaseUnowned, "the dynptr's reference is not this function's to release", regno);
+        }
+
+        for (var i = 1; i < frame.SlotCount; i++)
+        {
+            ref var other = ref frame.Stack[i];
+            if (other.Spilled.RefObjId == refObjId && other[0] == SlotKind.Dynptr && other.Spilled.DynptrFirstSlot)
+            {
+                InvalidateDynptr(frame, i);
+            }
+        }
+    }
+
+    private void InvalidateDynptr(FuncState frame, int spi)
+    {
+        for (var i = spi; i > spi - DynptrSlots; i--)
+        {
+            frame.Stack[i].SetAll(SlotKind.Invalid);
+            frame.Stack[i].Spilled.MarkNotInit();
+            frame.Stack[i].Spilled.Live |= LiveMarks.Written;
+            Log.TouchSlot(i);
+        }
+    }
+
+    /// <summary>Before bytes of a dynptr are overwritten: it ends, and its slices with it.</summary>
+    private void DestroyIfDynptrSlot(FuncState frame, int spi)
+    {
+        if (frame.Stack[spi][0] != SlotKind.Dynptr)
+        {
+            return;
+        }
+
+        if (!frame.Stack[spi].Spilled.DynptrFirstSlot)
+        {
+            spi++;
+        }
+
+        if (IsRefcounted(frame.Stack[spi].Spilled.DynptrKind))
+        {
+            Reject(DiagCode.DynptrInvalid, "cannot overwrite referenced dynptr");
+        }
+
+        var id = frame.Stack[spi].Spilled.Id;
+        ForEachReg((ref RegState reg) =>
+        {
+            if ((reg.Type & ~RegType.MaybeNull) == RegType.PtrToMem && reg.DynptrId == id)
+            {
+                MarkInvalid(ref reg);
+            }
+        });
+        InvalidateDynptr(frame, spi);
+    }
+
+    private static bool IsRefcounted(DynptrKind kind) => kind == DynptrKind.Ringbuf;
+
+    private static DynptrKind KindOf(RegType flags) => (flags & RegType.DynptrMask) switch
+    {
+        RegType.DynptrLocal => DynptrKind.Local,
+        RegType.DynptrRingbuf => DynptrKind.Ringbuf,
+        RegType.DynptrSkb => DynptrKind.Skb,
+        RegType.DynptrXdp => DynptrKind.Xdp,
+        _ => DynptrKind.Invalid,
+    };
+
+    private static RegType FlagOf(DynptrKind kind) => kind switch
+    {
+        DynptrKind.Local => RegType.DynptrLocal,
+        DynptrKind.Ringbuf => RegType.DynptrRingbuf,
+        DynptrKind.Skb => RegType.DynptrSkb,
+        DynptrKind.Xdp => RegType.DynptrXdp,
+        _ => 0,
+    };
+
+    private static string KindName(DynptrKind kind) => kind switch
+    {
+        DynptrKind.Local => "local",
+        DynptrKind.Ringbuf => "ringbuf",
+        DynptrKind.Skb => "skb",
+        DynptrKind.Xdp => "xdp",
+        _ => "unknown",
+    };
+}

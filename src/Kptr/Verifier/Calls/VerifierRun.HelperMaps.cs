@@ -1,0 +1,67 @@
+using System.Text;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>Maps and constants in helper calls.</content>
+internal sealed partial class VerifierRun
+{
+    private void CheckMapFuncCompatibility(MapSpec? map, HelperId helper)
+    {
+        if (map is null || MapCompat.Fits(map.Type, helper))
+        {
+            return;
+        }
+
+        if (map.Type is BpfMapType.Sockmap or BpfMapType.Sockhash && helper is HelperId.MapUpdateElem or HelperId.MapDeleteElem
+            && map.Type is BpfMapType.Sockmap or BpfMapType.Sockhash)
+        {
+            if (MayUpdateSockmap(helper))
+            {
+                return;
+            }
+
+            Log.Line("cannot update sockmap in this context");
+        }
+
+        Reject(DiagCode.MapIncompatible,
+            $"cannot pass map_type {(int)map.Type} into func {HelperTable.NameOf((int)helper)}#{(int)helper}");
+    }
+
+    // Where no socket can be locked already.
+    private bool MayUpdateSockmap(HelperId helper) => RunType switch
+    {
+        ProgType.Tracing => Prog.ExpectedAttachType == AttachType.TraceIter,
+        ProgType.SockOps => helper == HelperId.MapDeleteElem,
+        ProgType.SocketFilter or ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp or ProgType.SkReuseport
+            or ProgType.FlowDissector or ProgType.SkLookup => true,
+        _ => false,
+    };
+
+    /// <summary>The format of <c>bpf_snprintf</c> is constant and has as many arguments as it is given.</summary>
+    private void CheckSnprintf()
+    {
+        var bytes = Reg(5).Var.Bits.Value;
+        if (bytes % 8 != 0)
+        {
+            Reject(DiagCode.CallArgInvalid, "bpf_snprintf takes whole words of data", 5);
+        }
+
+        var format = ConstBytes(Reg(3));
+        var end = format.IndexOf((byte)0);
+        if (end < 0 || !FormatString.IsValid(Encoding.Latin1.GetString(format[..end]), (int)Math.Min(bytes / 8, int.MaxValue)))
+        {
+            Reject(DiagCode.CallArgInvalid, "Invalid format string", 3);
+        }
+    }
+
+    /// <summary>Whether a helper may move packet data (<c>bpf_helper_changes_pkt_data</c>).</summary>
+    private static bool ChangesPktData(HelperId id) => id is HelperId.CloneRedirect or HelperId.L3CsumReplace
+        or HelperId.L4CsumReplace or HelperId.LwtPushEncap or HelperId.LwtSeg6Action or HelperId.LwtSeg6AdjustSrh
+        or HelperId.LwtSeg6StoreBytes or HelperId.MsgPopData or HelperId.MsgPullData or HelperId.MsgPushData
+        or HelperId.SkbAdjustRoom or HelperId.SkbChangeHead or HelperId.SkbChangeProto or HelperId.SkbChangeTail
+        or HelperId.SkbPullData or HelperId.SkbStoreBytes or HelperId.SkbVlanPop or HelperId.SkbVlanPush
+        or HelperId.StoreHdrOpt or HelperId.XdpAdjustHead or HelperId.XdpAdjustMeta or HelperId.XdpAdjustTail
+        or HelperId.TailCall;
+}

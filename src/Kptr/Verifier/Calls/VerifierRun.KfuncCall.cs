@@ -1,0 +1,304 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Isa;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>Calls of kfuncs: who may call what, and what a call does to the state.</content>
+internal sealed partial class VerifierRun
+{
+    private const int MaxKfuncDescs = 256;
+    private readonly Dictionary<(int BtfIdx, int FuncId), KfuncInfo?> _kfuncs = [];
+    private readonly KfuncCallMeta _kfuncMeta = new();
+
+    /// <summary>The kfunc a call names, or <see langword="null"/> where the kernel BTF has no such function.</summary>
+    private KfuncInfo? KfuncAt(in BpfInsn insn)
+    {
+        (int BtfIdx, int FuncId) key = (insn.Off, insn.Imm);
+        if (_kfuncs.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        KfuncInfo? info = null;
+        if ((uint)insn.Off < (uint)Types.All.Length && insn.Imm > 0 && insn.Imm < Types.All[insn.Off].TypeCount)
+        {
+            var func = Types.All[insn.Off][insn.Imm];
+            if (func.Kind == BtfKind.Func && func.Ref.Kind == BtfKind.FuncProto)
+            {
+                var spec = Kernel.Kfuncs.GetValueOrDefault(func.Name);
+                info = new KfuncInfo(func, spec, insn.Off);
+            }
+        }
+
+        _kfuncs.Add(key, info);
+        return info;
+    }
+
+    /// <summary>Before anything is explored: the function exists and may be called at all (<c>add_kfunc_call</c>).</summary>
+    private void CheckKfuncExists(int insnIdx)
+    {
+        ref readonly var insn = ref Insns[insnIdx];
+        if (!IsGplCompatible)
+        {
+            Reject(DiagCode.LicenseMissing, "cannot call kernel function from non-GPL compatible program");
+        }
+
+        if (insn.Imm == 0 && insn.Off == 0)
+        {
+            // A weak function that this kernel does not have: refused only if the call can be reached.
+            return;
+        }
+
+        if ((uint)insn.Off >= (uint)Types.All.Length)
+        {
+            Reject(DiagCode.KfuncUnknown, "failed to find BTF for kernel function");
+        }
+
+        if (KfuncAt(insn) is null)
+        {
+            Reject(DiagCode.KfuncUnknown, $"kernel btf_id {insn.Imm} is not a function");
+        }
+
+        if (_kfuncs.Count > MaxKfuncDescs)
+        {
+            Reject(DiagCode.KfuncUnknown, "too many different kernel function calls", errno: Errno.E2BIG);
+        }
+    }
+
+    /// <summary>Kernel: <c>check_kfunc_call</c>.</summary>
+    private void CheckKfuncCall(in BpfInsn insn)
+    {
+        if (insn.Imm == 0)
+        {
+            Reject(DiagCode.KfuncUnknown, "invalid kernel function call not eliminated in verifier pass");
+        }
+
+        var fn = KfuncAt(insn)!;
+        CheckKfuncAllowed(fn);
+        Aux[InsnIdx].IsIterNext = fn.Has(KfuncFlags.IterNext);
+        var meta = _kfuncMeta;
+        meta.Reset(fn);
+        CheckKfuncArgs(meta);
+        PushKfuncCallback(meta);
+        CheckRcuSection(fn);
+        CheckPreemptSection(fn);
+        ReleaseKfuncArg(meta);
+        if (fn.IsInsert)
+        {
+            HandOverNode(meta);
+        }
+
+        if (fn.Special == SpecialKfunc.Throw)
+        {
+            SeenException = true;
+            if (ExceptionCallbackSubprog == 0)
+            {
+                CheckReturnCode(1, "R1");
+            }
+        }
+
+        for (var i = 0; i <= 5; i++)
+        {
+            Reg(i).MarkNotInit();
+            Log.Touch(i);
+        }
+
+        SetKfuncReturn(meta);
+        MarkKfuncArgsRead(fn);
+        if (fn.Has(KfuncFlags.IterNext))
+        {
+            ProcessIterNext(meta);
+        }
+    }
+
+    private void CheckKfuncAllowed(KfuncInfo fn)
+    {
+        if (!IsKfuncAllowed(fn.Spec))
+        {
+            Reject(DiagCode.KfuncNotAllowed, $"calling kernel function {fn.Name} is not allowed", errno: Errno.EACCES);
+        }
+
+        if (fn.Has(KfuncFlags.Sleepable) && !InSleepable)
+        {
+            Reject(DiagCode.SleepNotAllowed,
+                $"program must be sleepable to call sleepable kfunc {fn.Name}", errno: Errno.EACCES);
+        }
+    }
+
+    private bool IsKfuncAllowed(KfuncSpec? spec) => spec is not null && (spec.Profiles & Kernel.Profile.Member) != 0
+        && (spec.ProgTypes.IsDefaultOrEmpty || spec.ProgTypes.Contains(RunType))
+        && (spec.AttachTypes.IsDefaultOrEmpty || (Prog.ExpectedAttachType is { } at && spec.AttachTypes.Contains(at)));
+
+    private void PushKfuncCallback(KfuncCallMeta meta)
+    {
+        switch (meta.Fn.Special)
+        {
+            case SpecialKfunc.RbtreeAdd:
+                PushCallback(meta.Subprogno, CallbackKind.RbtreeAdd);
+                break;
+            case SpecialKfunc.WqSetCallback:
+                PushCallback(meta.Subprogno, CallbackKind.Timer, asyncSleepable: true);
+                break;
+            case SpecialKfunc.SessionCookie:
+                meta.R0Size = 8;
+                meta.R0ReadOnly = false;
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void CheckRcuSection(KfuncInfo fn)
+    {
+        var isLock = fn.Special == SpecialKfunc.RcuReadLock;
+        var isUnlock = fn.Special == SpecialKfunc.RcuReadUnlock;
+        if (!Cur.ActiveRcuLock)
+        {
+            if (isUnlock)
+            {
+                Reject(DiagCode.SectionUnbalanced, $"unmatched rcu read unlock (kernel function {fn.Name})");
+            }
+
+            Cur.ActiveRcuLock = isLock;
+            return;
+        }
+
+        if ((isLock || isUnlock) && InRbtreeCallback)
+        {
+            Reject(DiagCode.CallNotAllowedHere,
+                "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback", errno: Errno.EACCES);
+        }
+
+        if (isLock)
+        {
+            Reject(DiagCode.SectionUnbalanced, $"nested rcu read lock (kernel function {fn.Name})");
+        }
+
+        if (isUnlock)
+        {
+            EndRcuSection();
+        }
+        else if (fn.Has(KfuncFlags.Sleepable))
+        {
+            Reject(DiagCode.SleepNotAllowed,
+                $"kernel func {fn.Name} is sleepable within rcu_read_lock region", errno: Errno.EACCES);
+        }
+    }
+
+    // What RCU kept alive may be gone: registers, spills and iterators that relied on it are not trusted any more.
+    private void EndRcuSection()
+    {
+        for (var i = 0; i <= Cur.CurFrame; i++)
+        {
+            var frame = Cur.Frames[i]!;
+            foreach (ref var reg in frame.Regs.AsSpan())
+            {
+                LoseRcu(ref reg);
+            }
+
+            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+            {
+                if (slot[7] is SlotKind.Spill or SlotKind.Iter)
+                {
+                    LoseRcu(ref slot.Spilled);
+                }
+            }
+        }
+
+        Cur.ActiveRcuLock = false;
+    }
+
+    private static void LoseRcu(ref RegState reg)
+    {
+        if (reg.Type.Has(RegType.MemRcu))
+        {
+            reg.Type = (reg.Type & ~(RegType.MemRcu | RegType.MaybeNull)) | RegType.PtrUntrusted;
+        }
+    }
+
+    private void CheckPreemptSection(KfuncInfo fn)
+    {
+        if (fn.Special == SpecialKfunc.PreemptDisable)
+        {
+            Cur.ActivePreemptLock++;
+        }
+        else if (fn.Special == SpecialKfunc.PreemptEnable)
+        {
+            if (Cur.ActivePreemptLock == 0)
+            {
+                Reject(DiagCode.SectionUnbalanced, $"unmatched attempt to enable preemption (kernel function {fn.Name})");
+            }
+
+            Cur.ActivePreemptLock--;
+        }
+        else if (Cur.ActivePreemptLock != 0 && fn.Has(KfuncFlags.Sleepable))
+        {
+            Reject(DiagCode.SleepNotAllowed,
+                $"kernel func {fn.Name} is sleepable within non-preemptible region", errno: Errno.EACCES);
+        }
+    }
+
+    private void ReleaseKfuncArg(KfuncCallMeta meta)
+    {
+        if (meta.ReleaseRegno != 0 && !ReleaseReference(Reg(meta.ReleaseRegno).RefObjId))
+        {
+            RejectNotAcquired(meta.Fn, meta.ReleaseRegno);
+        }
+    }
+
+    private void RejectNotAcquired(KfuncInfo fn, int regno) => Reject(DiagCode.ReleaseUnowned,
+        $"kfunc {fn.Name}#{fn.Func.Id} reference has not been acquired before", regno);
+
+    // The list or tree owns the object now; the program keeps a pointer that is good until the lock is released.
+    private void HandOverNode(KfuncCallMeta meta)
+    {
+        ref readonly var node = ref Reg(2);
+        var refObjId = node.RefObjId;
+        ref var aux = ref Aux[InsnIdx];
+        aux.InsertOff = node.Off;
+        aux.StructMeta = RecordOfType(meta.ArgBtf!, meta.ArgBtfId);
+        if (!Cur.Cur.TryFindRef(refObjId, out _))
+        {
+            Reject(DiagCode.ReleaseUnowned,
+                $"kfunc {meta.Fn.Name}#{meta.Fn.Func.Id} conversion of owning ref to non-owning failed", 2, Errno.EFAULT);
+        }
+
+        ForEachReg((ref RegState reg) =>
+        {
+            if (reg.RefObjId == refObjId)
+            {
+                reg.RefObjId = 0;
+                SetNonOwning(ref reg);
+            }
+        });
+        if (!ReleaseReference(refObjId))
+        {
+            RejectNotAcquired(meta.Fn, 2);
+        }
+    }
+
+    /// <summary>Kernel: <c>ref_set_non_owning</c>.</summary>
+    private void SetNonOwning(ref RegState reg)
+    {
+        if (!Cur.LockHeld || reg.Type.Has(RegType.NonOwnRef))
+        {
+            Reject(DiagCode.LockMisuse, "verifier internal error: ref_set_non_owning w/o active lock", errno: Errno.EFAULT);
+        }
+
+        reg.Type |= RegType.NonOwnRef;
+        if (RecordOf(reg).Has(BtfFieldKind.Refcount))
+        {
+            reg.Type |= RegType.MemRcu;
+        }
+    }
+
+    private void MarkKfuncArgsRead(KfuncInfo fn)
+    {
+        for (var i = 0; i < fn.Params.Length; i++)
+        {
+            MarkRegRead(Cur.Cur, i + 1);
+        }
+    }
+}

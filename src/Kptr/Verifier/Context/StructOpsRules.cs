@@ -1,0 +1,45 @@
+using Kptr.Btf;
+
+namespace Kptr.Verifier;
+
+/// <summary>What Linux 6.12 says of its struct_ops members besides their prototypes.</summary>
+internal static class StructOpsRules
+{
+    /// <summary>Whether a program may implement the member.</summary>
+    /// <remarks>Kernel: a member without a stub, and <c>check_member</c> of each struct.</remarks>
+    public static bool IsSupported(string structName, string member, bool sleepable) => structName switch
+    {
+        "tcp_congestion_ops" => member != "get_info",
+        "bpf_dummy_ops" => !sleepable || member == "test_sleepable",
+        "bpf_testmod_ops" => member != "unsupported_ops",
+        "sched_ext_ops" => !sleepable || member is "init_task" or "init" or "exit" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move",
+        _ => true,
+    };
+
+    /// <summary>Arguments that may be null: those the struct's stub function calls <c>__nullable</c>.</summary>
+    public static CtxArg[] NullableArgs(BtfType type, string member, BtfType proto)
+    {
+        var stubId = type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func);
+        if (stubId == 0)
+        {
+            return [];
+        }
+
+        var stub = type.Btf[stubId].Ref;
+        var args = new List<CtxArg>();
+        var off = 0;
+        for (var i = 0; i < Math.Min(proto.VLen, stub.VLen); i++)
+        {
+            var pointer = type.Btf.SkipModifiers(proto.Param(i).TypeId);
+            if (stub.Param(i).Name.EndsWith("__nullable", StringComparison.Ordinal) && pointer.Kind == BtfKind.Ptr)
+            {
+                var pointee = type.Btf.SkipModifiers(pointer.RefTypeId);
+                args.Add(new(off, RegType.PtrToBtfId | RegType.PtrTrusted | RegType.MaybeNull, pointee.Id));
+            }
+
+            off += (Math.Max(type.Btf.ResolveSize(proto.Param(i).TypeId), 0) + 7) & ~7;
+        }
+
+        return [.. args];
+    }
+}

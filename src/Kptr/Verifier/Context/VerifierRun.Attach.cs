@@ -1,0 +1,258 @@
+using System.Collections.Frozen;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>What the program is attached to, and whether it may be.</content>
+internal sealed partial class VerifierRun
+{
+    private const string RawTpPrefix = "btf_trace_";
+
+    private static readonly FrozenSet<string> DeniedTargets = FrozenSet.Create(
+        "migrate_disable", "migrate_enable", "rcu_read_unlock_strict", "preempt_count_add", "preempt_count_sub",
+        "__rcu_read_lock", "__rcu_read_unlock");
+
+    private static readonly FrozenSet<string> NoReturnTargets = FrozenSet.Create(
+        "__ia32_sys_exit", "__ia32_sys_exit_group", "__kunit_abort", "kunit_try_catch_throw",
+        "__module_put_and_kthread_exit", "__x64_sys_exit", "__x64_sys_exit_group", "do_exit", "do_group_exit",
+        "kthread_complete_and_exit", "kthread_exit", "make_task_dead");
+
+    /// <summary>Functions whose return value programs may change besides LSM hooks and system calls.</summary>
+    private static readonly FrozenSet<string> ModifiableTargets = FrozenSet.Create(
+        "bpf_modify_return_test", "bpf_modify_return_test2", "bpf_modify_return_test_tp", "bpf_fentry_test1",
+        "update_socket_protocol", "bpf_testmod_test_read", "should_failslab", "should_fail_alloc_page");
+
+    /// <summary>Of these, the ones that may sleep.</summary>
+    private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create("bpf_fentry_test1", "bpf_testmod_test_read");
+
+    /// <summary>What a BTF program is attached to; null for other types.</summary>
+    public AttachTarget? Target { get; private set; }
+
+    /// <summary>Kernel: <c>check_attach_btf_id</c>.</summary>
+    private void CheckAttachTarget()
+    {
+        if (Prog.Type == ProgType.Syscall)
+        {
+            if (!Prog.IsSleepable)
+            {
+                Reject(DiagCode.AttachTargetInvalid, "Syscall programs can only be sleepable");
+            }
+
+            return;
+        }
+
+        if (Prog.IsSleepable && !MayBeSleepable)
+        {
+            Reject(DiagCode.AttachTargetInvalid,
+                "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
+        }
+
+        if (Prog.Type == ProgType.StructOps)
+        {
+            Target = ResolveStructOps();
+        }
+        else if (Prog.Type is ProgType.Tracing or ProgType.Lsm)
+        {
+            Target = ResolveTarget();
+        }
+    }
+
+    private bool MayBeSleepable => Prog.Type switch
+    {
+        ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
+            or AttachType.ModifyReturn or AttachType.TraceIter,
+        ProgType.Lsm => Prog.ExpectedAttachType != AttachType.LsmCgroup,
+        ProgType.Kprobe or ProgType.StructOps => true,
+        _ => false,
+    };
+
+    private AttachTarget ResolveTarget()
+    {
+        if (Prog.AttachBtf is not { } at)
+        {
+            Reject(DiagCode.AttachTargetInvalid, "Tracing programs must provide btf_id");
+            return null!;
+        }
+
+        var type = Types[at];
+        switch (Prog.ExpectedAttachType)
+        {
+            case AttachType.TraceRawTp:
+                return ResolveRawTp(type);
+            case AttachType.TraceIter:
+                RequireFunc(type);
+                if (IterTargets.ArgsOf(type) is not { } args)
+                {
+                    Reject(DiagCode.AttachTargetInvalid, $"{type.Name} is no iterator");
+                    return null!;
+                }
+
+                return new AttachTarget(type.Name, type.Btf, type.Ref, 0) { Args = args };
+            case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn:
+                RequireFunc(type);
+                CheckFuncProto(type);
+                CheckHook(type);
+                return new AttachTarget(type.Name, type.Btf, type.Ref, 0);
+            default:
+                Reject(DiagCode.AttachTargetInvalid, $"attach type {Prog.ExpectedAttachType} is not one of tracing programs");
+                return null!;
+        }
+    }
+
+    private AttachTarget ResolveRawTp(BtfType type)
+    {
+        if (type.Kind != BtfKind.Typedef)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a typedef");
+        }
+
+        if (!type.Name.StartsWith(RawTpPrefix, StringComparison.Ordinal))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} points to wrong type name {type.Name}");
+        }
+
+        var name = type.Name[RawTpPrefix.Length..];
+        var template = type.Btf.FindId("__bpf_trace_" + name, BtfKind.Func);
+        var proto = template != 0 ? type.Btf[template].Ref : type.Ref.Ref;
+        if (proto.Kind != BtfKind.FuncProto)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"tracepoint {name} has no prototype");
+        }
+
+        return new AttachTarget(name, type.Btf, proto, 1);
+    }
+
+    private void RequireFunc(BtfType type)
+    {
+        if (type.Kind != BtfKind.Func)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a function");
+        }
+    }
+
+    /// <summary>A trampoline can carry the function's arguments (<c>btf_distill_func_proto</c>).</summary>
+    private void CheckFuncProto(BtfType func)
+    {
+        var proto = func.Ref;
+        if (proto.VLen > MaxBpfFuncArgs)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} has {proto.VLen} arguments. Too many.");
+        }
+
+        var ret = func.Btf.SkipModifiers(proto.RefTypeId);
+        if (ret.IsComposite || (ret.Kind != BtfKind.Void && func.Btf.ResolveSize(ret.Id) < 0))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} return type {KindName(ret)} is unsupported.");
+        }
+
+        for (var i = 0; i < proto.VLen; i++)
+        {
+            var id = proto.Param(i).TypeId;
+            if (id == 0)
+            {
+                Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} with variable args is unsupported.");
+            }
+
+            if (func.Btf.ResolveSize(id) is < 0 or > 16)
+            {
+                var type = func.Btf.SkipModifiers(id);
+                Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} arg{i} type {KindName(type)} is unsupported.");
+            }
+        }
+    }
+
+    private void CheckHook(BtfType func)
+    {
+        if (Prog.IsSleepable && !IsSleepableTarget(func.Name))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{func.Name} is not sleepable");
+        }
+
+        if (!Prog.IsSleepable && Prog.ExpectedAttachType == AttachType.ModifyReturn && !IsModifiable(func.Name))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{func.Name}() is not modifiable");
+        }
+
+        if (Prog.Type == ProgType.Lsm)
+        {
+            CheckLsmHook(func);
+        }
+        else if (DeniedTargets.Contains(func.Name))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{func.Name} cannot be traced");
+        }
+        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn && NoReturnTargets.Contains(func.Name))
+        {
+            Reject(DiagCode.AttachTargetInvalid, "Attaching fexit/fmod_ret to __noreturn functions is rejected.");
+        }
+    }
+
+    private void CheckLsmHook(BtfType func)
+    {
+        if (!IsGplCompatible)
+        {
+            Reject(DiagCode.LicenseMissing, "LSM programs must have a GPL compatible license");
+        }
+
+        if (LsmHooks.IsDisabled(func.Name))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to disabled hook {func.Name}");
+        }
+
+        if (!func.Name.StartsWith("bpf_lsm_", StringComparison.Ordinal))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to wrong type name {func.Name}");
+        }
+    }
+
+    private bool IsSleepableTarget(string name) => Prog.Type == ProgType.Lsm
+        ? LsmHooks.IsSleepable(name)
+        : SleepableTargets.Contains(name) || IsSyscall(name);
+
+    private static bool IsModifiable(string name) =>
+        ModifiableTargets.Contains(name) || IsSyscall(name) || name.StartsWith("security_", StringComparison.Ordinal);
+
+    private static bool IsSyscall(string name) => name.StartsWith("__x64_sys_", StringComparison.Ordinal);
+
+    private AttachTarget ResolveStructOps()
+    {
+        if (!IsGplCompatible)
+        {
+            Reject(DiagCode.LicenseMissing, "struct ops programs must have a GPL compatible license");
+        }
+
+        if (Prog.AttachBtf is not { } at)
+        {
+            Reject(DiagCode.AttachTargetInvalid, "the program names no struct_ops type", errno: Errno.ENOTSUPP);
+            return null!;
+        }
+
+        var type = Types[at];
+        if (type.Kind != BtfKind.Struct || type.Btf.FindId("bpf_struct_ops_" + type.Name, BtfKind.Struct) == 0)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a supported struct", errno: Errno.ENOTSUPP);
+        }
+
+        if ((uint)Prog.StructOpsMember >= (uint)type.VLen)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach to invalid member idx {Prog.StructOpsMember} of struct {type.Name}");
+        }
+
+        var member = type.Member(Prog.StructOpsMember);
+        var pointer = type.Btf.SkipModifiers(member.TypeId);
+        var proto = pointer.Kind == BtfKind.Ptr ? type.Btf.SkipModifiers(pointer.RefTypeId) : pointer;
+        if (pointer.Kind != BtfKind.Ptr || proto.Kind != BtfKind.FuncProto)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach to invalid member {member.Name}(@idx {Prog.StructOpsMember}) of struct {type.Name}");
+        }
+
+        if (!StructOpsRules.IsSupported(type.Name, member.Name, Prog.IsSleepable))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"attach to unsupported member {member.Name} of struct {type.Name}", errno: Errno.ENOTSUPP);
+        }
+
+        return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = StructOpsRules.NullableArgs(type, member.Name, proto) };
+    }
+}

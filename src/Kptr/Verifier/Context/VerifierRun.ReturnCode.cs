@@ -1,0 +1,122 @@
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>What a program may return.</content>
+internal sealed partial class VerifierRun
+{
+    private const int MaxErrno = 4095;
+
+    private static readonly AttachType[] AlwaysAllowed =
+    [
+        AttachType.CgroupUdp4Recvmsg, AttachType.CgroupUdp6Recvmsg, AttachType.CgroupUnixRecvmsg,
+        AttachType.CgroupInet4Getpeername, AttachType.CgroupInet6Getpeername, AttachType.CgroupUnixGetpeername,
+        AttachType.CgroupInet4Getsockname, AttachType.CgroupInet6Getsockname, AttachType.CgroupUnixGetsockname,
+    ];
+
+    /// <summary>What the traced LSM hook itself returns; null where anything (<c>get_func_retval_range</c>).</summary>
+    private RetRange? RetvalRange()
+    {
+        if (Prog.Type != ProgType.Lsm || Prog.ExpectedAttachType != AttachType.LsmMac || Target!.ReturnsVoid)
+        {
+            return null;
+        }
+
+        return LsmHooks.IsBool(Target.Name) ? new(0, 1) : new(-MaxErrno, 0);
+    }
+
+    /// <summary>Refuses an exit with a value that whoever called the program does not take (<c>check_return_code</c>).</summary>
+    private void CheckReturnCode(int regno, string regName)
+    {
+        var frame = Cur.Frames[0]!;
+        var isSubprog = frame.Subprogno != 0;
+        if ((!isSubprog || frame.InExceptionCallback) && HasNoReturnValue)
+        {
+            return;
+        }
+
+        CheckRegArg(regno, RegUse.Src);
+        if (IsPointerValue(regno))
+        {
+            Reject(DiagCode.PtrLeak, $"R{regno} leaks addr as return value", regno, Errno.EACCES);
+        }
+
+        ref readonly var reg = ref Reg(regno);
+        if (frame.InAsyncCallback)
+        {
+            EnforceReturn(regno, regName, new(0, 0), false, "At async callback return");
+        }
+        else if (isSubprog && !frame.InExceptionCallback)
+        {
+            if (reg.Type != RegType.Scalar)
+            {
+                Reject(DiagCode.ReturnValueInvalid,
+                    $"At subprogram exit the register R{regno} is not a scalar value ({RegTypeName(reg.Type)})", regno);
+            }
+        }
+        else if (ProgReturnRange() is { } range)
+        {
+            EnforceReturn(regno, regName, range, IsLsmMac, "At program exit");
+        }
+    }
+
+    private bool IsLsmMac => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType != AttachType.LsmCgroup;
+
+    private bool HasNoReturnValue => (IsLsmMac || Prog.Type == ProgType.StructOps) && Target!.ReturnsVoid;
+
+    private RetRange? ProgReturnRange() => Prog.Type switch
+    {
+        ProgType.CgroupSockAddr => SockAddrReturnRange(),
+        ProgType.CgroupSkb => Prog.ExpectedAttachType == AttachType.CgroupInetEgress ? new(0, 3) : new(0, 1),
+        ProgType.CgroupSock or ProgType.SockOps or ProgType.CgroupDevice or ProgType.CgroupSysctl
+            or ProgType.CgroupSockopt or ProgType.SkLookup or ProgType.Netfilter => new(0, 1),
+        ProgType.RawTracepoint => Prog.AttachBtf is null ? null : new(0, 0),
+        ProgType.Tracing => Prog.ExpectedAttachType switch
+        {
+            AttachType.TraceFentry or AttachType.TraceFexit => new(0, 0),
+            AttachType.TraceIter => new(0, 1),
+            _ => null,
+        },
+        ProgType.Kprobe => Prog.ExpectedAttachType == AttachType.TraceKprobeSession ? new(0, 1) : null,
+        ProgType.Lsm when IsLsmMac => RetvalRange(),
+        ProgType.Lsm => Target!.ReturnsVoid ? new(1, 1) : new(0, 1),
+        _ => null,
+    };
+
+    private RetRange SockAddrReturnRange() => Prog.ExpectedAttachType switch
+    {
+        { } at when Array.IndexOf(AlwaysAllowed, at) >= 0 => new(1, 1),
+        AttachType.CgroupInet4Bind or AttachType.CgroupInet6Bind => new(0, 3),
+        _ => new(0, 1),
+    };
+
+    private void EnforceReturn(int regno, string regName, RetRange range, bool low32, string where)
+    {
+        ref readonly var reg = ref Reg(regno);
+        if (reg.Type != RegType.Scalar)
+        {
+            Reject(DiagCode.ReturnValueInvalid, $"{where} the register R{regno} is not a known value ({RegTypeName(reg.Type)})", regno);
+        }
+
+        MarkChainPrecision(regno);
+        if (!IsWithin(range, reg, low32))
+        {
+            RejectScalarRange(reg, regno, range, where, regName);
+        }
+    }
+
+    private static bool IsWithin(RetRange range, in RegState reg, bool low32) => low32
+        ? range.Min <= reg.Var.S32Min && reg.Var.S32Max <= range.Max
+        : range.Min <= reg.Var.SMin && reg.Var.SMax <= range.Max;
+
+    /// <summary>Refuses a scalar that is outside of what is expected (<c>verbose_invalid_scalar</c>).</summary>
+    private void RejectScalarRange(in RegState reg, int regno, RetRange range, string where, string regName)
+    {
+        var min = reg.Var.SMin > long.MinValue ? $" smin={reg.Var.SMin}" : "";
+        var max = reg.Var.SMax < long.MaxValue ? $" smax={reg.Var.SMax}" : "";
+        var known = min.Length + max.Length > 0 ? min + max : " unknown scalar value";
+        Reject(DiagCode.ReturnValueInvalid,
+            $"{where} the register {regName} has{known} should have been in [{range.Min}, {range.Max}]", regno);
+    }
+}
