@@ -232,6 +232,24 @@ public enum DiagCode
     /// <summary>A lock, RCU or preemption section is still open at the end.</summary>
     SectionUnbalanced = 5005,
 
+    /// <summary>A reference is released that this place does not own.</summary>
+    ReleaseUnowned = 5006,
+
+    /// <summary>A dynptr is used in a way its state does not allow.</summary>
+    DynptrInvalid = 5007,
+
+    /// <summary>An open-coded iterator is used in a way its state does not allow.</summary>
+    IterInvalid = 5008,
+
+    /// <summary>A pointer is passed where only trusted or RCU-protected ones may be.</summary>
+    UntrustedArg = 5009,
+
+    /// <summary>A spin lock is taken, given back or missing where it must not be.</summary>
+    LockMisuse = 5010,
+
+    /// <summary>A list or tree is used with the wrong node or root.</summary>
+    GraphMisuse = 5011,
+
     // 6000: memory and registers
 
     /// <summary>A register is read that nothing was written to.</summary>
@@ -286,6 +304,24 @@ public enum DiagCode
 
     /// <summary>An argument is not what the function takes.</summary>
     CallArgInvalid = 7001,
+
+    /// <summary>No helper has this number.</summary>
+    HelperUnknown = 7002,
+
+    /// <summary>Programs of this type, or at this place, may not call the helper.</summary>
+    HelperNotAllowed = 7003,
+
+    /// <summary>Something that may sleep is called where sleeping is not allowed.</summary>
+    SleepNotAllowed = 7004,
+
+    /// <summary>An argument of a call has the wrong type.</summary>
+    CallArgType = 7005,
+
+    /// <summary>The kernel has no such kfunc.</summary>
+    KfuncUnknown = 7006,
+
+    /// <summary>Programs of this type may not call the kfunc.</summary>
+    KfuncNotAllowed = 7007,
 
     // 8100: references and deferred work of the modelled kernel
 

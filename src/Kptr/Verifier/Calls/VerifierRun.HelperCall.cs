@@ -413,7 +413,7 @@ internal sealed partial class VerifierRun
         RefineReturn(ref r0, meta);
     }
 
-    private void RefineReturn(ref RegState r0, HelperCallMeta meta)
+    private static void RefineReturn(ref RegState r0, HelperCallMeta meta)
     {
         switch (meta.Id)
         {
@@ -435,6 +435,8 @@ internal sealed partial class VerifierRun
             default:
                 return;
         }
+
+        SanitizeBounds(ref r0);
     }
 
     /// <summary>The most CPUs a kernel can have; a running one may know less and so take more programs.</summary>

@@ -36,7 +36,6 @@ internal sealed partial class VerifierRun
         ExploreGlobals();
         _inExplore = false;
         CheckMaxStackDepth();
-        CheckAfterExploring();
     }
 
     private bool _inExplore;
