@@ -55,6 +55,9 @@ public enum Errno
     /// <summary><c>-EDEADLK</c></summary>
     EDEADLK = -35,
 
+    /// <summary><c>-ENAMETOOLONG</c></summary>
+    ENAMETOOLONG = -36,
+
     /// <summary><c>-ELOOP</c></summary>
     ELOOP = -40,
 

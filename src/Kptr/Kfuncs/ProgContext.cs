@@ -44,8 +44,14 @@ public sealed class ProgContext : IProgramRun
     /// <summary>What it shares with the other runs of this kernel.</summary>
     internal ProgHost Host { get; }
 
+    /// <summary>Its open-coded iterators over kernel objects.</summary>
+    internal OpenIterators Iterators { get; } = new();
+
     /// <summary><c>bpf_rcu_read_lock</c> sections that the program has open.</summary>
     internal int RcuDepth { get; set; }
+
+    /// <summary>Address of the <c>bpf_spin_lock</c> that the program holds; 0 for none.</summary>
+    internal ulong HeldLock { get; set; }
 
     /// <summary><c>bpf_preempt_disable</c> sections that the program has open.</summary>
     internal int PreemptDepth { get; set; }
@@ -150,6 +156,13 @@ public sealed class ProgContext : IProgramRun
     internal void End()
     {
         IsActive = false;
+        Iterators.CloseAll();
+        if (HeldLock != 0)
+        {
+            KernelSpinLock.Unlock(Core, HeldLock);
+            HeldLock = 0;
+        }
+
         for (; RcuDepth > 0; RcuDepth--)
         {
             Core.Rcu.TryLeave();

@@ -13,6 +13,8 @@ internal sealed class ProgHost
     {
         Core = core;
         Kfuncs = kfuncs ?? KfuncRegistry.Builtin;
+        Types = new(core);
+        Async = new(core);
         _random = new Random(seed);
     }
 
@@ -20,6 +22,12 @@ internal sealed class ProgHost
 
     /// <summary>Where kfunc bodies are found.</summary>
     internal KfuncRegistry Kfuncs { get; }
+
+    /// <summary>The special fields of programs' structs.</summary>
+    internal ProgTypes Types { get; }
+
+    /// <summary>Timers and work items in map values.</summary>
+    internal AsyncFieldTable Async { get; }
 
     /// <summary>Raised for every line that a program prints.</summary>
     internal event Action<string>? Traced;

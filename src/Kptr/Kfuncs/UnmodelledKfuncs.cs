@@ -32,7 +32,6 @@ internal static class UnmodelledKfuncs
     /// <summary>The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12).</summary>
     private static string? DestructorOf(string name) => name switch
     {
-        "bpf_crypto_ctx_release" => "bpf_crypto_ctx",
         "bpf_kfunc_call_test_release" => "prog_test_ref_kfunc",
         "bpf_kfunc_call_memb_release" => "prog_test_member",
         _ => null,

@@ -1,0 +1,97 @@
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Iterators over the cgroup tree and the tasks in a cgroup. Kernel: kernel/bpf/cgroup_iter.c and task_iter.c, 6.12.</summary>
+/// <remarks>The only css the model has is a cgroup's own (<c>cgroup->self</c>).</remarks>
+internal static class CgroupIterKfuncs
+{
+    private const uint DescendantsPre = 2;
+    private const uint DescendantsPost = 3;
+    private const uint AncestorsUp = 4;
+    private const uint Procs = 1;
+    private const uint Threaded = 2;
+
+    [Kfunc("bpf_iter_css_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew | KfuncFlags.RcuProtected,
+        Hooks = KfuncHooks.Common,
+        Prototype = "int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags)")]
+    internal static Errno CssNew(ProgContext ctx, ulong it, ulong start, uint flags)
+    {
+        ctx.Iterators.Close(ctx, it);
+        if (flags is not (DescendantsPre or DescendantsPost or AncestorsUp))
+        {
+            return Errno.EINVAL;
+        }
+
+        var top = CgroupOf(ctx, start);
+        IEnumerable<Cgroup> cgroups = flags switch
+        {
+            DescendantsPre => PreOrder(ctx, top),
+            DescendantsPost => PostOrder(ctx, top),
+            _ => Up(top),
+        };
+        ctx.Iterators.Open(ctx, it, cgroups.Select(c => c.Address + SelfOffset(c)));
+        return Errno.None;
+    }
+
+    [Kfunc("bpf_iter_css_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
+        Hooks = KfuncHooks.Common,
+        Prototype = "struct cgroup_subsys_state *bpf_iter_css_next(struct bpf_iter_css *it)")]
+    internal static ulong CssNext(ProgContext ctx, ulong it) => ctx.Iterators.Next(it);
+
+    [Kfunc("bpf_iter_css_destroy", KfuncFlags.IterDestroy,
+        Hooks = KfuncHooks.Common,
+        Prototype = "void bpf_iter_css_destroy(struct bpf_iter_css *it)")]
+    internal static void CssDestroy(ProgContext ctx, ulong it) => ctx.Iterators.Close(ctx, it);
+
+    [Kfunc("bpf_iter_css_task_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew,
+        Hooks = KfuncHooks.Common,
+        Prototype = "int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags)")]
+    internal static Errno CssTaskNew(ProgContext ctx, ulong it, ulong css, uint flags)
+    {
+        ctx.Iterators.Close(ctx, it);
+        if (flags is not (0 or Procs or (Procs | Threaded)))
+        {
+            return Errno.EINVAL;
+        }
+
+        var cgroup = CgroupOf(ctx, css);
+        var tasks = ctx.Core.Tasks.All.Where(t => t.Cgroup == cgroup && (flags == 0 || t.IsLeader));
+        ctx.Iterators.Open(ctx, it, tasks.Select(t => t.Address));
+        return Errno.None;
+    }
+
+    [Kfunc("bpf_iter_css_task_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
+        Hooks = KfuncHooks.Common,
+        Prototype = "struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it)")]
+    internal static ulong CssTaskNext(ProgContext ctx, ulong it) => ctx.Iterators.Next(it);
+
+    [Kfunc("bpf_iter_css_task_destroy", KfuncFlags.IterDestroy,
+        Hooks = KfuncHooks.Common,
+        Prototype = "void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it)")]
+    internal static void CssTaskDestroy(ProgContext ctx, ulong it) => ctx.Iterators.Close(ctx, it);
+
+    private static Cgroup CgroupOf(ProgContext ctx, ulong css) =>
+        ctx.Core.Heap.TryFindRegion(css, sizeof(ulong), out var region) && region.Object is Cgroup cgroup
+        && region.Address + SelfOffset(cgroup) == css
+            ? cgroup
+            : throw new ProgramFaultException(DiagCode.CallBadObject, $"{css:x} is no css of a live cgroup");
+
+    private static ulong SelfOffset(Cgroup cgroup) => (ulong)cgroup.Layout.Field("self").OffsetBytes;
+
+    private static IEnumerable<Cgroup> PreOrder(ProgContext ctx, Cgroup top) =>
+        ctx.Core.Cgroups.ChildrenOf(top).SelectMany(c => PreOrder(ctx, c)).Prepend(top);
+
+    private static IEnumerable<Cgroup> PostOrder(ProgContext ctx, Cgroup top) =>
+        ctx.Core.Cgroups.ChildrenOf(top).SelectMany(c => PostOrder(ctx, c)).Append(top);
+
+    private static IEnumerable<Cgroup> Up(Cgroup from)
+    {
+        for (var at = from; at is not null; at = at.Parent)
+        {
+            yield return at;
+        }
+    }
+}

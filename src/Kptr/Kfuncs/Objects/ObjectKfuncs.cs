@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Objects of a program's own types. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
+/// <remarks>
+/// The verifier gives the kernel's functions a hidden argument with the type's special fields. Here the type comes from the
+/// constant id, and for existing objects from the object itself.
+/// </remarks>
+internal static class ObjectKfuncs
+{
+    [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
+    internal static KernelRef<AllocatedObject>? ObjNew(
+        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        _ = meta;
+        var type = LocalType(ctx, localTypeId);
+        return KernelRef.Own(ctx.Core.NewObject(type, ctx.Host.Types.RecordOf(type.Btf, type.Id)), file, line);
+    }
+
+    [Kfunc("bpf_percpu_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "void *bpf_percpu_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
+    internal static KernelRef<AllocatedObject>? PercpuObjNew(
+        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        _ = meta;
+        return KernelRef.Own(ctx.Core.NewPercpuObject(LocalType(ctx, localTypeId)), file, line);
+    }
+
+    [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release,
+        Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
+    internal static void ObjDrop(
+        KernelRef<AllocatedObject> obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        _ = meta;
+        obj.Release(file, line);
+    }
+
+    [Kfunc("bpf_percpu_obj_drop_impl", KfuncFlags.Release,
+        Prototype = "void bpf_percpu_obj_drop_impl(void *p__alloc, void *meta__ign)")]
+    internal static void PercpuObjDrop(
+        KernelRef<AllocatedObject> obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        _ = meta;
+        obj.Release(file, line);
+    }
+
+    [Kfunc("bpf_refcount_acquire_impl", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
+        Prototype = "void *bpf_refcount_acquire_impl(void *p__refcounted_kptr, void *meta__ign)")]
+    internal static KernelRef<AllocatedObject>? RefcountAcquire(
+        AllocatedObject obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        _ = meta;
+        return obj.TryAcquire(file, line);
+    }
+
+    /// <summary>A CPU's copy of a per-CPU object; 0 for a CPU that is none.</summary>
+    [Helper(HelperId.PerCpuPtr)]
+    internal static ulong PerCpuPtr(ProgContext ctx, ulong percpu, uint cpu) =>
+        cpu < (uint)ctx.Core.CpuCount ? ctx.ObjectAt<AllocatedObject>(percpu)?.CopyOf((int)cpu) ?? 0 : 0;
+
+    [Helper(HelperId.ThisCpuPtr)]
+    internal static ulong ThisCpuPtr(ProgContext ctx, ulong percpu) => PerCpuPtr(ctx, percpu, (uint)ctx.Cpu);
+
+    private static BtfType LocalType(ProgContext ctx, ulong id) =>
+        ctx.Prog.Btf is { } btf && id < (ulong)btf.TypeCount && btf[(int)id].SkipModifiers() is { Kind: BtfKind.Struct } type
+            ? type
+            : throw new ProgramFaultException(DiagCode.CallMisuse, $"type id {id} is no struct of the program");
+}
