@@ -205,13 +205,6 @@ public sealed class BtfBuilder
             && Enumerable.Range(3, x.Length - 3).All(i => (i & 1) != 0 || x[i] == y[i] || SameShape((int)x[i], (int)y[i]));
     }
 
-    /// <summary>Adds a type as its words after the name: the copy of a type read elsewhere.</summary>
-    internal int AddRaw(string name, ReadOnlySpan<uint> infoAndOn)
-    {
-        _types.Add([StringOffset(name), .. infoAndOn]);
-        return NextId - 1;
-    }
-
     internal uint StringOffset(string text)
     {
         if (_stringOffsets.TryGetValue(text, out var offset))

@@ -83,21 +83,6 @@ public sealed partial class BtfSpec
 
     internal int ComponentIdxOf(int id) => (int)Word(id, 3);
 
-    /// <summary>The words of a type after its name: for copying.</summary>
-    internal uint[] WordsOf(int id)
-    {
-        var owner = Owner(id);
-        var at = id - owner.StartId;
-        var end = at + 1 < owner._offsets.Length ? owner._offsets[at + 1] : owner._bytes.Types.Length;
-        var words = new uint[end - owner._offsets[at] - 1];
-        for (var w = 0; w < words.Length; w++)
-        {
-            words[w] = Word(id, w + 1);
-        }
-
-        return words;
-    }
-
     internal uint Word(int id, int word)
     {
         var owner = id >= StartId ? this : Owner(id);

@@ -8,6 +8,11 @@ internal sealed class CLayout(bool isUnion, bool isPacked)
 
     internal int Align { get; private set; } = 1;
 
+    internal bool IsUnion => isUnion;
+
+    /// <summary>First bit after the last member.</summary>
+    internal long EndBits => _endBits;
+
     internal long SizeBytes => RoundUp((_sizeBits + 7) / 8, Align);
 
     /// <summary>Places a member that is no bit field; returns its offset in bits.</summary>
@@ -42,6 +47,8 @@ internal sealed class CLayout(bool isUnion, bool isPacked)
 
         return Place(at, widthBits, isNamed ? Math.Max(isPacked ? 1 : typeBytes, asked) : 1);
     }
+
+    internal CLayout Copy() => (CLayout)MemberwiseClone();
 
     internal void RaiseAlign(int align) => Align = Math.Max(Align, align);
 

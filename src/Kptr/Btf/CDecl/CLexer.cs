@@ -7,11 +7,9 @@ namespace Kptr.Btf.CDecl;
 /// <summary>Cuts C text into tokens; drops comments and <c>#pragma</c> lines.</summary>
 internal sealed class CLexer(string text)
 {
-    private static readonly string[] s_puncts =
-    [
-        "...", "<<", ">>", "{", "}", "(", ")", "[", "]", ";", ",", ":", "=", "*", "+", "-", "/", "%", "~", "|", "&", "^",
-        "#",
-    ];
+    private const string Puncts = "{}()[];,:=*+-/%~|&^#";
+    private static readonly string[] s_single = [.. Puncts.Select(c => c.ToString())];
+    private static readonly string[] s_long = ["...", "<<", ">>"];
 
     private readonly List<CToken> _tokens = [];
     private int _at;
@@ -27,7 +25,7 @@ internal sealed class CLexer(string text)
             var c = text[_at];
             if (char.IsAsciiLetter(c) || c == '_')
             {
-                Take(CTokenKind.Name, Span(ch => char.IsAsciiLetterOrDigit(ch) || ch == '_'));
+                Take(CTokenKind.Name, Span(static ch => char.IsAsciiLetterOrDigit(ch) || ch == '_'));
             }
             else if (char.IsAsciiDigit(c))
             {
@@ -192,7 +190,8 @@ internal sealed class CLexer(string text)
 
     private void TakePunct()
     {
-        var punct = Array.Find(s_puncts, StartsWith);
+        var single = Puncts.IndexOf(text[_at], StringComparison.Ordinal);
+        var punct = single >= 0 ? s_single[single] : Array.Find(s_long, StartsWith);
         if (punct is null)
         {
             var c = Here(CTokenKind.Punct, text[_at].ToString());

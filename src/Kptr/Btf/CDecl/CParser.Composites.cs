@@ -122,9 +122,21 @@ internal sealed partial class CParser
         Expect(";");
     }
 
-    private bool IsAnonymousComposite(CSpecs specs) =>
-        specs.DefinesType && builder.KindOf(specs.TypeId) is BtfKind.Struct or BtfKind.Union
-        && builder.IsAnonymous(specs.TypeId);
+    private bool IsAnonymousComposite(CSpecs specs)
+    {
+        var id = SkipQualifiers(specs.TypeId);
+        return specs.DefinesType && builder.KindOf(id) is BtfKind.Struct or BtfKind.Union && builder.IsAnonymous(id);
+    }
+
+    private int SkipQualifiers(int id)
+    {
+        while (builder.KindOf(id) is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict)
+        {
+            id = builder.RefOf(id);
+        }
+
+        return id;
+    }
 
     private void AddMember(CBody body, CSpecs specs, CDeclarator declarator, long? bits)
     {

@@ -28,6 +28,9 @@ internal sealed partial class CParser
         ["__arg_nullable"] = "arg:nullable", ["__arg_trusted"] = "arg:trusted", ["__arg_arena"] = "arg:arena",
     };
 
+    /// <summary>Whether a macro (<c>__arg_ctx</c>) stands for this declaration tag.</summary>
+    internal static bool IsArgTag(string tag) => s_declTags.ContainsValue(tag);
+
     private CSpecs Specifiers()
     {
         var start = Now;

@@ -11,6 +11,8 @@ internal sealed class CScope(BtfBuilder builder)
     private readonly Dictionary<int, int> _aligns = [];
     private readonly Dictionary<string, (int Id, long EndBytes)> _sections = [];
 
+    private readonly BtfLayout? _baseLayout = builder.Base is { } b ? new BtfLayout(b) : null;
+
     internal CTypes Types { get; } = new(builder);
 
     /// <summary>Enum values and <c>#define</c>d integers.</summary>
@@ -144,7 +146,7 @@ internal sealed class CScope(BtfBuilder builder)
     internal (long Size, int Align) Layout(int id) => Types.Layout(id, AlignOfComposite);
 
     private int AlignOfComposite(int id) =>
-        _aligns.TryGetValue(id, out var align) ? align : BtfLayout.AlignOf(builder.Base!, id);
+        _aligns.TryGetValue(id, out var align) ? align : _baseLayout!.AlignOf(id);
 
     private int BaseTag(string name, BtfKind kind)
     {
