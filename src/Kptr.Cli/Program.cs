@@ -1,5 +1,9 @@
 using System.CommandLine;
 using Kptr.Cli;
+using Kptr.Cli.Check;
 
-var root = new RootCommand("Checks, shows and runs BPF objects as Linux would, without a kernel.");
+var root = new RootCommand("Checks, shows and runs BPF objects as Linux would, without a kernel.")
+{
+    CheckCommand.Create(),
+};
 return ExitCodes.OfParse(root.Parse(args));

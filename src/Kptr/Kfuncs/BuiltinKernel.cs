@@ -14,13 +14,13 @@ public static class BuiltinKernel
     private static readonly string[] s_headers =
         ["base.h", "task.h", "cgroup.h", "fs.h", "net.h", "bpf.h", "contexts.h", "hooks.h"];
 
-    private static readonly ConcurrentDictionary<string, KernelSpec> s_specs = new();
+    private static readonly ConcurrentDictionary<KernelProfile, KernelSpec> s_specs = new();
 
     /// <summary>The built-in kernel of a version.</summary>
     public static KernelSpec Spec(KernelProfile profile)
     {
         ArgumentNullException.ThrowIfNull(profile);
-        return s_specs.GetOrAdd(profile.Name, _ => Spec(profile, KfuncRegistry.Builtin));
+        return s_specs.GetOrAdd(profile, p => Spec(p, KfuncRegistry.Builtin));
     }
 
     /// <summary>The built-in kernel with kfuncs and types of the user's own.</summary>

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 using Kptr.Btf;
 
 namespace Kptr.Specs;
@@ -55,6 +57,9 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         VersionCode = (7 << 16) | (2 << 8),
     };
 
+    /// <summary>Every profile, oldest first.</summary>
+    public static ImmutableArray<KernelProfile> All { get; } = [Linux6_2, Linux6_12, Linux7_2];
+
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
 
@@ -66,5 +71,5 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>The profile with this name (<c>linux-6.12</c>), or null.</summary>
     public static KernelProfile? Find(string name) =>
-        new[] { Linux6_2, Linux6_12, Linux7_2 }.FirstOrDefault(p => p.Name == name);
+        All.FirstOrDefault(p => p.Name == name);
 }

@@ -14,7 +14,7 @@ public enum DeferredDriver
 }
 
 /// <summary>How a modelled kernel is set up.</summary>
-public sealed record KernelCoreOptions
+public record KernelCoreOptions
 {
     /// <summary>Number of CPUs.</summary>
     public int CpuCount { get; init; } = 2;

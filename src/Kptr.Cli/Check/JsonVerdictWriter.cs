@@ -1,0 +1,60 @@
+using System.Text.Json;
+
+namespace Kptr.Cli.Check;
+
+/// <summary>One JSON object a line and program: a format for scripts, whose fields are only ever added to.</summary>
+internal sealed class JsonVerdictWriter(TextWriter output) : IVerdictWriter
+{
+    private static readonly JsonWriterOptions Compact = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public void Write(string file, ProgVerdict verdict)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, Compact))
+        {
+            Write(json, file, verdict);
+        }
+
+        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+    }
+
+    private static void Write(Utf8JsonWriter json, string file, ProgVerdict verdict)
+    {
+        var (prog, result) = (verdict.Prog, verdict.Result);
+        var reason = result.Diagnostics.LastOrDefault();
+        json.WriteStartObject();
+        json.WriteString("object", file);
+        json.WriteString("program", prog.Name);
+        json.WriteString("section", prog.SectionName);
+        json.WriteString("verdict", VerdictWords.Of(result.Verdict));
+        json.WriteString("code", reason?.Code.ToString());
+        json.WriteString("message", result.IsAccepted ? null : result.Message);
+        WriteNumber(json, "insn", reason?.InsnIdx);
+        WriteNumber(json, "reg", reason?.Reg);
+        WriteNumber(json, "ref", reason?.RefObjId);
+        WriteNumber(json, "acquired_insn", reason?.AcquiredAtInsn);
+        json.WriteString("source", reason?.Source);
+        json.WriteString("suggestion", reason?.Suggestion);
+        json.WriteNumber("processed_insns", result.InsnsProcessed);
+        json.WriteNumber("states", result.States);
+        json.WriteNumber("time_us", (long)result.Time.TotalMicroseconds);
+        if (result.Log.Length > 0)
+        {
+            json.WriteString("log", result.Log);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, int? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, number);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+}

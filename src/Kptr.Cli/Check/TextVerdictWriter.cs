@@ -1,0 +1,40 @@
+using Kptr.Verifier;
+
+namespace Kptr.Cli.Check;
+
+/// <summary>Verdicts for a person: a line a program, and the story below a rejected one.</summary>
+internal sealed class TextVerdictWriter(TextWriter output) : IVerdictWriter
+{
+    public void Write(string file, ProgVerdict verdict)
+    {
+        var (prog, result) = (verdict.Prog, verdict.Result);
+        output.WriteLine($"{VerdictWords.Of(result.Verdict),-11} {Path.GetFileName(file)} {prog.Name} [{prog.SectionName}]"
+            + $" {result.InsnsProcessed} insns processed, {result.States} states");
+        if (!result.IsAccepted)
+        {
+            WriteReason(result);
+        }
+
+        if (result.Log.Length > 0)
+        {
+            output.WriteLine(result.Log.TrimEnd());
+        }
+    }
+
+    private void WriteReason(VerifyResult result)
+    {
+        var reason = result.Diagnostics.LastOrDefault();
+        output.WriteLine($"    {result.Message} ({reason?.Code})");
+        if (result.Story is { } story)
+        {
+            foreach (var line in story.ToString().TrimEnd().Split('\n'))
+            {
+                output.WriteLine("    " + line);
+            }
+        }
+        else if (reason?.Source is { } source)
+        {
+            output.WriteLine($"    at {source}");
+        }
+    }
+}
