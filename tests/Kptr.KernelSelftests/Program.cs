@@ -10,5 +10,6 @@ return args[0] switch
 {
     "open" => OpenReport.Run(options),
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
+    "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),
 };
