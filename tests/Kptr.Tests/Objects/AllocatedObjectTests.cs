@@ -58,6 +58,6 @@ public class AllocatedObjectTests
         core.Ledger.AcquiredByRun(task, run);
         core.Ledger.ExchangeFromRun(stash.Address, task.Address, run);
         var holder = core.Ledger.WhoPins(task).Users.Should().ContainSingle().Subject.Holder;
-        holder.Should().BeOfType<ObjectHolder>().Which.Field.Should().Be("+0");
+        holder.Should().BeOfType<ObjectHolder>().Which.Field.Should().Be("task");
     }
 }

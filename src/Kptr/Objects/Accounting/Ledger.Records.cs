@@ -7,20 +7,34 @@ namespace Kptr.Objects;
 public sealed partial class Ledger
 {
     private readonly Lock _lock = new();
+    private readonly Lock _followLock = new();
     private readonly List<IReferenceSource> _sources = [];
     private readonly Dictionary<ulong, List<RefRecord>> _byObject = [];
-    private readonly Dictionary<ulong, RefRecord> _bySlot = [];
+    private readonly Dictionary<(ulong Slot, ulong Object), Stack<RefRecord>> _bySlot = [];
     private readonly Dictionary<ulong, RefSite> _lastRelease = [];
     private long _nextId;
     private int _isFollowing;
 
     /// <summary>Whether references are followed one by one now: above Counts, or inside a C# scope.</summary>
+    /// <remarks>Fast paths read the same from the object's chunk: <see cref="HeapChunk.IsFollowing"/>.</remarks>
     internal bool IsFollowing => Volatile.Read(ref _isFollowing) != 0;
 
     /// <summary>A C# scope opened: its references must be told apart even at Counts.</summary>
-    internal void ScopeEntered() => Interlocked.Increment(ref _isFollowing);
+    internal void ScopeEntered() => Follow(1);
 
-    internal void ScopeLeft() => Interlocked.Decrement(ref _isFollowing);
+    internal void ScopeLeft() => Follow(-1);
+
+    private void Follow(int more)
+    {
+        lock (_followLock)
+        {
+            _isFollowing += more;
+            if (_isFollowing == Math.Max(more, 0))
+            {
+                _core.Heap.SetFollowing(_isFollowing > 0);
+            }
+        }
+    }
 
     /// <summary>C# took a reference, or was handed one that nobody had written down.</summary>
     internal RefToken? OwnedByCSharp(KernelObject obj, RefSite site)
@@ -344,8 +358,23 @@ public sealed partial class Ledger
         return null;
     }
 
-    private RefRecord? TakeFromSlot(KernelObject obj, ulong slot) =>
-        _bySlot.Remove(slot, out var record) && record.Object == obj ? record : null;
+    // C# takes out of a slot without the lock: by the time it comes here the slot may hold the next reference, even on the
+    // same object. Any record of the pair will do.
+    private RefRecord? TakeFromSlot(KernelObject obj, ulong slot)
+    {
+        if (!_bySlot.TryGetValue((slot, obj.Address), out var records))
+        {
+            return null;
+        }
+
+        var record = records.Pop();
+        if (records.Count == 0)
+        {
+            _bySlot.Remove((slot, obj.Address));
+        }
+
+        return record;
+    }
 
     private void PutIntoSlot(RefRecord? record, KernelObject obj, ulong slot, RefSite site)
     {
@@ -362,7 +391,12 @@ public sealed partial class Ledger
         record ??= Add(obj, HolderKey.Slot(slot), site);
         LeaveScope(record);
         record.MoveTo(HolderKey.Slot(slot), site, Level == LedgerLevel.Full);
-        _bySlot[slot] = record;
+        if (!_bySlot.TryGetValue((slot, obj.Address), out var records))
+        {
+            _bySlot[(slot, obj.Address)] = records = [];
+        }
+
+        records.Push(record);
     }
 
     private RefToken? ToCSharp(RefRecord? record, KernelObject obj, RefSite site)

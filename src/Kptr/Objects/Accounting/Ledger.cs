@@ -15,7 +15,10 @@ public sealed partial class Ledger
     {
         _core = core;
         Level = level;
-        _isFollowing = level > LedgerLevel.Counts ? 1 : 0;
+        if (level > LedgerLevel.Counts)
+        {
+            Follow(1);
+        }
     }
 
     /// <summary>How closely references are followed; fixed when the kernel is made.</summary>
@@ -104,7 +107,9 @@ public sealed partial class Ledger
             sources = [.. _sources];
         }
 
-        return [.. sources.SelectMany(s => s.HeldSlots())];
+        var inObjects = _core.Heap.LiveObjects().OfType<AllocatedObject>().SelectMany(o => FieldCensus.Of(
+            _core, o.Record, o.Address, f => new ObjectHolder(o.ToString(), f.Name, true)));
+        return [.. sources.SelectMany(s => s.HeldSlots()), .. inObjects];
     }
 
     private List<LedgerEntry> EntriesOf(KernelObject obj, ILookup<ulong, HeldSlot>? census)
@@ -166,6 +171,7 @@ public sealed partial class Ledger
         }
 
         var name = region.Object?.ToString() ?? $"{region.Slab.Name}@{region.Address:x} (freed)";
-        return new ObjectHolder(name, $"+{slot - region.Address}", region.State == HeapState.Live);
+        var field = (region.Object as AllocatedObject)?.Record.FindAt((int)(slot - region.Address))?.Name ?? $"+{slot - region.Address}";
+        return new ObjectHolder(name, field, region.State == HeapState.Live);
     }
 }

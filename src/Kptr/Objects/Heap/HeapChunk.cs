@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Kptr.Objects;
@@ -5,34 +6,41 @@ namespace Kptr.Objects;
 /// <summary>A run of native memory that one <see cref="HeapSlab"/> cuts into equal slots.</summary>
 /// <remarks>
 /// The memory goes back to the system when nothing managed can reach the chunk any more, and never before: an
-/// object's memory stays readable after the object, and after the kernel was disposed.
+/// object's memory stays readable after the object, and after the kernel was disposed. A chunk begins at a multiple of
+/// <see cref="UnitBytes"/>, with a header; every kernel object begins in the first unit of its chunk, so that the
+/// header is found from the object's address by masking.
 /// </remarks>
 internal sealed unsafe class HeapChunk
 {
     internal const int UnitShift = 16;
     internal const int UnitBytes = 1 << UnitShift;
-    private readonly nint _handle;
+    internal const int HeaderBytes = 64;
 
-    internal HeapChunk(HeapSlab slab, int slotCount)
+    internal HeapChunk(HeapSlab slab, int slotCount, bool isFollowing)
     {
         Slab = slab;
         SlotCount = slotCount;
-        SizeBytes = ((slotCount * (long)slab.StrideBytes) + UnitBytes - 1) & -UnitBytes;
+        SizeBytes = (HeaderBytes + (slotCount * slab.StrideBytes) + UnitBytes - 1) & -UnitBytes;
         Base = (ulong)NativeMemory.AlignedAlloc((nuint)SizeBytes, UnitBytes);
         GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
-        _handle = GCHandle.ToIntPtr(GCHandle.Alloc(this, GCHandleType.Weak));
+        SetFollowing(isFollowing);
         for (var i = 0; i < slotCount; i++)
         {
-            HeapHeader.Of(AddressOf(i)) = new HeapHeader { Chunk = _handle, Index = i };
+            var handle = slab.HoldsObjects ? GCHandle.ToIntPtr(GCHandle.Alloc(null, GCHandleType.Weak)) : 0;
+            HeapHeader.Of(AddressOf(i)) = new HeapHeader { Wrapper = handle, Index = i };
         }
     }
 
     ~HeapChunk()
     {
+        for (var i = 0; i < Wrappers.Length; i++)
+        {
+            GCHandle.FromIntPtr(HeapHeader.Of(AddressOf(i)).Wrapper).Free();
+        }
+
         NativeMemory.AlignedFree((void*)Base);
         GC.RemoveMemoryPressure(SizeBytes);
-        GCHandle.FromIntPtr(_handle).Free();
     }
 
     internal HeapSlab Slab { get; }
@@ -43,8 +51,23 @@ internal sealed unsafe class HeapChunk
 
     internal int SlotCount { get; }
 
-    /// <summary>The C# object of each slot; empty where the slab holds plain memory.</summary>
+    /// <summary>The C# object of each slot, which this keeps alive; empty where the slab holds plain memory.</summary>
     internal KernelObject?[] Wrappers { get; }
 
-    internal ulong AddressOf(int slot) => Base + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
+    /// <summary>Whether the ledger follows references on the object at this address one by one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsFollowing(ulong address) => Volatile.Read(ref *(int*)(address & ~(ulong)(UnitBytes - 1))) != 0;
+
+    internal void SetFollowing(bool isFollowing) => Volatile.Write(ref *(int*)Base, isFollowing ? 1 : 0);
+
+    internal ulong AddressOf(int slot) => Base + HeaderBytes + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
+
+    /// <summary>Changes the C# object of a slot.</summary>
+    internal void SetWrapper(ulong address, KernelObject? wrapper)
+    {
+        ref var header = ref HeapHeader.Of(address);
+        Wrappers[header.Index] = wrapper;
+        var handle = GCHandle.FromIntPtr(header.Wrapper);
+        handle.Target = wrapper;
+    }
 }

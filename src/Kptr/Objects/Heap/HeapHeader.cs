@@ -6,12 +6,12 @@ namespace Kptr.Objects;
 /// <summary>The 16 hidden bytes before every allocation: they lead from an address back to managed code.</summary>
 /// <remarks>
 /// <code>
-/// -16  handle of the chunk (weak; written once, valid as long as the heap)
+/// -16  handle to the wrapper (weak; made once with the slot, its target changes as the slot is used and freed)
 ///  -8  slot index in the chunk
 ///  -4  state (low 2 bits) and generation (how often the slot was handed out)
 ///   0  the object
 /// </code>
-/// The handle names the chunk, never the object: a stale address can thus at worst find a later tenant of the same
+/// The handle belongs to the slot and not to the object, so a stale address finds nothing or a later tenant of the same
 /// slab, and never a dangling handle.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
@@ -20,7 +20,7 @@ internal struct HeapHeader
     internal const int SizeBytes = 16;
     private const uint StateMask = 3;
 
-    internal nint Chunk;
+    internal nint Wrapper;
     internal int Index;
     private uint _stateAndGeneration;
 
@@ -31,14 +31,10 @@ internal struct HeapHeader
     internal static unsafe ref HeapHeader Of(ulong address) => ref *(HeapHeader*)(address - SizeBytes);
 
     /// <summary>The wrapper of the kernel object that starts at <paramref name="address"/>; null once it is freed.</summary>
-    /// <remarks>The address must be one that the heap handed out; <see cref="KernelHeap.TryFindRegion"/> takes any.</remarks>
+    /// <remarks>The address must be one that an object slab handed out; <see cref="KernelHeap.FindObject"/> takes any.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static KernelObject? WrapperOf(ulong address)
-    {
-        ref var header = ref Of(address);
-        var chunk = Unsafe.As<HeapChunk>(GCHandle.FromIntPtr(header.Chunk).Target!);
-        return chunk.Wrappers[header.Index];
-    }
+    internal static KernelObject? WrapperOf(ulong address) =>
+        Unsafe.As<KernelObject?>(GCHandle.FromIntPtr(Of(address).Wrapper).Target);
 
     internal void Set(HeapState state, bool nextGeneration = false)
     {

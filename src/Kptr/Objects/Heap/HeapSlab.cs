@@ -23,7 +23,8 @@ internal sealed unsafe class HeapSlab
         HoldsObjects = holdsObjects;
         Owner = owner;
         StrideBytes = (sizeBytes + HeapHeader.SizeBytes + 15) & ~15L;
-        SlotsPerChunk = slotsPerChunk > 0 ? slotsPerChunk : (int)Math.Max(1, HeapChunk.UnitBytes / StrideBytes);
+        SlotsPerChunk = slotsPerChunk > 0 && !holdsObjects ? slotsPerChunk
+            : (int)Math.Max(1, (HeapChunk.UnitBytes - HeapChunk.HeaderBytes) / StrideBytes);
     }
 
     internal string Name { get; }
@@ -62,13 +63,12 @@ internal sealed unsafe class HeapSlab
         }
 
         NativeMemory.Clear((void*)address, (nuint)AllocBytes);
-        ref var header = ref HeapHeader.Of(address);
         if (HoldsObjects)
         {
-            ChunkOf(address).Wrappers[header.Index] = wrapper;
+            ChunkOf(address).SetWrapper(address, wrapper);
         }
 
-        header.Set(HeapState.Live, nextGeneration: true);
+        HeapHeader.Of(address).Set(HeapState.Live, nextGeneration: true);
         return address;
     }
 
@@ -86,7 +86,7 @@ internal sealed unsafe class HeapSlab
 
             if (HoldsObjects)
             {
-                ChunkOf(address).Wrappers[header.Index] = null;
+                ChunkOf(address).SetWrapper(address, null);
             }
 
             _liveCount--;
@@ -120,14 +120,21 @@ internal sealed unsafe class HeapSlab
         }
     }
 
-    private static HeapChunk ChunkOf(ulong address) =>
-        (HeapChunk)GCHandle.FromIntPtr(HeapHeader.Of(address).Chunk).Target!;
+    /// <summary>Marks all chunks, now and later ones, for references to be followed or not.</summary>
+    internal void SetFollowing(bool isFollowing)
+    {
+        lock (_lock)
+        {
+            _chunks.ForEach(c => c.SetFollowing(isFollowing));
+        }
+    }
+
+    private HeapChunk ChunkOf(ulong address) => _heap.FindChunk(address)!;
 
     private void Grow()
     {
-        var chunk = new HeapChunk(this, SlotsPerChunk);
+        var chunk = _heap.AddChunk(this, SlotsPerChunk);
         _chunks.Add(chunk);
-        _heap.Register(chunk);
         for (var i = chunk.SlotCount - 1; i >= 0; i--)
         {
             _free.Push(chunk.AddressOf(i));

@@ -13,6 +13,7 @@ internal sealed class KernelHeap
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
     private readonly List<HeapSlab> _slabs = [];
     private readonly Lock _lock = new();
+    private bool _isFollowing;
 
     internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256)
     {
@@ -62,13 +63,13 @@ internal sealed class KernelHeap
     internal bool TryFindRegion(ulong address, int sizeBytes, out HeapRegion region)
     {
         region = default;
-        if (FindChunk(address) is not { } chunk || address < chunk.Base + HeapHeader.SizeBytes)
+        if (FindChunk(address) is not { } chunk || address < chunk.Base + HeapChunk.HeaderBytes)
         {
             return false;
         }
 
         var slab = chunk.Slab;
-        var slot = (long)(address - chunk.Base) / slab.StrideBytes;
+        var slot = (long)(address - chunk.Base - HeapChunk.HeaderBytes) / slab.StrideBytes;
         if (slot >= chunk.SlotCount)
         {
             return false;
@@ -100,10 +101,28 @@ internal sealed class KernelHeap
         return slabs.Where(s => s.HoldsObjects).SelectMany(s => s.LiveObjects());
     }
 
-    internal void Register(HeapChunk chunk)
+    /// <summary>From now on references on all objects are followed one by one, or not.</summary>
+    internal void SetFollowing(bool isFollowing)
+    {
+        HeapSlab[] slabs;
+        lock (_lock)
+        {
+            Volatile.Write(ref _isFollowing, isFollowing);
+            slabs = [.. _slabs];
+        }
+
+        foreach (var slab in slabs)
+        {
+            slab.SetFollowing(isFollowing);
+        }
+    }
+
+    /// <summary>Gets memory for a slab, whose lock the caller holds, and makes it findable.</summary>
+    internal HeapChunk AddChunk(HeapSlab slab, int slotCount)
     {
         lock (_lock)
         {
+            var chunk = new HeapChunk(slab, slotCount, _isFollowing);
             for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
             {
                 var (top, mid, low) = Split(at);
@@ -111,16 +130,12 @@ internal sealed class KernelHeap
                 var lows = mids[mid] ??= new HeapChunk?[1 << LowBits];
                 Volatile.Write(ref lows[low], chunk);
             }
+
+            return chunk;
         }
     }
 
-    private static (int Top, int Mid, int Low) Split(ulong address)
-    {
-        var unit = address >> HeapChunk.UnitShift;
-        return ((int)(unit >> (MidBits + LowBits)), (int)(unit >> LowBits) & ((1 << MidBits) - 1), (int)unit & ((1 << LowBits) - 1));
-    }
-
-    private HeapChunk? FindChunk(ulong address)
+    internal HeapChunk? FindChunk(ulong address)
     {
         if (address >> 48 != 0)
         {
@@ -129,5 +144,11 @@ internal sealed class KernelHeap
 
         var (top, mid, low) = Split(address);
         return _directory[top]?[mid]?[low];
+    }
+
+    private static (int Top, int Mid, int Low) Split(ulong address)
+    {
+        var unit = address >> HeapChunk.UnitShift;
+        return ((int)(unit >> (MidBits + LowBits)), (int)(unit >> LowBits) & ((1 << MidBits) - 1), (int)unit & ((1 << LowBits) - 1));
     }
 }

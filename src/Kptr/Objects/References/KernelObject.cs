@@ -102,7 +102,7 @@ public abstract class KernelObject
         var outcome = _count.DecAndTest();
         if (outcome != RefCountOutcome.Counted)
         {
-            ReleaseSlow(outcome, new(file, line));
+            ReleaseSlow(outcome, file, line);
         }
     }
 
@@ -152,6 +152,9 @@ public abstract class KernelObject
         Core.Report(new(DiagCode.RefCountSaturated, "reference count saturated; the object leaks") { Object = ToString() });
         return true;
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReleaseSlow(RefCountOutcome outcome, string file, int line) => ReleaseSlow(outcome, new RefSite(file, line));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReleaseSlow(RefCountOutcome outcome, RefSite site)

@@ -14,14 +14,23 @@ public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
     where T : KernelObject
 {
     internal KernelRef(KernelObject obj, RefToken? token)
+        : this(obj, token, obj.Address)
+    {
+    }
+
+    // The address is kept beside the object because the next exchange waits for it.
+    internal KernelRef(KernelObject obj, RefToken? token, ulong address)
     {
         Object = obj;
         Token = token;
+        Address = address;
     }
 
     internal KernelObject? Object { get; }
 
     internal RefToken? Token { get; }
+
+    internal ulong Address { get; }
 
     /// <summary>The object. Using it through a dead reference is reported where the ledger follows references.</summary>
     /// <exception cref="InvalidOperationException">This is a default value and not a reference.</exception>

@@ -15,8 +15,14 @@ public static class KernelRef
     public static KernelRef<T>? TryAcquire<T>(this T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
         where T : KernelObject
     {
-        ArgumentNullException.ThrowIfNull(obj);
-        return obj.TryAcquireCount() ? Own(obj, file, line) : null;
+        // Asked first: the locked instruction would hold the loads up, and without a token its tests fold away.
+        var address = obj.Address;
+        if (HeapChunk.IsFollowing(address))
+        {
+            return TryAcquireSlow(obj, file, line);
+        }
+
+        return obj.TryAcquireCount() ? new(obj, null, address) : null;
     }
 
     /// <summary>Wraps a reference that is already counted, such as the first one of a new object.</summary>
@@ -29,7 +35,13 @@ public static class KernelRef
         where T : KernelObject
     {
         ArgumentNullException.ThrowIfNull(obj);
-        var ledger = obj.Ledger;
-        return new(obj, ledger.IsFollowing ? ledger.OwnedByCSharp(obj, new(file, line)) : null);
+        return new(obj, HeapChunk.IsFollowing(obj.Address) ? OwnSlow(obj, file, line) : null);
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static KernelRef<T>? TryAcquireSlow<T>(T obj, string file, int line)
+        where T : KernelObject => obj.TryAcquireCount() ? new(obj, OwnSlow(obj, file, line)) : null;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static RefToken? OwnSlow(KernelObject obj, string file, int line) => obj.Ledger.OwnedByCSharp(obj, new(file, line));
 }

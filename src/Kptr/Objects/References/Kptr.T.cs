@@ -30,14 +30,20 @@ public struct Kptr<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KernelRef<T>? Exchange(KernelRef<T>? next, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        var obj = next.GetValueOrDefault().Object;
-        if (obj is not null && obj.Ledger.IsFollowing)
+        // Where references are followed, each has a token: no need to look for the object.
+        var moved = next.GetValueOrDefault();
+        if (moved.Token is not null)
         {
-            return ExchangeSlow(next.GetValueOrDefault(), file, line);
+            return ExchangeSlow(moved, file, line);
         }
 
-        var old = Interlocked.Exchange(ref _address, obj is null ? 0 : obj.Address);
-        return old == 0 ? null : Taken(old, file, line);
+        var old = Interlocked.Exchange(ref _address, moved.Address);
+        if (old == 0)
+        {
+            return null;
+        }
+
+        return HeapChunk.IsFollowing(old) ? TakenSlow(old, file, line) : new KernelRef<T>(HeapHeader.WrapperOf(old)!, null, old);
     }
 
     /// <summary>The object in the slot, without a reference: good only inside an RCU reader. Null if empty.</summary>
@@ -47,20 +53,11 @@ public struct Kptr<T>
         return address == 0 ? null : (T?)HeapHeader.WrapperOf(address);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private KernelRef<T>? Taken(ulong old, string file, int line)
-    {
-        var obj = HeapHeader.WrapperOf(old);
-        return obj is null || obj.Ledger.IsFollowing ? TakenSlow(old, file, line) : new KernelRef<T>(obj, null);
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe KernelRef<T>? TakenSlow(ulong old, string file, int line)
     {
-        var obj = HeapHeader.WrapperOf(old);
-        Diagnostics.Invariant.That(obj is not null, "a kptr slot holds an address that is no live object");
-        var slot = (ulong)Unsafe.AsPointer(ref _address);
-        return new KernelRef<T>(obj, obj.Ledger.TakenFromSlot(obj, slot, new(file, line)));
+        var obj = HeapHeader.WrapperOf(old)!;
+        return new(obj, obj.Ledger.TakenFromSlot(obj, (ulong)Unsafe.AsPointer(ref _address), new(file, line)));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

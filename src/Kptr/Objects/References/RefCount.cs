@@ -54,16 +54,17 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RefCountOutcome TryIncNotZero()
     {
-        var old = *_counter;
+        // The comparison is with next - 1, because keeping old alive across the locked instruction costs a spill around it.
+        var counter = _counter;
+        var old = *counter;
         while (old > 0 && old < int.MaxValue)
         {
-            var seen = Interlocked.CompareExchange(ref *_counter, old + 1, old);
-            if (seen == old)
+            var next = old + 1;
+            old = Interlocked.CompareExchange(ref *counter, next, old);
+            if (old == next - 1)
             {
                 return RefCountOutcome.Counted;
             }
-
-            old = seen;
         }
 
         return old == 0 ? RefCountOutcome.Zero : Saturate(RefCountOutcome.Saturated);
