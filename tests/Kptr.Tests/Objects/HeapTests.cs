@@ -1,0 +1,75 @@
+using Kptr.Objects;
+
+namespace Kptr.Tests.Objects;
+
+public unsafe class HeapTests
+{
+    [Fact]
+    public void TryFindRegion_FindsTheAllocationFromAnyByteInIt()
+    {
+        var heap = new KernelHeap();
+        var slab = heap.CreateSlab("thing", 40);
+        var all = Enumerable.Range(0, 5000).Select(_ => slab.Allocate()).ToList();
+        foreach (var at in all)
+        {
+            heap.TryFindRegion(at + 39, 1, out var region).Should().BeTrue();
+            (region.Address, region.State).Should().Be((at, HeapState.Live));
+            heap.TryFindRegion(at + 33, 8, out _).Should().BeFalse("it crosses the end");
+            heap.TryFindRegion(at - 1, 1, out _).Should().BeFalse("the header is no part of it");
+        }
+    }
+
+    [Theory]
+    [InlineData(0ul)]
+    [InlineData(0x1000ul)]
+    [InlineData(ulong.MaxValue)]
+    [InlineData(0xffff_8880_0000_0000ul)]
+    public void TryFindRegion_ForeignAddresses_FindNothing(ulong address)
+    {
+        var heap = new KernelHeap();
+        heap.CreateSlab("thing", 40).Allocate();
+        heap.TryFindRegion(address, 8, out _).Should().BeFalse();
+        heap.FindObject(address).Should().BeNull();
+    }
+
+    [Fact]
+    public void LargeBlock_IsOneRegion()
+    {
+        var heap = new KernelHeap();
+        var at = heap.AllocateBlock("values", 1_000_000);
+        heap.TryFindRegion(at + 999_992, 8, out var region).Should().BeTrue();
+        region.Address.Should().Be(at);
+        heap.TryFindRegion(at + 999_993, 8, out _).Should().BeFalse();
+    }
+
+    [Fact]
+    public void FreedMemory_IsPoisonedHeldBackAndZeroedForTheNext()
+    {
+        var heap = new KernelHeap(isChecked: true, quarantineSlotsMax: 1);
+        var slab = heap.CreateSlab("thing", 8);
+        var first = slab.Allocate();
+        *(ulong*)first = 7;
+        slab.TryFree(first).Should().BeTrue();
+        slab.TryFree(first).Should().BeFalse("a second free is refused");
+        (*(ulong*)first).Should().Be(0x6b6b6b6b6b6b6b6b);
+        heap.TryFindRegion(first, 8, out var region).Should().BeTrue();
+        region.State.Should().Be(HeapState.Quarantined);
+        var second = slab.Allocate();
+        second.Should().NotBe(first);
+        slab.TryFree(second);
+        slab.Allocate().Should().Be(first, "the quarantine is full and lets the oldest go");
+        (*(ulong*)first).Should().Be(0);
+    }
+
+    [Fact]
+    public void StaleAddress_FindsNoWrapper()
+    {
+        using var core = TestKernel.Boot();
+        var widget = new Widget(core);
+        HeapHeader.WrapperOf(widget.Address).Should().BeSameAs(widget);
+        KernelRef.Own(widget).Release();
+        core.Quiesce();
+        HeapHeader.WrapperOf(widget.Address).Should().BeNull();
+        core.Heap.FindObject(widget.Address).Should().BeNull();
+    }
+}
