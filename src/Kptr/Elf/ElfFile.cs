@@ -49,6 +49,8 @@ internal sealed class ElfFile
     /// <summary>The file's name, for diagnostics.</summary>
     public string Name { get; }
 
+    public long SizeBytes => _data.Length;
+
     public ImmutableArray<ElfSection> Sections { get; }
 
     public ElfSection? SymbolTable { get; }

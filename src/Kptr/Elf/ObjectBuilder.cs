@@ -20,7 +20,7 @@ internal sealed class ObjectBuilder(ElfFile file)
         new RelocReader(_layout, progs, maps, externs, btf).ReadAll();
 
         var parts = new ObjectParts(file.Name, _layout.License, progs, externs, ext, btf);
-        var budget = new InsnBudget();
+        var budget = new InsnBudget(file.SizeBytes);
         var built = progs.All.Where(p => !progs.IsSubprog(p)).Select(p => ProgAssembler.Build(parts, p, budget));
         return new(ObjectName(file.Name))
         {
