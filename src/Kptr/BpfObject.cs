@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using Kptr.Diagnostics;
+using Kptr.Elf;
+using Kptr.Maps;
+using Kptr.Specs;
+using Kptr.Verifier;
+
+namespace Kptr;
+
+/// <summary>A BPF object file, and after <see cref="Load"/> its live maps and programs.</summary>
+public sealed class BpfObject : IDisposable
+{
+    private readonly List<BpfMap> _owned = [];
+    private ImmutableDictionary<string, BpfMap> _maps = ImmutableDictionary<string, BpfMap>.Empty;
+    private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
+    private bool _isDisposed;
+
+    private BpfObject(ObjectSpec spec)
+    {
+        Spec = spec;
+    }
+
+    /// <summary>The blueprint as it was read; nothing in it is resolved.</summary>
+    public ObjectSpec Spec { get; }
+
+    /// <summary>Whether <see cref="Load"/> has succeeded.</summary>
+    public bool IsLoaded { get; private set; }
+
+    /// <summary>The live maps by name; empty before <see cref="Load"/>.</summary>
+    public IReadOnlyDictionary<string, BpfMap> Maps => _maps;
+
+    /// <summary>The loaded programs by name; empty before <see cref="Load"/>.</summary>
+    public IReadOnlyDictionary<string, BpfProgram> Programs => _programs;
+
+    /// <summary>Reads an object file.</summary>
+    /// <exception cref="DiagnosticException">The file cannot be read or is no BPF object.</exception>
+    public static BpfObject Open(string path) => new(ObjectReader.Read(path));
+
+    /// <summary>Reads an object from memory.</summary>
+    /// <param name="data">The whole file.</param>
+    /// <param name="name">Its name, for messages.</param>
+    /// <exception cref="DiagnosticException">The bytes are no BPF object.</exception>
+    public static BpfObject Open(ReadOnlyMemory<byte> data, string name) => new(ObjectReader.Read(data, name));
+
+    /// <summary>Takes a blueprint made in any other way, such as with the C# assembler.</summary>
+    public static BpfObject From(ObjectSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return new(spec);
+    }
+
+    /// <summary>Links the object to a kernel, creates its maps, verifies its programs and makes them ready to attach.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="autoload">Which programs to load; null for those not marked <c>SEC("?...")</c>.</param>
+    /// <returns>This object.</returns>
+    /// <exception cref="ProgramRejectedException">The verifier refuses a program.</exception>
+    /// <exception cref="DiagnosticException">Something the object names is not in this kernel.</exception>
+    /// <exception cref="MapCreateException">The kernel refuses a map.</exception>
+    public BpfObject Load(KernelModel kernel, Func<ProgSpec, bool>? autoload = null)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (IsLoaded)
+        {
+            throw new InvalidOperationException($"{Spec.Name} is loaded already");
+        }
+
+        var linked = ObjectLinker.Link(Spec, kernel.Spec, new DiagSink());
+        var wanted = linked.Progs.Where(autoload ?? (static p => p.Autoload)).ToImmutableArray();
+        ThrowOnLinkFaults(wanted);
+        try
+        {
+            var maps = CreateMaps(kernel, linked);
+            var verified = VerifyAll(wanted, kernel.Spec);
+            _programs = verified.ToImmutableDictionary(v => v.Spec.Name, v => new BpfProgram(kernel, v, maps));
+            FillSlots(linked);
+        }
+        catch
+        {
+            DisposeLive();
+            throw;
+        }
+
+        IsLoaded = true;
+        return this;
+    }
+
+    /// <summary>Unloads: gives up the programs (links keep theirs) and the maps (programs keep theirs).</summary>
+    public void Dispose()
+    {
+        if (!_isDisposed)
+        {
+            _isDisposed = true;
+            DisposeLive();
+        }
+    }
+
+    private static void ThrowOnLinkFaults(ImmutableArray<ProgSpec> progs)
+    {
+        var faults = progs.Where(p => p.LinkFault is not null).Select(p => p.LinkFault!).ToList();
+        if (faults.Count > 0)
+        {
+            throw new DiagnosticException(faults);
+        }
+    }
+
+    private ImmutableArray<VerifiedProgram> VerifyAll(ImmutableArray<ProgSpec> progs, KernelSpec kernel)
+    {
+        var results = progs.Select(p => (p.Name, Result: BpfVerifier.Verify(p, kernel))).ToImmutableArray();
+        var refused = results.RemoveAll(r => r.Result.IsAccepted);
+        return refused.IsEmpty ? [.. results.Select(r => r.Result.Program!)] : throw new ProgramRejectedException(Spec.Name, refused);
+    }
+
+    private ImmutableArray<BpfMap?> CreateMaps(KernelModel kernel, ObjectSpec linked)
+    {
+        var maps = ImmutableArray.CreateBuilder<BpfMap?>(linked.Maps.Length);
+        foreach (var spec in linked.Maps)
+        {
+            var map = spec.Autocreate ? MapFactory.Create(kernel, spec) : null;
+            maps.Add(map);
+            if (map is not null)
+            {
+                _owned.Add(map);
+            }
+        }
+
+        _maps = _owned.ToImmutableDictionary(m => m.Name);
+        return maps.MoveToImmutable();
+    }
+
+    /// <summary>Fills maps of maps and program arrays as the object's initialisers say.</summary>
+    private void FillSlots(ObjectSpec linked)
+    {
+        foreach (var spec in linked.Maps.Where(m => m.InitialSlots.Length > 0 && _maps.ContainsKey(m.Name)))
+        {
+            foreach (var (key, target) in spec.InitialSlots)
+            {
+                Put(_maps[spec.Name], key, target);
+            }
+        }
+    }
+
+    private void Put(BpfMap map, int key, string target)
+    {
+        if (!_maps.TryGetValue(target, out var inner))
+        {
+            throw new DiagnosticException([new(DiagCode.UnsupportedMapType, $"{map.Name}[{key}] holds {target}, which is no map") { File = Spec.Name }]);
+        }
+
+        var err = map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id));
+        if (err != Errno.None)
+        {
+            throw new DiagnosticException([new(DiagCode.MapRefused, $"{map.Name}[{key}] cannot hold {target}: {err}") { File = Spec.Name }]);
+        }
+    }
+
+    private void DisposeLive()
+    {
+        foreach (var program in _programs.Values)
+        {
+            program.Put();
+        }
+
+        foreach (var map in _owned)
+        {
+            map.Dispose();
+        }
+
+        _owned.Clear();
+        _maps = _maps.Clear();
+        _programs = _programs.Clear();
+    }
+}

@@ -1,0 +1,52 @@
+using Kptr.Kfuncs;
+using Kptr.Objects;
+
+namespace Kptr;
+
+/// <summary>A modelled kernel: tasks, cgroups, maps, RCU, time, the ledger, and the programs attached to it.</summary>
+/// <remarks>
+/// Safe for any number of threads. Programs run on the thread that causes their event. Dispose objects and maps first.
+/// </remarks>
+public sealed class KernelModel : KernelCore
+{
+    private readonly HookTable _hooks;
+
+    /// <summary>Boots a Linux 6.12 with two CPUs and one task.</summary>
+    public KernelModel()
+        : this(new KernelModelOptions())
+    {
+    }
+
+    /// <summary>Boots a kernel.</summary>
+    public KernelModel(KernelModelOptions options)
+        : base((options ?? throw new ArgumentNullException(nameof(options))).ToSpec(), options.ToCoreOptions())
+    {
+        Host = new(this, options.Kfuncs, options.Seed);
+        _hooks = new HookTable();
+        Hooks = _hooks;
+    }
+
+    /// <summary>Raised for every line that a program prints (<c>bpf_trace_printk</c>), on the thread that runs it.</summary>
+    public event Action<string>? Traced
+    {
+        add => Host.Traced += value;
+        remove => Host.Traced -= value;
+    }
+
+    /// <summary>Lines that programs printed so far, oldest first; a copy.</summary>
+    public IReadOnlyList<string> TracePipe => Host.Trace;
+
+    /// <summary>The kernel's virtual clock.</summary>
+    /// <exception cref="InvalidOperationException">The options named another clock.</exception>
+    public VirtualClock VirtualClock =>
+        Clock as VirtualClock ?? throw new InvalidOperationException("this kernel runs on a clock of the user's own");
+
+    internal ProgHost Host { get; }
+
+    internal HookTable HookTable => _hooks;
+
+    /// <summary>Passes a tracepoint or calls a traced function: runs every program attached to it.</summary>
+    /// <param name="hook">Name of the tracepoint (<c>sched_switch</c>) or function.</param>
+    /// <param name="args">Its arguments as registers; objects by <see cref="KernelObject.Address"/>.</param>
+    public void Raise(string hook, params ReadOnlySpan<ulong> args) => _hooks.Fire(hook, args);
+}

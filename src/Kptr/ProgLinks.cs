@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Execution;
+using Kptr.Isa;
+using Kptr.Kfuncs;
+using Kptr.Maps;
+using Kptr.Specs;
+
+namespace Kptr;
+
+/// <summary>What the numbers in one linked program mean in one live kernel.</summary>
+internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArray<BpfMap?> maps) : IProgLinks
+{
+    public ulong AddressOf(BpfInsn first, BpfInsn second)
+    {
+        switch (first.Src)
+        {
+            case BpfOp.PseudoMapFd:
+                return MapOf(first.Imm).Address;
+            case BpfOp.PseudoMapValue:
+                var err = MapOf(first.Imm).DirectValueAddress((uint)second.Imm, out var address);
+                return err == Errno.None ? address : 0;
+            default:
+                return 0; // a kernel variable: the model keeps none, and a load through it faults
+        }
+    }
+
+    public CallThunk? Helper(int id) => HelperRegistry.FindBody((HelperId)id);
+
+    public CallThunk? Kfunc(BpfInsn call) => NameOf(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
+
+    public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && NameOf(call) == "bpf_throw";
+
+    public Interpreter? TailTarget(object target) => null;
+
+    public Region PacketOf(ulong context) => default;
+
+    private BpfMap MapOf(int index) => maps[index]
+        ?? throw new InvalidOperationException($"program \"{prog.Name}\" uses map \"{prog.Maps[index].Name}\", which was not created");
+
+    private string? NameOf(BpfInsn call)
+    {
+        var types = kernel.Spec.Types;
+        var at = new BtfRef(call.Off, call.Imm);
+        return (uint)at.BtfIdx < (uint)types.All.Length && at.TypeId > 0 && at.TypeId < types.All[at.BtfIdx].TypeCount ? types[at].Name : null;
+    }
+}

@@ -1,0 +1,17 @@
+using System.Collections.Immutable;
+using Kptr.Verifier;
+
+namespace Kptr;
+
+/// <summary>The verifier refused programs of an object, so none of it was loaded.</summary>
+public sealed class ProgramRejectedException : Exception
+{
+    internal ProgramRejectedException(string objectName, ImmutableArray<(string Name, VerifyResult Result)> refused)
+        : base(string.Join(Environment.NewLine, refused.Select(r => $"{objectName}: program \"{r.Name}\": {r.Result.Message}")))
+    {
+        Refused = refused;
+    }
+
+    /// <summary>The programs and why each was refused; at least one.</summary>
+    public ImmutableArray<(string Name, VerifyResult Result)> Refused { get; }
+}
