@@ -173,6 +173,37 @@ public class BtfRecordReaderTests
         reader.Load.Error.Should().Be(expected, reader.Load.Message);
     }
 
+    [Fact]
+    public void Load_OfTypesThatContainThemselves_IsELOOP()
+    {
+        var byValue = new BtfBuilder("t");
+        byValue.AddStruct("s", 8, [new("me", 2, 0, 0)]);
+        byValue.AddArray(3, 3, 1);
+        byValue.AddTypedef("s_t", 1);
+        Reader(byValue.Build()).Load.Error.Should().Be(Errno.ELOOP);
+
+        var pointers = new BtfBuilder("t");
+        pointers.AddPtr(2);
+        pointers.AddConst(1);
+        Reader(pointers.Build()).Load.Error.Should().Be(Errno.ELOOP);
+
+        var list = CDeclParser.Parse("struct list { struct list *const next; };", "t");
+        Reader(list).Load.Error.Should().Be(Errno.None);
+    }
+
+    [Fact]
+    public void Load_OfMisplacedMemberOrTag_IsEINVAL()
+    {
+        var member = new BtfBuilder("t");
+        member.AddStruct("s", 4, [new("m", member.AddInt("long", 8), 0, 0)]);
+        Reader(member.Build()).Load.Error.Should().Be(Errno.EINVAL);
+
+        var tag = new BtfBuilder("t");
+        tag.AddConst(2);
+        tag.AddTypeTag("kptr", 0);
+        Reader(tag.Build()).Load.Error.Should().Be(Errno.EINVAL);
+    }
+
     [Theory]
     [InlineData(8, Errno.None)]
     [InlineData(9, Errno.ELOOP)]

@@ -172,7 +172,7 @@ internal sealed class CDump(BtfSpec btf)
     /// <summary>Gives the second type of a name another name. A forward declaration shares the name of what it announces.</summary>
     private void Name(int id, Dictionary<string, int> names)
     {
-        var name = btf.NameOf(id);
+        var name = Identifier(btf.NameOf(id));
         if (btf.KindOf(id) == BtfKind.Fwd || !_named.Add(id))
         {
             return;
@@ -180,11 +180,16 @@ internal sealed class CDump(BtfSpec btf)
 
         var count = names.GetValueOrDefault(name) + 1;
         names[name] = count;
-        if (count > 1)
+        if (count > 1 || name != btf.NameOf(id))
         {
-            _writer.Rename(id, $"{name}___{count}");
+            _writer.Rename(id, count > 1 ? $"{name}___{count}" : name);
         }
     }
+
+    /// <summary>Compilers name a static variable of a function <c>function.variable</c>, which C cannot say.</summary>
+    private static string Identifier(string name) => name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+        ? name
+        : string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
 
     private static Dictionary<int, string> SectionsOf(BtfSpec btf)
     {

@@ -7,7 +7,7 @@ namespace Kptr.Btf;
 /// <remarks>
 /// Two questions, as in the kernel. Loading the BTF gives a record to every struct with special fields among its direct
 /// members (<c>btf_parse_struct_metas</c>): those are what <c>bpf_obj_new</c>, graph nodes and local kptrs use, and one
-/// bad struct fails the whole BTF. Creating a map reads its value's type (<c>map_check_btf</c>). Safe for several threads.
+/// bad struct, or a type that contains itself, fails the whole BTF. Creating a map reads its value's type (<c>map_check_btf</c>). Safe for several threads.
 /// </remarks>
 public sealed class BtfRecordReader
 {
@@ -68,6 +68,7 @@ public sealed class BtfRecordReader
     {
         try
         {
+            new BtfLoadCheck(_btf).Run();
             var special = SpecialTypes();
             var found = new SortedDictionary<int, BtfRecord>();
             for (var id = 1; id < _btf.TypeCount && special.Count > 0; id++)

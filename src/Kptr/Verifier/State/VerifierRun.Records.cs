@@ -1,4 +1,5 @@
 using Kptr.Btf;
+using Kptr.Diagnostics;
 
 namespace Kptr.Verifier;
 
@@ -30,7 +31,12 @@ internal sealed partial class VerifierRun
             return BtfRecord.Empty;
         }
 
-        _records ??= new BtfRecordReader(btf, Types, name => Kernel.Dtors.GetValueOrDefault(name));
+        _records ??= new BtfRecordReader(btf, Types, Kernel.Dtors.GetValueOrDefault, Kernel.Profile.RecordRules);
+        if (!_records.Load.IsOk)
+        {
+            Reject(DiagCode.BtfMalformed, $"the kernel refuses the program's BTF: {_records.Load.Message}", errno: _records.Load.Error);
+        }
+
         return _records.StructRecord(typeId) ?? BtfRecord.Empty;
     }
 }
