@@ -86,6 +86,7 @@ internal sealed class ProgAssembler
         _insns.AddRange(prog.Insns);
         AppendInfos(prog, start);
         AppendRelocs(prog, start);
+        DisownFileDescriptors(prog, start);
         FollowCalls(prog, start);
         return start;
     }
@@ -154,6 +155,24 @@ internal sealed class ProgAssembler
                 case ElfRelocKind.Extern:
                     _relocs.Add(ExternReloc(at, _parts.Extern(reloc.Name)));
                     break;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A map load without a relocation names a file descriptor of whoever wrote the object, which is no index into the maps:
+    /// negative, so that no map is found under it.
+    /// </summary>
+    private void DisownFileDescriptors(ElfProg prog, int start)
+    {
+        var relocated = prog.Relocs.Select(r => r.InsnIdx).ToHashSet();
+        for (var i = 0; i < prog.InsnCount; i++)
+        {
+            var insn = _insns[start + i];
+            if (insn.Opcode == BpfOp.LdImm64 && (insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue)
+                && insn.Imm >= 0 && !relocated.Contains(i))
+            {
+                _insns[start + i] = new(insn.Opcode, insn.Dst, insn.Src, insn.Off, ~insn.Imm);
             }
         }
     }

@@ -10,6 +10,10 @@ internal sealed class SubprogInfo
     /// <summary>One past its last instruction.</summary>
     public int End;
     public int StackDepth;
+
+    /// <summary>Lowest stack offset used by other things than spills around fastcalls.</summary>
+    public int FastcallStackOff;
+    public bool KeepFastcallStack;
     public bool HasTailCall;
     public bool TailCallReachable;
     public bool HasLdAbs;

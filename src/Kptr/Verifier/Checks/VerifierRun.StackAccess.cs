@@ -44,6 +44,7 @@ internal sealed partial class VerifierRun
 
         CheckStackRangeInitialized(regno, off, size, zeroSizeAllowed: false, byHelper: false, raw: null);
         MarkRegStackRead(frame, (int)reg.Var.SMin + off, (int)reg.Var.SMax + off + size, valueRegno);
+        CheckFastcallContract(frame, (int)reg.Var.SMin + off);
     }
 
     /// <summary>The whole access is inside the frame's 512 bytes; grows what the frame uses.</summary>
@@ -102,6 +103,7 @@ internal sealed partial class VerifierRun
         var slot = SlotOf(off);
         ref readonly var insn = ref Insns[InsnIdx];
         DestroyIfDynptrSlot(frame, slot);
+        CheckFastcallContract(frame, off);
         Log.TouchSlot(slot);
         ref var stack = ref frame.Stack[slot];
         var aligned = off % 8 == 0;
@@ -229,6 +231,8 @@ internal sealed partial class VerifierRun
             DestroyIfDynptrSlot(frame, SlotOf(i));
         }
 
+        CheckFastcallContract(frame, min);
+
         for (var i = min; i < max; i++)
         {
             ref var stack = ref frame.Stack[SlotOf(i)];
@@ -257,6 +261,7 @@ internal sealed partial class VerifierRun
         var slot = SlotOf(off);
         ref var stack = ref frame.Stack[slot];
         Log.TouchSlot(slot);
+        CheckFastcallContract(frame, off);
         bool isFill;
         if (stack.IsSpill)
         {

@@ -35,8 +35,8 @@ internal sealed partial class VerifierRun
         return $"({Hex(bits.Value)}; {Hex(bits.Mask)})";
     }
 
-    /// <summary>C's <c>%#llx</c>: zero has no prefix.</summary>
-    internal static string Hex(ulong value) => value == 0 ? "0" : "0x" + value.ToString("x", CultureInfo.InvariantCulture);
+    /// <summary>The kernel's <c>%#llx</c>: zero has the prefix too, unlike C's.</summary>
+    internal static string Hex(ulong value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
 
     /// <summary>C source position of an instruction, or null.</summary>
     internal string? SourceAt(int insnIdx) => LineAt(insnIdx) is { } line

@@ -158,7 +158,8 @@ internal sealed partial class VerifierRun
     {
         if ((uint)insn.Imm >= (uint)Prog.Maps.Length)
         {
-            Reject(DiagCode.MapIncompatible, $"fd {insn.Imm} is not pointing to valid bpf_map", errno: Errno.EBADF);
+            var fd = insn.Imm < 0 ? ~insn.Imm : insn.Imm;
+            Reject(DiagCode.MapIncompatible, $"fd {fd} is not pointing to valid bpf_map", errno: Errno.EBADF);
         }
 
         var map = Prog.Maps[insn.Imm];

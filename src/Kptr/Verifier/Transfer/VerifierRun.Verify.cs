@@ -31,10 +31,12 @@ internal sealed partial class VerifierRun
         ResolveLdImm64();
         CheckCfg();
         CheckAttachTarget();
+        MarkFastcallPatterns();
         _inExplore = true;
         ExploreFrom(0);
         ExploreGlobals();
         _inExplore = false;
+        DropFastcallStack();
         CheckMaxStackDepth();
     }
 
@@ -56,6 +58,11 @@ internal sealed partial class VerifierRun
         if (Prog.Type == ProgType.Unspec)
         {
             Reject(DiagCode.AttachTargetInvalid, "the program has no type");
+        }
+
+        if (Prog.Type == ProgType.LircMode2)
+        {
+            Unsupported(DiagCode.UnsupportedProgType, "remote control programs are not modelled: few kernels are built with them");
         }
 
         if (Prog.Type == ProgType.Ext)
