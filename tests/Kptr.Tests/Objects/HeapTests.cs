@@ -62,6 +62,24 @@ public unsafe class HeapTests
     }
 
     [Fact]
+    public void StaleWrapper_CannotBeAcquired_AndItsUseIsReported()
+    {
+        using var core = TestKernel.Boot();
+        var task = core.Tasks.Fork(core.Tasks.Init);
+        core.Tasks.Exit(task);
+        core.Tasks.Reap(task);
+        core.Quiesce();
+        task.TryAcquire().Should().BeNull("its memory is poison, and its count is still zero");
+        core.Faults.Should().BeEmpty();
+        task.AddCpuTime(TimeSpan.FromSeconds(1), TimeSpan.Zero);
+        core.TakeFaults().Should().NotBeEmpty().And.OnlyContain(f => f.Code == Diagnostics.DiagCode.RefUseAfterFree);
+        KernelMemory.Get(task.Address, task.Layout.Field("utime")).Should().Be(0x6b6b6b6b6b6b6b6b, "nothing was written");
+        KernelRef.Own(task).Release();
+        core.TakeFaults().Should().ContainSingle().Which.Code.Should().Be(Diagnostics.DiagCode.RefCountUnderflow);
+        task.TryAcquire().Should().BeNull();
+    }
+
+    [Fact]
     public void StaleAddress_FindsNoWrapper()
     {
         using var core = TestKernel.Boot();

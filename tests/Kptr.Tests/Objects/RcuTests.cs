@@ -151,6 +151,39 @@ public class RcuTests
     }
 
     [Fact]
+    public void Quiesce_InsideDeferredWork_IsAReportedFault()
+    {
+        using var core = TestKernel.Boot();
+        core.Work.Enqueue(_ => core.Quiesce(), core, "w");
+        core.Quiesce();
+        core.TakeFaults().Should().ContainSingle().Which.Code.Should().Be(DiagCode.WaitInsideReader);
+    }
+
+    [Theory]
+    [InlineData(DeferredDriver.Manual)]
+    [InlineData(DeferredDriver.Background)]
+    public void Callback_ThatThrows_IsSeenByTheNextQuiesce_AndKeepsNoOtherFromRunning(DeferredDriver driver)
+    {
+        using var core = TestKernel.Boot(driver: driver);
+        var ran = 0;
+        using (core.Rcu.ReadLock())
+        {
+            core.Rcu.Call(_ => throw new InvalidOperationException("destructor"), core, "a");
+            core.Rcu.Call(_ => Interlocked.Increment(ref ran), core, "b");
+        }
+
+        var quiesce = () =>
+        {
+            core.Quiesce();
+            core.Quiesce();
+        };
+        quiesce.Should().Throw<InvalidOperationException>().WithMessage("destructor");
+        core.Quiesce();
+        ran.Should().Be(1);
+        core.Deferred.PendingCount.Should().Be(0);
+    }
+
+    [Fact]
     public void SpinLock_TakenTwiceByOneThread_IsAReportedFault()
     {
         using var core = TestKernel.Boot();

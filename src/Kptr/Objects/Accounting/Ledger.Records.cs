@@ -277,7 +277,8 @@ public sealed partial class Ledger
         }
     }
 
-    internal void Dropped(RefRecord record) => _core.Report(new(DiagCode.RefDropped, "a reference was dropped without a release")
+    /// <summary>The finalizer found a reference that nobody can release any more. Does not throw and reads no native memory.</summary>
+    internal void Dropped(RefRecord record) => _core.ReportQuietly(new(DiagCode.RefDropped, "a reference was dropped without a release")
     {
         Object = $"{record.Object.TypeName}@{record.Object.Address:x}",
         EarlierSite = record.AcquiredAt,

@@ -29,6 +29,8 @@ internal sealed class KernelMetrics : IDisposable
             "kptr.deferred.pending", () => core.Deferred.PendingCount, "{item}", "Callbacks and work items waiting");
     }
 
+    internal Meter Meter => _meter;
+
     internal void Created() => _created.Add(1);
 
     internal void Freed() => _freed.Add(1);

@@ -14,6 +14,9 @@ internal sealed class ThreadState
     /// <summary>Spin locks held: nothing may sleep under them.</summary>
     internal int LockDepth { get; set; }
 
+    /// <summary>Deferred callbacks that this thread is inside of.</summary>
+    internal int DeferredDepth { get; set; }
+
     internal ProgramScope? Scope { get; set; }
 
     internal TaskStruct? CurrentTask { get; set; }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
@@ -6,6 +7,8 @@ namespace Kptr.Objects;
 internal sealed class DeferredEngine
 {
     private readonly KernelCore _core;
+    private ExceptionDispatchInfo? _failure;
+    private int _pendingCount;
     private int _isScheduled;
     private bool _isStopped;
 
@@ -14,8 +17,28 @@ internal sealed class DeferredEngine
         _core = core;
     }
 
-    internal int PendingCount =>
-        _core.IrqWork.PendingCount + _core.Work.PendingCount + _core.Rcu.PendingCount + _core.RcuTrace.PendingCount;
+    /// <summary>Callbacks and items that wait or run. One count for all queues, so that what moves on is never missed.</summary>
+    internal int PendingCount => Volatile.Read(ref _pendingCount);
+
+    /// <summary>Something is going to be queued; call it before.</summary>
+    internal void Add() => Interlocked.Increment(ref _pendingCount);
+
+    /// <summary>Runs one callback or item in its context, and counts it done.</summary>
+    internal void Run(Action<object> run, object state, ExecContext context)
+    {
+        var thread = _core.Thread;
+        thread.DeferredDepth++;
+        try
+        {
+            using var scope = _core.EnterContext(context);
+            run(state);
+        }
+        finally
+        {
+            thread.DeferredDepth--;
+            Interlocked.Decrement(ref _pendingCount);
+        }
+    }
 
     /// <summary>Something was queued.</summary>
     internal void Kick()
@@ -36,6 +59,12 @@ internal sealed class DeferredEngine
             return;
         }
 
+        if (_core.Thread.DeferredDepth > 0)
+        {
+            _core.Report(new(DiagCode.WaitInsideReader, "quiesce inside deferred work would wait for itself"));
+            return;
+        }
+
         var spin = default(SpinWait);
         while (PendingCount > 0)
         {
@@ -44,6 +73,8 @@ internal sealed class DeferredEngine
                 spin.SpinOnce();
             }
         }
+
+        Interlocked.Exchange(ref _failure, null)?.Throw();
     }
 
     internal void Stop() => Volatile.Write(ref _isStopped, true);
@@ -53,13 +84,22 @@ internal sealed class DeferredEngine
         var spin = default(SpinWait);
         while (!Volatile.Read(ref _isStopped) && PendingCount > 0)
         {
-            if (!RunSome())
+            try
             {
-                spin.SpinOnce();
+                if (!RunSome())
+                {
+                    spin.SpinOnce();
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // A destructor or a program's host threw. Nobody is above us on this thread: the next quiesce throws it.
+                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
             }
         }
 
         Volatile.Write(ref _isScheduled, 0);
+        Interlocked.MemoryBarrier();
         if (PendingCount > 0)
         {
             Kick();

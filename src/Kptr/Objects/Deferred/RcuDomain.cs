@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
@@ -21,7 +22,6 @@ public sealed class RcuDomain
     private Callback[]? _batch;
     private long _batchTarget;
     private long _sequence = 1;
-    private int _runningCount;
 
     internal RcuDomain(KernelCore core, string name)
     {
@@ -36,8 +36,8 @@ public sealed class RcuDomain
     /// <summary>Whether this thread is inside a reader.</summary>
     public bool IsReader => _reader.Value!.State.Depth > 0;
 
-    /// <summary>Callbacks that wait for a grace period or are running.</summary>
-    public int PendingCount => _queue.Count + (_batch?.Length ?? 0) + Volatile.Read(ref _runningCount);
+    /// <summary>Callbacks that wait for a grace period.</summary>
+    public int PendingCount => _queue.Count + (_batch?.Length ?? 0);
 
     /// <summary>How many grace periods have begun.</summary>
     public long Sequence => Interlocked.Read(ref _sequence) - 1;
@@ -84,22 +84,18 @@ public sealed class RcuDomain
             }
 
             batch = _batch;
-            Interlocked.Add(ref _runningCount, batch.Length);
             Volatile.Write(ref _batch, null);
         }
 
         KernelLog.GracePeriodEnded(_core.Log, Name, _batchTarget, batch.Length);
-        foreach (var callback in batch)
-        {
-            Run(callback);
-        }
-
+        RunAll(batch);
         return batch.Length;
     }
 
     /// <summary>Runs <paramref name="run"/> once, after every reader that is open now has ended (<c>call_rcu</c>).</summary>
     internal void Call(Action<object> run, object state, string name)
     {
+        _core.Deferred.Add();
         _queue.Enqueue(new(run, state, name));
         _core.Deferred.Kick();
     }
@@ -190,17 +186,23 @@ public sealed class RcuDomain
         return [.. batch];
     }
 
-    private void Run(Callback callback)
+    // One callback that throws must not keep the others from running; the first exception goes on to whoever drives.
+    private void RunAll(Callback[] batch)
     {
-        try
+        ExceptionDispatchInfo? failure = null;
+        foreach (var callback in batch)
         {
-            using var context = _core.EnterContext(ExecContext.SoftIrq);
-            callback.Run(callback.State);
+            try
+            {
+                _core.Deferred.Run(callback.Run, callback.State, ExecContext.SoftIrq);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
-        finally
-        {
-            Interlocked.Decrement(ref _runningCount);
-        }
+
+        failure?.Throw();
     }
 
     private RcuReader AddReader()

@@ -13,13 +13,18 @@ internal sealed class KernelHeap
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
     private readonly List<HeapSlab> _slabs = [];
     private readonly Lock _lock = new();
+    private readonly Lazy<ulong> _deadCount;
     private bool _isFollowing;
 
     internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256)
     {
         IsChecked = isChecked;
         QuarantineSlotsMax = quarantineSlotsMax;
+        _deadCount = new(() => AllocateBlock("dead count", 8));
     }
+
+    /// <summary>Address of a count that is always zero: what freed objects show.</summary>
+    internal ulong DeadCount => _deadCount.Value;
 
     /// <summary>Whether freed memory is poisoned and held back.</summary>
     internal bool IsChecked { get; }

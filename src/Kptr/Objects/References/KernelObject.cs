@@ -10,8 +10,9 @@ namespace Kptr.Objects;
 /// </remarks>
 public abstract class KernelObject
 {
-    private readonly RefCount _count;
-    private int _isFreed;
+    private RefCount _count;
+    private volatile Life _life;
+    private int _isFreeing;
 
     /// <summary>Allocates and zeroes the object; its count is 1.</summary>
     /// <param name="core">The kernel it belongs to.</param>
@@ -49,7 +50,7 @@ public abstract class KernelObject
     public RefCount Count => _count;
 
     /// <summary>Whether its memory was given back. Its count is then of no meaning.</summary>
-    public bool IsFreed => Volatile.Read(ref _isFreed) != 0;
+    public bool IsFreed => _life == Life.Freed;
 
     internal Ledger Ledger { get; }
 
@@ -69,7 +70,7 @@ public abstract class KernelObject
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
     /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
     public unsafe T Read<T>(string path)
-        where T : unmanaged => Unsafe.ReadUnaligned<T>((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes));
+        where T : unmanaged => Unsafe.ReadUnaligned<T>((void*)AddressFor(Layout.FieldFor(path, sizeof(T))));
 
     /// <summary>Writes a field by its path in the struct.</summary>
     /// <param name="path">Member names joined by dots.</param>
@@ -77,16 +78,33 @@ public abstract class KernelObject
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
     /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
     public unsafe void Write<T>(string path, T value)
-        where T : unmanaged => Unsafe.WriteUnaligned((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes), value);
+        where T : unmanaged
+    {
+        var at = AddressFor(Layout.FieldFor(path, sizeof(T)));
+        if (!IsFreed)
+        {
+            Unsafe.WriteUnaligned((void*)at, value);
+        }
+    }
 
     /// <summary>Raised once, just before the destructor: local storage of the object goes then.</summary>
     internal event Action<KernelObject>? Freeing;
 
     /// <summary>Reads an integer field of any width, zero-extended.</summary>
-    internal ulong Get(string path) => KernelMemory.Get(Address, Layout.Field(path));
+    internal ulong Get(string path)
+    {
+        var field = Layout.Field(path);
+        return KernelMemory.Get(AddressFor(field) - (ulong)field.OffsetBytes, field);
+    }
 
     /// <summary>Writes an integer or pointer field of any width.</summary>
-    internal void Put(string path, ulong value) => KernelMemory.Put(Address, Layout.Field(path), value);
+    internal void Put(string path, ulong value)
+    {
+        if (AddressFor(Layout.Field(path)) != 0 && !IsFreed)
+        {
+            KernelMemory.Put(Address, Layout.Field(path), value);
+        }
+    }
 
     /// <summary>Inc-not-zero on <see cref="Count"/>; false once it is zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -118,7 +136,7 @@ public abstract class KernelObject
     /// <summary>Gives the memory back, after the destructor. Called once, by whatever ends the object's life.</summary>
     internal void Free()
     {
-        if (Interlocked.Exchange(ref _isFreed, 1) != 0)
+        if (Interlocked.Exchange(ref _isFreeing, 1) != 0)
         {
             Core.Report(new(DiagCode.ObjectDoubleFree, "freed twice") { Object = ToString() });
             return;
@@ -128,6 +146,10 @@ public abstract class KernelObject
         OnFree();
         Ledger.Freed(this);
         Core.Metrics.Freed();
+
+        // Whoever kept the wrapper without a reference must find a count of zero, not the poison or the next tenant's.
+        _count = new RefCount(Core.Heap.DeadCount);
+        _life = Life.Freed;
         Invariant.That(Layout.Slab.TryFree(Address), "the memory of a live object was not live");
     }
 
@@ -153,6 +175,16 @@ public abstract class KernelObject
         return true;
     }
 
+    private ulong AddressFor(NativeField field)
+    {
+        if (IsFreed)
+        {
+            Core.Report(new(DiagCode.RefUseAfterFree, "a field is used after the object was freed") { Object = ToString() });
+        }
+
+        return Address + (ulong)field.OffsetBytes;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReleaseSlow(RefCountOutcome outcome, string file, int line) => ReleaseSlow(outcome, new RefSite(file, line));
 
@@ -166,6 +198,11 @@ public abstract class KernelObject
             return;
         }
 
+        if (IsFreed)
+        {
+            _count.Set(0);
+        }
+
         var isUnderflow = outcome == RefCountOutcome.UseAfterFree;
         Core.Report(new(
             isUnderflow ? DiagCode.RefCountUnderflow : DiagCode.RefCountSaturated,
@@ -175,5 +212,11 @@ public abstract class KernelObject
             Site = site,
             EarlierSite = Ledger.LastReleaseOf(this),
         });
+    }
+
+    private enum Life
+    {
+        Alive,
+        Freed,
     }
 }

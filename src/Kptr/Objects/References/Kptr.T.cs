@@ -56,7 +56,12 @@ public struct Kptr<T>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe KernelRef<T>? TakenSlow(ulong old, string file, int line)
     {
-        var obj = HeapHeader.WrapperOf(old)!;
+        if (HeapHeader.WrapperOf(old) is not { } obj)
+        {
+            // Freed under the slot: that was reported as an underflow when it happened.
+            return null;
+        }
+
         return new(obj, obj.Ledger.TakenFromSlot(obj, (ulong)Unsafe.AsPointer(ref _address), new(file, line)));
     }
 

@@ -28,15 +28,20 @@ public sealed partial class TaskTable
                 throw new InvalidOperationException("the first task must not exit");
             }
 
+            if ((task.Flags & TaskFlags.Exiting) != 0)
+            {
+                throw new InvalidOperationException($"{task} is exiting already");
+            }
+
             task.Flags |= TaskFlags.Exiting;
         }
 
+        task.SetMm(null);
         using (Run(task))
         {
             _core.Fire("sched_process_exit", task.Address);
         }
 
-        task.SetMm(null);
         List<TaskStruct> victims = [];
         lock (_lock)
         {
