@@ -142,12 +142,9 @@ public sealed class BpfObject : IDisposable
 
     private void Put(BpfMap map, int key, string target)
     {
-        if (!_maps.TryGetValue(target, out var inner))
-        {
-            throw new DiagnosticException([new(DiagCode.UnsupportedMapType, $"{map.Name}[{key}] holds {target}, which is no map") { File = Spec.Name }]);
-        }
-
-        var err = map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id));
+        var err = map is ProgArrayMap programs && _programs.TryGetValue(target, out var program) ? programs.Set((uint)key, program)
+            : _maps.TryGetValue(target, out var inner) ? map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id))
+            : Errno.ENOENT;
         if (err != Errno.None)
         {
             throw new DiagnosticException([new(DiagCode.MapRefused, $"{map.Name}[{key}] cannot hold {target}: {err}") { File = Spec.Name }]);

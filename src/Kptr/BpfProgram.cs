@@ -94,13 +94,15 @@ public sealed class BpfProgram
         try
         {
             args.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(BytesAt(block, ArgsMax * sizeof(ulong))));
-            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false));
+            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), args.Length);
         }
         finally
         {
             _contexts.TryFree(block);
         }
     }
+
+    internal Interpreter Interpreter => _interpreter;
 
     internal void RunHook(ReadOnlySpan<ulong> args) => RunWithArgs(args);
 
@@ -122,10 +124,10 @@ public sealed class BpfProgram
 
     private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
 
-    private ProgramResult Run(Region context)
+    private ProgramResult Run(Region context, int argCount = 0)
     {
         Interlocked.Increment(ref _runCount);
-        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps };
+        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps, ArgCount = argCount };
         using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
         {

@@ -32,7 +32,7 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && NameOf(call) == "bpf_throw";
 
-    public Interpreter? TailTarget(object target) => null;
+    public Interpreter? TailTarget(object target) => (target as BpfProgram)?.Interpreter;
 
     public Region PacketOf(ulong context) => default;
 

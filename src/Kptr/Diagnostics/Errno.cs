@@ -61,8 +61,17 @@ public enum Errno
     /// <summary><c>-ELOOP</c></summary>
     ELOOP = -40,
 
+    /// <summary><c>-ENONET</c></summary>
+    ENONET = -64,
+
+    /// <summary><c>-EPROTO</c></summary>
+    EPROTO = -71,
+
     /// <summary><c>-EOPNOTSUPP</c></summary>
     EOPNOTSUPP = -95,
+
+    /// <summary><c>-EAFNOSUPPORT</c></summary>
+    EAFNOSUPPORT = -97,
 
     /// <summary><c>-ESTALE</c></summary>
     ESTALE = -116,

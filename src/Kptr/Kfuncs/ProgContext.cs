@@ -35,14 +35,17 @@ public sealed class ProgContext : IProgramRun
     /// <summary>The task on whose behalf the program runs.</summary>
     public TaskStruct Current => Core.Tasks.Current;
 
-    /// <summary>The linked program.</summary>
-    internal ProgSpec Prog { get; }
+    /// <summary>The linked program; after a tail call, that one.</summary>
+    internal ProgSpec Prog { get; set; }
 
     /// <summary>The live maps of <see cref="ProgSpec.Maps"/>, by the same index; a map that was not created is null.</summary>
     internal ImmutableArray<BpfMap?> Maps { get; init; } = [];
 
     /// <summary>What it shares with the other runs of this kernel.</summary>
     internal ProgHost Host { get; }
+
+    /// <summary>Words in the context of a tracing program.</summary>
+    internal int ArgCount { get; init; }
 
     /// <summary>Its open-coded iterators over kernel objects.</summary>
     internal OpenIterators Iterators { get; } = new();

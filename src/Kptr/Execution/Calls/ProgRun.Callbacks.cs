@@ -40,14 +40,15 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
     {
         var slot = SlotOf(func);
         var prog = _prog;
-        var core = _ctx!.Core;
+        var outer = _ctx!;
+        var core = outer.Core;
         return (r1, r2, r3) =>
         {
-            var ctx = new ProgContext(core, prog.Prog, core.CurrentCpu);
+            var ctx = outer.Again();
             var run = new ProgRun(prog, ctx, new MemoryRegions(core.Heap), ExecOptions.Default);
             ctx.Callbacks = run;
             var result = run.StartAt(slot, r1, r2, r3);
-            ctx.IsActive = false;
+            ctx.End();
             if (result.Fault is { } fault)
             {
                 core.Report(new KernelFault(fault.Code, fault.Message) { Site = ctx.Site });

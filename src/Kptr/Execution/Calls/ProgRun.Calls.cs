@@ -104,13 +104,16 @@ internal sealed unsafe partial class ProgRun
     private Op* EnterTail()
     {
         var outer = _prog;
+        var outerSpec = _ctx!.Prog;
         var baseDepth = _m->BaseDepth;
         _prog = _tail!;
+        _ctx.Prog = _prog.Prog;
         _tail = null;
         _m->BaseDepth = _m->Depth;
         var isDone = RunFrom(_prog.Code[0]);
         GC.KeepAlive(_prog);
         _prog = outer;
+        _ctx.Prog = outerSpec;
         _m->BaseDepth = baseDepth;
         return !isDone || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
     }

@@ -1,0 +1,34 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Local storage of tasks, cgroups and sockets. Kernel: kernel/bpf/bpf_local_storage.c and its users, 6.12.</summary>
+internal static class StorageHelpers
+{
+    private const ulong Create = 1;
+
+    [Helper(HelperId.TaskStorageGet, HelperId.CgrpStorageGet, HelperId.SkStorageGet, HelperId.InodeStorageGet)]
+    internal static ulong Get(ProgContext ctx, ulong map, KernelObject? owner, ulong initial, ulong flags)
+    {
+        var storage = StorageAt(ctx, map);
+        if ((flags & ~Create) != 0 || owner is null)
+        {
+            return 0;
+        }
+
+        var isCreate = (flags & Create) != 0;
+        return isCreate && initial != 0
+            ? storage.Get(owner, ctx.Memory(initial, storage.ValueSize, isWrite: false), isCreate)
+            : storage.Get(owner, default, isCreate);
+    }
+
+    [Helper(HelperId.TaskStorageDelete, HelperId.CgrpStorageDelete, HelperId.SkStorageDelete, HelperId.InodeStorageDelete)]
+    internal static Errno Delete(ProgContext ctx, ulong map, KernelObject? owner) =>
+        owner is null ? Errno.EINVAL : StorageAt(ctx, map).Delete(owner);
+
+    private static LocalStorageMap StorageAt(ProgContext ctx, ulong map) => ctx.MapAt(map) as LocalStorageMap
+        ?? throw new ProgramFaultException(DiagCode.CallBadObject, $"the map at {map:x} is no local storage");
+}

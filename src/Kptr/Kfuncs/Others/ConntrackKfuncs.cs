@@ -1,0 +1,177 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>Tracked connections: IPv4, one network namespace, one zone. Kernel: net/netfilter/nf_conntrack_bpf.c, 6.12.</summary>
+/// <remarks>
+/// <c>struct bpf_ct_opts</c> is 16 bytes (12 in older programs): netns id, error, protocol. The new connection and the
+/// inserted one are the same object under two types.
+/// </remarks>
+internal static class ConntrackKfuncs
+{
+    private const uint OptsBytes = 16;
+    private const uint OldOptsBytes = 12;
+    private const uint TupleV4Bytes = 12;
+    private const int CurrentNetns = -1;
+    private const byte Tcp = 6;
+    private const byte Udp = 17;
+    private const ulong Expected = 1 << 0;
+    private const ulong SetOnly = (1 << 1) | (1 << 2); // seen reply, assured
+    private const ulong Confirmed = 1 << 3;
+    private const ulong Dying = 1 << 9;
+    private const ulong Changeable = (1 << 1) | (1 << 2) | (1 << 10) | (1 << 13);
+
+    [Kfunc("bpf_xdp_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+    internal static KernelRef<NfConn>? XdpAlloc(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
+
+    [Kfunc("bpf_skb_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+    internal static KernelRef<NfConn>? SkbAlloc(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
+
+    [Kfunc("bpf_xdp_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+    internal static KernelRef<NfConn>? XdpLookup(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
+
+    [Kfunc("bpf_skb_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+    internal static KernelRef<NfConn>? SkbLookup(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
+
+    /// <summary>Puts a new connection into the table; the program's reference goes on as one on the inserted connection.</summary>
+    /// <returns>Null where the flow is tracked already: the reference is then dropped.</returns>
+    [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
+    internal static KernelRef<NfConn>? InsertEntry(
+        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        var target = conn.Target;
+        if (target.Core.Conntrack.Insert(target) == Errno.None)
+        {
+            return conn;
+        }
+
+        conn.Release(file, line);
+        return null;
+    }
+
+    [Kfunc("bpf_ct_release", KfuncFlags.Release,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "void bpf_ct_release(struct nf_conn *nfct)")]
+    internal static void Release(
+        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => conn.Release(file, line);
+
+    [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "void bpf_ct_set_timeout(struct nf_conn___init *nfct, u32 timeout)")]
+    internal static void SetTimeout(NfConn conn, uint milliseconds) => conn.TimeoutMs = milliseconds;
+
+    [Kfunc("bpf_ct_change_timeout", KfuncFlags.TrustedArgs,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "int bpf_ct_change_timeout(struct nf_conn *nfct, u32 timeout)")]
+    internal static Errno ChangeTimeout(NfConn conn, uint milliseconds)
+    {
+        conn.TimeoutMs = milliseconds;
+        return Errno.None;
+    }
+
+    [Kfunc("bpf_ct_set_status", KfuncFlags.TrustedArgs,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "int bpf_ct_set_status(const struct nf_conn___init *nfct, u32 status)")]
+    internal static Errno SetStatus(NfConn conn, uint status) => ChangeStatus(conn, status);
+
+    /// <summary>Sets status bits; those that only the kernel may change must stay as they are.</summary>
+    [Kfunc("bpf_ct_change_status", KfuncFlags.TrustedArgs,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "int bpf_ct_change_status(struct nf_conn *nfct, u32 status)")]
+    internal static Errno ChangeStatus(NfConn conn, uint status)
+    {
+        var changed = conn.Status ^ status;
+        if ((changed & (Expected | Confirmed | Dying)) != 0 || (changed & SetOnly & ~(ulong)status) != 0)
+        {
+            return Errno.EBUSY;
+        }
+
+        conn.Status |= status & Changeable;
+        return Errno.None;
+    }
+
+    private static KernelRef<NfConn>? Alloc(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
+    {
+        _ = packet;
+        return TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow)
+            ? KernelRef.Own(ctx.Core.Conntrack.Allocate(flow), ctx.SourceFile, ctx.SourceLine) : null;
+    }
+
+    private static KernelRef<NfConn>? Lookup(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
+    {
+        _ = packet;
+        if (!TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow))
+        {
+            return null;
+        }
+
+        if (ctx.Core.Conntrack.Find(flow) is { } conn && conn.TryAcquire(ctx.SourceFile, ctx.SourceLine) is { } owned)
+        {
+            return owned;
+        }
+
+        SetError(ctx, opts, optsSize, Errno.ENOENT);
+        return null;
+    }
+
+    private static bool TryTuple(ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out FlowTuple flow)
+    {
+        flow = default;
+        var error = Check(ctx, tuple, tupleSize, opts, optsSize, out var protocol);
+        if (error != Errno.None)
+        {
+            SetError(ctx, opts, optsSize, error);
+            return false;
+        }
+
+        var bytes = ctx.Memory(tuple, (int)TupleV4Bytes, isWrite: false);
+        flow = new(
+            BinaryPrimitives.ReadUInt32BigEndian(bytes), BinaryPrimitives.ReadUInt16BigEndian(bytes[8..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[10..]), protocol);
+        return true;
+    }
+
+    private static Errno Check(ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out byte protocol)
+    {
+        protocol = 0;
+        if (tuple == 0 || opts == 0 || optsSize is not (OptsBytes or OldOptsBytes))
+        {
+            return Errno.EINVAL;
+        }
+
+        protocol = ctx.Read<byte>(opts + 8);
+        var netns = ctx.Read<int>(opts);
+        return netns < CurrentNetns ? Errno.EINVAL
+            : protocol is not (Tcp or Udp) ? Errno.EPROTO
+            : tupleSize != TupleV4Bytes ? Errno.EAFNOSUPPORT
+            : netns > 0 ? Errno.ENONET
+            : ctx.Read<ushort>(opts + 10) != 0 ? Errno.EOPNOTSUPP
+            : Errno.None;
+    }
+
+    private static void SetError(ProgContext ctx, ulong opts, uint optsSize, Errno error)
+    {
+        if (opts != 0 && optsSize >= 8)
+        {
+            ctx.Write(opts + 4, (int)error);
+        }
+    }
+}
