@@ -144,7 +144,7 @@ public abstract partial class BpfMap
             pool.Release();
         }
 
-        Core.Heap.TryFree(Address);
+        Core.Heap.FreeBlock(Address);
     }
 
     // Every slot, not only live ones: free and spare ones may own something under both policies.

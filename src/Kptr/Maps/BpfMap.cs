@@ -70,7 +70,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     public virtual bool IsPerCpu => Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
 
     /// <summary>When values that are updated or deleted lose their kptrs.</summary>
-    public DestroyPolicy Policy { get; }
+    public DestroyPolicy Policy { get; internal set; }
 
     /// <summary>Failures to inject.</summary>
     public MapFaults Faults { get; } = new();
@@ -82,7 +82,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// <summary>Where the map itself lies: what a program's map pointer holds.</summary>
     internal ulong Address { get; }
 
-    internal ValueLayout Layout { get; }
+    internal ValueLayout Layout { get; set; }
 
     /// <summary>Implements timers and work queues; null while nobody does.</summary>
     internal IAsyncFields? AsyncFields { get; set; }

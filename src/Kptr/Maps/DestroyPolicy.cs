@@ -11,11 +11,21 @@ namespace Kptr.Maps;
 public sealed class DestroyPolicy
 {
     private readonly DeathAction _onRecycle;
+    private readonly Func<DeathPath, DeathAction?>? _override;
 
     private DestroyPolicy(DestroyBehavior behavior, DeathAction onRecycle)
     {
         Behavior = behavior;
         _onRecycle = onRecycle;
+    }
+
+    /// <summary>A policy with some decisions replaced: for experiments, and to prove that tests notice.</summary>
+    /// <param name="basis">The policy to change.</param>
+    /// <param name="change">The new decision for a path, or null to leave it.</param>
+    internal DestroyPolicy(DestroyPolicy basis, Func<DeathPath, DeathAction?> change)
+        : this(basis.Behavior, basis._onRecycle)
+    {
+        _override = change;
     }
 
     /// <summary>Update, delete and eviction destroy at once (Linux 5.19 to 7.1).</summary>
@@ -35,7 +45,7 @@ public sealed class DestroyPolicy
     }
 
     /// <summary>What a path does to special fields.</summary>
-    public DeathAction ActionOn(DeathPath path) => path switch
+    public DeathAction ActionOn(DeathPath path) => _override?.Invoke(path) ?? path switch
     {
         DeathPath.LockedUpdate => DeathAction.Keep,
         DeathPath.LastUserRef => DeathAction.Cancel,

@@ -118,7 +118,9 @@ public sealed unsafe class ValuePool
     /// <summary>Adds one block of slots; its first slot is the old <see cref="SlotCount"/>. The caller serialises.</summary>
     internal int AddBlock()
     {
-        var block = new Block(_map.Core.Heap.AllocateBlock($"map {_map.Name}", ((long)_slotsPerBlock * StrideBytes) + BlockAlign, _map));
+        var heap = _map.Core.Heap;
+        var address = heap.AllocateBlock($"map {_map.Name}", ((long)_slotsPerBlock * StrideBytes) + BlockAlign, _map);
+        var block = new Block(address, heap.KeeperOf(address));
         Volatile.Write(ref _blocks, [.. _blocks, block]);
         SlotCount += _slotsPerBlock;
         return _slotsPerBlock;
@@ -152,14 +154,14 @@ public sealed unsafe class ValuePool
     {
         foreach (var block in _blocks)
         {
-            _map.Core.Heap.TryFree(block.Allocation);
+            _map.Core.Heap.FreeBlock(block.Allocation);
         }
     }
 
     private byte* ChunkedSlotOf(int slot) =>
         (byte*)Volatile.Read(ref _blocks)[slot / _slotsPerBlock].Base + ((nint)(slot % _slotsPerBlock) * StrideBytes);
 
-    private readonly record struct Block(ulong Allocation)
+    private readonly record struct Block(ulong Allocation, object Keeper)
     {
         // A cache line must not be shared by more elements than needed: the heap aligns to 16 only.
         internal ulong Base => (Allocation + BlockAlign - 1) & ~(ulong)(BlockAlign - 1);

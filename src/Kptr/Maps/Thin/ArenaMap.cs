@@ -72,5 +72,5 @@ public sealed class ArenaMap : KeylessMap
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.EOPNOTSUPP;
 
     /// <inheritdoc/>
-    protected override void OnFree() => Core.Heap.TryFree(BaseAddress);
+    protected override void OnFree() => Core.Heap.FreeBlock(BaseAddress);
 }

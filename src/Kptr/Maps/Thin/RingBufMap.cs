@@ -136,7 +136,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
     /// <inheritdoc/>
-    protected override void OnFree() => Core.Heap.TryFree(_data);
+    protected override void OnFree() => Core.Heap.FreeBlock(_data);
 
     private static ulong TotalBytes(ulong length) => (length + HeaderBytes + 7) & ~7UL;
 

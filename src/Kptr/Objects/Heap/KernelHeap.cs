@@ -59,6 +59,29 @@ internal sealed class KernelHeap
     internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null) =>
         CreateSlab(name, sizeBytes, owner, slotsPerChunk: 1).Allocate();
 
+    /// <summary>What keeps a block's memory there: hold it as long as anybody may still look at the memory.</summary>
+    internal object KeeperOf(ulong address) =>
+        FindChunk(address) ?? throw new ArgumentException("the heap has nothing there", nameof(address));
+
+    /// <summary>Frees a block of <see cref="AllocateBlock"/> and forgets it: the address is nobody's from now on.</summary>
+    internal void FreeBlock(ulong address)
+    {
+        if (FindChunk(address) is not { } chunk || !TryFree(address))
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _slabs.Remove(chunk.Slab);
+            for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
+            {
+                var (top, mid, low) = Split(at);
+                Volatile.Write(ref _directory[top]![mid]![low], null);
+            }
+        }
+    }
+
     /// <summary>Frees an allocation whatever its slab; false when it was not live.</summary>
     internal bool TryFree(ulong address) =>
         TryFindRegion(address, 0, out var region) && region.Address == address && region.Slab.TryFree(address);
