@@ -1,10 +1,7 @@
-using System.Runtime.CompilerServices;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Maps;
-using Kptr.Objects;
 using Kptr.Specs;
-using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
 

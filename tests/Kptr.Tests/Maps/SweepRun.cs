@@ -1,10 +1,8 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
-using Kptr.Specs;
 using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
