@@ -56,11 +56,13 @@ public static class JudgeReport
             return;
         }
 
+        var flags = LoadFlagTags.Read(read);
         foreach (var prog in SelftestObject.Link(path, read, rows, kernel))
         {
+            var (set, clear) = flags.GetValueOrDefault(prog.Name);
             if (options["program"] is null || options["program"] == prog.Name)
             {
-                judged.Add(Judge(name, prog with { LoadFlags = prog.LoadFlags | JudgeFlags }, kernel, options));
+                judged.Add(Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set }, kernel, options));
             }
         }
     }

@@ -17,7 +17,7 @@ public static class Kernel
         var modules = options.All("module-btf").Select(m => m.Split('=', 2)).Select(m => (m[0], m[^1]));
         KernelTypes types = KernelBtfReader.Read(options["kernel-btf"]!, modules);
         var spec = BuiltinKernel.Spec(KernelProfile.Linux6_12, types);
-        spec = spec with { Dtors = spec.Dtors.SetItem("bpf_testmod_ctx", "bpf_testmod_ctx_release") };
+        spec = TestModuleKfuncs.AddTo(spec) with { Dtors = spec.Dtors.SetItem("bpf_testmod_ctx", "bpf_testmod_ctx_release") };
         return options["kernel-config"] is { } config ? spec with { Kconfig = KernelConfig.Parse(File.ReadAllText(config)) } : spec;
     }
 }

@@ -14,7 +14,11 @@ public static class SelftestObject
     public static IEnumerable<ProgSpec> Link(
         string path, ObjectSpec read, Dictionary<string, ExpectedRow>? rows, KernelSpec kernel)
     {
-        var ready = read with { Progs = [.. read.Progs.Select(p => Prepare(p, rows?.GetValueOrDefault(p.Name)))] };
+        var ready = read with
+        {
+            Progs = [.. read.Progs.Select(p => Prepare(p, rows?.GetValueOrDefault(p.Name)))],
+            Maps = [.. read.Maps.Select(Prepare)],
+        };
         var paths = TagsOf(read, BtfPathTag);
         var linked = ObjectLinker.Link(ready, kernel, new DiagSink());
         foreach (var prog in linked.Progs)
@@ -41,6 +45,12 @@ public static class SelftestObject
 
         return tags;
     }
+
+    /// <summary>A map of maps that does not say of which is one of small arrays.</summary>
+    private static MapSpec Prepare(MapSpec map) =>
+        map.Type is BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps && map.InnerMap is null
+            ? map with { InnerMap = new MapSpec("inner", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1 } }
+            : map;
 
     /// <summary>The table notes where the judge chose another attach target, or a type for a section nobody knows.</summary>
     private static ProgSpec Prepare(ProgSpec prog, ExpectedRow? row)

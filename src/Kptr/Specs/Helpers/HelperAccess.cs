@@ -53,7 +53,7 @@ internal static class HelperAccess
         var isIter = prog.Type == ProgType.Tracing && prog.ExpectedAttachType == AttachType.TraceIter;
         return id switch
         {
-            HelperId.CopyFromUser or HelperId.CopyFromUserTask when prog.IsSleepable && IsTracingLike(prog.Type) => HelperTable.Find(id),
+            HelperId.CopyFromUser or HelperId.CopyFromUserTask when IsTracingLike(prog.Type) => HelperTable.Find(id),
             HelperId.SeqPrintf or HelperId.SeqWrite or HelperId.SeqPrintfBtf when isIter => HelperTable.Find(id),
             HelperId.GetFuncArg or HelperId.GetFuncRet or HelperId.GetFuncArgCnt when isTracing && HasTrampoline(prog) => HelperTable.Find(id),
             HelperId.GetRetval or HelperId.SetRetval when MayReturnValue(prog) => HelperTable.Find(id),

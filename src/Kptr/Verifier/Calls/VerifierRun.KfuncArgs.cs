@@ -314,19 +314,20 @@ internal sealed partial class VerifierRun
 
     private void TakeKfuncMap(int regno, in RegState reg, KfuncCallMeta meta)
     {
-        if (reg.Type.Base() is not (RegType.ConstPtrToMap or RegType.PtrToMapValue or RegType.PtrToMapKey))
+        // A typed pointer passes here, as in Linux, and is held against struct bpf_map below.
+        if (reg.Target is null)
         {
             Reject(DiagCode.CallArgType, $"pointer in R{regno} isn't map pointer", regno);
         }
 
-        if (meta.Map is not null && reg.Map!.Record.Has(BtfFieldKind.Workqueue)
+        if (meta.Map is not null && reg.Target is MapSpec { Record: var record } && record.Has(BtfFieldKind.Workqueue)
             && (!ReferenceEquals(meta.Map, reg.Map) || meta.MapUid != reg.MapUid))
         {
             Reject(DiagCode.MapIncompatible,
                 $"workqueue pointer in R1 map_uid={meta.MapUid} doesn't match map pointer in R2 map_uid={reg.MapUid}", regno);
         }
 
-        meta.Map = reg.Map;
+        meta.Map = reg.Target as MapSpec;
         meta.MapUid = reg.MapUid;
     }
 

@@ -5,7 +5,8 @@ namespace Kptr.Verifier;
 /// <summary>Which access sizes a context field takes.</summary>
 /// <param name="Bytes">The field's own size; 0 for no access.</param>
 /// <param name="Narrow">Smaller powers of two are taken as well.</param>
-internal readonly record struct CtxSizes(int Bytes, bool Narrow)
+/// <param name="Least">The smallest size taken.</param>
+internal readonly record struct CtxSizes(int Bytes, bool Narrow, int Least = 1)
 {
     /// <summary>No access at all.</summary>
     public static CtxSizes None => default;
@@ -20,7 +21,7 @@ internal readonly record struct CtxSizes(int Bytes, bool Narrow)
     public static CtxSizes UpTo(int bytes) => new(bytes, true);
 
     /// <summary>Whether an access of this size is taken.</summary>
-    public bool Allows(int size) => Narrow ? size <= Bytes : size == Bytes;
+    public bool Allows(int size) => Narrow ? size <= Bytes && size >= Least : size == Bytes;
 }
 
 /// <summary>One field of a program's context as the program sees it.</summary>

@@ -90,7 +90,7 @@ internal static partial class CtxStructs
         new("data", 0, 8, Eight) { Type = RegType.PtrToPacket },
         new("data_end", 8, 8, Eight) { Type = RegType.PtrToPacketEnd },
         new("len", 16, 4, Word),
-        new("eth_protocol", 20, 2, CtxSizes.Exact(2)),
+        new("eth_protocol", 20, 4, new CtxSizes(4, true, Least: 2)),
         new("ip_protocol", 24, 4, Word),
         new("bind_inany", 28, 4, Word),
         new("hash", 32, 4, Word),

@@ -18,7 +18,7 @@ internal sealed partial class VerifierRun
 
     /// <summary>Whether programs of this type may write to any kernel struct (<c>btf_struct_access</c> is set).</summary>
     private bool HasBtfStructWrite => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
-        || (Prog.Type == ProgType.StructOps && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops"
+        || (Prog.Type == ProgType.StructOps && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
             && Prog.Type == ProgType.StructOps);
 
     private string StructOpsName => Prog.AttachBtf is { } at ? Types[at].Name : "";
@@ -29,7 +29,8 @@ internal sealed partial class VerifierRun
         if (Prog.Type != ProgType.StructOps)
         {
             RequireStruct(regno, type.Name is "nf_conn" or "nf_conn___init", "only read is supported");
-            CheckWritableField(regno, type, off, size, ["mark"], "nf_conn");
+            var conn = type.Name == "nf_conn" ? type : type.Btf.SkipModifiers(type.Member(0).TypeId);
+            CheckWritableField(regno, conn, off, size, ["mark"], "nf_conn");
             return;
         }
 
@@ -47,6 +48,10 @@ internal sealed partial class VerifierRun
                         $"write access to bpf_dummy_ops_state at off {off} with size {size} beyond its end", regno, Errno.EACCES);
                 }
 
+                break;
+            case "bpf_testmod_st_ops":
+                var args = type.Btf.FindId("st_ops_args", BtfKind.Struct);
+                RequireStruct(regno, args != 0 && off + size <= type.Btf[args].SizeBytes, "only read is supported");
                 break;
             default:
                 RequireStruct(regno, type.Name == "task_struct", "only read is supported");

@@ -60,9 +60,9 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.AttachTargetInvalid, "the program has no type");
         }
 
-        if (Prog.Type == ProgType.LircMode2)
+        if (Prog.Type == ProgType.LircMode2 && Kernel.Kconfig.GetValueOrDefault("CONFIG_BPF_LIRC_MODE2") != "y")
         {
-            Unsupported(DiagCode.UnsupportedProgType, "remote control programs are not modelled: few kernels are built with them");
+            Reject(DiagCode.AttachTargetInvalid, "this kernel is built without infrared programs");
         }
 
         if (Prog.Type == ProgType.Ext)

@@ -59,7 +59,8 @@ public class CallTableTests
     [InlineData(ProgType.SchedCls, 181, 1, false, false)]
     [InlineData(ProgType.SchedCls, 152, 8, true, true)] // tstamp
     [InlineData(ProgType.Xdp, 20, 4, false, false)] // egress_ifindex
-    [InlineData(ProgType.SkReuseport, 20, 4, false, false)]
+    [InlineData(ProgType.SkReuseport, 20, 4, false, true)] // eth_protocol
+    [InlineData(ProgType.SkReuseport, 20, 1, false, false)]
     public void CtxStructs_Allow_WhatTheProgramTypeMay(ProgType type, int off, int size, bool write, bool expected)
     {
         var field = CtxStructs.Of(new ProgSpec("p", type, []))!.FieldAt(off);
