@@ -47,6 +47,9 @@ public static class KernelNames
     /// <summary><c>trace_fentry</c> for <see cref="AttachType.TraceFentry"/>; the number where it has no name.</summary>
     public static string Of(AttachType type) => At(AttachTypes, (int)type);
 
+    /// <summary>A helper's name by its number in call instructions: <c>bpf_map_lookup_elem</c> for 1.</summary>
+    public static string OfHelper(int id) => HelperTable.NameOf(id);
+
     private static string At(ImmutableArray<string> names, int at) =>
         (uint)at < (uint)names.Length ? names[at] : at.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }
