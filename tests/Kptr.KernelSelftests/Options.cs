@@ -5,6 +5,7 @@ public sealed class Options
 {
     public const string Usage = """
         usage: Kptr.KernelSelftests open  --objects DIR [--expected TSV] [--not-opened TSV] [--objdump PROGRAM]
+               Kptr.KernelSelftests btf   --objects DIR --kernel-btf FILE [--bpftool PROGRAM]
                Kptr.KernelSelftests link  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV]
                Kptr.KernelSelftests judge --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--out TSV]
                      [--ownership FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]

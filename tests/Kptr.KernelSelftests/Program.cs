@@ -9,6 +9,7 @@ if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
 return args[0] switch
 {
     "open" => OpenReport.Run(options),
+    "btf" when options["kernel-btf"] is not null => BtfReport.Run(options),
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),

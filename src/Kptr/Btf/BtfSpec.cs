@@ -74,12 +74,14 @@ public sealed partial class BtfSpec
 
     /// <summary>Maps a file of raw BTF (<c>/sys/kernel/btf/vmlinux</c>) into memory and reads it.</summary>
     /// <param name="path">The file. It must not be cut short while the result is in use.</param>
+    /// <param name="name">What the BTF describes; the file's name where it is null.</param>
     /// <param name="baseBtf">The BTF that the file is split from, or <see langword="null"/>.</param>
     /// <exception cref="DiagnosticException">The file cannot be read or is no BTF.</exception>
-    public static BtfSpec Open(string path, BtfSpec? baseBtf = null)
+    public static BtfSpec Open(string path, string? name = null, BtfSpec? baseBtf = null)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
         var sink = new DiagSink();
-        var name = Path.GetFileName(path);
+        name ??= Path.GetFileName(path);
         return BtfFile.Open(path, sink) is { } file && new BtfReader(name, baseBtf, sink).Read(file) is var (bytes, offsets)
             ? new BtfSpec(name, baseBtf, bytes, offsets)
             : throw new DiagnosticException(sink.All);

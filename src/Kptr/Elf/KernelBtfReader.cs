@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 
@@ -25,16 +26,16 @@ public static class KernelBtfReader
         byte[] data;
         try
         {
+            if (IsRaw(path))
+            {
+                return BtfSpec.Open(path, name, baseBtf);
+            }
+
             data = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new DiagnosticException([new(DiagCode.FileUnreadable, e.Message) { File = path }]);
-        }
-
-        if (data.Length >= 2 && BitConverter.ToUInt16(data, 0) == BtfMagic)
-        {
-            return BtfSpec.Read(data, name, baseBtf);
         }
 
         var section = ElfFile.ReadAny(data, path).Find(".BTF");
@@ -44,5 +45,13 @@ public static class KernelBtfReader
         }
 
         return BtfSpec.Read(section.Data, name, baseBtf);
+    }
+
+    private static bool IsRaw(string path)
+    {
+        using var file = File.OpenRead(path);
+        Span<byte> start = stackalloc byte[2];
+        return file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2
+            && (BinaryPrimitives.ReadUInt16LittleEndian(start) == BtfMagic || BinaryPrimitives.ReadUInt16BigEndian(start) == BtfMagic);
     }
 }

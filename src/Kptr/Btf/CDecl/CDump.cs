@@ -70,7 +70,7 @@ internal sealed class CDump(BtfSpec btf)
                     + _writer.DeclTags(id, -1));
                 break;
             case BtfKind.Enum or BtfKind.Enum64 when !btf.IsAnonymous(id):
-                PrintOnce(id, _tagNames, () => _writer.Body(id, 0));
+                PrintOnce(id, _tagNames, () => btf.VLenOf(id) > 0 ? _writer.Body(id, 0) : $"enum {_writer.NameOf(id)}");
                 break;
             case BtfKind.Enum or BtfKind.Enum64:
                 _started.Add(id);
