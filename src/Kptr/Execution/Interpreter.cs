@@ -19,6 +19,7 @@ public sealed class Interpreter : IDisposable
 {
     private readonly ConcurrentBag<MachineMemory> _machines = [];
     private readonly CallThunk?[] _calls;
+    private bool _isDisposed;
 
     private Interpreter(ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
     {
@@ -67,6 +68,7 @@ public sealed class Interpreter : IDisposable
     /// <remarks>Legacy packet loads read from <paramref name="memory"/> too.</remarks>
     public unsafe ExecResult Run(Span<byte> memory, ExecOptions? options = null)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         fixed (byte* start = memory)
         {
             var region = new Region((ulong)start, (ulong)memory.Length, IsWritable: true);
@@ -75,15 +77,8 @@ public sealed class Interpreter : IDisposable
         }
     }
 
-    /// <summary>Frees the pre-decoded code; no run may be going on.</summary>
-    public void Dispose()
-    {
-        Code.Dispose();
-        while (_machines.TryTake(out var machine))
-        {
-            machine.Dispose();
-        }
-    }
+    /// <summary>Refuses further runs. Runs that are going on end in their own time; the last of them lets the memory go.</summary>
+    public void Dispose() => Volatile.Write(ref _isDisposed, true);
 
     /// <summary>Runs the program in its kernel.</summary>
     /// <param name="ctx">Who it is; the run puts itself there as the machine and ends its activity.</param>

@@ -5,7 +5,12 @@ namespace Kptr.Verifier;
 /// <summary>How a fault came about: the path of one execution that leads to it.</summary>
 /// <param name="Steps">In order of execution.</param>
 /// <param name="Suggestion">What would mend it, or null.</param>
-public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Suggestion);
+public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Suggestion)
+{
+    /// <summary>A line a step, with its C source where line info is there, and the suggestion last.</summary>
+    public override string ToString() =>
+        string.Join('\n', Steps.Select(s => s.ToString()).Concat(Suggestion is null ? [] : [$"mend it: {Suggestion}"]));
+}
 
 /// <summary>One step of a <see cref="VerifyStory"/>.</summary>
 /// <param name="InsnIdx">The instruction.</param>
@@ -13,7 +18,12 @@ public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Sugges
 /// <param name="Text">One sentence.</param>
 /// <param name="Source">C source position as <c>file:line</c>, or null.</param>
 /// <param name="SourceText">The C source line, or null.</param>
-public sealed record StoryStep(int InsnIdx, StoryStepKind Kind, string Text, string? Source, string? SourceText);
+public sealed record StoryStep(int InsnIdx, StoryStepKind Kind, string Text, string? Source, string? SourceText)
+{
+    /// <summary>The step in one line: instruction, sentence, source.</summary>
+    public override string ToString() =>
+        $"{InsnIdx,4}: {Text}{(Source is null ? "" : $"  [{Source}{(string.IsNullOrEmpty(SourceText) ? "" : $": {SourceText}")}]")}";
+}
 
 /// <summary>Kinds of <see cref="StoryStep"/>.</summary>
 public enum StoryStepKind

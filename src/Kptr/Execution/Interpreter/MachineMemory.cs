@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Kptr.Execution;
 
 /// <summary>The native memory of one <see cref="Machine"/>, lent to one run at a time.</summary>
-internal sealed unsafe class MachineMemory : IDisposable
+internal sealed unsafe class MachineMemory
 {
     internal MachineMemory() => Machine = (Machine*)NativeMemory.AlignedAlloc((nuint)sizeof(Machine), Op.SizeBytes);
 
@@ -12,12 +12,6 @@ internal sealed unsafe class MachineMemory : IDisposable
     internal Machine* Machine { get; }
 
     internal ulong StackTop => (ulong)Machine->Stack + (Execution.Machine.FramesMax * Execution.Machine.StackBytes);
-
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(Machine);
-        GC.SuppressFinalize(this);
-    }
 
     /// <summary>All zero, with one empty frame.</summary>
     internal void Reset()

@@ -10,7 +10,7 @@ namespace Kptr.Execution;
 /// control that falls off the end and, one for each such jump, that jumps out or into a two-slot load. Two operands that only the verifier refuses run as RFC 9669 defines
 /// them: division by an immediate zero, and immediate shifts past the width.
 /// </remarks>
-internal sealed unsafe class OpCode : IDisposable
+internal sealed unsafe class OpCode
 {
     private const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
 
@@ -52,7 +52,7 @@ internal sealed unsafe class OpCode : IDisposable
         Fuser.Fuse(_ops, insns);
     }
 
-    /// <summary>Frees the memory where nobody disposed it.</summary>
+    /// <summary>Frees the memory once no run refers to it.</summary>
     ~OpCode() => NativeMemory.AlignedFree(_ops);
 
     /// <summary>The slots it was made from.</summary>
@@ -60,13 +60,6 @@ internal sealed unsafe class OpCode : IDisposable
 
     /// <summary>The op of a slot.</summary>
     internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;
-
-    /// <summary>Frees the memory; nothing may run it any more.</summary>
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(_ops);
-        GC.SuppressFinalize(this);
-    }
 
     /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
     internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];

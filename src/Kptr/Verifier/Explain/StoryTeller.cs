@@ -28,7 +28,7 @@ internal sealed class StoryTeller(VerifierRun run)
             _steps.RemoveRange(0, _steps.Count - StepsMax);
         }
 
-        return new([.. _steps], Suggestions.For(fault, run.SourceAt(acquired)));
+        return new([.. _steps], Suggestions.For(fault, run.SourceAt(acquired), _steps.FindLast(s => s.Kind == StoryStepKind.Released)?.Source));
     }
 
     private void TellStep(List<int> path, int i, int acquired)
@@ -62,7 +62,7 @@ internal sealed class StoryTeller(VerifierRun run)
                 if (next >= 0)
                 {
                     var taken = next == idx + 1 + insn.Off && insn.Off != 0;
-                    Add(idx, StoryStepKind.Branch, (taken ? "takes" : "does not take") + " the branch: " + run.TextOf(idx));
+                    Add(idx, StoryStepKind.Branch, (taken ? "jumps at: " : "falls through at: ") + run.TextOf(idx));
                 }
 
                 break;
@@ -90,7 +90,7 @@ internal sealed class StoryTeller(VerifierRun run)
         }
         else if (aux.Acquires)
         {
-            Add(idx, StoryStepKind.Acquired, $"{run.CalleeName(idx)} takes another reference");
+            Add(idx, StoryStepKind.Acquired, $"{run.CalleeName(idx)} takes a reference");
         }
 
         if (idx != acquired)

@@ -1,0 +1,121 @@
+using System.Text.Json;
+
+namespace Kptr.Cli.Tests;
+
+public class CheckTests
+{
+    private static readonly string[] s_fields =
+        ["object", "program", "section", "verdict", "code", "message", "insn", "source", "processed_insns", "states", "time_us"];
+
+    // What a real Linux 6.12 says of these programs.
+    public static TheoryData<string, string> Faults => new()
+    {
+        { "never_released", "Unreleased reference id=2 alloc_insn=1" },
+        { "missing_null_check", "Possibly NULL pointer passed to trusted arg0" },
+        { "double_release", "arg#0 pointer type STRUCT task_struct must point to scalar, or struct with scalar" },
+        { "plain_store", "store to referenced kptr disallowed" },
+        { "displaced_dropped", "Unreleased reference id=5 alloc_insn=14" },
+        { "used_after_release", "arg#0 pointer type STRUCT task_struct must point to scalar, or struct with scalar" },
+    };
+
+    [Fact]
+    public void Tracker_IsAccepted()
+    {
+        var run = KptrTool.Run("check", KptrTool.TrackerObject, "--format", "json");
+        run.Errors.Should().BeEmpty();
+        run.ExitCode.Should().Be(0);
+        Verdicts(run).Should().Equal(
+            ("on_newtask", "accept"), ("on_exec", "accept"), ("on_exit", "accept"), ("summarise", "accept"));
+    }
+
+    [Theory, MemberData(nameof(Faults))]
+    public void Fault_IsRejectedWithTheKernelsMessage(string program, string message)
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", program, "--format", "json");
+        run.ExitCode.Should().Be(1);
+        var verdict = JsonDocument.Parse(run.Lines.Single()).RootElement;
+        verdict.GetProperty("verdict").GetString().Should().Be("reject");
+        verdict.GetProperty("message").GetString().Should().StartWith(message);
+        verdict.GetProperty("source").GetString().Should().StartWith("task_leak.bpf.c:");
+    }
+
+    [Theory, MemberData(nameof(Faults))]
+    public void MendedTwin_IsAccepted(string program, string message)
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", program + "_mended");
+        run.ExitCode.Should().Be(0, $"the twin has no '{message}'");
+        run.Output.Should().StartWith("accept ");
+    }
+
+    [Fact]
+    public void Json_HasEveryFieldInEveryLine()
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--format", "json");
+        run.Lines.Should().HaveCount(12);
+        foreach (var line in run.Lines)
+        {
+            JsonDocument.Parse(line).RootElement.EnumerateObject().Select(p => p.Name).Should().Contain(s_fields);
+        }
+    }
+
+    [Fact]
+    public void Text_TellsTheStoryOfTheReference()
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released");
+        run.Output.Should().Contain("Unreleased reference id=2 alloc_insn=1");
+        run.Output.Should().Contain("task_leak.bpf.c:");
+    }
+
+    [Fact]
+    public void SeveralObjects_AreJudgedInOrder_AndOneRejectionDecidesTheExitCode()
+    {
+        var run = KptrTool.Run("check", KptrTool.TrackerObject, KptrTool.LeakObject, "--format", "json");
+        run.ExitCode.Should().Be(1);
+        run.Lines.Should().HaveCount(16);
+    }
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("check", "x.o", "--format", "xml")]
+    [InlineData("check", "x.o", "--profile", "linux-9.9")]
+    [InlineData("check", "x.o", "--log-level", "3")]
+    [InlineData("check", "x.o", "--module-btf", "nonsense")]
+    [InlineData("frobnicate")]
+    public void BadUsage_Is2WithAMessage(params string[] args)
+    {
+        var run = KptrTool.Run(args);
+        run.ExitCode.Should().Be(2);
+        run.Output.Should().BeEmpty();
+        run.Errors.Should().StartWith("kptr: ").And.NotContain("   at ");
+    }
+
+    [Fact]
+    public void UnknownProgram_Is2()
+    {
+        var run = KptrTool.Run("check", KptrTool.TrackerObject, "--program", "nobody");
+        run.ExitCode.Should().Be(2);
+        run.Errors.Should().Contain("nobody");
+    }
+
+    [Fact]
+    public void FilesThatAreNoObjects_Are2_NamingTheFile()
+    {
+        using var folder = new TempFolder();
+        var whole = File.ReadAllBytes(KptrTool.TrackerObject);
+        var cases = new (string Name, byte[]? Content)[]
+        {
+            ("missing.o", null), ("empty.o", []), ("text.o", "not an object"u8.ToArray()),
+            ("truncated.o", whole[..(whole.Length / 2)]), ("header.o", whole[..80]),
+        };
+        foreach (var (name, content) in cases)
+        {
+            var run = KptrTool.Run("check", folder.Write(name, content));
+            run.ExitCode.Should().Be(2, name);
+            run.Errors.Should().Contain(name).And.NotContain("   at ");
+        }
+    }
+
+    private static IEnumerable<(string Program, string Verdict)> Verdicts(ToolRun run) =>
+        run.Lines.Select(l => JsonDocument.Parse(l).RootElement)
+            .Select(v => (v.GetProperty("program").GetString()!, v.GetProperty("verdict").GetString()!));
+}

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Kptr.Cli.Tests;
+
+/// <summary>The tool, run as a process, as a user runs it.</summary>
+internal static class KptrTool
+{
+    private const int TimeoutMs = 120_000;
+
+    public static string Root { get; } = FindRoot();
+
+    public static string TrackerObject => Path.Combine(Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
+
+    public static string LeakObject => Path.Combine(Root, "samples", "TaskTracker", "bpf", "task_leak.bpf.o");
+
+    public static ToolRun Run(params string[] args) => RunWith("", args);
+
+    public static ToolRun RunWith(string input, params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Kptr.Cli.dll"), .. args])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        process.WaitForExit(TimeoutMs).Should().BeTrue("the tool ends");
+        return new(process.ExitCode, output.Result, errors.Result);
+    }
+
+    private static string FindRoot([CallerFilePath] string here = "")
+    {
+        var at = Path.GetDirectoryName(here)!;
+        while (!File.Exists(Path.Combine(at, "Kptr.sln")))
+        {
+            at = Path.GetDirectoryName(at)!;
+        }
+
+        return at;
+    }
+}
+
+/// <summary>What one run of the tool gave.</summary>
+internal sealed record ToolRun(int ExitCode, string Output, string Errors)
+{
+    public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+}
