@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Open-coded iterators, loops and walks over maps.
+#include "run.h"
+
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+extern int bpf_iter_bits_new(struct bpf_iter_bits *it, const u64 *words, u32 count) __ksym;
+extern int *bpf_iter_bits_next(struct bpf_iter_bits *it) __ksym;
+extern void bpf_iter_bits_destroy(struct bpf_iter_bits *it) __ksym;
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
+extern int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags) __ksym;
+extern struct cgroup_subsys_state *bpf_iter_css_next(struct bpf_iter_css *it) __ksym;
+extern void bpf_iter_css_destroy(struct bpf_iter_css *it) __ksym;
+extern struct cgroup *bpf_cgroup_from_id(u64 id) __ksym;
+extern void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8);
+	__type(key, u32);
+	__type(value, u64);
+} numbers SEC(".maps");
+
+u64 seen;
+
+SEC("syscall")
+int num_iter(void *ctx)
+{
+	struct bpf_iter_num it;
+	int *v, sum = 0;
+
+	bpf_iter_num_new(&it, 3, 7);
+	while ((v = bpf_iter_num_next(&it)))
+		sum = (sum * 10 + *v) & 0xffff;
+	bpf_iter_num_destroy(&it);
+	CHECK(sum == 3456);
+
+	CHECK(bpf_iter_num_new(&it, 5, 4) == -22 || ({ bpf_iter_num_destroy(&it); 0; }));
+	v = bpf_iter_num_next(&it);
+	bpf_iter_num_destroy(&it);
+	CHECK(!v);
+	return 0;
+}
+
+SEC("syscall")
+int bits_iter(void *ctx)
+{
+	u64 words[2] = { 1ull << 5 | 1ull << 63, 1ull << 1 };
+	struct bpf_iter_bits it;
+	int *bit, sum = 0;
+
+	bpf_iter_bits_new(&it, words, 2);
+	while ((bit = bpf_iter_bits_next(&it)))
+		sum = (sum + *bit) & 0xfff;
+	bpf_iter_bits_destroy(&it);
+	CHECK(sum == 5 + 63 + 65);
+
+	sum = 0;
+	bpf_iter_bits_new(&it, words, 1);
+	while ((bit = bpf_iter_bits_next(&it)))
+		sum = (sum + *bit) & 0xfff;
+	bpf_iter_bits_destroy(&it);
+	CHECK(sum == 5 + 63);
+	return 0;
+}
+
+SEC("syscall")
+int task_iter(void *ctx)
+{
+	struct bpf_iter_task it;
+	struct task_struct *task;
+	u64 sum = 0;
+
+	bpf_rcu_read_lock();
+	bpf_iter_task_new(&it, NULL, 1);
+	while ((task = bpf_iter_task_next(&it)))
+		sum += task->pid;
+	bpf_iter_task_destroy(&it);
+	bpf_rcu_read_unlock();
+	seen = sum;
+	return 0;
+}
+
+SEC("syscall")
+int css_iter(u64 *id)
+{
+	struct cgroup_subsys_state *css;
+	struct bpf_iter_css it;
+	struct cgroup *top;
+	u64 count = 0;
+
+	top = bpf_cgroup_from_id(*id);
+	CHECK(top);
+	bpf_rcu_read_lock();
+	bpf_iter_css_new(&it, &top->self, 2);
+	while ((css = bpf_iter_css_next(&it)))
+		count++;
+	bpf_iter_css_destroy(&it);
+	bpf_rcu_read_unlock();
+	bpf_cgroup_release(top);
+	seen = count;
+	return 0;
+}
+
+static long add_index(u32 index, u64 *sum)
+{
+	*sum += index;
+	return index == 4;
+}
+
+static long add_elem(void *map, u32 *key, u64 *value, u64 *sum)
+{
+	*sum += *key * 1000 + *value;
+	return 0;
+}
+
+SEC("syscall")
+int loops(void *ctx)
+{
+	u64 sum = 0, value = 5;
+	u32 key = 1;
+
+	CHECK(bpf_loop(100, add_index, &sum, 0) == 5);
+	CHECK(sum == 10);
+	CHECK(bpf_loop(1 << 30, add_index, &sum, 0) == -7);
+
+	bpf_map_update_elem(&numbers, &key, &value, 0);
+	key = 2;
+	value = 6;
+	bpf_map_update_elem(&numbers, &key, &value, 0);
+	sum = 0;
+	CHECK(bpf_for_each_map_elem(&numbers, add_elem, &sum, 0) == 2);
+	CHECK(sum == 3011);
+	return 0;
+}
