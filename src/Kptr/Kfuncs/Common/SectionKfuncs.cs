@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
@@ -6,6 +7,7 @@ namespace Kptr.Kfuncs;
 /// <remarks>Kernel: kernel/bpf/helpers.c, 6.12.</remarks>
 internal static class SectionKfuncs
 {
+    [Kfunc("bpf_rcu_read_lock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2, Prototype = "void bpf_rcu_read_lock(void)")]
     [Kfunc("bpf_rcu_read_lock",
         Hooks = KfuncHooks.Common,
         Prototype = "void bpf_rcu_read_lock(void)")]
@@ -15,6 +17,7 @@ internal static class SectionKfuncs
         ctx.RcuDepth++;
     }
 
+    [Kfunc("bpf_rcu_read_unlock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2, Prototype = "void bpf_rcu_read_unlock(void)")]
     [Kfunc("bpf_rcu_read_unlock",
         Hooks = KfuncHooks.Common,
         Prototype = "void bpf_rcu_read_unlock(void)")]
@@ -53,6 +56,8 @@ internal static class SectionKfuncs
     }
 
     /// <summary>The same address under another type: the machine's contexts are laid out as the kernel's.</summary>
+    [Kfunc("bpf_rdonly_cast", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2,
+        Prototype = "void *bpf_rdonly_cast(void *obj__ign, u32 btf_id__k)")]
     [Kfunc("bpf_rdonly_cast",
         Hooks = KfuncHooks.Common,
         Prototype = "void *bpf_rdonly_cast(const void *obj__ign, u32 btf_id__k)")]
@@ -61,4 +66,10 @@ internal static class SectionKfuncs
         _ = btfId;
         return obj;
     }
+
+    /// <summary>Ends the program. The machine does that itself, since it owns the frames; this stands for the declaration.</summary>
+    [Kfunc("bpf_throw",
+        Prototype = "void bpf_throw(u64 cookie)")]
+    internal static void Throw(ulong cookie) =>
+        throw new ProgramFaultException(DiagCode.CallMisuse, $"bpf_throw({cookie}) outside of a program");
 }

@@ -18,10 +18,14 @@ internal static class GraphKfuncs
     internal static Errno ListPushBack(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset) =>
         ListPush(ctx, head, node, meta, offset, atTail: true);
 
+    [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+        Prototype = "struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head)")]
     [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head)")]
     internal static ulong ListPopFront(ProgContext ctx, ulong head) => ListPop(ctx, head, atTail: false);
 
+    [Kfunc("bpf_list_pop_back", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+        Prototype = "struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head)")]
     [Kfunc("bpf_list_pop_back", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head)")]
     internal static ulong ListPopBack(ProgContext ctx, ulong head) => ListPop(ctx, head, atTail: true);

@@ -13,6 +13,8 @@ namespace Kptr.Kfuncs;
 /// </remarks>
 internal static class ObjectKfuncs
 {
+    [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+        Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     internal static KernelRef<AllocatedObject>? ObjNew(
@@ -32,6 +34,8 @@ internal static class ObjectKfuncs
         return KernelRef.Own(ctx.Core.NewPercpuObject(LocalType(ctx, localTypeId)), file, line);
     }
 
+    [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+        Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
     [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release,
         Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
     internal static void ObjDrop(

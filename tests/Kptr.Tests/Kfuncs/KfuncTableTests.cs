@@ -1,0 +1,56 @@
+using System.Text;
+using Kptr.Kfuncs;
+using Kptr.Specs;
+
+namespace Kptr.Tests.Kfuncs;
+
+/// <summary>Keeps <c>docs/kfuncs.md</c> what the declarations say. <c>KPTR_UPDATE_DOCS=1</c> writes it anew.</summary>
+public class KfuncTableTests
+{
+    private static readonly string File = Path.Combine(TestData.Root, "docs", "kfuncs.md");
+
+    [Fact]
+    public void Table_InTheDocs_IsThatOfTheDeclarations()
+    {
+        var table = Generate();
+        if (Environment.GetEnvironmentVariable("KPTR_UPDATE_DOCS") == "1")
+        {
+            System.IO.File.WriteAllText(File, table);
+        }
+
+        System.IO.File.ReadAllText(File).Should().Be(table, "KPTR_UPDATE_DOCS=1 dotnet test writes it anew");
+    }
+
+    private static string Generate()
+    {
+        var text = new StringBuilder("""
+            # Kfuncs and helpers
+
+            Generated from the declarations (`[Kfunc]` and `[Helper]` methods, and the table of kfuncs without a body). Flags, hooks and names of
+            Linux 6.12 are compared by a test with what Linux's own sources register (`tests/data/kfunc-flags-6.12.tsv`).
+
+            *runs*: the model has a body. Others are known to the verifier alone; calling one at run time is a reported fault.
+
+
+            """);
+        text.AppendLine("## Kfuncs").AppendLine().AppendLine("| kfunc | flags | callable from | profiles | |").AppendLine("|---|---|---|---|---|");
+        foreach (var d in KfuncRegistry.Builtin.All.OrderBy(d => d.Spec.Name, StringComparer.Ordinal).ThenBy(d => d.Spec.Profiles))
+        {
+            text.AppendLine($"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | {(d.Method is null ? "" : "runs")} |");
+        }
+
+        text.AppendLine().AppendLine("## Helpers that run").AppendLine();
+        foreach (var id in HelperRegistry.Ids.Order())
+        {
+            text.AppendLine($"- `{HelperTable.NameOf((int)id)}` ({(int)id})");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Flags(KfuncFlags flags) => flags == KfuncFlags.None ? "" : flags.ToString();
+
+    private static string Profiles(ProfileSet set) => string.Join(", ", Enum.GetValues<ProfileSet>()
+        .Where(p => p is not (ProfileSet.None or ProfileSet.All) && set.HasFlag(p))
+        .Select(p => p.ToString()["Linux".Length..].Replace('_', '.')));
+}
