@@ -13,6 +13,9 @@ internal readonly record struct BtfAccess(bool IsPtr, int BtfId, RegType Flags, 
 /// <summary>Walks structs by offset, as the kernel's <c>btf_struct_walk</c> (kernel/bpf/btf.c, 6.12).</summary>
 internal static class BtfStructWalk
 {
+    // A compiler's structs nest a few levels; a hostile kernel BTF may have one that contains itself.
+    private const int NestingMax = 64;
+
     private enum Found
     {
         Scalar,
@@ -41,7 +44,8 @@ internal static class BtfStructWalk
         }
 
         var walk = new Walk(btf, walkFlexArrays: !isAlloc);
-        for (var id = typeId; ;)
+        var id = typeId;
+        for (var left = NestingMax; left > 0; left--)
         {
             switch (Step(ref walk, id, off, size))
             {
@@ -58,6 +62,9 @@ internal static class BtfStructWalk
                     return default;
             }
         }
+
+        run.Reject(DiagCode.BtfAccessInvalid, "structs are nested too deep", errno: Errno.E2BIG);
+        return default;
     }
 
     /// <summary>Whether the object at an offset of one type is of another type (<c>btf_struct_ids_match</c>).</summary>
@@ -76,7 +83,7 @@ internal static class BtfStructWalk
         }
 
         var walk = new Walk(btf, walkFlexArrays);
-        while (Step(ref walk, id, off, 1) == Found.Struct)
+        for (var left = NestingMax; left > 0 && Step(ref walk, id, off, 1) == Found.Struct; left--)
         {
             id = walk.NextId;
             if (SameType(btf, id, needBtf, needId))
@@ -111,7 +118,7 @@ internal static class BtfStructWalk
     private static Found Step(ref Walk walk, int id, int off, int size)
     {
         var type = walk.Btf.SkipModifiers(id);
-        while (true)
+        for (var left = NestingMax; left > 0; left--)
         {
             if (!type.IsComposite)
             {
@@ -139,6 +146,9 @@ internal static class BtfStructWalk
                 return done;
             }
         }
+
+        walk.Error = $"struct {type.Name} is nested too deep";
+        return Found.Fault;
     }
 
     /// <summary>Past the end is fine inside a last member without length. Null to go on in its element.</summary>
