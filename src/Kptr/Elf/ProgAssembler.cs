@@ -103,6 +103,13 @@ internal sealed class ProgAssembler
 
             var reloc = next < prog.Relocs.Count && prog.Relocs[next].InsnIdx == i ? prog.Relocs[next] : (ElfProgReloc?)null;
             var insn = _insns[start + i];
+            if (reloc is null && insn.Opcode == BpfOp.LdImm64 && insn.Src == BpfOp.PseudoFunc)
+            {
+                ElfFault.Throw(
+                    DiagCode.RelocNoSubprog, _parts.File, prog.Section.Name, (long)(prog.StartInsn + i) * BpfInsn.SizeBytes,
+                    $"prog '{_main.Name}': missing subprog addr relo");
+            }
+
             if (TargetOf(prog, i, insn, reloc) is not { } target)
             {
                 continue;
@@ -160,20 +167,36 @@ internal sealed class ProgAssembler
     }
 
     /// <summary>
-    /// A map load without a relocation names a file descriptor of whoever wrote the object, which is no index into the maps:
-    /// negative, so that no map is found under it.
+    /// A reference without a relocation names a file descriptor of whoever wrote the object, which is no index into maps or BTFs:
+    /// negative, so that nothing is found under it.
     /// </summary>
     private void DisownFileDescriptors(ElfProg prog, int start)
     {
         var relocated = prog.Relocs.Select(r => r.InsnIdx).ToHashSet();
         for (var i = 0; i < prog.InsnCount; i++)
         {
-            var insn = _insns[start + i];
-            if (insn.Opcode == BpfOp.LdImm64 && (insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue)
-                && insn.Imm >= 0 && !relocated.Contains(i))
+            if (!relocated.Contains(i))
             {
-                _insns[start + i] = new(insn.Opcode, insn.Dst, insn.Src, insn.Off, ~insn.Imm);
+                DisownFileDescriptor(start + i);
             }
+        }
+    }
+
+    private void DisownFileDescriptor(int at)
+    {
+        var insn = _insns[at];
+        switch (insn.Opcode)
+        {
+            case BpfOp.LdImm64 when insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue && insn.Imm >= 0:
+                _insns[at] = new(insn.Opcode, insn.Dst, insn.Src, insn.Off, ~insn.Imm);
+                break;
+            case BpfOp.LdImm64 when insn.Src == BpfOp.PseudoBtfId && at + 1 < _insns.Count && _insns[at + 1].Imm > 0:
+                var second = _insns[at + 1];
+                _insns[at + 1] = new(second.Opcode, second.Dst, second.Src, second.Off, ~second.Imm);
+                break;
+            case (byte)InsnClass.Jmp + BpfOp.Call when insn.Src == BpfOp.PseudoKfuncCall && insn.Off > 0:
+                _insns[at] = new(insn.Opcode, insn.Dst, insn.Src, (short)~insn.Off, insn.Imm);
+                break;
         }
     }
 

@@ -69,13 +69,13 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
 
         if (symbol.IsExtern)
         {
-            var name = externs.BySymbol(symbol.Index)?.Name;
-            if (name is null)
+            var spec = externs.BySymbol(symbol.Index);
+            if (spec is null || (isCall && spec.Kind != ExternKind.KsymFunc))
             {
-                Fail(DiagCode.RelocBadTarget, section, reloc, $"no extern '{_file.NameOf(symbol)}'");
+                Fail(DiagCode.RelocBadTarget, section, reloc, $"no extern '{_file.NameOf(symbol)}'{(isCall ? " to call" : "")}");
             }
 
-            prog.Relocs.Add(new(insnIdx, ElfRelocKind.Extern, name!, 0));
+            prog.Relocs.Add(new(insnIdx, ElfRelocKind.Extern, spec!.Name, 0));
             return;
         }
 
