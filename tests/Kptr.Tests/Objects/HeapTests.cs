@@ -43,6 +43,26 @@ public unsafe class HeapTests
     }
 
     [Fact]
+    public void Blocks_OfOwnersLongGone_AreForgotten_AndThoseOfNobodyAreUsedAgain()
+    {
+        var heap = new KernelHeap();
+        var owner = new NoSlots();
+        var first = heap.AllocateBlock("values", 30 << 20, owner);
+        heap.TryFree(first).Should().BeTrue();
+        heap.TryFindRegion(first, 8, out var region).Should().BeTrue("it is kept for late readers");
+        region.State.Should().Be(HeapState.Quarantined);
+        for (var i = 0; i < 3; i++)
+        {
+            heap.TryFree(heap.AllocateBlock("values", 30 << 20, owner)).Should().BeTrue();
+        }
+
+        heap.TryFindRegion(first, 8, out _).Should().BeFalse();
+        var blocks = Enumerable.Range(0, 1000).Select(_ => heap.AllocateBlock("context", 64)).ToList();
+        blocks.Should().OnlyContain(b => heap.TryFree(b));
+        blocks.Select(b => b >> HeapChunk.UnitShift).Distinct().Should().HaveCountLessThan(4);
+    }
+
+    [Fact]
     public void FreedMemory_IsPoisonedHeldBackAndZeroedForTheNext()
     {
         var heap = new KernelHeap(isChecked: true, quarantineSlotsMax: 1);
@@ -89,5 +109,12 @@ public unsafe class HeapTests
         core.Quiesce();
         HeapHeader.WrapperOf(widget.Address).Should().BeNull();
         core.Heap.FindObject(widget.Address).Should().BeNull();
+    }
+
+    private sealed class NoSlots : IReferenceSource
+    {
+        public Holder DescribeSlot(ulong slotAddress) => new UnknownHolder();
+
+        public IEnumerable<HeldSlot> HeldSlots() => [];
     }
 }

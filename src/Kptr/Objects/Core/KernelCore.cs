@@ -182,10 +182,11 @@ public partial class KernelCore : IDisposable
     }
 
     /// <summary>How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.</summary>
-    internal ObjectLayout LayoutOf(string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0) => _layouts.GetOrAdd(
+    internal ObjectLayout LayoutOf(
+        string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0, bool holdsObjects = true) => _layouts.GetOrAdd(
         typeName,
-        static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex)),
-        (Core: this, Needed: needed, Flex: flexBytes)).Value;
+        static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex, a.Holds)),
+        (Core: this, Needed: needed, Flex: flexBytes, Holds: holdsObjects)).Value;
 
     /// <summary>Stops background work.</summary>
     /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>

@@ -15,6 +15,7 @@ internal sealed unsafe class HeapChunk
     internal const int UnitShift = 16;
     internal const int UnitBytes = 1 << UnitShift;
     internal const int HeaderBytes = 64;
+    private int _usedCount;
 
     internal HeapChunk(HeapSlab slab, int slotCount, bool isFollowing)
     {
@@ -25,16 +26,11 @@ internal sealed unsafe class HeapChunk
         GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
         SetFollowing(isFollowing);
-        for (var i = 0; i < slotCount; i++)
-        {
-            var handle = slab.HoldsObjects ? GCHandle.ToIntPtr(GCHandle.Alloc(null, GCHandleType.Weak)) : 0;
-            HeapHeader.Of(AddressOf(i)) = new HeapHeader { Wrapper = handle, Index = i };
-        }
     }
 
     ~HeapChunk()
     {
-        for (var i = 0; i < Wrappers.Length; i++)
+        for (var i = 0; Slab.HoldsObjects && i < _usedCount; i++)
         {
             GCHandle.FromIntPtr(HeapHeader.Of(AddressOf(i)).Wrapper).Free();
         }
@@ -51,6 +47,9 @@ internal sealed unsafe class HeapChunk
 
     internal int SlotCount { get; }
 
+    /// <summary>Slots that were handed out at least once; the memory of the others was never touched.</summary>
+    internal int UsedCount => Volatile.Read(ref _usedCount);
+
     /// <summary>The C# object of each slot, which this keeps alive; empty where the slab holds plain memory.</summary>
     internal KernelObject?[] Wrappers { get; }
 
@@ -61,6 +60,21 @@ internal sealed unsafe class HeapChunk
     internal void SetFollowing(bool isFollowing) => Volatile.Write(ref *(int*)Base, isFollowing ? 1 : 0);
 
     internal ulong AddressOf(int slot) => Base + HeaderBytes + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
+
+    /// <summary>Prepares the next slot that was never used; 0 when there is none. Caller holds the slab's lock.</summary>
+    internal ulong UseNext()
+    {
+        if (_usedCount == SlotCount)
+        {
+            return 0;
+        }
+
+        var address = AddressOf(_usedCount);
+        var handle = Slab.HoldsObjects ? GCHandle.ToIntPtr(GCHandle.Alloc(null, GCHandleType.Weak)) : 0;
+        HeapHeader.Of(address) = new HeapHeader { Wrapper = handle, Index = _usedCount };
+        Volatile.Write(ref _usedCount, _usedCount + 1);
+        return address;
+    }
 
     /// <summary>Changes the C# object of a slot.</summary>
     internal void SetWrapper(ulong address, KernelObject? wrapper)

@@ -44,6 +44,9 @@ internal sealed unsafe class HeapSlab
 
     internal long LiveCount => Interlocked.Read(ref _liveCount);
 
+    /// <summary>Whether it holds one block and nothing else ever.</summary>
+    internal bool IsBlock { get; init; }
+
     private int SlotsPerChunk { get; }
 
     /// <summary>Hands out zeroed memory.</summary>
@@ -53,12 +56,7 @@ internal sealed unsafe class HeapSlab
         ulong address;
         lock (_lock)
         {
-            if (_free.Count == 0)
-            {
-                Grow();
-            }
-
-            address = _free.Pop();
+            address = _free.Count > 0 ? _free.Pop() : UseNext();
             _liveCount++;
         }
 
@@ -131,13 +129,15 @@ internal sealed unsafe class HeapSlab
 
     private HeapChunk ChunkOf(ulong address) => _heap.FindChunk(address)!;
 
-    private void Grow()
+    private ulong UseNext()
     {
+        if (_chunks.Count > 0 && _chunks[^1].UseNext() is var next and not 0)
+        {
+            return next;
+        }
+
         var chunk = _heap.AddChunk(this, SlotsPerChunk);
         _chunks.Add(chunk);
-        for (var i = chunk.SlotCount - 1; i >= 0; i--)
-        {
-            _free.Push(chunk.AddressOf(i));
-        }
+        return chunk.UseNext();
     }
 }

@@ -10,10 +10,14 @@ internal sealed class KernelHeap
     private const int TopBits = 11;
     private const int MidBits = 11;
     private const int LowBits = 10;
+    private const long FreedBlockBytesMax = 64L << 20;
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
-    private readonly List<HeapSlab> _slabs = [];
+    private readonly List<HeapSlab> _objectSlabs = [];
+    private readonly Dictionary<long, HeapSlab> _blockSlabs = [];
+    private readonly Queue<ulong> _freedBlocks = [];
     private readonly Lock _lock = new();
     private readonly Lazy<ulong> _deadCount;
+    private long _freedBlockBytes;
     private bool _isFollowing;
 
     internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256)
@@ -47,17 +51,36 @@ internal sealed class KernelHeap
         {
             SizeBytes = visibleBytes > 0 ? visibleBytes : sizeBytes,
         };
-        lock (_lock)
+        if (holdsObjects)
         {
-            _slabs.Add(slab);
+            lock (_lock)
+            {
+                _objectSlabs.Add(slab);
+            }
         }
 
         return slab;
     }
 
-    /// <summary>One zeroed block of its own, such as the values of an array map. Freed by <see cref="TryFree"/>.</summary>
-    internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null) =>
-        CreateSlab(name, sizeBytes, owner, slotsPerChunk: 1).Allocate();
+    /// <summary>One zeroed block. With an owner it is a chunk of its own, else one of many of its size. Freed by <see cref="TryFree"/>.</summary>
+    internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null)
+    {
+        if (owner is not null)
+        {
+            return new HeapSlab(this, name, sizeBytes, 1, holdsObjects: false, owner) { IsBlock = true }.Allocate();
+        }
+
+        HeapSlab? slab;
+        lock (_lock)
+        {
+            if (!_blockSlabs.TryGetValue(sizeBytes, out slab))
+            {
+                _blockSlabs[sizeBytes] = slab = CreateSlab($"blocks of {sizeBytes} bytes", sizeBytes);
+            }
+        }
+
+        return slab.Allocate();
+    }
 
     /// <summary>What keeps a block's memory there: hold it as long as anybody may still look at the memory.</summary>
     internal object KeeperOf(ulong address) =>
@@ -66,25 +89,34 @@ internal sealed class KernelHeap
     /// <summary>Frees a block of <see cref="AllocateBlock"/> and forgets it: the address is nobody's from now on.</summary>
     internal void FreeBlock(ulong address)
     {
-        if (FindChunk(address) is not { } chunk || !TryFree(address))
+        if (FindChunk(address) is not { Slab.IsBlock: true } chunk)
         {
-            return;
+            TryFree(address);
         }
-
-        lock (_lock)
+        else if (chunk.Slab.TryFree(address))
         {
-            _slabs.Remove(chunk.Slab);
-            for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
+            lock (_lock)
             {
-                var (top, mid, low) = Split(at);
-                Volatile.Write(ref _directory[top]![mid]![low], null);
+                RegisterLocked(chunk, null);
             }
         }
     }
 
     /// <summary>Frees an allocation whatever its slab; false when it was not live.</summary>
-    internal bool TryFree(ulong address) =>
-        TryFindRegion(address, 0, out var region) && region.Address == address && region.Slab.TryFree(address);
+    internal bool TryFree(ulong address)
+    {
+        if (!TryFindRegion(address, 0, out var region) || region.Address != address || !region.Slab.TryFree(address))
+        {
+            return false;
+        }
+
+        if (region.Slab.IsBlock)
+        {
+            LetOldBlocksGo(address, region.SizeBytes);
+        }
+
+        return true;
+    }
 
     /// <summary>Finds the allocation that holds all of these bytes, live or freed. Takes any address and no lock.</summary>
     /// <returns>False where the heap has nothing there or the bytes cross the end of it.</returns>
@@ -98,7 +130,7 @@ internal sealed class KernelHeap
 
         var slab = chunk.Slab;
         var slot = (long)(address - chunk.Base - HeapChunk.HeaderBytes) / slab.StrideBytes;
-        if (slot >= chunk.SlotCount)
+        if (slot >= chunk.UsedCount)
         {
             return false;
         }
@@ -123,10 +155,10 @@ internal sealed class KernelHeap
         HeapSlab[] slabs;
         lock (_lock)
         {
-            slabs = [.. _slabs];
+            slabs = [.. _objectSlabs];
         }
 
-        return slabs.Where(s => s.HoldsObjects).SelectMany(s => s.LiveObjects());
+        return slabs.SelectMany(s => s.LiveObjects());
     }
 
     /// <summary>From now on references on all objects are followed one by one, or not.</summary>
@@ -136,7 +168,7 @@ internal sealed class KernelHeap
         lock (_lock)
         {
             Volatile.Write(ref _isFollowing, isFollowing);
-            slabs = [.. _slabs];
+            slabs = [.. _objectSlabs];
         }
 
         foreach (var slab in slabs)
@@ -151,14 +183,7 @@ internal sealed class KernelHeap
         lock (_lock)
         {
             var chunk = new HeapChunk(slab, slotCount, _isFollowing);
-            for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
-            {
-                var (top, mid, low) = Split(at);
-                var mids = _directory[top] ??= new HeapChunk?[1 << MidBits][];
-                var lows = mids[mid] ??= new HeapChunk?[1 << LowBits];
-                Volatile.Write(ref lows[low], chunk);
-            }
-
+            RegisterLocked(chunk, chunk);
             return chunk;
         }
     }
@@ -172,6 +197,34 @@ internal sealed class KernelHeap
 
         var (top, mid, low) = Split(address);
         return _directory[top]?[mid]?[low];
+    }
+
+    // Values of maps that are long gone: a few are kept, poisoned, for late readers; the oldest are forgotten, and unmapped
+    // when nothing managed refers to their map any more.
+    private void LetOldBlocksGo(ulong freed, long sizeBytes)
+    {
+        lock (_lock)
+        {
+            _freedBlocks.Enqueue(freed);
+            _freedBlockBytes += sizeBytes;
+            while (_freedBlockBytes > FreedBlockBytesMax && _freedBlocks.TryDequeue(out var oldest))
+            {
+                var chunk = FindChunk(oldest)!;
+                _freedBlockBytes -= chunk.Slab.SizeBytes;
+                RegisterLocked(chunk, null);
+            }
+        }
+    }
+
+    private void RegisterLocked(HeapChunk chunk, HeapChunk? entry)
+    {
+        for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
+        {
+            var (top, mid, low) = Split(at);
+            var mids = _directory[top] ??= new HeapChunk?[1 << MidBits][];
+            var lows = mids[mid] ??= new HeapChunk?[1 << LowBits];
+            Volatile.Write(ref lows[low], entry);
+        }
     }
 
     private static (int Top, int Mid, int Low) Split(ulong address)

@@ -6,7 +6,7 @@ internal sealed class KernelStruct
 {
     internal KernelStruct(KernelCore core, string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0)
     {
-        Layout = core.LayoutOf(typeName, needed, flexBytes);
+        Layout = core.LayoutOf(typeName, needed, flexBytes, holdsObjects: false);
         Address = Layout.Slab.Allocate();
     }
 

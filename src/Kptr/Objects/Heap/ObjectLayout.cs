@@ -28,7 +28,9 @@ internal sealed class ObjectLayout
     /// <param name="name">The struct's name.</param>
     /// <param name="needed">Fields that the model keeps.</param>
     /// <param name="flexBytes">Room behind the struct for the flexible array it ends with.</param>
-    internal ObjectLayout(KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed, int flexBytes = 0)
+    /// <param name="holdsObjects">Whether each is a <see cref="KernelObject"/>, and not just a part of one.</param>
+    internal ObjectLayout(
+        KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed, int flexBytes, bool holdsObjects)
     {
         Name = name;
         Place = spec.Types.Find(name, BtfKind.Struct);
@@ -45,7 +47,7 @@ internal sealed class ObjectLayout
         }
 
         SizeBytes = declared > 0 ? declared : end;
-        Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: true, visibleBytes: SizeBytes);
+        Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: holdsObjects, visibleBytes: SizeBytes);
     }
 
     /// <summary>The layout of what a program allocates: a type of its own BTF.</summary>

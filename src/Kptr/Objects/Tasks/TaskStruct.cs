@@ -146,6 +146,19 @@ public sealed class TaskStruct : KernelObject
         Put("cpus_ptr", Address + (ulong)mask.OffsetBytes);
     }
 
+    /// <summary>Gives the task credentials of its own, which its children inherit; tasks start as root.</summary>
+    public void SetUser(uint uid, uint gid)
+    {
+        var cred = new KernelStruct(Core, "cred", TaskFields.Cred);
+        cred.Put("usage.counter", 1);
+        foreach (var (field, value) in new[] { ("uid", uid), ("euid", uid), ("suid", uid), ("fsuid", uid), ("gid", gid), ("egid", gid), ("sgid", gid), ("fsgid", gid) })
+        {
+            cred.Put($"{field}.val", value);
+        }
+
+        SetCred(cred.Address);
+    }
+
     /// <summary>Type, pid and name.</summary>
     public override string ToString() => IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{Comm}\"";
 
@@ -154,6 +167,12 @@ public sealed class TaskStruct : KernelObject
         Parent = parent;
         Put("real_parent", parent?.Address ?? Address);
         Put("parent", parent?.Address ?? Address);
+    }
+
+    internal void SetCred(ulong cred)
+    {
+        Put("cred", cred);
+        Put("real_cred", cred);
     }
 
     internal void SetGroup(ThreadGroup group, int tgid)

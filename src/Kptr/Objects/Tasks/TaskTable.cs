@@ -15,12 +15,15 @@ public sealed partial class TaskTable
     private readonly KernelCore _core;
     private readonly Lock _lock = new();
     private readonly List<TaskStruct> _tasks = [];
+    private readonly KernelStruct _rootCred;
     private uint _lastNsInum = 0xeffffffc;
 
     internal TaskTable(KernelCore core)
     {
         _core = core;
         InitNamespace = new(core, null, _lastNsInum);
+        _rootCred = new(core, "cred", TaskFields.Cred);
+        _rootCred.Put("usage.counter", 1);
         lock (_lock)
         {
             Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace);
@@ -153,6 +156,7 @@ public sealed partial class TaskTable
         task.SetGroup(group, group.Leader.Pid);
         var parent = isThread ? maker!.Parent : maker?.Leader;
         task.SetParent(parent);
+        task.SetCred(maker?.Get("cred") ?? _rootCred.Address);
         task.SetCssSet(maker?.CssSet ?? _core.Cgroups.Root.CssSet);
         task.Flags = TaskFlags.ForkNoExec | ((maker?.Flags ?? 0) & TaskFlags.Kthread);
         if (!isThread)
