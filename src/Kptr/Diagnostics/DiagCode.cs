@@ -250,6 +250,9 @@ public enum DiagCode
     /// <summary>A list or tree is used with the wrong node or root.</summary>
     GraphMisuse = 5011,
 
+    /// <summary>A pointer is used, or released again, after its reference was given back.</summary>
+    UsedAfterRelease = 5012,
+
     // 6000: memory and registers
 
     /// <summary>A register is read that nothing was written to.</summary>

@@ -7,15 +7,12 @@ internal static class Suggestions
 {
     /// <param name="fault">The fault.</param>
     /// <param name="acquiredAt">Where its reference was taken, as <c>file:line</c>, or null.</param>
-    /// <param name="releasedAt">Where the path last gave a reference away, as <c>file:line</c>, or null.</param>
     /// <returns>The sentence, or null where the message says enough.</returns>
-    public static string? For(Diagnostic fault, string? acquiredAt, string? releasedAt) => fault.Code switch
+    public static string? For(Diagnostic fault, string? acquiredAt) => fault.Code switch
     {
         DiagCode.UnreleasedRef =>
             $"Release the reference taken{(acquiredAt is null ? "" : $" at {acquiredAt}")} on this path, or move it into a map with bpf_kptr_xchg.",
         DiagCode.NullDereference => "Compare the pointer with NULL before using it.",
-        DiagCode.CallArgType when releasedAt is not null =>
-            $"A pointer is gone once its reference is given away, at {releasedAt}: use it before, or acquire another reference first.",
         DiagCode.KptrStore => "Exchange the field with bpf_kptr_xchg and release what it returns.",
         DiagCode.KptrAccessInvalid => "Load the whole pointer with one aligned 8-byte load, or exchange it with bpf_kptr_xchg.",
         DiagCode.KptrTypeMismatch => "Put only a trusted pointer of exactly the field's type into it.",

@@ -143,7 +143,17 @@ internal sealed partial class VerifierRun
         var diagnostic = reject.Diagnostic;
         var unsupported = (int)diagnostic.Code >= FirstUnsupportedCode;
         Log.Line(diagnostic.Message);
-        var story = _inExplore ? new StoryTeller(this).Tell(diagnostic) : null;
+        VerifyStory? story = null;
+        if (_inExplore)
+        {
+            var teller = new StoryTeller(this);
+            story = teller.Tell(diagnostic);
+            if (teller.ReleasedAt >= 0 && !unsupported)
+            {
+                diagnostic = diagnostic with { Code = DiagCode.UsedAfterRelease, AcquiredAtInsn = teller.AcquiredAt };
+            }
+        }
+
         return new(unsupported ? Verdict.Unsupported : Verdict.Reject)
         {
             Diagnostics = [diagnostic with { Suggestion = story?.Suggestion }],
