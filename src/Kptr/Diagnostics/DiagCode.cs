@@ -300,6 +300,9 @@ public enum DiagCode
     /// <summary>The value returned is not one that the kernel accepts here.</summary>
     ReturnValueInvalid = 6014,
 
+    /// <summary>What is known of a register contradicts itself, and the loader asked for a refusal then.</summary>
+    RangeContradiction = 6015,
+
     // 7000: calls
 
     /// <summary>The call is not allowed in this section, callback or program type.</summary>

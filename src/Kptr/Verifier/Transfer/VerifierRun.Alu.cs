@@ -30,13 +30,23 @@ internal sealed partial class VerifierRun
         SanitizeBounds(ref Reg(insn.Dst));
     }
 
-    /// <summary>Ranges that contradict each other come from paths that cannot be: they say nothing then.</summary>
-    private static void SanitizeBounds(ref RegState reg)
+    /// <summary>
+    /// Ranges that contradict each other come from paths that cannot be: they say nothing then. The loader may ask for a refusal
+    /// instead (<c>BPF_F_TEST_REG_INVARIANTS</c>).
+    /// </summary>
+    private void SanitizeBounds(ref RegState reg)
     {
-        if (reg.Var.FindViolation() is not null)
+        if (reg.Var.FindViolation() is not { } violation)
         {
-            reg.Var.SetUnbounded();
+            return;
         }
+
+        if ((Prog.LoadFlags & LoadFlagBits.TestRegInvariants) != 0)
+        {
+            Reject(DiagCode.RangeContradiction, $"REG INVARIANTS VIOLATION: {violation} {reg.Var}", errno: Errno.EFAULT);
+        }
+
+        reg.Var.SetUnbounded();
     }
 
     private void RejectReserved(string what) => Reject(DiagCode.InsnReservedField, $"{what} uses reserved fields");

@@ -241,7 +241,7 @@ internal sealed partial class VerifierRun
         LearnNullness(insn, op, isReg, is32, other, ref dst, ref src);
     }
 
-    private static void RefineBranch(byte op, bool holds, bool is32, ref RegState a, ref RegState b)
+    private void RefineBranch(byte op, bool holds, bool is32, ref RegState a, ref RegState b)
     {
         ScalarBranch.Refine(op, holds, ref a.Var, ref b.Var, is32);
         SanitizeBounds(ref a);
