@@ -413,7 +413,7 @@ internal sealed partial class VerifierRun
         RefineReturn(ref r0, meta);
     }
 
-    private static void RefineReturn(ref RegState r0, HelperCallMeta meta)
+    private void RefineReturn(ref RegState r0, HelperCallMeta meta)
     {
         switch (meta.Id)
         {
