@@ -129,28 +129,44 @@ internal sealed partial class VerifierRun
 
     private void CheckBtfArgType(int regno, HelperArg arg, HelperCallMeta meta, int btfId, string? btfName)
     {
+        const RegType btf = RegType.PtrToBtfId;
         ref readonly var reg = ref Reg(regno);
-        if (reg.Type.Has(RegType.MemAlloc))
+        switch (reg.Type)
         {
-            if (meta.Id is not (HelperId.SpinLock or HelperId.SpinUnlock or HelperId.KptrXchg))
-            {
+            case btf or (btf | RegType.PtrTrusted) or (btf | RegType.PtrTrusted | RegType.MaybeNull) or (btf | RegType.MemRcu)
+                or (btf | RegType.MaybeNull) or (btf | RegType.MaybeNull | RegType.MemRcu):
+                CheckKernelArgType(regno, arg, meta, btfId, btfName);
+                break;
+            case (btf | RegType.MemAlloc) or (btf | RegType.MemPercpu | RegType.MemAlloc):
+                CheckLocalArgType(regno, meta);
+                break;
+            case (btf | RegType.MemPercpu) or (btf | RegType.MemPercpu | RegType.MemRcu)
+                or (btf | RegType.MemPercpu | RegType.PtrTrusted):
+                break;
+            default:
+                // The kernel has no rule for such a pointer, and so refuses it.
                 Reject(DiagCode.CallArgType,
-                    "verifier internal error: unimplemented handling of MEM_ALLOC", regno, Errno.EFAULT);
-            }
-
-            if (meta.Id == HelperId.KptrXchg && regno == 2)
-            {
-                CheckKptrMatchesType(meta.Kptr!, reg, regno);
-            }
-
-            return;
+                    "verifier internal error: invalid PTR_TO_BTF_ID register for type match", regno, Errno.EFAULT);
+                break;
         }
+    }
 
-        if (reg.Type.Has(RegType.MemPercpu))
+    private void CheckLocalArgType(int regno, HelperCallMeta meta)
+    {
+        if (meta.Id is not (HelperId.SpinLock or HelperId.SpinUnlock or HelperId.KptrXchg))
         {
-            return;
+            Reject(DiagCode.CallArgType, "verifier internal error: unimplemented handling of MEM_ALLOC", regno, Errno.EFAULT);
         }
 
+        if (meta.Id == HelperId.KptrXchg && regno == 2)
+        {
+            CheckKptrMatchesType(meta.Kptr!, Reg(regno), regno);
+        }
+    }
+
+    private void CheckKernelArgType(int regno, HelperArg arg, HelperCallMeta meta, int btfId, string? btfName)
+    {
+        ref readonly var reg = ref Reg(regno);
         if (reg.Type.MayBeNull() && (!arg.Has(ArgKind.MaybeNull) || arg.Has(ArgKind.Release)))
         {
             Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to helper arg{regno}", regno, Errno.EACCES);
