@@ -12,6 +12,7 @@ return args[0] switch
     "btf" when options["kernel-btf"] is not null => BtfReport.Run(options),
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
+    "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),
 };
