@@ -36,6 +36,9 @@ public sealed partial class BtfSpec
     /// <summary>Number of ids, <c>void</c> and the base's included: valid ids are below it.</summary>
     public int TypeCount => StartId + _offsets.Length;
 
+    /// <summary>Size of all types, the base's included, in 4-byte words.</summary>
+    internal long WordCount => _bytes.Types.Length + (Base?.WordCount ?? 0);
+
     internal int EndStringOffset => StartStringOffset + _bytes.StringsLength;
 
     private int StartStringOffset { get; }

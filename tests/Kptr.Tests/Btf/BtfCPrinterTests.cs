@@ -117,6 +117,14 @@ public class BtfCPrinterTests
         BtfCPrinter.Print(b.Build()).Should().Contain("td");
     }
 
+    [Fact]
+    public void Function_WhoseTypeIsNoPrototype_PrintsWithoutParameters()
+    {
+        var b = new BtfBuilder("t");
+        b.AddFunc("f", b.AddStruct("s", 4, [new("x", 0, 3200, 0), new("y", 0, 0, 0)]));
+        BtfCPrinter.Print(b.Build()).Should().Contain("f(void);");
+    }
+
     /// <summary>Every named struct, union and enum with the names, offsets and spelled types of its parts.</summary>
     internal static List<string> Shapes(BtfSpec btf)
     {

@@ -12,7 +12,7 @@ namespace Kptr.Tests.Btf;
 public class BtfFuzzTests(ITestOutputHelper output)
 {
     private static readonly KernelTypes s_kernel = new(BtfSamples.Base);
-    private readonly int _runs = int.Parse(Environment.GetEnvironmentVariable("KPTR_FUZZ_RUNS") ?? "800");
+    private readonly int _runs = int.Parse(Environment.GetEnvironmentVariable("KPTR_FUZZ_RUNS") ?? "500");
     private readonly int _seed = int.Parse(Environment.GetEnvironmentVariable("KPTR_FUZZ_SEED") ?? "20612");
 
     [Fact]

@@ -22,7 +22,7 @@ public class BtfPropertyTests
         BtfGen.Any.ToArbitrary(),
         btf => Rebuild(btf).Should().Equal(btf.ToBytes()));
 
-    [Property(MaxTest = 100)]
+    [Property(MaxTest = 50)]
     public Property ParseOfPrint_OfAnyDeclarations_IsTheSameTypes() => Prop.ForAll(
         BtfGen.Text.ToArbitrary(),
         text =>

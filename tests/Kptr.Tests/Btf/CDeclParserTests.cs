@@ -213,6 +213,7 @@ public class CDeclParserTests
     [InlineData("int a[1/0];", DiagCode.CDeclSyntax, "1:8")]
     [InlineData("struct s { int a[0x7fffffff]; };", DiagCode.CDeclBadType, "1:17")]
     [InlineData("struct s { int a", DiagCode.CDeclSyntax, "1:17")]
+    [InlineData("int x SEC(\"a\0b\");", DiagCode.CDeclSyntax, "1:11")]
     [InlineData("/* no end", DiagCode.CDeclSyntax, "1:1")]
     [InlineData("#include <x>", DiagCode.CDeclSyntax, "1:10")]
     [InlineData("int f(void); long f(void);", DiagCode.CDeclRedefined, "1:19")]

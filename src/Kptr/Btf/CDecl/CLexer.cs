@@ -162,7 +162,7 @@ internal sealed class CLexer(string text)
     {
         var start = Here(CTokenKind.String, "\"");
         var content = new StringBuilder();
-        for (_at++; _at < text.Length && text[_at] is not ('"' or '\n'); _at++)
+        for (_at++; _at < text.Length && text[_at] is not ('"' or '\n' or '\0'); _at++)
         {
             content.Append(text[_at]);
         }

@@ -7,6 +7,7 @@ namespace Kptr.Btf.CDecl;
 internal sealed class CWriter(BtfSpec btf)
 {
     private const int ChainMax = 64;
+    private const int NestingMax = 32;
     private const int PadsMax = 512;
     private static readonly string[] s_macroTags =
         ["kptr", "kptr_untrusted", "percpu_kptr", "uptr", "rcu", "user", "percpu"];
@@ -16,7 +17,7 @@ internal sealed class CWriter(BtfSpec btf)
     private readonly Lazy<BtfDeclTags> _tags = new(() => new BtfDeclTags(btf));
 
     // Anonymous types print wherever they are used, and hostile BTF can double that at every level.
-    private long _budget = 10_000 + (32L * btf.TypeCount);
+    private long _budget = 1000 + (8L * btf.WordCount);
 
     internal void Rename(int id, string name) => _renamed[id] = name;
 
@@ -87,7 +88,9 @@ internal sealed class CWriter(BtfSpec btf)
     internal string Params(int protoId, int depth, int funcId = 0)
     {
         var all = new List<string>();
-        for (int i = 0, n = btf.VLenOf(protoId); i < n && --_budget > 0; i++)
+
+        // Nothing but form was checked: a function may name a type that is no prototype.
+        for (int i = 0, n = btf.KindOf(protoId) == BtfKind.FuncProto ? btf.VLenOf(protoId) : 0; i < n && --_budget > 0; i++)
         {
             var p = btf.ParamOf(protoId, i);
             all.Add(p.TypeId == 0 && i == n - 1
@@ -103,7 +106,7 @@ internal sealed class CWriter(BtfSpec btf)
         var kind = btf.KindOf(id);
         if (btf.IsAnonymous(id) && kind is BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64)
         {
-            return depth > ChainMax ? $"{KindWord(id)} {{ /* too deep */ }}" : Body(id, depth);
+            return depth > NestingMax ? $"{KindWord(id)} {{ /* too deep */ }}" : Body(id, depth);
         }
 
         return kind == BtfKind.Void ? "void" : Join(KindWord(id), NameOf(id));
