@@ -8,7 +8,7 @@ public sealed class Options
                Kptr.KernelSelftests btf   --objects DIR --kernel-btf FILE [--bpftool PROGRAM]
                Kptr.KernelSelftests link  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV]
                Kptr.KernelSelftests judge --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--out TSV]
-                     [--ownership FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
+                     [--ownership FILE] [--ratchet FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
                Kptr.KernelSelftests speed --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --speed TSV [--runs N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]
         """;

@@ -1,5 +1,11 @@
 using Kptr.KernelSelftests;
 
+// Judging is what most callers want: options without a mode mean it.
+if (args is [['-', ..], ..])
+{
+    args = ["judge", .. args];
+}
+
 if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
 {
     Console.Error.WriteLine(Options.Usage);
