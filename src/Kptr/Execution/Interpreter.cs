@@ -20,6 +20,7 @@ public sealed class Interpreter : IDisposable
     private readonly ConcurrentBag<MachineMemory> _machines = [];
     private readonly CallThunk?[] _calls;
     private bool _isDisposed;
+    private readonly Lazy<OpCode> _hotCode;
 
     private Interpreter(ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
     {
@@ -30,6 +31,7 @@ public sealed class Interpreter : IDisposable
         ExceptionSlot = ExceptionCallback.SlotIn(prog);
         var insns = prog.Insns;
         Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]));
+        _hotCode = new(Code.Fused);
         _calls = new CallThunk?[insns.Length];
         for (var i = 0; links is not null && i < insns.Length; i++)
         {
@@ -40,6 +42,9 @@ public sealed class Interpreter : IDisposable
     internal ProgSpec Prog { get; }
 
     internal OpCode Code { get; }
+
+    /// <summary>The same, with common sequences fused: for runs that have shown to be long.</summary>
+    internal OpCode HotCode => _hotCode.Value;
 
     /// <summary>Where the program's exception callback starts, or -1.</summary>
     internal int ExceptionSlot { get; }

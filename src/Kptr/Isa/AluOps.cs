@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Kptr.Isa;
 
@@ -15,6 +16,7 @@ public static class AluOps
     /// <param name="dst">The destination before.</param>
     /// <param name="src">The second operand; an immediate is sign-extended before it comes here.</param>
     /// <param name="off">The offset field: 1 makes division and modulo signed, 8, 16 and 32 make moves sign-extend.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Alu64(int op, ulong dst, ulong src, int off = 0) => op switch
     {
         BpfOp.Add => dst + src,
@@ -34,6 +36,7 @@ public static class AluOps
     };
 
     /// <summary>The result of a 32-bit operation; the arguments mean what they mean for <see cref="Alu64"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Alu32(int op, uint dst, uint src, int off = 0) => op switch
     {
         BpfOp.Add => dst + src,
@@ -53,30 +56,39 @@ public static class AluOps
     };
 
     /// <summary>Unsigned quotient; zero for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Div64(ulong dst, ulong src) => src == 0 ? 0 : dst / src;
 
     /// <summary>Unsigned remainder; the dividend for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Mod64(ulong dst, ulong src) => src == 0 ? dst : dst % src;
 
     /// <summary>Signed quotient, rounded to zero; zero for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long SDiv64(long dst, long src) => src switch { 0 => 0, -1 => unchecked(-dst), _ => dst / src };
 
     /// <summary>Signed remainder with the dividend's sign; the dividend for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long SMod64(long dst, long src) => src switch { 0 => dst, -1 => 0, _ => dst % src };
 
     /// <summary>Unsigned 32-bit quotient; zero for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Div32(uint dst, uint src) => src == 0 ? 0 : dst / src;
 
     /// <summary>Unsigned 32-bit remainder; the dividend for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Mod32(uint dst, uint src) => src == 0 ? dst : dst % src;
 
     /// <summary>Signed 32-bit quotient, rounded to zero; zero for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int SDiv32(int dst, int src) => src switch { 0 => 0, -1 => unchecked(-dst), _ => dst / src };
 
     /// <summary>Signed 32-bit remainder with the dividend's sign; the dividend for a zero divisor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int SMod32(int dst, int src) => src switch { 0 => dst, -1 => 0, _ => dst % src };
 
     /// <summary>The low <paramref name="bits"/> bits with their sign carried up; 0 takes the value as it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SignExtend(ulong value, int bits) => bits switch
     {
         8 => (ulong)(sbyte)value,
@@ -90,6 +102,7 @@ public static class AluOps
     /// <param name="value">The register before.</param>
     /// <param name="bits">16, 32 or 64.</param>
     /// <remarks>The machine is little-endian, as <c>bpfel</c> programs expect, whatever the host is.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong End(byte opcode, ulong value, int bits)
     {
         var swap = (opcode & 7) == (int)InsnClass.Alu64 || (opcode & BpfOp.X) != 0;
@@ -102,5 +115,6 @@ public static class AluOps
     }
 
     /// <summary>Converts between address spaces: the identity, since this machine has one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong AddrSpaceCast(ulong value) => value;
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Kptr.Isa;
 
 /// <summary>When each conditional jump is taken: the only definition, for every engine and for the verifier's constants.</summary>
@@ -8,6 +10,7 @@ public static class JumpOps
     /// <param name="op">The operation bits, <see cref="BpfOp.Jeq"/> to <see cref="BpfOp.Jsle"/>.</param>
     /// <param name="dst">The first operand.</param>
     /// <param name="src">The second operand; an immediate is sign-extended before it comes here.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsTaken64(int op, ulong dst, ulong src) => op switch
     {
         BpfOp.Jeq => dst == src,
@@ -25,6 +28,7 @@ public static class JumpOps
     };
 
     /// <summary>Whether a 32-bit conditional jump is taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsTaken32(int op, uint dst, uint src) => op switch
     {
         BpfOp.Jeq => dst == src,

@@ -22,7 +22,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         var r = _m->Regs;
         (r[1], r[2], r[3], r[4], r[5]) = (r1, r2, r3, r4, r5);
         ForgetRegions();
-        if (!RunFrom(_prog.Code[slot]) || _unwound is not null)
+        if (!RunFrom(_code[slot]) || _unwound is not null)
         {
             throw new RunAbortedException();
         }
@@ -122,7 +122,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
 
     private int SlotOf(ulong func)
     {
-        var slot = _prog.Code.FuncSlot(func);
+        var slot = _code.FuncSlot(func);
         return slot >= 0 ? slot : throw new ProgramFaultException(DiagCode.RunNoSuchCall, $"{func:x} is no function of the program");
     }
 }

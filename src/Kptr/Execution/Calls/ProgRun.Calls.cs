@@ -15,11 +15,10 @@ internal sealed unsafe partial class ProgRun
     private Op* CallOut()
     {
         var idx = _m->StopIdx;
-        var insn = _prog.Code.Insns[idx];
-        var code = _prog.Code;
+        var insn = _code.Insns[idx];
         if (_ctx is null)
         {
-            return CallRaw(insn.Opcode == CallX ? (int)_m->Regs[insn.Dst] : insn.Imm, insn) ? code[idx + 1] : null;
+            return CallRaw(insn.Opcode == CallX ? (int)_m->Regs[insn.Dst] : insn.Imm, insn) ? _code[idx + 1] : null;
         }
 
         if (_prog.Links!.IsThrow(insn))
@@ -39,7 +38,7 @@ internal sealed unsafe partial class ProgRun
         }
 
         ForgetRegions();
-        return _tail is null ? code[idx + 1] : EnterTail();
+        return _tail is null ? _code[idx + 1] : EnterTail();
     }
 
     private bool CallRaw(int id, BpfInsn insn)
@@ -103,16 +102,17 @@ internal sealed unsafe partial class ProgRun
     /// <summary>Runs the program of a tail call in this frame's place, then returns to this frame's caller.</summary>
     private Op* EnterTail()
     {
-        var outer = _prog;
+        var (outer, outerCode) = (_prog, _code);
         var outerSpec = _ctx!.Prog;
         var baseDepth = _m->BaseDepth;
         _prog = _tail!;
+        _code = _prog.Code;
         _ctx.Prog = _prog.Prog;
         _tail = null;
         _m->BaseDepth = _m->Depth;
-        var isDone = RunFrom(_prog.Code[0]);
+        var isDone = RunFrom(_code[0]);
         GC.KeepAlive(_prog);
-        _prog = outer;
+        (_prog, _code) = (outer, outerCode);
         _ctx.Prog = outerSpec;
         _m->BaseDepth = baseDepth;
         return !isDone || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
@@ -137,7 +137,7 @@ internal sealed unsafe partial class ProgRun
 
         _m->Regs[1] = unwound.R0;
         ForgetRegions();
-        return RunFrom(_prog.Code[handler]);
+        return RunFrom(_code[handler]);
     }
 
     /// <summary>The whole run is over, however many frames are open.</summary>

@@ -173,17 +173,17 @@ internal static unsafe partial class Handlers
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool CanRead<TMem>(Machine* m, ulong address)
+    internal static bool CanRead<TMem>(Machine* m, ulong address)
         where TMem : struct, IMem =>
         address - m->StackLow <= m->StackLen - TMem.SizeBytes || address - m->ReadLow <= m->ReadLen - TMem.SizeBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool CanWrite<TMem>(Machine* m, ulong address)
+    internal static bool CanWrite<TMem>(Machine* m, ulong address)
         where TMem : struct, IMem =>
         address - m->StackLow <= m->StackLen - TMem.SizeBytes || address - m->WriteLow <= m->WriteLen - TMem.SizeBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Op* Take<TDir>(Op* op, Machine* m)
+    internal static Op* Take<TDir>(Op* op, Machine* m)
         where TDir : struct, IDirection
     {
         if (TDir.IsBack && (m->Fuel -= op->Cost) < 0)
@@ -195,7 +195,7 @@ internal static unsafe partial class Handlers
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Op* Stop(Op* op, Machine* m, StopKind kind, ulong address)
+    internal static Op* Stop(Op* op, Machine* m, StopKind kind, ulong address)
     {
         m->Stop = kind;
         m->StopIdx = op->Idx;

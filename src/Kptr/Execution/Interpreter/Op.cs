@@ -31,6 +31,7 @@ internal unsafe struct Op
     internal ushort Dst2;
     internal ushort Src2;
     internal ushort Src3;
+    internal ushort Dst3;
 
     /// <summary>The offset of a memory access.</summary>
     internal short Off;

@@ -20,12 +20,15 @@ internal sealed unsafe class OpCode
     private readonly Op* _ops;
     private readonly ImmutableArray<BpfInsn> _insns;
     private readonly bool[] _isSecondHalf;
+    private readonly Func<int, ulong>? _addressOf;
 
     /// <summary>Decodes a linked program.</summary>
     /// <param name="insns">The slots.</param>
     /// <param name="addressOf">The value of a two-slot load with a pseudo source other than a function, by its slot.</param>
-    internal OpCode(ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null)
+    /// <param name="isFused">Whether common sequences become one op: worth it for code that repeats.</param>
+    internal OpCode(ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null, bool isFused = false)
     {
+        _addressOf = addressOf;
         _insns = insns;
         _isSecondHalf = new bool[insns.Length];
         for (var i = 0; i + 1 < insns.Length; i++)
@@ -39,7 +42,7 @@ internal sealed unsafe class OpCode
         NativeMemory.Clear(_ops, sizeBytes);
         for (var i = 0; i < insns.Length; i++)
         {
-            Decode(i, addressOf);
+            Decode(i);
         }
 
         SetTrap(insns.Length, Math.Max(0, insns.Length - 1));
@@ -49,7 +52,10 @@ internal sealed unsafe class OpCode
             _ops[strays[i]].Target = _ops + insns.Length + 1 + i;
         }
 
-        Fuser.Fuse(_ops, insns);
+        if (isFused)
+        {
+            Fuser.Fuse(_ops, insns, [.. Enumerable.Range(0, insns.Length).Select(IsRunnable)]);
+        }
     }
 
     /// <summary>Frees the memory once no run refers to it.</summary>
@@ -61,6 +67,9 @@ internal sealed unsafe class OpCode
     /// <summary>The op of a slot.</summary>
     internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;
 
+    /// <summary>The same code with common sequences fused; a new one each time.</summary>
+    internal OpCode Fused() => new(_insns, _addressOf, isFused: true);
+
     /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
     internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];
 
@@ -71,7 +80,7 @@ internal sealed unsafe class OpCode
         return slot < (ulong)_insns.Length ? (int)slot : -1;
     }
 
-    private void Decode(int idx, Func<int, ulong>? addressOf)
+    private void Decode(int idx)
     {
         var insn = _insns[idx];
         ref var op = ref _ops[idx];
@@ -80,8 +89,7 @@ internal sealed unsafe class OpCode
         op.Src = (ushort)(insn.Src * sizeof(ulong));
         op.Off = insn.Off;
         op.Imm = (ulong)insn.Imm;
-        BpfInsn? second = idx + 1 < _insns.Length ? _insns[idx + 1] : null;
-        if (IsSecondHalf(idx) || !IsRunnable(insn, second))
+        if (!IsRunnable(idx))
         {
             op.Run = &Handlers.BadInsn;
             return;
@@ -90,13 +98,13 @@ internal sealed unsafe class OpCode
         switch (insn.Class)
         {
             case InsnClass.Alu or InsnClass.Alu64:
-                op.Run = OpTable.Alu(insn);
+                op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Alu(insn);
                 break;
             case InsnClass.Ldx:
-                op.Run = OpTable.Load(insn);
+                op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Load(insn);
                 break;
             case InsnClass.St or InsnClass.Stx:
-                op.Run = OpTable.Store(insn);
+                op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Store(insn);
                 break;
             case InsnClass.Ld when insn.Opcode != BpfOp.LdImm64:
                 op.Run = &Handlers.Packet;
@@ -105,9 +113,9 @@ internal sealed unsafe class OpCode
                 op.Run = &Handlers.Imm64;
                 op.Imm = insn.Src switch
                 {
-                    0 => InsnCodec.Imm64(insn, second!.Value),
+                    0 => InsnCodec.Imm64(insn, _insns[idx + 1]),
                     BpfOp.PseudoFunc => FuncTag ^ (ulong)(idx + 1L + insn.Imm),
-                    _ => addressOf?.Invoke(idx) ?? InsnCodec.Imm64(insn, second!.Value),
+                    _ => _addressOf?.Invoke(idx) ?? InsnCodec.Imm64(insn, _insns[idx + 1]),
                 };
                 break;
             default:
@@ -135,7 +143,7 @@ internal sealed unsafe class OpCode
             BpfOp.Call => &Handlers.CallOut,
             BpfOp.Ja => isBack ? &Handlers.Always<Backward> : &Handlers.Always<Forward>,
             BpfOp.Jcond => isBack ? &Handlers.MayGoto<Backward> : &Handlers.MayGoto<Forward>,
-            _ => OpTable.Jump(insn, isBack),
+            _ => (delegate*<Op*, Machine*, Op*>)OpTable.Jump(insn, isBack),
         };
     }
 
@@ -150,14 +158,20 @@ internal sealed unsafe class OpCode
         _ops[at].Idx = idx;
     }
 
-    private static bool IsRunnable(BpfInsn insn, BpfInsn? second)
+    private bool IsRunnable(int idx)
     {
+        var insn = _insns[idx];
+        if (_isSecondHalf[idx])
+        {
+            return false;
+        }
+
         if (insn.Opcode == CallX)
         {
             return insn is { Src: 0, Off: 0, Imm: 0 } && insn.Dst <= (int)BpfReg.R9;
         }
 
         var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.Opcode == BpfOp.LdImm64;
-        return InsnCheck.EncodingFault(insn, second) is null && !(writesDst && insn.Dst == (int)BpfReg.R10);
+        return InsnCheck.EncodingFault(insn, idx + 1 < _insns.Length ? _insns[idx + 1] : null) is null && !(writesDst && insn.Dst == (int)BpfReg.R10);
     }
 }

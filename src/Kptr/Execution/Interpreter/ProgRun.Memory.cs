@@ -10,7 +10,7 @@ internal sealed unsafe partial class ProgRun
     private Op* AccessSlow()
     {
         var idx = _m->StopIdx;
-        var insn = _prog.Code.Insns[idx];
+        var insn = _code.Insns[idx];
         var address = _m->StopAddress;
         var isWrite = insn.Class != InsnClass.Ldx;
         var sizeBytes = SizeOf(insn);
@@ -27,7 +27,7 @@ internal sealed unsafe partial class ProgRun
 
         Remember(region);
         Access(insn, address);
-        return _prog.Code[idx + 1];
+        return _code[idx + 1];
     }
 
     private bool TryFindRegion(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
@@ -116,14 +116,14 @@ internal sealed unsafe partial class ProgRun
     private Op* ReadZero(BpfInsn insn, int idx)
     {
         _m->Regs[insn.Dst] = 0;
-        return _prog.Code[idx + 1];
+        return _code[idx + 1];
     }
 
     /// <summary>A legacy packet load: big-endian, and past the packet's end the program is over with 0.</summary>
     private Op* LoadPacket()
     {
         var idx = _m->StopIdx;
-        var insn = _prog.Code.Insns[idx];
+        var insn = _code.Insns[idx];
         var packet = _prog.Links is { } links ? links.PacketOf(_m->Regs[6]) : RawPacket;
         var isInd = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind;
         var off = (uint)insn.Imm + (isInd ? (uint)_m->Regs[insn.Src] : 0);
@@ -136,7 +136,7 @@ internal sealed unsafe partial class ProgRun
 
         var raw = Read(insn, packet.Address + off);
         _m->Regs[0] = sizeBytes == 1 ? raw : AluOps.End((byte)InsnClass.Alu | BpfOp.X, raw, (int)sizeBytes * 8);
-        return _prog.Code[idx + 1];
+        return _code[idx + 1];
     }
 
     private static ulong SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch

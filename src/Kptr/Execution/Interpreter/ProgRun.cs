@@ -11,6 +11,9 @@ internal sealed unsafe partial class ProgRun
     /// <summary>Fuel between two looks at the caller's wish to cancel: about a millisecond.</summary>
     private const long SliceFuel = 1 << 20;
 
+    /// <summary>The first slice: a run that spends it is long enough for fused code.</summary>
+    private const long FirstSliceFuel = 1 << 15;
+
     /// <summary>How often <c>may_goto</c> falls through (<c>BPF_MAX_LOOPS</c>).</summary>
     private const long MayGotoMax = 8 * 1024 * 1024;
 
@@ -19,6 +22,7 @@ internal sealed unsafe partial class ProgRun
     private readonly MemoryRegions _memory;
     private readonly ExecOptions _options;
     private Interpreter _prog;
+    private OpCode _code;
     private MachineMemory? _machine;
     private Machine* _m;
     private long _fuelLeft;
@@ -28,6 +32,7 @@ internal sealed unsafe partial class ProgRun
     internal ProgRun(Interpreter prog, ProgContext? ctx, MemoryRegions memory, ExecOptions options)
     {
         _prog = prog;
+        _code = prog.Code;
         _ctx = ctx;
         _memory = memory;
         _options = options;
@@ -60,7 +65,7 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[3] = r3;
             _m->MayGotoLeft = MayGotoMax;
             ForgetRegions();
-            var isDone = RunFrom(_prog.Code[slot]);
+            var isDone = RunFrom(_code[slot]);
             if (isDone && _unwound is { } unwound)
             {
                 isDone = Land(unwound);
@@ -103,7 +108,7 @@ internal sealed unsafe partial class ProgRun
     private Op* Refuel()
     {
         var idx = _m->StopIdx;
-        var op = _prog.Code[idx];
+        var op = _code[idx];
         if (_options.Cancellation.IsCancellationRequested)
         {
             return Fail(DiagCode.RunCancelled, "the caller cancelled the run");
@@ -115,10 +120,12 @@ internal sealed unsafe partial class ProgRun
         }
 
         // The jump or call that ran dry has paid already and will pay again.
-        var slice = Math.Min(_fuelLeft, SliceFuel);
+        var isFirst = _fuelLeft == _options.Fuel;
+        var slice = Math.Min(_fuelLeft, isFirst ? FirstSliceFuel : SliceFuel);
         _fuelLeft -= slice;
         _m->Fuel += slice + op->Cost;
-        return op;
+        _code = isFirst ? _code : _prog.HotCode;
+        return _code[idx];
     }
 
     private Op* Fail(DiagCode code, string message, ulong? address = null)
@@ -144,8 +151,8 @@ internal sealed unsafe partial class ProgRun
     private string BadInsnMessage()
     {
         var idx = _m->StopIdx;
-        var insns = _prog.Code.Insns;
-        if (_prog.Code.IsSecondHalf(idx))
+        var insns = _code.Insns;
+        if (_code.IsSecondHalf(idx))
         {
             return "control enters the middle of a 64-bit load";
         }
