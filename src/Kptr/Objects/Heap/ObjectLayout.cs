@@ -39,7 +39,9 @@ internal sealed class ObjectLayout
         var end = (declared + 7) & ~7;
         foreach (var field in needed)
         {
-            if (!_fields.ContainsKey(field.Path) && FindDeclared(field.Path) is null)
+            // A declared flexible array has members past the struct's end: without room for them they are no part of it.
+            if (!_fields.ContainsKey(field.Path)
+                && (FindDeclared(field.Path) is not { } found || found.OffsetBytes + found.SizeBytes > declared))
             {
                 _fields[field.Path] = new(end, field.SizeBytes);
                 end += (field.SizeBytes + 7) & ~7;

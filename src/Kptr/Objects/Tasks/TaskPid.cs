@@ -5,13 +5,14 @@ namespace Kptr.Objects;
 /// <summary>The numbers of one thread, one for each namespace that sees it, and its <c>struct pid</c>.</summary>
 internal sealed class TaskPid
 {
+    private const int UpidBytes = 16; // struct pid ends with one for each namespace level
     private readonly KernelStruct _native;
 
     private TaskPid(KernelCore core, PidNamespace ns, ImmutableArray<(PidNamespace Ns, int Number)> numbers)
     {
         Namespace = ns;
         Numbers = numbers;
-        _native = new(core, "pid", TaskFields.Pid);
+        _native = new(core, "pid", TaskFields.Pid, flexBytes: TaskFields.PidLevelsMax * UpidBytes);
         _native.Put("count.refs.counter", 1);
         _native.Put("level", (ulong)ns.Level);
         foreach (var (each, number) in numbers)
