@@ -18,6 +18,7 @@ public sealed partial class BtfSpec
     private readonly Lazy<NameIndex> _index;
     private long _cachedBytes;
     private int _lookups;
+    private int[]? _flavoured;
 
     /// <summary>The string at an offset of the string table (the base's first, then this one's); empty where there is none.</summary>
     public string StringAt(int offset)
@@ -79,6 +80,24 @@ public sealed partial class BtfSpec
     /// <summary>Ids of all types with this name and kind, this BTF's own first, then the base's.</summary>
     internal IEnumerable<int> FindAll(string name, BtfKind kind) =>
         _index.Value.All(name, kind).Concat(Base?.FindAll(name, kind) ?? []);
+
+    /// <summary>Own types with a flavour suffix (<c>name___x</c>), by rising id: a handful in a kernel, made once.</summary>
+    internal IReadOnlyList<int> Flavoured => _flavoured ??= FindFlavoured();
+
+    private int[] FindFlavoured()
+    {
+        var found = new List<int>();
+        for (var i = 0; i < _offsets.Length; i++)
+        {
+            if (BytesAt((int)_bytes.Types[_offsets[i]]).IndexOf("___"u8) > 0)
+            {
+                found.Add(StartId + i);
+            }
+        }
+
+        GC.KeepAlive(this);
+        return [.. found];
+    }
 
     private bool NameIs(int id, int word, string name)
     {
