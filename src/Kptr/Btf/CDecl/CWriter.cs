@@ -7,7 +7,7 @@ namespace Kptr.Btf.CDecl;
 internal sealed class CWriter(BtfSpec btf)
 {
     private const int ChainMax = 64;
-    private const int NestingMax = 32;
+    private const int NestingMax = 64;
     private const int PadsMax = 512;
     private static readonly string[] s_macroTags =
         ["kptr", "kptr_untrusted", "percpu_kptr", "uptr", "rcu", "user", "percpu"];
