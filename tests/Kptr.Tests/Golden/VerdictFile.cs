@@ -43,10 +43,25 @@ internal sealed class VerdictFile
 
     public static VerdictFile Read(string path) => new(path);
 
+    /// <summary>The kernel every file is judged against.</summary>
+    public static KernelSpec KernelSpec => Kernel;
+
     /// <summary>Verifies the program as the file says.</summary>
-    public VerifyResult Verify()
+    public VerifyResult Verify(bool pruning = true)
     {
-        var words = Lines("prog").SelectMany(l => l.Split(' ')).ToList();
+        var words = Words();
+        return BpfVerifier.Verify(Link(), Kernel, new VerifyOptions
+        {
+            Pruning = pruning,
+            Privileged = !words.Contains("unprivileged"),
+            InsnsMax = words.Contains("short") ? 100 : 1_000_000,
+        });
+    }
+
+    /// <summary>The program, ready to be verified.</summary>
+    public ProgSpec Link()
+    {
+        var words = Words();
         var section = words.FirstOrDefault() ?? "socket";
         var asm = TextAssembler.Assemble(string.Join('\n', _sections["asm"]), name => HelperTable.All.FirstOrDefault(h => h.Name == name) is { } h ? (int)h.Id : null);
         var maps = Lines("maps").Select(MakeMap).ToImmutableArray();
@@ -67,11 +82,7 @@ internal sealed class VerdictFile
         var linked = ObjectLinker.Link(new ObjectSpec("test") { Progs = [prog], Maps = maps }, Kernel, new DiagSink()).Progs[0];
         linked.LinkFault.Should().BeNull();
         linked = words.Contains("ext") ? linked with { Type = ProgType.Ext } : linked;
-        return BpfVerifier.Verify(linked, Kernel, new VerifyOptions
-        {
-            Privileged = !words.Contains("unprivileged"),
-            InsnsMax = words.Contains("short") ? 100 : 1_000_000,
-        });
+        return linked;
     }
 
     /// <summary>The verdict in the words of <see cref="Expected"/>.</summary>
@@ -86,6 +97,8 @@ internal sealed class VerdictFile
         return $"{(result.Verdict == Verdict.Reject ? "reject" : "unsupported")} {d.Code} insn={d.InsnIdx}"
             + (d.RefObjId is { } id ? $" ref={id}" : "") + (d.AcquiredAtInsn is { } at ? $" acquired={at}" : "");
     }
+
+    private List<string> Words() => [.. Lines("prog").SelectMany(l => l.Split(' '))];
 
     private IEnumerable<string> Lines(string section) =>
         _sections.GetValueOrDefault(section, []).Select(l => l.Split('#')[0].Trim()).Where(l => l.Length > 0);

@@ -37,6 +37,22 @@ public class VerdictTests
         results.Select(r => r.InsnsProcessed).Distinct().Should().ContainSingle();
     }
 
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Program_WithoutPruning_HasTheSameVerdict(string file)
+    {
+        var golden = VerdictFile.Read(TestData.Path("verifier", file));
+        var result = golden.Verify(pruning: false);
+        if (!golden.Expected.Contains(nameof(DiagCode.InfiniteLoop), StringComparison.Ordinal))
+        {
+            VerdictFile.Describe(result).Should().Be(golden.Expected);
+            return;
+        }
+
+        // Without states to compare a loop without end runs into the limit instead.
+        result.Diagnostics[^1].Code.Should().Be(DiagCode.ComplexityExceeded);
+    }
+
     [Fact]
     public void VerifierCodes_AllReachedByAProgram()
     {
