@@ -24,7 +24,7 @@ public sealed record Judgement(
 public static class JudgeReport
 {
     private const uint JudgeFlags = 132;
-    private static readonly TimeSpan ProgramTime = TimeSpan.FromSeconds(30);
+    
 
     public static int Run(Options options)
     {
@@ -74,11 +74,15 @@ public static class JudgeReport
             return new(name, prog.Name, "noload", fault.Code.ToString(), fault.Message, "", 0, 0, 0);
         }
 
-        using var time = new CancellationTokenSource(ProgramTime);
+        var limit = TimeSpan.FromSeconds(int.Parse(options["seconds"] ?? "30", CultureInfo.InvariantCulture));
+        using var time = new CancellationTokenSource(limit);
         var level = int.Parse(options["log-level"] ?? "0", CultureInfo.InvariantCulture);
         try
         {
-            var result = BpfVerifier.Verify(prog, kernel, new VerifyOptions { Cancellation = time.Token, LogLevel = level });
+            var result = BpfVerifier.Verify(prog, kernel, new VerifyOptions
+            {
+                Cancellation = time.Token, LogLevel = level, Pruning = options["pruning"] != "off",
+            });
             if (level > 0)
             {
                 Console.WriteLine(result.Log);
@@ -91,7 +95,7 @@ public static class JudgeReport
         }
         catch (OperationCanceledException)
         {
-            return new(name, prog.Name, "unsupported", "Timeout", "out of time", "", 0, 0, (long)ProgramTime.TotalMicroseconds);
+            return new(name, prog.Name, "unsupported", "Timeout", "out of time", "", 0, 0, (long)limit.TotalMicroseconds);
         }
         catch (Exception bug) when (options["stop"] is null)
         {
