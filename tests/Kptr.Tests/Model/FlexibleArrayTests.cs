@@ -22,6 +22,8 @@ public class FlexibleArrayTests
         var spec = BuiltinKernel.Spec(KernelProfile.Linux6_12, new KernelTypes(CDeclParser.Parse(Refcount + Types, "vmlinux")));
         using var kernel = new KernelModel(new KernelModelOptions { Kernel = spec, LedgerLevel = LedgerLevel.Sites });
 
+        var pid = kernel.LayoutOf("pid", TaskFields.Pid);
+        TaskFields.Pid.Select(f => pid.Field(f.Path)).Should().OnlyContain(f => f.OffsetBytes + f.SizeBytes <= pid.Slab.AllocBytes);
         var tasks = Enumerable.Range(0, 500).Select(_ => kernel.Tasks.Fork(kernel.Tasks.Init, "worker")).ToList();
         tasks.Select(t => t.PidIn(kernel.Tasks.InitNamespace)).Should().OnlyHaveUniqueItems();
         foreach (var task in tasks)
