@@ -135,6 +135,7 @@ public abstract partial class BpfMap
     private void Free()
     {
         Invariant.That(Interlocked.Exchange(ref _isFreed, 1) == 0, "a map was freed twice");
+        OnWriteBlocked();
         OnFreeing();
         EndAll(DeathPath.MapFree);
         OnFree();

@@ -122,8 +122,17 @@ public abstract partial class BpfMap
             }
 
             Volatile.Write(ref _isFrozen, true);
+            OnWriteBlocked();
             return Errno.None;
         }
+    }
+
+    /// <summary>Whether user space may not write now: read-only, frozen or freed.</summary>
+    private protected bool IsWriteBlocked => (Flags & MapFlags.RdOnly) != 0 || Volatile.Read(ref _isFrozen) || IsFreed;
+
+    /// <summary>User space may not write any more. Waits for writers that are not counted.</summary>
+    private protected virtual void OnWriteBlocked()
+    {
     }
 
     /// <summary>A system call's read of one value. The default finds the value and copies it.</summary>

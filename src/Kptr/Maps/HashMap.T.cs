@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 /// <summary>A hash map whose keys and values are C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class HashMap<TKey, TValue> : HashMap
+public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -17,8 +17,10 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     private readonly byte* _base;
     private readonly uint _mask;
     private readonly int _bits;
-    private readonly int _strideBytes;
     private readonly uint _slotCount;
+    private readonly int _cpuMask;
+    private readonly bool _isFast;
+    private readonly bool _isPlain;
 
     /// <summary>Makes a hash.</summary>
     /// <param name="core">The kernel.</param>
@@ -33,13 +35,18 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
         _base = Pool.Base;
         _mask = Table.Mask;
         _bits = Table.Bits;
-        _strideBytes = Pool.StrideBytes;
         _slotCount = (uint)Pool.SlotCount;
+        _isFast = _base != null && sizeof(TKey) is 4 or 8;
+        _isPlain = _isFast && !Layout.HasSpecials;
+        _cpuMask = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)core.CpuCount + 1) / 2 - 1;
     }
 
     private static int KeyOffset => sizeof(TKey) <= 4 ? 4 : 8;
 
     private static int ValueOffset => (KeyOffset + sizeof(TKey) + 7) & ~7;
+
+    // Known to the compiler of each instantiation, unlike a field.
+    private static int StrideBytes => ValueOffset + ((sizeof(TValue) + 7) & ~7);
 
     /// <summary>Finds a value in live memory. It stays the key's until the element is updated or deleted.</summary>
     /// <param name="key">The key.</param>
@@ -47,13 +54,13 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
-        if (_base != null && sizeof(TKey) is 4 or 8)
+        if (_isFast)
         {
             var bucket = BucketOf(key);
             var elem = Volatile.Read(ref bucket->Head);
             while ((uint)elem < _slotCount)
             {
-                var at = _base + ((nint)elem * _strideBytes);
+                var at = _base + ((nint)elem * StrideBytes);
                 if (IsKey(at, key))
                 {
                     return ref Unsafe.AsRef<TValue>(at + ValueOffset);
@@ -73,18 +80,18 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGetValue(TKey key, out TValue value)
     {
-        if (_base != null && sizeof(TKey) is 4 or 8 && !Layout.HasSpecials)
+        if (_isPlain)
         {
             var bucket = BucketOf(key);
-            var seq = Volatile.Read(ref bucket->Seq);
-            var elem = Volatile.Read(ref bucket->Head);
+            var word = Volatile.Read(ref *(long*)bucket);
+            var elem = HashBucket.HeadOf(word);
             while ((uint)elem < _slotCount)
             {
-                var at = _base + ((nint)elem * _strideBytes);
+                var at = _base + ((nint)elem * StrideBytes);
                 if (IsKey(at, key))
                 {
                     value = Unsafe.ReadUnaligned<TValue>(at + ValueOffset);
-                    if (((seq & 1) | (Volatile.Read(ref bucket->Seq) ^ seq)) == 0)
+                    if (Volatile.Read(ref *(long*)bucket) == word && !HashBucket.IsLocked(word))
                     {
                         return true;
                     }
@@ -124,10 +131,10 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
 
     /// <summary>Creates or replaces an element. Special fields of <paramref name="value"/> are ignored.</summary>
     public Errno Update(TKey key, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
-        UpdateElem(BytesOf(ref key), BytesOf(ref Unsafe.AsRef(in value)), flags);
+        _isPlain && flags <= MapUpdateFlags.Exist && TryUpdatePlain(key, value, flags, out var err) ? err : UpdateElem(BytesOf(ref key), BytesOf(ref Unsafe.AsRef(in value)), flags);
 
     /// <summary>Deletes an element.</summary>
-    public Errno Delete(TKey key) => DeleteElem(BytesOf(ref key));
+    public Errno Delete(TKey key) => _isPlain && TryDeletePlain(key, out var err) ? err : DeleteElem(BytesOf(ref key));
 
     /// <summary>Copies a value out and deletes its element; what its special fields owned is destroyed.</summary>
     public Errno LookupAndDelete(TKey key, out TValue value)

@@ -17,7 +17,17 @@ public unsafe class HashMap : HashMapBase
     private const int Taken = -1;
     private readonly ElemCache? _cache;
     private readonly NativeArray<int>? _spares;
-    private int _count;
+    private int _cachedCount;
+
+    /// <inheritdoc/>
+    private protected override void OnWriteBlocked()
+    {
+        // Whoever writes without being counted has checked under a bucket's lock.
+        for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
+        {
+            Table.Buckets[bucket].Unlock(Table.Buckets[bucket].Lock());
+        }
+    }
 
     /// <summary>Makes a hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
     public HashMap(KernelCore core, MapSpec spec)
@@ -42,20 +52,26 @@ public unsafe class HashMap : HashMapBase
     }
 
     /// <inheritdoc/>
-    public override int Count => Volatile.Read(ref _count);
+    /// <remarks>Preallocated, it is found by walking the free list: nothing is counted on the way.</remarks>
+    public override int Count => _cache is not null ? Volatile.Read(ref _cachedCount) : (int)TakeCensus().Live;
 
     /// <inheritdoc/>
     public override MapCensus TakeCensus()
     {
         if (_cache is not null)
         {
-            return _cache.TakeCensus(Count);
+            return _cache.TakeCensus(_cachedCount);
         }
 
-        long free = 0;
+        long free = 0, live = 0;
         Pool.Free!.Walk(_ => free++);
+        for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
+        {
+            live += Table.CountIn(Table.Buckets + bucket);
+        }
+
         var spares = Enumerable.Range(0, Core.CpuCount).Count(cpu => SpareOf(cpu) != Taken);
-        return new(Pool.SlotCount, Count, free, spares);
+        return new(Pool.SlotCount, live, free, spares);
     }
 
     /// <inheritdoc/>
@@ -80,7 +96,7 @@ public unsafe class HashMap : HashMapBase
     /// <inheritdoc/>
     private protected override void Retire(int elem, int cpu)
     {
-        Interlocked.Decrement(ref _count);
+        CountElem(-1);
         ReturnElem(elem, cpu);
     }
 
@@ -155,7 +171,7 @@ public unsafe class HashMap : HashMapBase
         Table.LinkLocked(bucket, elem, key);
         if (old < 0)
         {
-            Interlocked.Increment(ref _count);
+            CountElem(1);
             return Errno.None;
         }
 
@@ -163,10 +179,18 @@ public unsafe class HashMap : HashMapBase
         if (IsPreallocated)
         {
             dying.Recycle(Pool.ValueOf(old));
-            Volatile.Write(ref SpareOf(caller.Cpu), old);
+            ReturnSpare(old, caller.Cpu);
         }
 
         return Errno.None;
+    }
+
+    private void CountElem(int by)
+    {
+        if (_cache is not null)
+        {
+            Interlocked.Add(ref _cachedCount, by);
+        }
     }
 
     private int TakeElem(int old, int cpu, out Errno err)
@@ -174,7 +198,7 @@ public unsafe class HashMap : HashMapBase
         err = Errno.None;
         if (!IsPreallocated)
         {
-            err = old < 0 && Count >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
+            err = old < 0 && _cachedCount >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
             return err == Errno.E2BIG || Faults.ShouldFail(MapFaultPoint.AllocElem) ? Taken : _cache!.Take(cpu);
         }
 
@@ -189,7 +213,7 @@ public unsafe class HashMap : HashMapBase
 
     // Another thread that plays the same CPU may have it for the moment; it runs nothing of anybody's meanwhile.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int TakeSpare(int cpu)
+    private protected int TakeSpare(int cpu)
     {
         var spin = default(SpinWait);
         while (true)
@@ -203,6 +227,8 @@ public unsafe class HashMap : HashMapBase
             spin.SpinOnce(sleep1Threshold: -1);
         }
     }
+
+    private protected void ReturnSpare(int elem, int cpu) => Volatile.Write(ref SpareOf(cpu), elem);
 
     private void ReturnElem(int elem, int cpu)
     {

@@ -26,6 +26,8 @@ public sealed class MapFaults
         Volatile.Write(ref _armed, 1);
     }
 
+    internal bool IsArmed => Volatile.Read(ref _armed) != 0;
+
     internal bool ShouldFail(MapFaultPoint point) => Volatile.Read(ref _armed) != 0 && Pass(point);
 
     private bool Pass(MapFaultPoint point)

@@ -51,16 +51,8 @@ internal sealed unsafe class FreeList
     /// <summary>Takes a slot, the caller's CPU's newest first; -1 when no CPU has any.</summary>
     internal int Pop(int cpu)
     {
-        for (var i = 0; i < _cpuCount; i++)
-        {
-            var slot = PopFrom(ref Head((cpu + i) % _cpuCount));
-            if (slot >= 0)
-            {
-                return slot;
-            }
-        }
-
-        return -1;
+        var slot = PopFrom(ref Head(cpu));
+        return slot >= 0 ? slot : Steal(cpu);
     }
 
     /// <summary>Calls back for every free slot. The caller lets nobody push or pop meanwhile.</summary>
@@ -73,6 +65,17 @@ internal sealed unsafe class FreeList
                 visit(slot);
             }
         }
+    }
+
+    private int Steal(int cpu)
+    {
+        var slot = -1;
+        for (var other = 0; other < _cpuCount && slot < 0; other++)
+        {
+            slot = other == cpu ? -1 : PopFrom(ref Head(other));
+        }
+
+        return slot;
     }
 
     private static long Next(long old, int slot) => (((old >> 32) + 1) << 32) | (uint)slot;

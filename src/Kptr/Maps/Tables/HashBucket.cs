@@ -19,6 +19,12 @@ internal struct HashBucket
     internal int Head;
     internal uint Seq;
 
+    /// <summary>The head in a bucket that was read as one 64-bit word.</summary>
+    internal static int HeadOf(long word) => (int)word;
+
+    /// <summary>Whether a writer was in when a bucket was read as one 64-bit word.</summary>
+    internal static bool IsLocked(long word) => (word & (1L << 32)) != 0;
+
     /// <summary>Enters as the one writer.</summary>
     /// <returns>What to hand to <see cref="Unlock"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

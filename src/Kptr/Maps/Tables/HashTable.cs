@@ -84,10 +84,26 @@ internal sealed unsafe class HashTable
     }
 
     /// <summary>Walks one chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key)
     {
         var elem = Volatile.Read(ref bucket->Head);
+        if (KeySize == sizeof(uint))
+        {
+            var word = Unsafe.ReadUnaligned<uint>(in key[0]);
+            while ((uint)elem < (uint)Pool.SlotCount)
+            {
+                var at = Pool.SlotOf(elem);
+                if (*(uint*)(at + KeyOffset) == word)
+                {
+                    return elem;
+                }
+
+                elem = Volatile.Read(ref *(int*)at);
+            }
+
+            return End;
+        }
+
         while ((uint)elem < (uint)Pool.SlotCount)
         {
             var at = Pool.SlotOf(elem);
