@@ -21,7 +21,7 @@ public sealed unsafe class ArrayMap<TValue> : ArrayMap
     /// <param name="flags">Creation flags.</param>
     /// <exception cref="MapCreateException">The kernel refuses it.</exception>
     public ArrayMap(KernelCore core, uint maxEntries, string name = "array", MapFlags flags = MapFlags.None)
-        : base(core, TypedSpec.Of<int, TValue>(core, name, BpfMapType.Array, maxEntries, flags))
+        : base(core, StructSpec.Of<int, TValue>(core, name, BpfMapType.Array, maxEntries, flags))
     {
         Length = maxEntries;
         _base = (byte*)Values.ValueOf(0);

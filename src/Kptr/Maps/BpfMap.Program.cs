@@ -156,6 +156,11 @@ public abstract partial class BpfMap
         Layout.CopyOut(target, value);
     }
 
+    /// <summary>A value in live memory as a C# struct. Use it inside an RCU reader.</summary>
+    /// <param name="value">Address of the value; 0 gives a null reference.</param>
+    protected static unsafe ref T ValueAt<T>(ulong value)
+        where T : unmanaged => ref System.Runtime.CompilerServices.Unsafe.AsRef<T>((void*)value);
+
     /// <summary>Zeroes the plain bytes of a value; special fields keep what they own.</summary>
     /// <param name="value">Address of the value.</param>
     protected void ZeroPlain(ulong value) => Layout.ZeroPlain(value);

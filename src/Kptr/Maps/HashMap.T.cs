@@ -29,7 +29,7 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     /// <param name="flags">Creation flags.</param>
     /// <exception cref="MapCreateException">The kernel refuses it.</exception>
     public HashMap(KernelCore core, uint maxEntries, string name = "hash", MapFlags flags = MapFlags.None)
-        : base(core, TypedSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
+        : base(core, StructSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
     {
         _buckets = Table.Buckets;
         _base = Pool.Base;
