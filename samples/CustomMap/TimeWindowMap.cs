@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 using Kptr.Maps;
@@ -7,6 +8,8 @@ using Kptr.Specs;
 namespace CustomMap;
 
 /// <summary>What the window keeps of a task.</summary>
+[SuppressMessage("Design", "CA1051", Justification = "the struct is the value in memory")]
+[SuppressMessage("Performance", "CA1815", Justification = "it is never compared")]
 public struct SeenTask
 {
     /// <summary>The task; found as a special field by its type.</summary>

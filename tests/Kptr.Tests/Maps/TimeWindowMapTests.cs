@@ -1,0 +1,64 @@
+using CustomMap;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+using Kptr.Specs;
+using Kptr.Tests.Objects;
+
+namespace Kptr.Tests.Maps;
+
+/// <summary>The sample's map type, under both destroy policies.</summary>
+public class TimeWindowMapTests
+{
+    [Theory]
+    [InlineData(DestroyBehavior.Eager)]
+    [InlineData(DestroyBehavior.Recycle)]
+    public void Expire_TaskOutOfTheWindow_IsReleasedOnceAtTheLatestWithTheMap(DestroyBehavior policy)
+    {
+        var clock = new VirtualClock();
+        using var core = Boot(policy, clock);
+        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5);
+        var task = core.Tasks.Fork(core.Tasks.Init);
+        See(map, task);
+        core.Tasks.Exit(task);
+        core.Tasks.Reap(task);
+        core.Quiesce();
+        task.IsFreed.Should().BeFalse("the window holds it");
+        core.Ledger.WhoPins(task).ToString().Should().Contain("map \"window\"");
+        clock.Advance(TimeSpan.FromMilliseconds(10));
+        map.Count.Should().Be(0);
+        core.Quiesce();
+        task.IsFreed.Should().Be(policy == DestroyBehavior.Eager);
+        map.TakeCensus().IsComplete.Should().BeTrue();
+        map.FreeNow();
+        core.Quiesce();
+        task.IsFreed.Should().BeTrue();
+        core.Ledger.AssertNoLeaks();
+    }
+
+    [Fact]
+    public void See_FullWindow_GivesNothingUntilSomethingLeaves()
+    {
+        var clock = new VirtualClock();
+        using var core = Boot(DestroyBehavior.Eager, clock);
+        using var map = new TimeWindowMap(core, "window", 2, TimeSpan.FromMilliseconds(10), 5);
+        map.UpdateElem(BitConverter.GetBytes(1), new byte[16]).Should().Be(Errno.None);
+        map.UpdateElem(BitConverter.GetBytes(2), new byte[16]).Should().Be(Errno.None);
+        map.UpdateElem(BitConverter.GetBytes(3), new byte[16]).Should().Be(Errno.E2BIG);
+        map.DeleteElem(BitConverter.GetBytes(1)).Should().Be(Errno.None);
+        map.DeleteElem(BitConverter.GetBytes(1)).Should().Be(Errno.ENOENT);
+        map.UpdateElem(BitConverter.GetBytes(3), new byte[16]).Should().Be(Errno.None);
+        clock.Advance(TimeSpan.FromMilliseconds(20));
+        map.LookupElem(BitConverter.GetBytes(3), new byte[16]).Should().Be(Errno.ENOENT);
+        map.TakeCensus().Free.Should().Be(2);
+    }
+
+    private static void See(TimeWindowMap map, TaskStruct task)
+    {
+        using var reader = map.Core.Rcu.ReadLock();
+        map.See(task.Pid).Task.Exchange(task.TryAcquire())?.Release();
+    }
+
+    private static KernelCore Boot(DestroyBehavior policy, VirtualClock clock) => new(
+        TestKernel.Spec with { Profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2 },
+        new() { Driver = DeferredDriver.Manual, Clock = clock });
+}
