@@ -10,10 +10,14 @@ namespace Kptr.Verifier;
 /// </remarks>
 internal sealed class VerifierLog(int level)
 {
+    private const int Alignment = 40;
+    private const int AlignmentMin = 8;
     private readonly StringBuilder _text = new();
     private uint _regs = 0x7ff;
     private ulong _slots = ulong.MaxValue;
     private int _lastLine = -1;
+    private int _insnEnd = -1;
+    private int _insnWidth;
     private bool _newPath;
 
     /// <summary>Where the log is now, to <see cref="Rewind"/> to.</summary>
@@ -42,6 +46,7 @@ internal sealed class VerifierLog(int level)
         {
             _text.Length = mark;
             _lastLine = -1;
+            _insnEnd = -1;
         }
     }
 
@@ -61,7 +66,7 @@ internal sealed class VerifierLog(int level)
         }
         else if (_regs != 0)
         {
-            _text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{insnIdx}:");
+            StartState(insnIdx);
             AppendState(run, run.Cur.Cur, all: false);
         }
 
@@ -72,10 +77,37 @@ internal sealed class VerifierLog(int level)
                 $"; {line.Text.Trim()} @ {VerifierRun.ShortFile(line.File)}:{line.Line}\n");
         }
 
-        var insns = run.Insns;
-        var second = insns[insnIdx].Opcode == BpfOp.LdImm64 && insnIdx + 1 < insns.Length ? insns[insnIdx + 1] : (BpfInsn?)null;
+        var start = _text.Length;
         _text.Append(System.Globalization.CultureInfo.InvariantCulture,
-            $"{insnIdx}: ({insns[insnIdx].Opcode:x2}) {Disassembler.Text(insns[insnIdx], second)}\n");
+            $"{insnIdx}: ({run.Insns[insnIdx].Opcode:x2}) {TextOf(run, insnIdx)}\n");
+        _insnEnd = _text.Length;
+        _insnWidth = _insnEnd - start - 1;
+    }
+
+    /// <summary>The state after an instruction stands behind it, in column 40, if nothing was printed since.</summary>
+    private void StartState(int insnIdx)
+    {
+        if (_insnEnd != _text.Length)
+        {
+            _text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{insnIdx}:");
+            return;
+        }
+
+        var column = (Math.Max(_insnWidth + (AlignmentMin / 2), Alignment) + AlignmentMin - 1) / AlignmentMin * AlignmentMin;
+        _text.Length--;
+        _text.Append(' ', column - _insnWidth - 1).Append(" ;");
+    }
+
+    private static string TextOf(VerifierRun run, int insnIdx)
+    {
+        ref readonly var insn = ref run.Insns[insnIdx];
+        if (insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call && insn.Src != BpfOp.PseudoCall)
+        {
+            return $"call {run.CalleeName(insnIdx)}#{insn.Imm}";
+        }
+
+        var isWide = insn.Opcode == BpfOp.LdImm64 && insnIdx + 1 < run.Insns.Length;
+        return Disassembler.Text(insn, isWide ? run.Insns[insnIdx + 1] : null);
     }
 
     /// <summary>A path ended in a state known to be safe.</summary>

@@ -113,8 +113,12 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
+            if (leak is { } earlier)
+            {
+                Log.Line($"Unreleased reference id={earlier.Id} alloc_insn={earlier.InsnIdx}");
+            }
+
             leak = frame.Refs[i];
-            Log.Line($"Unreleased reference id={leak.Value.Id} alloc_insn={leak.Value.InsnIdx}");
         }
 
         if (leak is { } lost)
