@@ -1,0 +1,18 @@
+namespace Kptr.Repo.Tests;
+
+/// <summary>The solution builds everything: what is not in it is not tested.</summary>
+public class SolutionTests
+{
+    [Fact]
+    public void EveryProject_IsBuiltByTheSolution()
+    {
+        var solution = File.ReadAllText(Repo.PathOf("Kptr.sln"));
+        foreach (var project in Repo.CodeFolders.SelectMany(top => Repo.Files(top, "*.csproj")))
+        {
+            var line = solution.Split('\n').FirstOrDefault(l => l.Contains($"\"{project.Replace('/', '\\')}\"", StringComparison.Ordinal));
+            line.Should().NotBeNull($"{project} is in the solution");
+            var id = line!.Split('"')[^2];
+            solution.Should().Contain($"{id}.Debug|Any CPU.Build.0", $"{project} is built");
+        }
+    }
+}
