@@ -66,6 +66,15 @@ public class CheckTests
         run.Output.Should().Contain("task_leak.bpf.c:");
     }
 
+    [Theory]
+    [InlineData("0", false)]
+    [InlineData("1", true)]
+    public void Log_IsPrintedWhenAskedFor(string level, bool isPrinted)
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released", "--log-level", level);
+        run.Output.Contains("(limit 1000000)", StringComparison.Ordinal).Should().Be(isPrinted);
+    }
+
     [Fact]
     public void SeveralObjects_AreJudgedInOrder_AndOneRejectionDecidesTheExitCode()
     {

@@ -63,8 +63,11 @@ internal static class CheckCommand
     private static int Judge(ParseResult parsed, KernelSpec kernel)
     {
         var only = parsed.GetValue(Program);
-        IVerdictWriter writer = parsed.GetValue(Format) == "json" ? new JsonVerdictWriter(Console.Out) : new TextVerdictWriter(Console.Out);
-        var options = new ObjectCheckOptions { ProgName = only, Verify = new() { LogLevel = parsed.GetValue(LogLevel) } };
+        var logLevel = parsed.GetValue(LogLevel);
+        IVerdictWriter writer = parsed.GetValue(Format) == "json"
+            ? new JsonVerdictWriter(Console.Out, withLog: logLevel > 0)
+            : new TextVerdictWriter(Console.Out, withLog: logLevel > 0);
+        var options = new ObjectCheckOptions { ProgName = only, Verify = new() { LogLevel = logLevel } };
         var (exit, judged) = (ExitCodes.Ok, 0);
         foreach (var file in parsed.GetValue(Files)!)
         {

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Kptr.Cli.Check;
 
 /// <summary>One JSON object a line and program: a format for scripts, whose fields are only ever added to.</summary>
-internal sealed class JsonVerdictWriter(TextWriter output) : IVerdictWriter
+internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerdictWriter
 {
     private static readonly JsonWriterOptions Compact = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -18,7 +18,7 @@ internal sealed class JsonVerdictWriter(TextWriter output) : IVerdictWriter
         output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
     }
 
-    private static void Write(Utf8JsonWriter json, string file, ProgVerdict verdict)
+    private void Write(Utf8JsonWriter json, string file, ProgVerdict verdict)
     {
         var (prog, result) = (verdict.Prog, verdict.Result);
         var reason = result.Diagnostics.LastOrDefault();
@@ -38,7 +38,7 @@ internal sealed class JsonVerdictWriter(TextWriter output) : IVerdictWriter
         json.WriteNumber("processed_insns", result.InsnsProcessed);
         json.WriteNumber("states", result.States);
         json.WriteNumber("time_us", (long)result.Time.TotalMicroseconds);
-        if (result.Log.Length > 0)
+        if (withLog)
         {
             json.WriteString("log", result.Log);
         }

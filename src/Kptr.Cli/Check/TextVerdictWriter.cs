@@ -3,7 +3,7 @@ using Kptr.Verifier;
 namespace Kptr.Cli.Check;
 
 /// <summary>Verdicts for a person: a line a program, and the story below a rejected one.</summary>
-internal sealed class TextVerdictWriter(TextWriter output) : IVerdictWriter
+internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerdictWriter
 {
     public void Write(string file, ProgVerdict verdict)
     {
@@ -15,7 +15,7 @@ internal sealed class TextVerdictWriter(TextWriter output) : IVerdictWriter
             WriteReason(result);
         }
 
-        if (result.Log.Length > 0)
+        if (withLog)
         {
             output.WriteLine(result.Log.TrimEnd());
         }
