@@ -19,6 +19,7 @@ internal sealed class ProgAssembler
     private readonly List<BpfInsn> _insns = [];
     private readonly List<ProgReloc> _relocs = [];
     private readonly List<CoReReloc> _coRe = [];
+    private readonly List<int> _fdInsns = [];
     private readonly List<FuncInfo> _funcs = [];
     private readonly List<LineInfo> _lines = [];
     private readonly Dictionary<ElfProg, int> _startOf = new(ReferenceEqualityComparer.Instance);
@@ -69,6 +70,7 @@ internal sealed class ProgAssembler
             LineInfos = [.. _lines],
             Relocs = [.. _relocs],
             CoReRelocs = [.. _coRe],
+            FdInsns = [.. _fdInsns],
             OwnInsnCount = _main.InsnCount,
         };
     }
@@ -86,7 +88,7 @@ internal sealed class ProgAssembler
         _insns.AddRange(prog.Insns);
         AppendInfos(prog, start);
         AppendRelocs(prog, start);
-        DisownFileDescriptors(prog, start);
+        NoteFileDescriptors(prog, start);
         FollowCalls(prog, start);
         return start;
     }
@@ -166,38 +168,11 @@ internal sealed class ProgAssembler
         }
     }
 
-    /// <summary>
-    /// A reference without a relocation names a file descriptor of whoever wrote the object, which is no index into maps or BTFs:
-    /// negative, so that nothing is found under it.
-    /// </summary>
-    private void DisownFileDescriptors(ElfProg prog, int start)
+    /// <summary>Notes the references without a relocation: they name file descriptors of whoever wrote the object.</summary>
+    private void NoteFileDescriptors(ElfProg prog, int start)
     {
         var relocated = prog.Relocs.Select(r => r.InsnIdx).ToHashSet();
-        for (var i = 0; i < prog.InsnCount; i++)
-        {
-            if (!relocated.Contains(i))
-            {
-                DisownFileDescriptor(start + i);
-            }
-        }
-    }
-
-    private void DisownFileDescriptor(int at)
-    {
-        var insn = _insns[at];
-        switch (insn.Opcode)
-        {
-            case BpfOp.LdImm64 when insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue && insn.Imm >= 0:
-                _insns[at] = new(insn.Opcode, insn.Dst, insn.Src, insn.Off, ~insn.Imm);
-                break;
-            case BpfOp.LdImm64 when insn.Src == BpfOp.PseudoBtfId && at + 1 < _insns.Count && _insns[at + 1].Imm > 0:
-                var second = _insns[at + 1];
-                _insns[at + 1] = new(second.Opcode, second.Dst, second.Src, second.Off, ~second.Imm);
-                break;
-            case (byte)InsnClass.Jmp + BpfOp.Call when insn.Src == BpfOp.PseudoKfuncCall && insn.Off > 0:
-                _insns[at] = new(insn.Opcode, insn.Dst, insn.Src, (short)~insn.Off, insn.Imm);
-                break;
-        }
+        _fdInsns.AddRange(Enumerable.Range(0, prog.InsnCount).Where(i => !relocated.Contains(i) && FdInsn.Is(_insns, start + i)).Select(i => start + i));
     }
 
     private ProgReloc ExternReloc(int at, ExternSpec spec)

@@ -65,6 +65,12 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>References that still name things; empty once linked.</summary>
     public ImmutableArray<ProgReloc> Relocs { get; init; } = [];
 
+    /// <summary>
+    /// Slots whose reference is a bare number without a relocation: a file descriptor of whoever wrote the object. Linking
+    /// makes it negative, since it is no index.
+    /// </summary>
+    public ImmutableArray<int> FdInsns { get; init; } = [];
+
     /// <summary>CO-RE relocations against the kernel's types; empty once linked.</summary>
     public ImmutableArray<CoReReloc> CoReRelocs { get; init; } = [];
 

@@ -35,6 +35,11 @@ internal sealed class ProgLinker(
         var insns = prog.Insns.ToArray();
         var linked = AttachTargets.Resolve(WithStructOps(prog), kernel.Types) with { Maps = maps };
         var fault = linked.LinkFault;
+        foreach (var at in prog.FdInsns)
+        {
+            FdInsn.Disown(insns, at);
+        }
+
         foreach (var reloc in prog.CoReRelocs)
         {
             fault ??= _coRe!.Apply(insns, reloc);
@@ -47,7 +52,7 @@ internal sealed class ProgLinker(
 
         return fault is not null
             ? linked with { LinkFault = fault }
-            : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs = [], CoReRelocs = [] };
+            : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs = [], CoReRelocs = [], FdInsns = [] };
     }
 
     private ProgSpec WithStructOps(ProgSpec prog)
