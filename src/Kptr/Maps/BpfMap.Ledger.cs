@@ -62,25 +62,6 @@ public abstract partial class BpfMap
         }
     }
 
-    /// <summary>Whether all of these bytes lie in one value: what a program may touch of the map's memory.</summary>
-    /// <param name="address">First byte.</param>
-    /// <param name="sizeBytes">How many.</param>
-    /// <param name="valueAddress">Start of the value.</param>
-    internal bool TryFindValue(ulong address, int sizeBytes, out ulong valueAddress)
-    {
-        foreach (var pool in _pools)
-        {
-            if (pool.TryFind(address, out _, out _, out var offset) && offset + sizeBytes <= ValueSize)
-            {
-                valueAddress = address - (ulong)offset;
-                return true;
-            }
-        }
-
-        valueAddress = 0;
-        return false;
-    }
-
     private IEnumerable<ulong> NodesOf(BtfField field, ulong at) =>
         (field.Kind & BtfFieldKind.GraphRoot) == 0 || ReadSlot(at) == 0 ? []
         : Graphs.NodesOf(field.Kind, at).Select(n => Core.Graphs.ObjectOf(n)?.Address ?? 0).Where(a => a != 0);
