@@ -111,18 +111,24 @@ public class ArrayMap : BpfMap
     /// <inheritdoc/>
     protected override unsafe long VisitValues(MapElemCallback callback, in MapCall caller)
     {
-        long visited = 0;
-        for (uint index = 0; index < _count; index++)
+        // An array has no keys in memory: the index lies where a program may read it.
+        var key = Core.Heap.AllocateBlock("key of an array", sizeof(uint));
+        try
         {
-            var key = index;
-            visited++;
-            if (callback((ulong)&key, Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0)) != 0)
+            long visited = 0;
+            for (uint index = 0, stop = 0; index < _count && stop == 0; index++)
             {
-                break;
+                *(uint*)key = index;
+                visited++;
+                stop = callback(key, Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0)) != 0 ? 1u : 0;
             }
-        }
 
-        return visited;
+            return visited;
+        }
+        finally
+        {
+            Core.Heap.TryFree(key);
+        }
     }
 
     private Errno CheckUpdate(uint index, MapUpdateFlags flags, bool allCpus)

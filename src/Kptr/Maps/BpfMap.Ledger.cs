@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Kptr.Btf;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Maps;
 
@@ -60,6 +61,29 @@ public abstract partial class BpfMap
                 }
             }
         }
+    }
+
+    /// <summary>The part of one of this map's heap allocations that a program finds at an address: one value, one key, or the whole.</summary>
+    /// <param name="allocation">Start of the allocation.</param>
+    /// <param name="sizeBytes">Size of the allocation.</param>
+    /// <param name="address">An address in it.</param>
+    internal unsafe MapPart PartAt(ulong allocation, long sizeBytes, ulong address)
+    {
+        var isWritable = (Flags & MapFlags.RdOnlyProg) == 0;
+        foreach (var pool in _pools)
+        {
+            if (!pool.IsBlock(allocation))
+            {
+                continue;
+            }
+
+            // An element's key is handed to callbacks of bpf_for_each_map_elem; nobody may write it.
+            return pool.TryFind(address, out var slot, out var cpu, out _) ? new(pool.ValueOf(slot, cpu), ValueSize, isWritable)
+                : pool.TryFindSlot(address, out slot, out _) ? new((ulong)pool.SlotOf(slot) + (ulong)HashTable.KeyOffsetOf(KeySize), KeySize, false)
+                : default;
+        }
+
+        return new(allocation, sizeBytes, isWritable && allocation != Address);
     }
 
     private IEnumerable<ulong> NodesOf(BtfField field, ulong at) =>

@@ -130,24 +130,36 @@ public sealed unsafe class ValuePool
     /// <returns>False where the address is in no value of this pool.</returns>
     internal bool TryFind(ulong address, out int slot, out int cpu, out int offsetBytes)
     {
-        slot = cpu = offsetBytes = 0;
-        for (var b = 0; b < _blocks.Length; b++)
-        {
-            var into = (long)(address - _blocks[b].Base);
-            if (into < 0 || into >= (long)_slotsPerBlock * StrideBytes)
-            {
-                continue;
-            }
+        var isHere = TryFindSlot(address, out slot, out var inSlot) && inSlot >= PrefixBytes;
+        cpu = isHere ? (inSlot - PrefixBytes) / ValueStride : 0;
+        offsetBytes = isHere ? (inSlot - PrefixBytes) % ValueStride : 0;
+        return isHere;
+    }
 
-            slot = (b * _slotsPerBlock) + (int)(into / StrideBytes);
-            var inSlot = (int)(into % StrideBytes) - PrefixBytes;
-            cpu = inSlot / ValueStride;
-            offsetBytes = inSlot % ValueStride;
-            return inSlot >= 0;
+    /// <summary>Finds the slot that holds this address, in its value or in front of it.</summary>
+    /// <param name="address">Any value at all.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="inSlot">Bytes from the start of the slot.</param>
+    internal bool TryFindSlot(ulong address, out int slot, out int inSlot)
+    {
+        var blocks = Volatile.Read(ref _blocks);
+        for (var b = 0; b < blocks.Length; b++)
+        {
+            var into = address - blocks[b].Base;
+            if (into < (ulong)_slotsPerBlock * (ulong)StrideBytes)
+            {
+                slot = (b * _slotsPerBlock) + (int)(into / (ulong)StrideBytes);
+                inSlot = (int)(into % (ulong)StrideBytes);
+                return true;
+            }
         }
 
+        slot = inSlot = 0;
         return false;
     }
+
+    /// <summary>Whether an allocation of the heap is one of this pool's blocks.</summary>
+    internal bool IsBlock(ulong allocation) => Array.Exists(Volatile.Read(ref _blocks), b => b.Allocation == allocation);
 
     /// <summary>Gives the memory up. Late readers may still look at it; it goes when nothing managed leads to it.</summary>
     internal void Release()

@@ -3,6 +3,7 @@ using Kptr.Diagnostics;
 using Kptr.Execution;
 using Kptr.Isa;
 using Kptr.Kfuncs;
+using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Tests.Objects;
@@ -159,6 +160,44 @@ public sealed class LinkedRunTests : IDisposable
         words[1].Should().Be(6);
     }
 
+    [Theory]
+    [InlineData(BpfMapType.Array)]
+    [InlineData(BpfMapType.Hash)]
+    [InlineData(BpfMapType.PercpuArray)]
+    public void Access_MapValue_EndsWithTheValue(BpfMapType type)
+    {
+        using var map = NewMap(type, MapFlags.None);
+        var value = new Region(map.ProgLookup(BitConverter.GetBytes(1), 0), 0, IsWritable: false);
+        Run("*(u32 *)(r1 + 16) = 7\nr0 = *(u32 *)(r1 + 16)\nexit", context: value).R0.Should().Be(7);
+        foreach (var outside in (string[])["r0 = *(u32 *)(r1 + 20)", "r0 = *(u64 *)(r1 + 16)", "*(u32 *)(r1 + 20) = 1", "*(u32 *)(r1 - 4) = 1"])
+        {
+            // Once as the first access, once after one that made the value the region last used.
+            Run($"{outside}\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(DiagCode.RunBadAccess, outside);
+            Run($"r0 = *(u64 *)(r1 + 8)\n{outside}\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(DiagCode.RunBadAccess, outside);
+        }
+    }
+
+    [Fact]
+    public void Access_ReadOnlyMap_ReadsAndDoesNotWrite()
+    {
+        using var map = NewMap(BpfMapType.Array, MapFlags.RdOnlyProg);
+        var value = new Region(map.ProgLookup(BitConverter.GetBytes(1), 0), 0, IsWritable: false);
+        Run("r0 = *(u64 *)(r1 + 8)\nexit", context: value).R0.Should().Be(0x101010101010101);
+        Run("*(u64 *)(r1 + 8) = 1\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(DiagCode.RunBadAccess);
+    }
+
+    [Theory]
+    [InlineData(BpfMapType.Array, 0 + 1 + 2 + 3)]
+    [InlineData(BpfMapType.Hash, 0 + 1 + 2)]
+    public void Access_KeyInACallback_IsTheProgramsToRead(BpfMapType type, ulong sum)
+    {
+        using var map = NewMap(type, MapFlags.None);
+        _links.Bodies[Repeat] = (ctx, func, total, _, _, _) =>
+            (ulong)map.ForEachElem((key, value) => ctx.Callbacks.Call(func, key, value, total), 0, 0);
+        const string Each = "*(u64 *)(r10 - 8) = 0\nr1 = each ll\nr2 = r10\nr2 += -8\ncall 1\nr0 = *(u64 *)(r10 - 8)\nexit\neach:\n";
+        Run(Each + "r4 = *(u32 *)(r1 + 0)\nr5 = *(u64 *)(r3 + 0)\nr5 += r4\n*(u64 *)(r3 + 0) = r5\nr0 = 0\nexit").R0.Should().Be(sum);
+    }
+
     [Fact]
     public void Locate_RegisterOrStack_NamesThePlace()
     {
@@ -242,6 +281,19 @@ public sealed class LinkedRunTests : IDisposable
         Run("call 2\nexit").Fault!.Code.Should().Be(DiagCode.RunCallFailed);
         Run("call 3\nexit").Fault!.Code.Should().Be(DiagCode.CallBadObject);
         Run("call 99\nexit").Fault!.Code.Should().Be(DiagCode.RunNoSuchCall);
+    }
+
+    private BpfMap NewMap(BpfMapType type, MapFlags flags)
+    {
+        var map = MapFactory.Create(_core, new("m", type) { KeySize = 4, ValueSize = 20, MaxEntries = 4, Flags = flags });
+        var value = new byte[map.UserValueSize];
+        Array.Fill(value, (byte)1);
+        for (var key = 0; key < 3; key++)
+        {
+            map.UpdateElem(BitConverter.GetBytes(key), value).Should().Be(Errno.None);
+        }
+
+        return map;
     }
 
     private ulong GiveMemory()

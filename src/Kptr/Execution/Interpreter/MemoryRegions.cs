@@ -1,7 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
-using Kptr.Specs;
 
 namespace Kptr.Execution;
 
@@ -53,10 +52,19 @@ internal sealed class MemoryRegions
             return false;
         }
 
-        region = new(found.Address, (ulong)found.SizeBytes, IsWritable: !IsReadOnly(found));
-        return region.IsWritable || !isWrite;
+        region = RegionAt(found, address);
+        return region.Holds(address, sizeBytes) && (region.IsWritable || !isWrite);
     }
 
-    private static bool IsReadOnly(HeapRegion region) =>
-        region.Slab.Owner is BpfMap map && (map.Flags & MapFlags.RdOnlyProg) != 0;
+    // Of a map's memory, one value: the next one is out of bounds, though it lies in the same block.
+    private static Region RegionAt(HeapRegion found, ulong address)
+    {
+        if (found.Slab.Owner is not BpfMap map)
+        {
+            return new(found.Address, (ulong)found.SizeBytes, IsWritable: true);
+        }
+
+        var part = map.PartAt(found.Address, found.SizeBytes, address);
+        return new(part.Address, (ulong)part.SizeBytes, part.IsWritable);
+    }
 }
