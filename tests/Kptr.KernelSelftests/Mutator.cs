@@ -9,11 +9,12 @@ namespace Kptr.KernelSelftests;
 
 /// <summary>
 /// Writes copies of objects in which every program has one small fault: a call left out, a check inverted, an argument
-/// swapped, a spill dropped. A real kernel then says which of them are still good.
+/// swapped, a spill dropped, another kfunc or map put in. A real kernel then says which of them are still good.
 /// </summary>
-/// <remarks>Deterministic: seed, object and program decide. Instructions with relocations stay as they are.</remarks>
+/// <remarks>Deterministic: seed, object and program decide. Of instructions with CO-RE relocations nothing is changed.</remarks>
 public static class Mutator
 {
+    private const byte CallOpcode = (byte)InsnClass.Jmp | BpfOp.Call;
     private static readonly BpfInsn Nop = new((byte)InsnClass.Jmp | BpfOp.Ja, 0, 0, 0, 0);
     private static readonly BpfInsn Exit = new((byte)InsnClass.Jmp | BpfOp.Exit, 0, 0, 0, 0);
 
@@ -55,30 +56,73 @@ public static class Mutator
         {
             if (functions.TryGetValue(prog.Name, out var place))
             {
-                var insns = MemoryMarshal.Cast<byte, BpfInsn>(elf.AsSpan(place.Offset, place.Size));
-                var random = new Random(unchecked(seed ^ HashOf(prog.Name)));
-                var kept = Fixed(prog, insns);
-                for (var tries = 0; tries < 50 && !TryMutate(insns, kept, random); tries++)
-                {
-                }
+                MutateFunction(elf, place, prog.CoReRelocs.Select(r => r.InsnIdx), new Random(unchecked(seed ^ HashOf(prog.Name))));
+            }
+        }
+
+        // A called function is shared by programs, so most copies leave it as it is.
+        foreach (var (name, place) in functions.Where(f => read.Progs.All(p => p.Name != f.Key)))
+        {
+            var random = new Random(unchecked(seed ^ HashOf(name)));
+            if (random.Next(6) == 0)
+            {
+                MutateFunction(elf, place, [], random);
             }
         }
     }
 
+    private static void MutateFunction(byte[] elf, (int Offset, int Size) place, IEnumerable<int> kept, Random random)
+    {
+        var relocs = ElfRelocs.Find(elf);
+        if (random.Next(4) == 0 && TryMutateReloc(elf, place, relocs, random))
+        {
+            return;
+        }
+
+        var insns = MemoryMarshal.Cast<byte, BpfInsn>(elf.AsSpan(place.Offset, place.Size));
+        var fixedInsns = Fixed(insns, kept, i => relocs.Patches(place.Offset + (i * BpfInsn.SizeBytes)));
+        for (var tries = 0; tries < 50 && !TryMutate(insns, fixedInsns, random); tries++)
+        {
+        }
+    }
+
+    /// <summary>Leaves a relocated call out, or puts another symbol of the same kind in its place: another kfunc, another map.</summary>
+    private static bool TryMutateReloc(byte[] elf, (int Offset, int Size) function, ElfRelocs relocs, Random random)
+    {
+        int[] places = [.. relocs.Places.Where(p => p >= function.Offset && p < function.Offset + function.Size).Order()];
+        if (places.Length == 0)
+        {
+            return false;
+        }
+
+        var place = places[random.Next(places.Length)];
+        if (elf[place] == CallOpcode && random.Next(2) == 0)
+        {
+            MemoryMarshal.Write(elf.AsSpan(place), Nop);
+            ElfRelocs.Remove(elf, place);
+            return true;
+        }
+
+        uint[] others = [.. relocs.Places.Where(p => elf[p] == elf[place]).Select(p => relocs.SymbolAt(elf, p)).Distinct().Order()];
+        var symbol = others[random.Next(others.Length)];
+        var changed = symbol != relocs.SymbolAt(elf, place);
+        relocs.SetSymbol(elf, place, symbol);
+        return changed;
+    }
+
     /// <summary>Instructions that must stay: those with relocations, and both slots of 64-bit immediates.</summary>
-    private static bool[] Fixed(ProgSpec prog, ReadOnlySpan<BpfInsn> insns)
+    private static bool[] Fixed(ReadOnlySpan<BpfInsn> insns, IEnumerable<int> coRe, Func<int, bool> patched)
     {
         var kept = new bool[insns.Length + 1];
         kept[insns.Length] = true;
-        foreach (var at in prog.Relocs.Select(r => r.InsnIdx).Concat(prog.CoReRelocs.Select(r => r.InsnIdx)))
+        foreach (var at in coRe)
         {
             kept[Math.Min(at, insns.Length)] = true;
         }
 
         for (var i = 0; i < insns.Length; i++)
         {
-            // Calls of other functions of the object carry relocations that the reader has already applied.
-            kept[i] |= insns[i].Opcode == BpfOp.LdImm64 || (insns[i].Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && insns[i].Src != 0);
+            kept[i] |= insns[i].Opcode == BpfOp.LdImm64 || patched(i);
             if (insns[i].Opcode == BpfOp.LdImm64 && i + 1 < insns.Length)
             {
                 kept[++i] = true;
@@ -128,7 +172,7 @@ public static class Mutator
 
     private static bool IsJump(BpfInsn insn) => insn.Class is InsnClass.Jmp or InsnClass.Jmp32;
 
-    private static bool IsCall(BpfInsn insn) => insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Call);
+    private static bool IsCall(BpfInsn insn) => insn.Opcode == CallOpcode;
 
     private static BpfInsn? Invert(BpfInsn insn)
     {
