@@ -131,7 +131,7 @@ public abstract partial class BpfMap
 
     private int BeginBatch(MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
     {
-        ObjectDisposedException.ThrowIf(IsFreed, this);
+        ObjectDisposedException.ThrowIf(IsEnding, this);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         var wanted = count;
         var writes = op != MapBatchOps.Lookup;

@@ -16,17 +16,24 @@ public abstract partial class BpfMap
     private int _refs = 1;
     private int _userRefs = 1;
     private int _isClosed;
+    private int _isEnding;
     private int _isFreed;
     private MapFreeWait _freeWait;
 
     /// <summary>Whether the map's memory and everything it owned are gone.</summary>
     public bool IsFreed => Volatile.Read(ref _isFreed) != 0;
 
+    /// <summary>Whether the free has begun: nothing goes in any more.</summary>
+    internal bool IsEnding => Volatile.Read(ref _isEnding) != 0;
+
     /// <summary>References on the map: the maker's, programs', outer maps'.</summary>
     public int RefCount => Volatile.Read(ref _refs);
 
     /// <summary>References from user space; when the last goes, timers and work queues stop, and kptrs stay.</summary>
     public int UserRefCount => Volatile.Read(ref _userRefs);
+
+    /// <summary>The allocator of the elements that are not preallocated; null when all are.</summary>
+    internal ElemCache? Allocator { get; set; }
 
     /// <summary>Gives up the maker's reference, like closing its file descriptor. The map is freed later, when nobody uses it.</summary>
     public void Dispose()
@@ -129,14 +136,36 @@ public abstract partial class BpfMap
 
     private void WaitForRcu() => Core.Rcu.Call(static m => ((BpfMap)m).QueueFree(), this, "bpf_map_free_rcu_gp");
 
-    private void QueueFree() => Core.Work.Enqueue(static m => ((BpfMap)m).Free(), this, "bpf_map_free_deferred");
+    private void QueueFree() => Core.Work.Enqueue(static m => ((BpfMap)m).BeginFree(), this, "bpf_map_free_deferred");
+
+    private void BeginFree()
+    {
+        Invariant.That(Interlocked.Exchange(ref _isEnding, 1) == 0, "a map was freed twice");
+        OnWriteBlocked();
+        OnFreeing();
+        FreeWhenQuiet();
+    }
+
+    // Elements on their way through grace periods come back to their pool, so the pool waits for them (bpf_mem_alloc_destroy).
+    private void FreeWhenQuiet()
+    {
+        if (Allocator is { IsWaited: true })
+        {
+            Core.RcuTrace.Call(static m => ((BpfMap)m).WaitForElems(), this, "bpf_mem_alloc_destroy");
+        }
+        else
+        {
+            Free();
+        }
+    }
+
+    private void WaitForElems() => Core.Rcu.Call(
+        static m => ((BpfMap)m).Core.Work.Enqueue(static m => ((BpfMap)m).FreeWhenQuiet(), m, "bpf_mem_alloc_destroy"), this, "bpf_mem_alloc_destroy");
 
     // The record stays until after the last field is destroyed (59e5791f59dd, 2023): it belongs to the immutable spec.
     private void Free()
     {
-        Invariant.That(Interlocked.Exchange(ref _isFreed, 1) == 0, "a map was freed twice");
-        OnWriteBlocked();
-        OnFreeing();
+        Volatile.Write(ref _isFreed, 1);
         EndAll(DeathPath.MapFree);
         OnFree();
         Core.Ledger.RemoveSource(this);

@@ -128,7 +128,7 @@ public abstract partial class BpfMap
     }
 
     /// <summary>Whether user space may not write now: read-only, frozen or freed.</summary>
-    private protected bool IsWriteBlocked => (Flags & MapFlags.RdOnly) != 0 || Volatile.Read(ref _isFrozen) || IsFreed;
+    private protected bool IsWriteBlocked => (Flags & MapFlags.RdOnly) != 0 || Volatile.Read(ref _isFrozen) || IsEnding;
 
     /// <summary>User space may not write any more. Waits for writers that are not counted.</summary>
     private protected virtual void OnWriteBlocked()
@@ -167,7 +167,7 @@ public abstract partial class BpfMap
 
     private void CheckSizes(ReadOnlySpan<byte> key, int valueLength)
     {
-        ObjectDisposedException.ThrowIf(IsFreed, this);
+        ObjectDisposedException.ThrowIf(IsEnding, this);
         if (key.Length != KeySize)
         {
             throw new ArgumentException($"{this} has keys of {KeySize} bytes, not {key.Length}", nameof(key));

@@ -24,11 +24,24 @@ internal sealed unsafe class ElemCache
     {
         _map = map;
         _pool = pool;
+        map.Allocator = this;
         _cached = [.. Enumerable.Range(0, map.Core.CpuCount).Select(_ => new Stack<int>())];
         var size = pool.StrideBytes;
         var low = size <= 256 ? 32 : Math.Max(32 * 256 / size, 1);
         _highMark = size <= 256 ? 96 : Math.Max(96 * 256 / size, 3);
         _batchCount = Math.Max((_highMark - low) / 4 * 3, 1);
+    }
+
+    /// <summary>Whether elements are waiting for a grace period: they come back into the pool, so it must live until then.</summary>
+    internal bool IsWaited
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waitingCount > 0;
+            }
+        }
     }
 
     /// <summary>Takes an element, the CPU's newest cached one first.</summary>
@@ -110,11 +123,6 @@ internal sealed unsafe class ElemCache
 
     private void Release(int[] elems)
     {
-        if (_map.IsFreed)
-        {
-            return;
-        }
-
         using (var dying = new DyingFields(_map, DeathPath.AllocatorRelease))
         {
             foreach (var elem in elems)
@@ -139,14 +147,11 @@ internal sealed unsafe class ElemCache
     {
         internal void AfterRcu()
         {
+            // Counted as waiting until it is back, so that the map is not freed in between.
+            cache.Return(elem, cpu);
             lock (cache._lock)
             {
                 cache._waitingCount--;
-            }
-
-            if (!cache._map.IsFreed)
-            {
-                cache.Return(elem, cpu);
             }
         }
     }

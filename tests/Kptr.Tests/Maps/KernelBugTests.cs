@@ -335,7 +335,7 @@ public class KernelBugTests
     }
 
     [Fact]
-    public void C04_ElementCallbackAfterMapFree_TouchesNothing()
+    public void C04_MapFree_WaitsForTheCallbacksOfItsElements()
     {
         using var core = MapKernel.Boot();
         var map = (LocalStorageMap)Make(core, BpfMapType.TaskStorage, null, Kptr(8));
@@ -347,9 +347,10 @@ public class KernelBugTests
         {
         }
 
-        map.IsFreed.Should().BeTrue("the tasks-trace callback of the element still waits");
+        map.IsFreed.Should().BeFalse("the tasks-trace callback of the element still waits");
         core.RcuTrace.PendingCount.Should().BeGreaterThan(0);
         core.Quiesce();
+        map.IsFreed.Should().BeTrue();
         widget.DestructorRuns.Should().Be(1);
         core.Faults.Should().BeEmpty();
     }
