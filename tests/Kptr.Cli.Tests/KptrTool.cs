@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
+using Kptr.Tests.Shared;
 
 namespace Kptr.Cli.Tests;
 
@@ -8,7 +8,7 @@ internal static class KptrTool
 {
     private const int TimeoutMs = 120_000;
 
-    public static string Root { get; } = FindRoot();
+    public static string Root { get; } = RepoRoot.Path;
 
     public static string TrackerObject => Path.Combine(Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
 
@@ -31,17 +31,6 @@ internal static class KptrTool
         process.StandardInput.Close();
         process.WaitForExit(TimeoutMs).Should().BeTrue("the tool ends");
         return new(process.ExitCode, output.Result, errors.Result);
-    }
-
-    private static string FindRoot([CallerFilePath] string here = "")
-    {
-        var at = Path.GetDirectoryName(here)!;
-        while (!File.Exists(Path.Combine(at, "Kptr.sln")))
-        {
-            at = Path.GetDirectoryName(at)!;
-        }
-
-        return at;
     }
 }
 

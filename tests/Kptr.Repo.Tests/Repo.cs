@@ -1,11 +1,11 @@
-using System.Runtime.CompilerServices;
+using Kptr.Tests.Shared;
 
 namespace Kptr.Repo.Tests;
 
 /// <summary>The source tree this assembly was built from.</summary>
 internal static class Repo
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root { get; } = RepoRoot.Path;
 
     /// <summary>The folders our C# stands in.</summary>
     public static string[] CodeFolders { get; } = ["src", "tests", "samples"];
@@ -20,17 +20,4 @@ internal static class Repo
                 .Where(f => !f.Split('/').Any(p => p is "bin" or "obj"))
                 .Order(StringComparer.Ordinal)
             : [];
-
-    private static string FindRoot([CallerFilePath] string here = "")
-    {
-        for (var at = Path.GetDirectoryName(here); at is not null; at = Path.GetDirectoryName(at))
-        {
-            if (File.Exists(Path.Combine(at, "Kptr.sln")))
-            {
-                return at;
-            }
-        }
-
-        throw new InvalidOperationException("Kptr.sln is not above " + here);
-    }
 }
