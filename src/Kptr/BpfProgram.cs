@@ -24,7 +24,8 @@ public sealed class BpfProgram
         Kernel = kernel;
         Verified = verified;
         _maps = maps;
-        _interpreter = Interpreter.ForLinked(verified.Spec, new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads);
+        _interpreter = Interpreter.ForLinked(
+            ContextRewriter.Apply(verified, kernel), new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads);
         _contexts = kernel.Heap.CreateSlab($"context of {verified.Spec.Name}", ArgsMax * sizeof(ulong));
         foreach (var map in maps)
         {
@@ -85,6 +86,16 @@ public sealed class BpfProgram
         }
     }
 
+    /// <summary>Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.</summary>
+    /// <param name="input">What to run it with.</param>
+    /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
+    public TestOutput TestRun(TestInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using var context = new TestContext(this, input);
+        return context.Output(Run(new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true), packet: context.Packet));
+    }
+
     /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
     /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
     public ProgramResult RunWithArgs(params ReadOnlySpan<ulong> args)
@@ -124,10 +135,10 @@ public sealed class BpfProgram
 
     private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
 
-    private ProgramResult Run(Region context, int argCount = 0)
+    private ProgramResult Run(Region context, int argCount = 0, RunPacket? packet = null)
     {
         Interlocked.Increment(ref _runCount);
-        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps, ArgCount = argCount };
+        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps, ArgCount = argCount, Packet = packet };
         using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
         {

@@ -34,8 +34,6 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public Interpreter? TailTarget(object target) => (target as BpfProgram)?.Interpreter;
 
-    public Region PacketOf(ulong context) => default;
-
     private BpfMap MapOf(int index) => maps[index]
         ?? throw new InvalidOperationException($"program \"{prog.Name}\" uses map \"{prog.Maps[index].Name}\", which was not created");
 

@@ -93,6 +93,7 @@ public sealed class Interpreter : IDisposable
     {
         var run = new ProgRun(this, ctx, new MemoryRegions(ctx.Core.Heap), options ?? ExecOptions.Default);
         ctx.Callbacks = run;
+        ctx.Packet?.Show(run);
         try
         {
             return run.Start(context, 0);

@@ -26,6 +26,13 @@ internal interface ICallbackRunner
     /// <summary>Makes memory accessible until the run ends: a ring buffer record, a dynptr's slice.</summary>
     void AddRegion(ulong address, int sizeBytes, bool isWritable);
 
+    /// <summary>Makes memory accessible in place of memory that was: a packet whose ends have moved.</summary>
+    /// <param name="oldAddress">Where the memory began that the run loses; 0 for none.</param>
+    /// <param name="address">Where the new begins.</param>
+    /// <param name="sizeBytes">Its length.</param>
+    /// <param name="isWritable">Whether the run may write it.</param>
+    void MoveRegion(ulong oldAddress, ulong address, int sizeBytes, bool isWritable);
+
     /// <summary>Where the run keeps this value, such as <c>r6</c> or <c>fp-8</c>; null where it is not found.</summary>
     string? Locate(ulong value);
 }

@@ -47,6 +47,9 @@ public sealed class ProgContext : IProgramRun
     /// <summary>Words in the context of a tracing program.</summary>
     internal int ArgCount { get; init; }
 
+    /// <summary>The packet it works on; null for programs that have none.</summary>
+    internal RunPacket? Packet { get; init; }
+
     /// <summary>Its open-coded iterators over kernel objects.</summary>
     internal OpenIterators Iterators { get; } = new();
 

@@ -32,4 +32,7 @@ public sealed class VerifiedProgram
     /// zero instead of being an error (<c>BPF_PROBE_MEM</c>).
     /// </summary>
     public ImmutableArray<bool> ProbedLoads { get; internal init; } = [];
+
+    /// <summary>For each instruction slot, through what kind of pointer it loads or stores; what a loader must know to lead it elsewhere.</summary>
+    internal ImmutableArray<RegType> Accesses { get; init; } = [];
 }

@@ -329,7 +329,5 @@ public sealed class LinkedRunTests : IDisposable
         public bool IsThrow(BpfInsn call) => call.Src == 0 && call.Imm == Throw;
 
         public Interpreter? TailTarget(object target) => Targets.GetValueOrDefault((string)target);
-
-        public Region PacketOf(ulong context) => default;
     }
 }

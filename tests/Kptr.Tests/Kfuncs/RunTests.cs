@@ -1,4 +1,3 @@
-using System.Text;
 using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
@@ -6,7 +5,7 @@ using Kptr.Objects;
 namespace Kptr.Tests.Kfuncs;
 
 /// <summary>Runs the programs of <c>tests/data/run</c>: each returns 0, or the C line whose check failed.</summary>
-public class RunTests
+public class RunTests : RunTestBase
 {
     public static TheoryData<string, string> Programs => new()
     {
@@ -246,52 +245,10 @@ public class RunTests
         obj.Programs["jump"].RunWithArgs(0, 0).Should().Be(new ProgramResult(77, null));
     }
 
-    private static KernelModel NewKernel() =>
-        new(new KernelModelOptions { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
-
-    private static BpfObject Load(KernelModel kernel, string file)
-    {
-        try
-        {
-            return BpfObject.Open(TestData.Path("run", file + ".bpf.o")).Load(kernel);
-        }
-        catch (ProgramRejectedException e)
-        {
-            var log = new StringBuilder(e.Message);
-            foreach (var d in e.Refused.SelectMany(r => r.Result.Diagnostics))
-            {
-                log.AppendLine().Append(d).Append(" at ").Append(d.Source);
-            }
-
-            throw new InvalidOperationException(log.ToString(), e);
-        }
-    }
-
-    private static long Run(BpfObject obj, string program, byte[]? context = null)
-    {
-        var result = obj.Programs[program].TestRun(context);
-        result.Fault.Should().BeNull();
-        return result.ReturnValue;
-    }
-
-    private static void End(KernelModel kernel, TaskStruct task)
-    {
-        kernel.Tasks.Exit(task);
-        kernel.Tasks.Reap(task).Should().BeTrue();
-        kernel.Quiesce();
-    }
-
     private static ulong Fired(BpfObject obj)
     {
         var alarm = new byte[24];
         obj.Maps["alarms"].LookupElem(BitConverter.GetBytes(7), alarm).Should().Be(Errno.None);
         return BitConverter.ToUInt64(alarm, 16);
-    }
-
-    private static ulong Seen(BpfObject obj)
-    {
-        var bss = new byte[8];
-        obj.Maps[".bss"].LookupElem(new byte[4], bss).Should().Be(Errno.None);
-        return BitConverter.ToUInt64(bss);
     }
 }

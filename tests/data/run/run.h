@@ -51,6 +51,7 @@ struct bpf_iter_bits { u64 __opaque[2]; };
 struct bpf_iter_task { u64 __opaque[3]; };
 struct bpf_iter_css { u64 __opaque[3]; };
 struct bpf_iter_task_vma { u64 __opaque[1]; };
+struct bpf_iter_css_task { u64 __opaque[1]; };
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;

@@ -17,6 +17,13 @@ extern void bpf_iter_css_destroy(struct bpf_iter_css *it) __ksym;
 extern struct cgroup *bpf_cgroup_from_id(u64 id) __ksym;
 extern void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
 
+extern int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it) __ksym;
+extern void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it) __ksym;
+extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task, u64 addr) __ksym;
+extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *it) __ksym;
+extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8);
@@ -134,5 +141,41 @@ int loops(void *ctx)
 	sum = 0;
 	CHECK(bpf_for_each_map_elem(&numbers, add_elem, &sum, 0) == 2);
 	CHECK(sum == 3011);
+	return 0;
+}
+
+// Sums the pids of the tasks in a cgroup, below it not.
+SEC("syscall")
+int css_task_iter(u64 *id)
+{
+	struct bpf_iter_css_task it;
+	struct task_struct *task;
+	struct cgroup *cgroup;
+	u64 sum = 0;
+
+	cgroup = bpf_cgroup_from_id(*id);
+	CHECK(cgroup);
+	bpf_iter_css_task_new(&it, &cgroup->self, 0);
+	while ((task = bpf_iter_css_task_next(&it)))
+		sum += task->pid;
+	bpf_iter_css_task_destroy(&it);
+	bpf_cgroup_release(cgroup);
+	seen = sum;
+	return 0;
+}
+
+// Sums the pages of the current task's mappings from an address on.
+SEC("syscall")
+int vma_iter(u64 *from)
+{
+	struct bpf_iter_task_vma it;
+	struct vm_area_struct *vma;
+	u64 pages = 0;
+
+	bpf_iter_task_vma_new(&it, bpf_get_current_task_btf(), *from);
+	while ((vma = bpf_iter_task_vma_next(&it)))
+		pages += (vma->vm_end - vma->vm_start) >> 12;
+	bpf_iter_task_vma_destroy(&it);
+	seen = pages;
 	return 0;
 }

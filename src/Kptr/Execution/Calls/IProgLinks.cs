@@ -20,7 +20,4 @@ internal interface IProgLinks
 
     /// <summary>The machine of the program that a slot of a program array holds, or null where it cannot be entered.</summary>
     Interpreter? TailTarget(object target);
-
-    /// <summary>The bytes that legacy packet loads read for this context, or an empty region where there is no packet.</summary>
-    Region PacketOf(ulong context);
 }

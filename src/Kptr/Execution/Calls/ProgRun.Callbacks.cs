@@ -73,6 +73,12 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
     void ICallbackRunner.AddRegion(ulong address, int sizeBytes, bool isWritable) =>
         _memory.Add(new Region(address, (ulong)sizeBytes, isWritable));
 
+    void ICallbackRunner.MoveRegion(ulong oldAddress, ulong address, int sizeBytes, bool isWritable)
+    {
+        _memory.Remove(oldAddress);
+        _memory.Add(new Region(address, (ulong)sizeBytes, isWritable));
+    }
+
     string? ICallbackRunner.Locate(ulong value)
     {
         if (_m == null)

@@ -22,6 +22,9 @@ internal sealed class MemoryRegions
     /// <summary>Makes memory accessible until the run ends.</summary>
     internal void Add(Region region) => _own.Add(region);
 
+    /// <summary>Takes away what <see cref="Add"/> gave; does nothing where no such region begins here.</summary>
+    internal void Remove(ulong address) => _own.RemoveAll(r => r.Address == address);
+
     /// <summary>Finds the live region that holds all of these bytes.</summary>
     /// <param name="address">Any value at all.</param>
     /// <param name="sizeBytes">How many bytes.</param>

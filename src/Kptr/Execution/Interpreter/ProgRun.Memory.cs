@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
+using Kptr.Kfuncs;
 
 namespace Kptr.Execution;
 
@@ -124,7 +125,7 @@ internal sealed unsafe partial class ProgRun
     {
         var idx = _m->StopIdx;
         var insn = _code.Insns[idx];
-        var packet = _prog.Links is { } links ? links.PacketOf(_m->Regs[6]) : RawPacket;
+        var packet = _ctx is null ? RawPacket : PacketOf(_ctx.Packet);
         var isInd = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind;
         var off = (uint)insn.Imm + (isInd ? (uint)_m->Regs[insn.Src] : 0);
         var sizeBytes = SizeOf(insn);
@@ -138,6 +139,9 @@ internal sealed unsafe partial class ProgRun
         _m->Regs[0] = sizeBytes == 1 ? raw : AluOps.End((byte)InsnClass.Alu | BpfOp.X, raw, (int)sizeBytes * 8);
         return _code[idx + 1];
     }
+
+    private static Region PacketOf(RunPacket? packet) =>
+        packet is null ? default : new(packet.Data, (ulong)packet.Length, packet.IsWritable);
 
     private static ulong SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
     {

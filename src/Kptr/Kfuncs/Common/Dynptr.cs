@@ -42,8 +42,11 @@ internal readonly record struct Dynptr(ulong Data, uint SizeAndType, uint Offset
 
     internal DynptrType Type => (DynptrType)((SizeAndType & ~RdOnlyBit) >> TypeShift);
 
-    /// <summary>Address of the first byte of the window.</summary>
-    internal ulong Start => Data + Offset;
+    /// <summary>Whether it is over a packet, whose bytes may move: then <see cref="Data"/> is the packet's context.</summary>
+    internal bool IsPacket => !IsNull && Type is DynptrType.Skb or DynptrType.Xdp;
+
+    /// <summary>Address of the first byte of the window, now.</summary>
+    internal ulong Start(ProgContext ctx) => (IsPacket ? ctx.PacketAt(Data).Data : Data) + Offset;
 
     internal static Dynptr Read(ProgContext ctx, ulong at) =>
         new(ctx.Read<ulong>(at), ctx.Read<uint>(at + 8), ctx.Read<uint>(at + 12));

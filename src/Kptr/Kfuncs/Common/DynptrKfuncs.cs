@@ -3,7 +3,7 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Dynptrs over memory and ring buffer records. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
+/// <summary>Dynptrs over memory, ring buffer records and packets. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
 internal static class DynptrKfuncs
 {
     [Helper(HelperId.DynptrFromMem)]
@@ -27,7 +27,7 @@ internal static class DynptrKfuncs
         var result = ptr.CheckRange(offset, length);
         if (result == Errno.None)
         {
-            ctx.Memory(ptr.Start + offset, (int)length, isWrite: false).CopyTo(ctx.Memory(dst, (int)length));
+            ctx.Memory(ptr.Start(ctx) + offset, (int)length, isWrite: false).CopyTo(ctx.Memory(dst, (int)length));
         }
 
         return result;
@@ -43,12 +43,12 @@ internal static class DynptrKfuncs
         }
 
         var result = ptr.CheckRange(offset, length);
-        if (result != Errno.None || flags != 0)
+        if (result != Errno.None || (flags != 0 && ptr.Type != DynptrType.Skb))
         {
             return result != Errno.None ? result : Errno.EINVAL;
         }
 
-        ctx.Memory(src, (int)length, isWrite: false).CopyTo(ctx.Memory(ptr.Start + offset, (int)length));
+        ctx.Memory(src, (int)length, isWrite: false).CopyTo(ctx.Memory(ptr.Start(ctx) + offset, (int)length));
         return Errno.None;
     }
 
@@ -56,7 +56,7 @@ internal static class DynptrKfuncs
     internal static ulong Data(ProgContext ctx, ulong at, uint offset, uint length)
     {
         var ptr = Dynptr.Read(ctx, at);
-        return ptr.IsNull || ptr.IsRdOnly || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start + offset;
+        return ptr.IsNull || ptr.IsRdOnly || ptr.IsPacket || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start(ctx) + offset;
     }
 
     [Kfunc("bpf_dynptr_slice", KfuncFlags.RetNull,
@@ -64,9 +64,9 @@ internal static class DynptrKfuncs
         Prototype = "void *bpf_dynptr_slice(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)")]
     internal static ulong Slice(ProgContext ctx, ulong at, uint offset, ulong buffer, uint length)
     {
-        _ = buffer; // only packets, whose bytes may lie apart, need it
+        _ = buffer; // only for packets in several parts, and the model's are in one
         var ptr = Dynptr.Read(ctx, at);
-        return ptr.IsNull || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start + offset;
+        return ptr.IsNull || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start(ctx) + offset;
     }
 
     [Kfunc("bpf_dynptr_slice_rdwr", KfuncFlags.RetNull,

@@ -10,7 +10,12 @@ internal static class StorageHelpers
 {
     private const ulong Create = 1;
 
-    [Helper(HelperId.TaskStorageGet, HelperId.CgrpStorageGet, HelperId.SkStorageGet, HelperId.InodeStorageGet)]
+    /// <summary>The socket may be the context of the program itself.</summary>
+    [Helper(HelperId.SkStorageGet)]
+    internal static ulong GetOfSock(ProgContext ctx, ulong map, ulong sock, ulong initial, ulong flags) =>
+        Get(ctx, map, SockHelpers.SocketOf(ctx, sock), initial, flags);
+
+    [Helper(HelperId.TaskStorageGet, HelperId.CgrpStorageGet, HelperId.InodeStorageGet)]
     internal static ulong Get(ProgContext ctx, ulong map, KernelObject? owner, ulong initial, ulong flags)
     {
         var storage = StorageAt(ctx, map);

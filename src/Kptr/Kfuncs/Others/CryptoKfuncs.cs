@@ -82,9 +82,9 @@ internal static class CryptoKfuncs
             return Errno.EINVAL;
         }
 
-        var from = ctx.Memory(src.Start, (int)src.Size, isWrite: false);
-        var to = ctx.Memory(dst.Start, (int)dst.Size);
-        var vector = siv.Size == 0 ? [] : ctx.Memory(siv.Start, (int)siv.Size);
+        var from = ctx.Memory(src.Start(ctx), (int)src.Size, isWrite: false);
+        var to = ctx.Memory(dst.Start(ctx), (int)dst.Size);
+        var vector = siv.Size == 0 ? [] : ctx.Memory(siv.Start(ctx), (int)siv.Size);
         return (isEncrypt ? crypto.TryEncrypt(from, to, vector) : crypto.TryDecrypt(from, to, vector)) ? Errno.None : Errno.EINVAL;
     }
 

@@ -1,37 +1,83 @@
+using System.Buffers.Binary;
+using Kptr.Btf;
+
 namespace Kptr.Objects;
 
 /// <summary>A socket; its count is <c>sk_refcnt</c>.</summary>
+/// <remarks>
+/// One layout serves all protocols: <c>struct sock</c> with room for the largest struct that embeds it. Behind that lies what
+/// programs see of it as <c>struct bpf_sock</c> and <c>struct bpf_tcp_sock</c>, so that one address is all of them.
+/// </remarks>
 public sealed class Sock : KernelObject
 {
+    /// <summary><c>TCP_ESTABLISHED</c>.</summary>
+    public const byte Established = 1;
+
+    /// <summary><c>TCP_LISTEN</c>.</summary>
+    public const byte Listen = 10;
+
+    private const string Family = "__sk_common.skc_family";
+    private const string State = "__sk_common.skc_state";
     private const string CountField = "__sk_common.skc_refcnt.refs.counter";
+    private const byte Tcp = 6;
+    private const byte Udp = 17;
+    private const int SockBytes = 80;
+    private const int TcpSockBytes = 112;
     private static readonly FieldSpec[] Fields =
     [
-        new(CountField, 4), new("__sk_common.skc_family", 2), new("__sk_common.skc_state", 1), new("__sk_common.skc_num", 2),
-        new("__sk_common.skc_dport", 2), new("__sk_common.skc_daddr", 4), new("__sk_common.skc_rcv_saddr", 4), new("sk_protocol", 2),
-        new("sk_type", 2), new("sk_mark", 4),
+        new(CountField, 4), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2), new("__sk_common.skc_dport", 2),
+        new("__sk_common.skc_daddr", 4), new("__sk_common.skc_rcv_saddr", 4), new("__sk_common.skc_v6_daddr", 16),
+        new("__sk_common.skc_v6_rcv_saddr", 16), new("__sk_common.skc_cookie.counter", 8), new("sk_protocol", 2), new("sk_type", 2),
+        new("sk_mark", 4), new("sk_priority", 4),
+
+        // The last, so that even a kernel without the struct has room for what programs see.
+        new("kptr.views", SockBytes + TcpSockBytes),
     ];
 
+    private static readonly string[] Embedders = ["tcp6_sock", "tcp_sock", "udp6_sock", "udp_sock"];
     private volatile bool _isOpen = true;
 
     /// <summary>Opens a socket; its one reference belongs to the kernel until <see cref="Close"/>.</summary>
     /// <param name="core">The kernel.</param>
-    /// <param name="tuple">Its addresses; the source side is the local one.</param>
+    /// <param name="tuple">Its addresses; the source side is the local one. Without a destination port it listens.</param>
     public Sock(KernelCore core, FlowTuple tuple)
-        : base(core ?? throw new ArgumentNullException(nameof(core)), core.LayoutOf("sock", Fields), CountField)
+        : base(core ?? throw new ArgumentNullException(nameof(core)), LayoutIn(core), CountField)
     {
         Tuple = tuple;
-        Put("__sk_common.skc_family", 2);
+        Cookie = core.Sockets.NextCookie();
+        Cgroup = core.Tasks.Current.Cgroup;
+        Put(Family, tuple.IsV6 ? 10ul : 2);
         Put("__sk_common.skc_num", tuple.SourcePort);
-        Put("__sk_common.skc_dport", System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(tuple.DestPort));
-        Put("__sk_common.skc_rcv_saddr", System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(tuple.SourceAddress));
-        Put("__sk_common.skc_daddr", System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(tuple.DestAddress));
+        Put("__sk_common.skc_dport", BinaryPrimitives.ReverseEndianness(tuple.DestPort));
+        Put("__sk_common.skc_cookie.counter", Cookie);
         Put("sk_protocol", tuple.Protocol);
-        Put("sk_type", tuple.Protocol == 6 ? 1ul : 2);
-        Put("__sk_common.skc_state", tuple.DestPort == 0 ? 10ul : 1);
+        Put("sk_type", tuple.Protocol == Udp ? 2ul : 1);
+        Put(State, tuple.DestPort != 0 ? Established : tuple.Protocol == Tcp ? Listen : 7ul);
+        PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_rcv_saddr" : "__sk_common.skc_rcv_saddr", tuple.SourceAddress);
+        PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_daddr" : "__sk_common.skc_daddr", tuple.DestAddress);
+        FillView();
     }
 
     /// <summary>Its addresses.</summary>
     public FlowTuple Tuple { get; }
+
+    /// <summary>The number by which user space knows it for good (<c>bpf_get_socket_cookie</c>).</summary>
+    public ulong Cookie { get; }
+
+    /// <summary>The cgroup of the task that opened it; no reference is taken.</summary>
+    public Cgroup Cgroup { get; }
+
+    /// <summary>
+    /// Whether look-ups take a reference on it. Listeners and bound UDP sockets are freed by RCU and are not counted
+    /// (<c>SOCK_RCU_FREE</c>).
+    /// </summary>
+    public bool IsRefcounted => Tuple.DestPort != 0 && Tuple.Protocol == Tcp;
+
+    /// <summary>Whether it waits for connections.</summary>
+    public bool IsListener => Get(State) == Listen;
+
+    /// <summary>Whether it is TCP's.</summary>
+    public bool IsTcp => Tuple.Protocol == Tcp;
 
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() => _isOpen ? [new KernelHolder("open socket")] : [];
@@ -46,4 +92,46 @@ public sealed class Sock : KernelObject
 
     /// <summary>Type and addresses.</summary>
     public override string ToString() => $"sock {Tuple}";
+
+    /// <summary>Bytes from a socket's address to its <c>struct bpf_sock</c>.</summary>
+    internal static int SockViewBytes(KernelCore core) => LayoutIn(core).SizeBytes - SockBytes - TcpSockBytes;
+
+    /// <summary>Bytes from a socket's address to its <c>struct bpf_tcp_sock</c>.</summary>
+    internal static int TcpViewBytes(KernelCore core) => LayoutIn(core).SizeBytes - TcpSockBytes;
+
+    /// <summary>What programs see as <c>struct bpf_sock</c>.</summary>
+    internal ReadOnlySpan<byte> View => At(SockViewBytes(Core), SockBytes);
+
+    private static ObjectLayout LayoutIn(KernelCore core)
+    {
+        var own = SizeOf(core, "sock");
+        var largest = Embedders.Max(name => SizeOf(core, name));
+        return core.LayoutOf("sock", Fields, flexBytes: ((Math.Max(own, largest) + 7) & ~7) - own + SockBytes + TcpSockBytes);
+    }
+
+    private static int SizeOf(KernelCore core, string name) =>
+        core.Spec.Types.Find(name, BtfKind.Struct) is { } place ? core.Spec.Types[place].SizeBytes : 0;
+
+    private unsafe Span<byte> At(int offset, int sizeBytes) => new((byte*)Address + offset, sizeBytes);
+
+    private void PutAddress(string path, UInt128 address)
+    {
+        var field = Layout.Field(path);
+        Tuple.ToNetwork(address, At(field.OffsetBytes, field.SizeBytes));
+    }
+
+    private void FillView()
+    {
+        const int sourceV4 = 24, sourceV6 = 28, sourcePort = 44, destPort = 48, destV4 = 52, destV6 = 56, state = 72, rxQueue = 76;
+        var view = At(SockViewBytes(Core), SockBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(view[4..], (uint)Get(Family));
+        BinaryPrimitives.WriteUInt32LittleEndian(view[8..], (uint)Get("sk_type"));
+        BinaryPrimitives.WriteUInt32LittleEndian(view[12..], Tuple.Protocol);
+        Tuple.ToNetwork(Tuple.SourceAddress, view[(Tuple.IsV6 ? sourceV6 : sourceV4)..]);
+        Tuple.ToNetwork(Tuple.DestAddress, view[(Tuple.IsV6 ? destV6 : destV4)..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(view[sourcePort..], Tuple.SourcePort);
+        BinaryPrimitives.WriteUInt16BigEndian(view[destPort..], Tuple.DestPort);
+        BinaryPrimitives.WriteUInt32LittleEndian(view[state..], (uint)Get(State));
+        BinaryPrimitives.WriteInt32LittleEndian(view[rxQueue..], -1);
+    }
 }

@@ -5,6 +5,7 @@ public sealed class SockTable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<FlowTuple, Sock> _bound = [];
+    private long _lastCookie;
 
     /// <summary>Lets packets find a socket. A listener has no destination.</summary>
     /// <exception cref="InvalidOperationException">Its addresses are taken.</exception>
@@ -30,6 +31,8 @@ public sealed class SockTable
                 ?? _bound.GetValueOrDefault(local with { SourceAddress = 0, DestAddress = 0, DestPort = 0 });
         }
     }
+
+    internal ulong NextCookie() => (ulong)Interlocked.Increment(ref _lastCookie);
 
     internal void Remove(Sock sock)
     {

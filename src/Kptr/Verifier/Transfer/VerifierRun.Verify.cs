@@ -134,6 +134,7 @@ internal sealed partial class VerifierRun
             SubprogStarts = [.. Subprogs.Select(s => s.Start)],
             StackDepthBytes = [.. Subprogs.Select(s => s.StackDepth)],
             Reached = [.. Aux.Select(a => a.Seen)],
+            Accesses = [.. Aux.Select(a => a.PtrType.Base())],
             ProbedLoads = [.. Aux.Select(a => IsProbed(a.PtrType))],
         },
     };

@@ -1,0 +1,217 @@
+using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
+using Kptr.Objects;
+
+namespace Kptr.Kfuncs;
+
+/// <summary>The packet (or message, or option value) that one run works on, and its context.</summary>
+/// <remarks>
+/// The bytes lie in memory of their own with room before and behind, as in a driver's buffer. A program may touch exactly
+/// what lies between <c>data_meta</c> and <c>data_end</c>; whoever moves these ends takes the old pointers away.
+/// Belongs to the thread of the run.
+/// </remarks>
+internal sealed unsafe class RunPacket : IDisposable
+{
+    /// <summary>Room before the packet (<c>XDP_PACKET_HEADROOM</c>).</summary>
+    internal const int HeadroomBytes = 256;
+
+    private readonly ContextLayout _layout;
+    private readonly Dictionary<string, KernelStruct> _parts = [];
+    private byte* _buffer;
+    private int _capacity;
+    private int _start;
+    private ICallbackRunner? _runner;
+    private (ulong Address, int SizeBytes) _shown;
+
+    /// <summary>Copies the bytes into a fresh buffer.</summary>
+    /// <param name="layout">What the context looks like.</param>
+    /// <param name="contextAddress">Where it lies.</param>
+    /// <param name="bytes">The packet.</param>
+    /// <param name="tailroomBytes">Room behind it.</param>
+    internal RunPacket(ContextLayout layout, ulong contextAddress, ReadOnlySpan<byte> bytes, int tailroomBytes)
+    {
+        _layout = layout;
+        ContextAddress = contextAddress;
+        _start = HeadroomBytes;
+        _capacity = HeadroomBytes + bytes.Length + tailroomBytes;
+        _buffer = (byte*)NativeMemory.AllocZeroed((nuint)_capacity);
+        Length = bytes.Length;
+        bytes.CopyTo(Bytes);
+    }
+
+    /// <summary>What <c>r1</c> held when the program began.</summary>
+    internal ulong ContextAddress { get; }
+
+    /// <summary>Whether it is XDP's: no link to a socket, and the ends move within one page.</summary>
+    internal bool IsXdp => _layout == ContextLayout.Xdp;
+
+    /// <summary>Whether the context is a <c>__sk_buff</c>.</summary>
+    internal bool IsSkb => _layout.UserBytes == ContextLayout.SkBuff.UserBytes;
+
+    /// <summary>Bytes of the packet.</summary>
+    internal int Length { get; private set; }
+
+    /// <summary>Bytes of metadata right before it.</summary>
+    internal int MetaBytes { get; private set; }
+
+    /// <summary>Bytes of the link layer's header that the program does not see.</summary>
+    internal int HiddenHeaderBytes { get; init; }
+
+    /// <summary>Address of the first byte.</summary>
+    internal ulong Data => (ulong)_buffer + (ulong)_start;
+
+    /// <summary>The packet.</summary>
+    internal Span<byte> Bytes => new(_buffer + _start, Length);
+
+    /// <summary>Whether programs of this type may write through packet pointers.</summary>
+    internal bool IsWritable { get; init; }
+
+    /// <summary>The socket it belongs to, or that the context is about; null for none.</summary>
+    internal Sock? Socket { get; set; }
+
+    /// <summary>The socket that the program chose (<c>bpf_sk_assign</c>); the run owns a reference where it is a counted one.</summary>
+    internal Sock? Assigned { get; set; }
+
+    /// <summary>Index of the device, or of the map's entry, that the program redirected to; null for none.</summary>
+    internal long? RedirectTarget { get; set; }
+
+    /// <summary>Copies that the program sent elsewhere.</summary>
+    internal int CloneCount { get; set; }
+
+    /// <summary>From now on the run sees the bytes.</summary>
+    internal void Show(ICallbackRunner runner)
+    {
+        _runner = runner;
+        Publish();
+    }
+
+    /// <summary>A field of the context.</summary>
+    internal ref T Field<T>(int offset)
+        where T : unmanaged => ref *(T*)(ContextAddress + (ulong)offset);
+
+    /// <summary>Moves the first byte, by a negative number to make the packet longer.</summary>
+    /// <param name="delta">Bytes.</param>
+    /// <param name="reservedBytes">Room at the start of the buffer that must stay.</param>
+    /// <returns>False, and nothing is changed, where there is no such place.</returns>
+    internal bool TryMoveStart(int delta, int reservedBytes = 0)
+    {
+        if (delta > Length || _start + (long)delta - MetaBytes < reservedBytes)
+        {
+            return false;
+        }
+
+        Buffer.MemoryCopy(_buffer + _start - MetaBytes, _buffer + _start + delta - MetaBytes, MetaBytes, MetaBytes);
+        _start += delta;
+        Length -= delta;
+        Publish();
+        return true;
+    }
+
+    /// <summary>Moves the last byte, by a positive number to make the packet longer; new bytes are zero.</summary>
+    internal bool TryMoveEnd(int delta)
+    {
+        if (Length + (long)delta < 0 || _start + (long)Length + delta > _capacity)
+        {
+            return false;
+        }
+
+        var old = Length;
+        Length += delta;
+        Bytes[Math.Min(old, Length)..].Clear();
+        Publish();
+        return true;
+    }
+
+    /// <summary>Makes the metadata so long; false where there is no room.</summary>
+    internal bool TrySetMeta(int sizeBytes, int reservedBytes)
+    {
+        if (_start - sizeBytes < reservedBytes)
+        {
+            return false;
+        }
+
+        MetaBytes = sizeBytes;
+        Publish();
+        return true;
+    }
+
+    /// <summary>Puts zero bytes in, or takes bytes out where the count is negative, without a limit on the size.</summary>
+    internal void Insert(int at, int count)
+    {
+        var old = Bytes.ToArray();
+        var length = Length + count;
+        var fresh = (byte*)NativeMemory.AllocZeroed((nuint)(HeadroomBytes + length + HeadroomBytes));
+        var target = new Span<byte>(fresh + HeadroomBytes, length);
+        old.AsSpan(0, at).CopyTo(target);
+        old.AsSpan(at + Math.Max(0, -count)).CopyTo(target[(at + Math.Max(0, count))..]);
+        NativeMemory.Free(_buffer);
+        _buffer = fresh;
+        (_start, Length, MetaBytes) = (HeadroomBytes, length, 0);
+        _capacity = HeadroomBytes + length + HeadroomBytes;
+        Publish();
+    }
+
+    /// <summary>A kernel struct that describes the packet, made when first asked for; it goes with the run.</summary>
+    internal KernelStruct Part(KernelCore core, string typeName, IReadOnlyList<FieldSpec> fields)
+    {
+        if (!_parts.TryGetValue(typeName, out var part))
+        {
+            _parts[typeName] = part = new(core, typeName, fields);
+        }
+
+        return part;
+    }
+
+    /// <summary>Gives everything back. The run is over.</summary>
+    public void Dispose()
+    {
+        foreach (var part in _parts.Values)
+        {
+            part.Free();
+        }
+
+        NativeMemory.Free(_buffer);
+        _buffer = null;
+        if (Assigned is { IsRefcounted: true } sock)
+        {
+            sock.ReleaseCount();
+        }
+    }
+
+    private void Publish()
+    {
+        PutPointer(_layout.Data, 0);
+        PutPointer(_layout.DataEnd, Length);
+        PutPointer(_layout.DataMeta, -MetaBytes);
+        if (_layout.Length >= 0)
+        {
+            Field<uint>(_layout.Length) = (uint)Length;
+        }
+
+        if (_runner is not null)
+        {
+            var now = (Data - (ulong)MetaBytes, Length + MetaBytes);
+            _runner.MoveRegion(_shown.Address, now.Item1, now.Item2, IsWritable);
+            _shown = now;
+        }
+    }
+
+    private void PutPointer(int field, int offset)
+    {
+        if (field >= 0)
+        {
+            Field<ulong>(field) = Data + (ulong)offset;
+        }
+    }
+}
+
+/// <summary>How helpers and kfuncs get at the run's packet.</summary>
+internal static class RunPacketExtensions
+{
+    /// <summary>The packet whose context the program passed.</summary>
+    /// <exception cref="ProgramFaultException">It is not the context of this run, or that has no packet.</exception>
+    internal static RunPacket PacketAt(this ProgContext ctx, ulong context) =>
+        ctx.Packet is { } packet && packet.ContextAddress == context
+            ? packet
+            : throw new ProgramFaultException(DiagCode.CallNotModelled, $"{context:x} is no context with a packet; the run was given none");
+}
