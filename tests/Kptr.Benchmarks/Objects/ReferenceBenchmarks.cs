@@ -10,7 +10,7 @@ namespace Kptr.Benchmarks.Objects;
 /// <summary>What a reference costs, against the bare instructions it is made of. Each invocation does <see cref="Ops"/>.</summary>
 public abstract class ReferenceBenchmarks
 {
-    protected const int Ops = 1000;
+    internal const int Ops = 1000;
 
     protected KernelCore Kernel { get; } = new(BuiltinKernel.Spec(KernelProfile.Linux6_12));
 
@@ -49,7 +49,10 @@ public class AcquireReleaseBenchmarks : ReferenceBenchmarks
         var task = _task;
         for (var i = 0; i < Ops; i++)
         {
-            task.TryAcquire()?.Release();
+            if (TaskKfuncs.TaskAcquire(task) is { } reference)
+            {
+                TaskKfuncs.TaskRelease(reference);
+            }
         }
 
         return task.Pid;

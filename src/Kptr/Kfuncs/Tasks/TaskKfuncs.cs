@@ -19,6 +19,7 @@ public static class TaskKfuncs
         Prototype = "struct task_struct *bpf_task_acquire(struct task_struct *p)")]
     [Kfunc("bpf_task_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
         Prototype = "struct task_struct *bpf_task_acquire(struct task_struct *p)")]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static KernelRef<TaskStruct>? TaskAcquire(
         TaskStruct task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => task.TryAcquire(file, line);
 
@@ -31,6 +32,7 @@ public static class TaskKfuncs
         Prototype = "void bpf_task_release(struct task_struct *p)", DestructorOf = "task_struct")]
     [Kfunc("bpf_task_release", KfuncFlags.Release, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
         Prototype = "void bpf_task_release(struct task_struct *p)", DestructorOf = "task_struct")]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void TaskRelease(
         KernelRef<TaskStruct> task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => task.Release(file, line);
 

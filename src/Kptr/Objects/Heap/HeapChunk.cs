@@ -32,7 +32,7 @@ internal sealed unsafe class HeapChunk
     {
         for (var i = 0; Slab.HoldsObjects && i < _usedCount; i++)
         {
-            GCHandle.FromIntPtr(HeapHeader.Of(AddressOf(i)).Wrapper).Free();
+            HeapHeader.Of(AddressOf(i)).Wrapper.Dispose();
         }
 
         NativeMemory.AlignedFree((void*)Base);
@@ -70,7 +70,7 @@ internal sealed unsafe class HeapChunk
         }
 
         var address = AddressOf(_usedCount);
-        var handle = Slab.HoldsObjects ? GCHandle.ToIntPtr(GCHandle.Alloc(null, GCHandleType.Weak)) : 0;
+        var handle = Slab.HoldsObjects ? new WeakGCHandle<KernelObject?>(null) : default;
         HeapHeader.Of(address) = new HeapHeader { Wrapper = handle, Index = _usedCount };
         Volatile.Write(ref _usedCount, _usedCount + 1);
         return address;
@@ -81,7 +81,6 @@ internal sealed unsafe class HeapChunk
     {
         ref var header = ref HeapHeader.Of(address);
         Wrappers[header.Index] = wrapper;
-        var handle = GCHandle.FromIntPtr(header.Wrapper);
-        handle.Target = wrapper;
+        header.Wrapper.SetTarget(wrapper);
     }
 }

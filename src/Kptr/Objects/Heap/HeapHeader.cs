@@ -20,7 +20,7 @@ internal struct HeapHeader
     internal const int SizeBytes = 16;
     private const uint StateMask = 3;
 
-    internal nint Wrapper;
+    internal WeakGCHandle<KernelObject?> Wrapper;
     internal int Index;
     private uint _stateAndGeneration;
 
@@ -34,7 +34,7 @@ internal struct HeapHeader
     /// <remarks>The address must be one that an object slab handed out; <see cref="KernelHeap.FindObject"/> takes any.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static KernelObject? WrapperOf(ulong address) =>
-        Unsafe.As<KernelObject?>(GCHandle.FromIntPtr(Of(address).Wrapper).Target);
+        Of(address).Wrapper.TryGetTarget(out var wrapper) ? wrapper : null;
 
     internal void Set(HeapState state, bool nextGeneration = false)
     {

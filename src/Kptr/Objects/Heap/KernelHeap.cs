@@ -24,7 +24,12 @@ internal sealed class KernelHeap
     {
         IsChecked = isChecked;
         QuarantineSlotsMax = quarantineSlotsMax;
-        _deadCount = new(() => AllocateBlock("dead count", 8));
+        _deadCount = new(() =>
+        {
+            var address = AllocateBlock("dead count", 8);
+            new RefCount(address).Set(0);
+            return address;
+        });
     }
 
     /// <summary>Address of a count that is always zero: what freed objects show.</summary>

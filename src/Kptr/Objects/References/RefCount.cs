@@ -8,7 +8,7 @@ public enum RefCountOutcome
     /// <summary>The count moved and is above zero.</summary>
     Counted,
 
-    /// <summary>A decrement reached zero (the caller frees the object), or an inc-not-zero found zero and did nothing.</summary>
+    /// <summary>A decrement reached zero (the caller frees the object), or an inc-not-zero found zero and took nothing.</summary>
     Zero,
 
     /// <summary>Fault: an increment from zero, or a decrement below it. The count is saturated.</summary>
@@ -22,11 +22,22 @@ public enum RefCountOutcome
 /// <remarks>
 /// Lock-free. A count never comes back from zero; a faulty operation pins it at <see cref="SaturatedValue"/>, so that the
 /// object leaks instead of being freed under somebody. Kernel: <c>include/linux/refcount.h</c> (6.12).
+/// <para>
+/// Acquiring adds without looking first, because a load before a locked instruction costs half as much again. So that no
+/// such addition can bring a dead count back, whoever gives back the last reference moves the count from zero to the
+/// middle of a band of negative numbers that all mean zero; if somebody took a reference before that move, the count was
+/// never zero. Kernel: <c>rcuref_t</c> (lib/rcuref.c, 6.12) does the same.
+/// </para>
 /// </remarks>
 public readonly unsafe struct RefCount : IEquatable<RefCount>
 {
     /// <summary>Where a faulty count is pinned: half-way between the overflow points (<c>REFCOUNT_SATURATED</c>).</summary>
     public const int SaturatedValue = int.MinValue / 2;
+
+    private const int Dead = SaturatedValue / 2;
+    private const int DeadLowest = Dead - (1 << 28);
+    private const int DeadWidth = 1 << 29;
+    private const int DeadDriftMax = 1 << 20;
 
     private readonly int* _counter;
 
@@ -37,37 +48,25 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     }
 
     /// <summary>The count now.</summary>
-    public int Value => Volatile.Read(ref *_counter);
+    public int Value => Volatile.Read(ref *_counter) is var raw && IsDead(raw) ? 0 : raw;
 
     /// <summary>Sets the count of an object that nobody else knows yet (<c>refcount_set</c>).</summary>
-    public void Set(int value) => Volatile.Write(ref *_counter, value);
+    public void Set(int value) => Volatile.Write(ref *_counter, value == 0 ? Dead : value);
 
     /// <summary>Takes a reference on behalf of somebody who already has one (<c>refcount_inc</c>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RefCountOutcome Inc()
     {
         var now = Interlocked.Increment(ref *_counter);
-        return now > 1 ? RefCountOutcome.Counted : Saturate(now == 1 ? RefCountOutcome.UseAfterFree : RefCountOutcome.Saturated);
+        return now > 1 ? RefCountOutcome.Counted : Saturate(now == 1 || IsDead(now));
     }
 
     /// <summary>Takes a reference unless the count is zero (<c>refcount_inc_not_zero</c>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RefCountOutcome TryIncNotZero()
     {
-        // The comparison is with next - 1, because keeping old alive across the locked instruction costs a spill around it.
-        var counter = _counter;
-        var old = *counter;
-        while (old > 0 && old < int.MaxValue)
-        {
-            var next = old + 1;
-            old = Interlocked.CompareExchange(ref *counter, next, old);
-            if (old == next - 1)
-            {
-                return RefCountOutcome.Counted;
-            }
-        }
-
-        return old == 0 ? RefCountOutcome.Zero : Saturate(RefCountOutcome.Saturated);
+        var now = Interlocked.Increment(ref *_counter);
+        return now > 0 ? RefCountOutcome.Counted : NotTaken(now);
     }
 
     /// <summary>Gives one reference back (<c>refcount_dec_and_test</c>).</summary>
@@ -76,9 +75,7 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     public RefCountOutcome DecAndTest()
     {
         var now = Interlocked.Decrement(ref *_counter);
-        return now > 0 ? RefCountOutcome.Counted
-            : now == 0 ? RefCountOutcome.Zero
-            : Saturate(now == -1 ? RefCountOutcome.UseAfterFree : RefCountOutcome.Saturated);
+        return now > 0 ? RefCountOutcome.Counted : GivenBack(now);
     }
 
     /// <inheritdoc/>
@@ -96,10 +93,41 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     /// <summary>Whether they view different counters.</summary>
     public static bool operator !=(RefCount left, RefCount right) => !left.Equals(right);
 
+    private static bool IsDead(int raw) => (uint)(raw - DeadLowest) < DeadWidth;
+
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private RefCountOutcome Saturate(RefCountOutcome why)
+    private RefCountOutcome NotTaken(int now)
+    {
+        if (!IsDead(now))
+        {
+            return Saturate(isUseAfterFree: false);
+        }
+
+        // Every attempt adds one for good: long before they leave the band they are taken back.
+        if (now > Dead + DeadDriftMax)
+        {
+            Interlocked.CompareExchange(ref *_counter, Dead, now);
+        }
+
+        return RefCountOutcome.Zero;
+    }
+
+    // At zero two parties may meet here, or a reference may be taken meanwhile: one of them finds the zero, or none.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private RefCountOutcome GivenBack(int now)
+    {
+        if (now != 0)
+        {
+            return Saturate(now == -1 || IsDead(now));
+        }
+
+        return Interlocked.CompareExchange(ref *_counter, Dead, 0) == 0 ? RefCountOutcome.Zero : RefCountOutcome.Counted;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private RefCountOutcome Saturate(bool isUseAfterFree)
     {
         Volatile.Write(ref *_counter, SaturatedValue);
-        return why;
+        return isUseAfterFree ? RefCountOutcome.UseAfterFree : RefCountOutcome.Saturated;
     }
 }
