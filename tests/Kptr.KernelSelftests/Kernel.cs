@@ -1,6 +1,6 @@
 using Kptr.Btf;
 using Kptr.Elf;
-using Kptr.Kfuncs;
+using Kptr.KernelSelftests.Testmod;
 using Kptr.Specs;
 
 namespace Kptr.KernelSelftests;
@@ -9,15 +9,14 @@ namespace Kptr.KernelSelftests;
 public static class Kernel
 {
     /// <summary>
-    /// From <c>--kernel-btf</c>, <c>--module-btf NAME=FILE</c> and <c>--kernel-config FILE</c>. A module of the selftests' own
-    /// registers one destructor.
+    /// From <c>--kernel-btf</c>, <c>--module-btf NAME=FILE</c> and <c>--kernel-config FILE</c>. The kfuncs
+    /// include those of the selftests' own modules.
     /// </summary>
     public static KernelSpec Read(Options options)
     {
         var modules = options.All("module-btf").Select(m => m.Split('=', 2)).Select(m => (m[0], m[^1]));
         KernelTypes types = KernelBtfReader.Read(options["kernel-btf"]!, modules);
-        var spec = BuiltinKernel.Spec(KernelProfile.Linux6_12, types);
-        spec = TestModuleKfuncs.AddTo(spec) with { Dtors = spec.Dtors.SetItem("bpf_testmod_ctx", "bpf_testmod_ctx_release") };
+        var spec = TestModule.Spec(types);
         return options["kernel-config"] is { } config ? spec with { Kconfig = KernelConfig.Parse(File.ReadAllText(config)) } : spec;
     }
 }

@@ -35,6 +35,36 @@ public sealed class ProgContext : IProgramRun
     /// <summary>The task on whose behalf the program runs.</summary>
     public TaskStruct Current => Core.Tasks.Current;
 
+    /// <summary>Memory that the program passed to a kfunc, checked against what it may touch.</summary>
+    /// <param name="address">The register's value.</param>
+    /// <param name="sizeBytes">How many bytes the kfunc will touch.</param>
+    /// <param name="isWrite">Whether it will write them.</param>
+    /// <returns>The program's own bytes, good until the kfunc returns.</returns>
+    /// <remarks>Where some of the bytes are not the program's to touch, the run ends with a fault.</remarks>
+    public unsafe Span<byte> Memory(ulong address, int sizeBytes, bool isWrite = true)
+    {
+        if (sizeBytes < 0 || !Callbacks.IsAccessible(address, sizeBytes, isWrite))
+        {
+            throw new ProgramFaultException(
+                DiagCode.CallBadMemory, $"{(isWrite ? "write" : "read")} of {sizeBytes} bytes at {address:x}");
+        }
+
+        return new((void*)address, sizeBytes);
+    }
+
+    /// <summary>Reads a value from memory that the program passed, as <see cref="Memory"/>.</summary>
+    /// <param name="address">The register's value.</param>
+    /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
+    public T Read<T>(ulong address)
+        where T : unmanaged => MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
+
+    /// <summary>Writes a value into memory that the program passed, as <see cref="Memory"/>.</summary>
+    /// <param name="address">The register's value.</param>
+    /// <param name="value">The value.</param>
+    /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
+    public void Write<T>(ulong address, T value)
+        where T : unmanaged => MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
+
     /// <summary>The linked program; after a tail call, that one.</summary>
     internal ProgSpec Prog { get; set; }
 
@@ -125,19 +155,6 @@ public sealed class ProgContext : IProgramRun
     internal BpfMap MapAt(ulong address) => BpfMap.FromAddress(Core, address)
         ?? throw new ProgramFaultException(DiagCode.CallBadObject, $"{address:x} is no map");
 
-    /// <summary>Memory that the program passed, checked against what it may touch.</summary>
-    /// <exception cref="ProgramFaultException">Some of the bytes are not the program's to touch.</exception>
-    internal unsafe Span<byte> Memory(ulong address, int sizeBytes, bool isWrite = true)
-    {
-        if (sizeBytes < 0 || !Callbacks.IsAccessible(address, sizeBytes, isWrite))
-        {
-            throw new ProgramFaultException(
-                DiagCode.CallBadMemory, $"{(isWrite ? "write" : "read")} of {sizeBytes} bytes at {address:x}");
-        }
-
-        return new((void*)address, sizeBytes);
-    }
-
     /// <summary>Memory of live kernel objects and map values, which kfuncs may write where programs may not.</summary>
     /// <exception cref="ProgramFaultException">Some of the bytes are in no live object.</exception>
     internal unsafe Span<byte> KernelMemory(ulong address, int sizeBytes)
@@ -149,14 +166,6 @@ public sealed class ProgContext : IProgramRun
 
         return new((void*)address, sizeBytes);
     }
-
-    /// <summary>Reads a value from memory that the program passed.</summary>
-    internal T Read<T>(ulong address)
-        where T : unmanaged => MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
-
-    /// <summary>Writes a value into memory that the program passed.</summary>
-    internal void Write<T>(ulong address, T value)
-        where T : unmanaged => MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
 
     /// <summary>Closes what the program left open, so that a fault in it does not disturb the thread it ran on.</summary>
     internal void End()

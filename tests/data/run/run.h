@@ -35,6 +35,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
+#define BPF_NOEXIST 1
 #define BPF_F_NO_PREALLOC 1
 
 struct bpf_spin_lock { u32 val; };

@@ -11,6 +11,7 @@ public partial class KernelCore : IDisposable
 {
     private const int FaultsKeptMax = 10_000;
     private readonly ConcurrentDictionary<string, Lazy<ObjectLayout>> _layouts = new();
+    private readonly ConcurrentDictionary<Type, Lazy<object>> _singles = new();
     private readonly List<KernelFault> _faults = [];
     private readonly ThreadLocal<ThreadState> _thread = new(static () => new ThreadState());
     private readonly long _bootTimestamp;
@@ -111,6 +112,16 @@ public partial class KernelCore : IDisposable
     internal ThreadState Thread => _thread.Value!;
 
     internal ProgramScope? CurrentScope => _thread.Value!.Scope;
+
+    /// <summary>The one <typeparamref name="T"/> of this kernel, made on first use: where a module of the user's own keeps its state.</summary>
+    /// <param name="create">Makes it; runs once.</param>
+    /// <typeparam name="T">What the module keeps.</typeparam>
+    public T Single<T>(Func<KernelCore, T> create)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        return (T)_singles.GetOrAdd(typeof(T), static (_, a) => new(() => a.create(a.core)), (core: this, create)).Value;
+    }
 
     /// <summary>Opens a stretch of C# on this thread that must end with no reference of its own left.</summary>
     /// <param name="name">What reports call it.</param>
