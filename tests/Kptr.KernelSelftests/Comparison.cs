@@ -26,6 +26,14 @@ public static class Comparison
                 var kind = ours.Verdict == "ok" ? "FALSE-ACCEPT" : theirs["verdict"] == "ok" ? "false-" + ours.Verdict : ours.Verdict;
                 Console.WriteLine($"{kind}\t{ours.Object}/{ours.Program}\t{ours.Message}\t<> {theirs["error"]}");
             }
+
+            foreach (var (ours, theirs) in pairs.Where(Agrees))
+            {
+                if (AnnotatedMessages.FirstMissing(ours.Log, AnnotatedMessages.Of(theirs)) is { } missing)
+                {
+                    Console.WriteLine($"message\t{ours.Object}/{ours.Program}\tlacks: {missing.ReplaceLineEndings("\\n")}");
+                }
+            }
         }
 
         var isNoWorse = options["ratchet"] is not { } ratchet
@@ -38,12 +46,15 @@ public static class Comparison
         int Count(Func<(Judgement Ours, ExpectedRow Theirs), bool> of) => pairs.Count(of);
         var agree = Count(Agrees);
         var annotated = pairs.Where(p => p.Theirs["verdict"] == "reject" && p.Ours.Verdict == "reject").ToList();
+        var demanding = pairs.Where(p => AnnotatedMessages.Of(p.Theirs).Length > 0).ToList();
+        var satisfied = demanding.Count(p => Agrees(p) && AnnotatedMessages.FirstMissing(p.Ours.Log, AnnotatedMessages.Of(p.Theirs)) is null);
         var sameMessage = annotated.Count(p => SaysTheSame(p.Ours, p.Theirs));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{title}: {agree}/{pairs.Count} agree ({100.0 * agree / Math.Max(1, pairs.Count):f1} %), false accepts {Count(IsFalseAccept)}, "
             + $"false rejects {Count(p => p.Ours.Verdict == "reject" && p.Theirs["verdict"] == "ok")}, "
             + $"unsupported {Count(p => p.Ours.Verdict == "unsupported")}, noload {Count(p => p.Ours.Verdict == "noload")}, "
-            + $"crashes {Count(p => p.Ours.Verdict == "crash")}; same message {sameMessage}/{annotated.Count}"));
+            + $"crashes {Count(p => p.Ours.Verdict == "crash")}; same message {sameMessage}/{annotated.Count}, "
+            + $"all annotated messages {satisfied}/{demanding.Count} ({100.0 * satisfied / Math.Max(1, demanding.Count):f1} %)"));
     }
 
     private static bool Agrees((Judgement Ours, ExpectedRow Theirs) pair) => pair.Ours.Verdict == pair.Theirs["verdict"];

@@ -24,7 +24,6 @@ public sealed record Judgement(
 public static class JudgeReport
 {
     private const uint JudgeFlags = 132;
-    
 
     public static int Run(Options options)
     {
@@ -57,17 +56,26 @@ public static class JudgeReport
         }
 
         var flags = LoadFlagTags.Read(read);
+        var levels = LoadFlagTags.ReadLogLevels(read);
+        var shown = int.Parse(options["log-level"] ?? "0", CultureInfo.InvariantCulture);
         foreach (var prog in SelftestObject.Link(path, read, rows, kernel))
         {
             var (set, clear) = flags.GetValueOrDefault(prog.Name);
             if (options["program"] is null || options["program"] == prog.Name)
             {
-                judged.Add(Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set }, kernel, options));
+                var annotated = rows?.GetValueOrDefault(prog.Name) is { } row && AnnotatedMessages.Of(row).Length > 0;
+                var level = Math.Max(shown, annotated ? Math.Max(1, levels.GetValueOrDefault(prog.Name)) : 0);
+                var judgement = Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set }, kernel, options, level);
+                judged.Add(judgement);
+                if (shown > 0)
+                {
+                    Console.WriteLine(judgement.Log);
+                }
             }
         }
     }
 
-    private static Judgement Judge(string name, ProgSpec prog, KernelSpec kernel, Options options)
+    private static Judgement Judge(string name, ProgSpec prog, KernelSpec kernel, Options options, int level)
     {
         if (prog.LinkFault is { } fault)
         {
@@ -76,18 +84,12 @@ public static class JudgeReport
 
         var limit = TimeSpan.FromSeconds(int.Parse(options["seconds"] ?? "30", CultureInfo.InvariantCulture));
         using var time = new CancellationTokenSource(limit);
-        var level = int.Parse(options["log-level"] ?? "0", CultureInfo.InvariantCulture);
         try
         {
             var result = BpfVerifier.Verify(prog, kernel, new VerifyOptions
             {
                 Cancellation = time.Token, LogLevel = level, Pruning = options["pruning"] != "off",
             });
-            if (level > 0)
-            {
-                Console.WriteLine(result.Log);
-            }
-
             var verdict = result.Verdict switch { Verdict.Accept => "ok", Verdict.Reject => "reject", _ => "unsupported" };
             var code = result.Diagnostics.IsDefaultOrEmpty ? "-" : result.Diagnostics[^1].Code.ToString();
             return new(name, prog.Name, verdict, code, result.Message, result.Log, result.InsnsProcessed, result.PeakStates,

@@ -4,10 +4,11 @@ using Kptr.Specs;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>Load flags that selftests ask for in declaration tags; <c>!</c> takes one away.</summary>
+/// <summary>Load flags and log levels that selftests ask for in declaration tags; <c>!</c> takes a flag away.</summary>
 internal static class LoadFlagTags
 {
     private const string Prefix = "comment:test_prog_flags=";
+    private const string LevelPrefix = "comment:test_log_level=";
 
     private static readonly Dictionary<string, uint> Bits = new()
     {
@@ -35,6 +36,21 @@ internal static class LoadFlagTags
             var bit = BitOf(value.TrimStart('!'));
             var (set, clear) = found.GetValueOrDefault(tag.Ref.Name);
             found[tag.Ref.Name] = value[0] == '!' ? (set, clear | bit) : (set | bit, clear);
+        }
+
+        return found;
+    }
+
+    /// <summary>Log levels that selftests ask for, by function.</summary>
+    public static Dictionary<string, int> ReadLogLevels(ObjectSpec spec)
+    {
+        var found = new Dictionary<string, int>();
+        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        {
+            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag && tag.Name.StartsWith(LevelPrefix, StringComparison.Ordinal))
+            {
+                found[tag.Ref.Name] = int.Parse(tag.Name.AsSpan(LevelPrefix.Length), CultureInfo.InvariantCulture);
+            }
         }
 
         return found;
