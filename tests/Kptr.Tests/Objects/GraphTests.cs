@@ -49,6 +49,19 @@ public class GraphTests
     }
 
     [Fact]
+    public unsafe void List_WithANodeOfAnother_IsGraphCorrupt()
+    {
+        using var core = TestKernel.Boot();
+        var run = new FakeRun();
+        var head = core.Heap.AllocateBlock("value", 32);
+        var node = New(core, run, 1);
+        core.Graphs.ListPush(head, node.Address, atTail: true, run).Should().Be(Errno.None);
+        *(ulong*)(node.Address + GraphList.OwnerOffset) = head + 8;
+        core.Graphs.ListPop(head, atTail: false, run).Should().Be(0);
+        core.TakeFaults().Should().Contain(f => f.Code == DiagCode.GraphCorrupt);
+    }
+
+    [Fact]
     public void ListPush_OfANodeThatIsInAList_ConsumesTheReference()
     {
         using var core = TestKernel.Boot(LedgerLevel.Sites);

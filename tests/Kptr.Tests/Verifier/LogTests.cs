@@ -9,8 +9,8 @@ public class LogTests
     [Fact]
     public void Log_Level1_ShowsTheFailingPath()
     {
-        var prog = VerdictFile.Read(TestData.Path("verifier", "refs", "unreleased.txt")).Link();
-        var log = BpfVerifier.Verify(prog, VerdictFile.KernelSpec, new VerifyOptions { LogLevel = 1 }).Log.Split('\n');
+        var prog = new VerdictProgram(VerdictFile.Read(TestData.Path("verifier", "refs", "unreleased.txt"))).Link();
+        var log = BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { LogLevel = 1 }).Log.Split('\n');
         log[0].Should().Be("0: R1=ctx() R10=fp0");
         log[1].Should().MatchRegex(@"^0: \(b7\) r1 = 0x1 +; R1_w=1$");
         log[2].Should().MatchRegex(@"^1: \(85\) call bpf_task_from_pid#\d+ +; R0_w=ptr_or_null_task_struct\(id=2,ref_obj_id=2\) refs=2$");
@@ -21,9 +21,9 @@ public class LogTests
     [Fact]
     public void Log_Level2_ShowsEveryPath()
     {
-        var prog = VerdictFile.Read(TestData.Path("verifier", "refs", "released.txt")).Link();
-        VerifyResult one = BpfVerifier.Verify(prog, VerdictFile.KernelSpec, new VerifyOptions { LogLevel = 1 }),
-            two = BpfVerifier.Verify(prog, VerdictFile.KernelSpec, new VerifyOptions { LogLevel = 2 });
+        var prog = new VerdictProgram(VerdictFile.Read(TestData.Path("verifier", "refs", "released.txt"))).Link();
+        VerifyResult one = BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { LogLevel = 1 }),
+            two = BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { LogLevel = 2 });
         two.Log.Should().Contain("\nfrom 2 to 5:");
         two.Log.Length.Should().BeGreaterThan(one.Log.Length);
         two.Verdict.Should().Be(one.Verdict);

@@ -11,7 +11,8 @@ public class MutantTests
     private const int MutantsPerSeed = 1500;
     private static readonly ProgSpec[] Programs = [.. Directory
         .GetFiles(TestData.Path("verifier"), "*.txt", SearchOption.AllDirectories)
-        .Order(StringComparer.Ordinal).Select(f => VerdictFile.Read(f).Link())];
+        .Order(StringComparer.Ordinal).Select(VerdictFile.Read)
+        .Where(f => f.Text("kernel").Length == 0).Select(f => new VerdictProgram(f).Link())];
 
     [Theory]
     [InlineData(1)]
@@ -69,7 +70,7 @@ public class MutantTests
         || result.Diagnostics[^1].Code is not (Diagnostics.DiagCode.ComplexityExceeded or Diagnostics.DiagCode.InfiniteLoop);
 
     private static VerifyResult Verify(ProgSpec prog, bool pruning) =>
-        BpfVerifier.Verify(prog, VerdictFile.KernelSpec, new VerifyOptions { Pruning = pruning, InsnsMax = 5000 });
+        BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { Pruning = pruning, InsnsMax = 5000 });
 
     private static ProgSpec Mutate(ProgSpec prog, Random random)
     {

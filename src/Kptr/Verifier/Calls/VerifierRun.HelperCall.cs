@@ -436,7 +436,7 @@ internal sealed partial class VerifierRun
                 return;
         }
 
-        SanitizeBounds(ref r0);
+        SanitizeBounds(ref r0, "retval");
     }
 
     /// <summary>The most CPUs a kernel can have; a running one may know less and so take more programs.</summary>

@@ -102,9 +102,16 @@ internal sealed partial class VerifierRun
 
     private static int SlotBytes(BtfType type) => type.Kind == BtfKind.Ptr ? 8 : (type.SizeBytes + 7) & ~7;
 
+    /// <summary>
+    /// What stands in <c>expected_attach_type</c> when the context of a BTF program is read: of a struct_ops program its
+    /// member's index. Linux reads it as an attach type all the same, so the 26th member's program may read a return value.
+    /// </summary>
+    private AttachType? CtxAttachType =>
+        Prog.Type == ProgType.StructOps ? (AttachType)Prog.StructOpsMember : Prog.ExpectedAttachType;
+
     private bool MayReadReturnValue(AttachTarget target)
     {
-        switch (Prog.ExpectedAttachType)
+        switch (CtxAttachType)
         {
             case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFexit:
                 return true;
@@ -171,9 +178,9 @@ internal sealed partial class VerifierRun
         }
 
         var mayBeError = false;
-        if (Prog.ExpectedAttachType == AttachType.TraceRawTp)
+        if (CtxAttachType == AttachType.TraceRawTp)
         {
-            if (RawTpNulls.TryFind(target.Name, out var mask))
+            if (Prog.Type != ProgType.StructOps && RawTpNulls.TryFind(target.Name, out var mask))
             {
                 flags |= (mask & (1UL << (arg * 4))) != 0 ? RegType.MaybeNull : 0;
                 mayBeError = (mask & (2UL << (arg * 4))) != 0;

@@ -27,14 +27,14 @@ internal sealed partial class VerifierRun
                 break;
         }
 
-        SanitizeBounds(ref Reg(insn.Dst));
+        SanitizeBounds(ref Reg(insn.Dst), "alu");
     }
 
     /// <summary>
     /// Ranges that contradict each other come from paths that cannot be: they say nothing then. The loader may ask for a refusal
     /// instead (<c>BPF_F_TEST_REG_INVARIANTS</c>).
     /// </summary>
-    private void SanitizeBounds(ref RegState reg)
+    private void SanitizeBounds(ref RegState reg, string where)
     {
         if (reg.Var.FindViolation() is not { } violation)
         {
@@ -43,7 +43,12 @@ internal sealed partial class VerifierRun
 
         if ((Prog.LoadFlags & LoadFlagBits.TestRegInvariants) != 0)
         {
-            Reject(DiagCode.RangeContradiction, $"REG INVARIANTS VIOLATION: {violation} {reg.Var}", errno: Errno.EFAULT);
+            var v = reg.Var;
+            Reject(
+                DiagCode.RangeContradiction,
+                $"REG INVARIANTS VIOLATION ({where}): {violation} u64=[{Hex(v.UMin)}, {Hex(v.UMax)}] s64=[{Hex((ulong)v.SMin)}, {Hex((ulong)v.SMax)}] "
+                + $"u32=[{Hex(v.U32Min)}, {Hex(v.U32Max)}] s32=[{Hex((uint)v.S32Min)}, {Hex((uint)v.S32Max)}] var_off=({Hex(v.Bits.Value)}, {Hex(v.Bits.Mask)})",
+                errno: Errno.EFAULT);
         }
 
         reg.Var.SetUnbounded();

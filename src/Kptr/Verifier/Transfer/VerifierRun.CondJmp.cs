@@ -221,8 +221,12 @@ internal sealed partial class VerifierRun
         ref var otherSrc = ref isReg ? ref otherRegs[insn.Src] : ref otherConstant;
         if (dst.Type == RegType.Scalar && src.Type == RegType.Scalar)
         {
-            RefineBranch(op, false, is32, ref dst, ref src);
-            RefineBranch(op, true, is32, ref otherDst, ref otherSrc);
+            ScalarBranch.Refine(op, false, ref dst.Var, ref src.Var, is32);
+            ScalarBranch.Refine(op, true, ref otherDst.Var, ref otherSrc.Var, is32);
+            SanitizeBounds(ref otherDst, "true_reg1");
+            SanitizeBounds(ref otherSrc, "true_reg2");
+            SanitizeBounds(ref dst, "false_reg1");
+            SanitizeBounds(ref src, "false_reg2");
         }
 
         var known = linked[..count];
@@ -239,13 +243,6 @@ internal sealed partial class VerifierRun
         }
 
         LearnNullness(insn, op, isReg, is32, other, ref dst, ref src);
-    }
-
-    private void RefineBranch(byte op, bool holds, bool is32, ref RegState a, ref RegState b)
-    {
-        ScalarBranch.Refine(op, holds, ref a.Var, ref b.Var, is32);
-        SanitizeBounds(ref a);
-        SanitizeBounds(ref b);
     }
 
     private void LearnNullness(in BpfInsn insn, byte op, bool isReg, bool is32, VerifierState other, ref RegState dst, ref RegState src)

@@ -22,7 +22,7 @@ internal sealed partial class VerifierRun
         var isLdsx = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
         CheckMemAccess(insn.Src, insn.Off, SizeBytesOf(insn), write: false, insn.Dst, isLdsx: isLdsx);
         SavePtrType(type, allowTrustMismatch: true);
-        SanitizeBounds(ref Reg(insn.Dst));
+        SanitizeBounds(ref Reg(insn.Dst), "ldx");
     }
 
     private void CheckStx(in BpfInsn insn)

@@ -1,0 +1,61 @@
+using Kptr.Diagnostics;
+using Kptr.Kfuncs;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+using Kptr.Tests.Objects;
+
+namespace Kptr.Tests.Codes;
+
+/// <summary>Codes of the modelled kernel that only a bug of its user, or none at all, can earn.</summary>
+public class RunCodeTests
+{
+    [Fact]
+    public void MapWithoutEntries_IsMapRefused()
+    {
+        using var core = TestKernel.Boot();
+        var act = () => MapFactory.Create(core, new("none", BpfMapType.Array) { KeySize = 4, ValueSize = 4 });
+
+        act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.MapRefused);
+    }
+
+    [Fact]
+    public void MapOfATypeWithoutModel_IsUnsupportedMapType()
+    {
+        using var core = TestKernel.Boot();
+        var act = () => MapFactory.Create(core, new("cpus", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
+
+        act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapType);
+    }
+
+    [Fact]
+    public void ReferenceToAnObjectThatLeaksAlready_IsRefCountSaturated()
+    {
+        using var core = TestKernel.Boot();
+        var widget = new Widget(core);
+        widget.Count.Set(RefCount.SaturatedValue);
+        _ = widget.TryAcquire();
+
+        core.TakeFaults().Should().Contain(f => f.Code == DiagCode.RefCountSaturated);
+    }
+
+    [Fact]
+    public void ObjectFreedAgain_IsObjectDoubleFree()
+    {
+        using var core = TestKernel.Boot();
+        var widget = new Widget(core);
+        widget.Free();
+        widget.Free();
+
+        core.TakeFaults().Should().ContainSingle().Which.Code.Should().Be(DiagCode.ObjectDoubleFree);
+        widget.DestructorRuns.Should().Be(1);
+    }
+
+    [Fact]
+    public void ThrowOutsideOfAProgram_IsCallMisuse()
+    {
+        var act = () => SectionKfuncs.Throw(1);
+
+        act.Should().Throw<ProgramFaultException>().Which.Code.Should().Be(DiagCode.CallMisuse);
+    }
+}
