@@ -10,7 +10,7 @@ struct bpf_crypto_params {
 	u32 key_len, authsize;
 };
 
-struct bpf_crypto_ctx;
+struct bpf_crypto_ctx { u32 siv_len; } __attribute__((preserve_access_index));
 extern struct bpf_crypto_ctx *bpf_crypto_ctx_create(const struct bpf_crypto_params *params, u32 size, int *err) __ksym;
 extern struct bpf_crypto_ctx *bpf_crypto_ctx_acquire(struct bpf_crypto_ctx *ctx) __ksym;
 extern void bpf_crypto_ctx_release(struct bpf_crypto_ctx *ctx) __ksym;

@@ -69,7 +69,7 @@ static __always_inline int check_files(struct file *file)
 	length = bpf_path_d_path(&mine->f_path, exe, sizeof(exe));
 	too_long = bpf_path_d_path(&mine->f_path, small, sizeof(small));
 	bpf_put_file(mine);
-	CHECK(length == 10 && too_long == -36);
+	CHECK(length == 11 && too_long == -36);
 	CHECK(bpf_path_d_path(&file->f_path, opened, sizeof(opened)) == 12);
 	return 0;
 }

@@ -6,7 +6,7 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Tracked connections: IPv4, one network namespace, one zone. Kernel: net/netfilter/nf_conntrack_bpf.c, 6.12.</summary>
+/// <summary>Tracked connections of one network namespace and one zone. Kernel: net/netfilter/nf_conntrack_bpf.c, 6.12.</summary>
 /// <remarks>
 /// <c>struct bpf_ct_opts</c> is 16 bytes (12 in older programs): netns id, error, protocol. The new connection and the
 /// inserted one are the same object under two types.
@@ -16,6 +16,9 @@ internal static class ConntrackKfuncs
     private const uint OptsBytes = 16;
     private const uint OldOptsBytes = 12;
     private const uint TupleV4Bytes = 12;
+    private const uint TupleV6Bytes = 36;
+    private const uint ManipSource = 0;
+    private const uint ManipDest = 1;
     private const int CurrentNetns = -1;
     private const byte Tcp = 6;
     private const byte Udp = 17;
@@ -108,16 +111,32 @@ internal static class ConntrackKfuncs
         return Errno.None;
     }
 
+    /// <summary>Replies go to another address: the source's place, or the destination's, is taken by it.</summary>
+    [Kfunc("bpf_ct_set_nat_info", KfuncFlags.TrustedArgs,
+        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
+        Prototype = "int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, enum nf_nat_manip_type manip)")]
+    internal static Errno SetNatInfo(ProgContext ctx, NfConn conn, ulong address, int port, uint manip)
+    {
+        if (manip is not (ManipSource or ManipDest))
+        {
+            return Errno.EINVAL;
+        }
+
+        var to = FlowTuple.FromNetwork(ctx.Memory(address, conn.Tuple.IsV6 ? 16 : 4, isWrite: false));
+        conn.Translate(to, port > 0 ? (ushort)port : null, isSource: manip == ManipSource);
+        return Errno.None;
+    }
+
     private static KernelRef<NfConn>? Alloc(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
     {
-        _ = packet;
+        _ = ctx.PacketAt(packet);
         return TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow)
             ? KernelRef.Own(ctx.Core.Conntrack.Allocate(flow), ctx.SourceFile, ctx.SourceLine) : null;
     }
 
     private static KernelRef<NfConn>? Lookup(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
     {
-        _ = packet;
+        _ = ctx.PacketAt(packet);
         if (!TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow))
         {
             return null;
@@ -125,6 +144,7 @@ internal static class ConntrackKfuncs
 
         if (ctx.Core.Conntrack.Find(flow) is { } conn && conn.TryAcquire(ctx.SourceFile, ctx.SourceLine) is { } owned)
         {
+            ctx.Write<byte>(opts + 9, conn.Tuple == flow ? (byte)0 : (byte)1);
             return owned;
         }
 
@@ -142,10 +162,12 @@ internal static class ConntrackKfuncs
             return false;
         }
 
-        var bytes = ctx.Memory(tuple, (int)TupleV4Bytes, isWrite: false);
+        var bytes = ctx.Memory(tuple, (int)tupleSize, isWrite: false);
+        var n = tupleSize == TupleV6Bytes ? 16 : 4;
         flow = new(
-            BinaryPrimitives.ReadUInt32BigEndian(bytes), BinaryPrimitives.ReadUInt16BigEndian(bytes[8..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[10..]), protocol);
+            FlowTuple.FromNetwork(bytes[..n]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(2 * n)..]),
+            FlowTuple.FromNetwork(bytes.Slice(n, n)), BinaryPrimitives.ReadUInt16BigEndian(bytes[((2 * n) + 2)..]), protocol,
+            tupleSize == TupleV6Bytes);
         return true;
     }
 
@@ -161,7 +183,7 @@ internal static class ConntrackKfuncs
         var netns = ctx.Read<int>(opts);
         return netns < CurrentNetns ? Errno.EINVAL
             : protocol is not (Tcp or Udp) ? Errno.EPROTO
-            : tupleSize != TupleV4Bytes ? Errno.EAFNOSUPPORT
+            : tupleSize is not (TupleV4Bytes or TupleV6Bytes) ? Errno.EAFNOSUPPORT
             : netns > 0 ? Errno.ENONET
             : ctx.Read<ushort>(opts + 10) != 0 ? Errno.EOPNOTSUPP
             : Errno.None;

@@ -37,14 +37,14 @@ public sealed class ConntrackTable
         ArgumentNullException.ThrowIfNull(conn);
         lock (_lock)
         {
-            if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.Tuple.Reversed))
+            if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.ReplyTuple))
             {
                 return Errno.EEXIST;
             }
 
             conn.EnterTable();
             _flows[conn.Tuple] = conn;
-            _flows[conn.Tuple.Reversed] = conn;
+            _flows[conn.ReplyTuple] = conn;
             return Errno.None;
         }
     }
@@ -69,7 +69,7 @@ public sealed class ConntrackTable
                 return false;
             }
 
-            _flows.Remove(conn.Tuple.Reversed);
+            _flows.Remove(conn.ReplyTuple);
         }
 
         conn.LeaveTable();

@@ -7,16 +7,21 @@ public sealed class NfConn : KernelObject
     private const ulong StatusConfirmed = 1 << 3;
     private const ulong StatusDying = 1 << 9;
     private static readonly FieldSpec[] Fields = [new(CountField, 4), new("status", 8), new("timeout", 4), new("mark", 4)];
+    private const uint MsPerJiffy = 4; // CONFIG_HZ=250, as Debian has it
     private volatile bool _isInTable;
 
     internal NfConn(KernelCore core, FlowTuple tuple)
         : base(core, core.LayoutOf("nf_conn", Fields), CountField)
     {
         Tuple = tuple;
+        ReplyTuple = tuple.Reversed;
     }
 
     /// <summary>The flow in its original direction.</summary>
     public FlowTuple Tuple { get; }
+
+    /// <summary>The flow in the other direction: the original one reversed, unless addresses are translated.</summary>
+    public FlowTuple ReplyTuple { get; private set; }
 
     /// <summary>Whether the table has it.</summary>
     public bool IsConfirmed => _isInTable;
@@ -28,12 +33,14 @@ public sealed class NfConn : KernelObject
         set => Put("status", value);
     }
 
-    /// <summary>Time to live in milliseconds, as <c>bpf_ct_set_timeout</c> sets it.</summary>
+    /// <summary>Time to live in milliseconds from now, in steps of 4. The field counts in jiffies: from boot once it is in the table.</summary>
     public uint TimeoutMs
     {
-        get => (uint)Get("timeout");
-        set => Put("timeout", value);
+        get => (uint)Math.Max(0, (int)(uint)Get("timeout") - (_isInTable ? (int)NowJiffies : 0)) * MsPerJiffy;
+        set => Put("timeout", (value / MsPerJiffy) + (_isInTable ? NowJiffies : 0));
     }
+
+    private uint NowJiffies => (uint)(Core.NowNs / 1_000_000 / MsPerJiffy);
 
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() => _isInTable ? [new KernelHolder("conntrack table")] : [];
@@ -41,10 +48,16 @@ public sealed class NfConn : KernelObject
     /// <summary>Type and flow.</summary>
     public override string ToString() => $"nf_conn {Tuple}";
 
+    /// <summary>Puts another address (and port) into the place of the source's, or the destination's, for replies.</summary>
+    internal void Translate(UInt128 address, ushort? port, bool isSource) => ReplyTuple = isSource
+        ? ReplyTuple with { DestAddress = address, DestPort = port ?? ReplyTuple.DestPort }
+        : ReplyTuple with { SourceAddress = address, SourcePort = port ?? ReplyTuple.SourcePort };
+
     internal void EnterTable()
     {
         Diagnostics.Invariant.That(Count.Inc() == RefCountOutcome.Counted, "whoever inserts has a reference");
         Status |= StatusConfirmed;
+        Put("timeout", Get("timeout") + NowJiffies);
         _isInTable = true;
     }
 
