@@ -65,18 +65,19 @@ public sealed class BpfProgram
 
     /// <summary>Runs it once with a context of bytes (<c>BPF_PROG_TEST_RUN</c>): what a <c>syscall</c> program is run with.</summary>
     /// <param name="context">The context; the program's writes are copied back. Empty gives a null context.</param>
-    public ProgramResult TestRun(Span<byte> context = default)
+    /// <param name="options">Limits of the run; null for the defaults.</param>
+    public ProgramResult TestRun(Span<byte> context = default, ExecOptions? options = null)
     {
         if (context.IsEmpty)
         {
-            return Run(default);
+            return Run(default, options: options);
         }
 
         var block = Kernel.Heap.AllocateBlock($"context of {Name}", context.Length);
         try
         {
             context.CopyTo(BytesAt(block, context.Length));
-            var result = Run(new Region(block, (ulong)context.Length, IsWritable: true));
+            var result = Run(new Region(block, (ulong)context.Length, IsWritable: true), options: options);
             BytesAt(block, context.Length).CopyTo(context);
             return result;
         }
@@ -88,24 +89,30 @@ public sealed class BpfProgram
 
     /// <summary>Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.</summary>
     /// <param name="input">What to run it with.</param>
+    /// <param name="options">Limits of the run; null for the defaults.</param>
     /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
-    public TestOutput TestRun(TestInput input)
+    public TestOutput TestRun(TestInput input, ExecOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(input);
         using var context = new TestContext(this, input);
-        return context.Output(Run(new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true), packet: context.Packet));
+        return context.Output(Run(new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true), packet: context.Packet, options: options));
     }
 
     /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
     /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
-    public ProgramResult RunWithArgs(params ReadOnlySpan<ulong> args)
+    public ProgramResult RunWithArgs(params ReadOnlySpan<ulong> args) => RunWithArgs(args, null);
+
+    /// <summary>Runs it once with arguments in an array of 64-bit words, within limits.</summary>
+    /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
+    /// <param name="options">Limits of the run; null for the defaults.</param>
+    public ProgramResult RunWithArgs(ReadOnlySpan<ulong> args, ExecOptions? options)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(args.Length, ArgsMax, nameof(args));
         var block = _contexts.Allocate();
         try
         {
             args.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(BytesAt(block, ArgsMax * sizeof(ulong))));
-            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), args.Length);
+            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), args.Length, options: options);
         }
         finally
         {
@@ -135,14 +142,14 @@ public sealed class BpfProgram
 
     private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
 
-    private ProgramResult Run(Region context, int argCount = 0, RunPacket? packet = null)
+    private ProgramResult Run(Region context, int argCount = 0, RunPacket? packet = null, ExecOptions? options = null)
     {
         Interlocked.Increment(ref _runCount);
         var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps, ArgCount = argCount, Packet = packet };
         using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
         {
-            var result = _interpreter.Run(ctx, context);
+            var result = _interpreter.Run(ctx, context, options);
             if (result.Fault is { } fault)
             {
                 Kernel.Report(new KernelFault(fault.Code, fault.Message) { Object = $"program \"{Name}\"", Site = ctx.SiteOf(fault.InsnIdx) });

@@ -11,6 +11,7 @@ public sealed class Options
                      [--ownership FILE] [--ratchet FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
                      [--pruning off] [--seconds N]
                Kptr.KernelSelftests speed --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --speed TSV [--runs N]
+               Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]
         """;
 
@@ -36,7 +37,7 @@ public sealed class Options
             options._given.Add((args[i][2..], args[i + 1]));
         }
 
-        return options["objects"] is null ? null : options;
+        return options;
     }
 
     public static int Fail(string message)

@@ -12,6 +12,11 @@ if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
     return 2;
 }
 
+if (args[0] != "generate" && options["objects"] is null)
+{
+    return Options.Fail("--objects is missing");
+}
+
 return args[0] switch
 {
     "open" => OpenReport.Run(options),
@@ -19,6 +24,7 @@ return args[0] switch
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
+    "generate" => GenerateReport.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),
 };

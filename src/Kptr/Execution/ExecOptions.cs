@@ -17,4 +17,7 @@ public sealed record ExecOptions
 
     /// <summary>Ends the run with a fault soon after it is cancelled.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Who looks on, one instruction at a time; null for nobody. Slows the run down.</summary>
+    internal IRunObserver? Observer { get; init; }
 }

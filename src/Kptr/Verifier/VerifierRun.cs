@@ -22,6 +22,7 @@ internal sealed partial class VerifierRun
         AllowPtrLeaks = AllowUninitStack = BpfCapable = options.Privileged;
         StrictAlignment = (prog.LoadFlags & LoadFlagBits.StrictAlignment) != 0;
         TestStateFreq = options.TestStateFreq || (prog.LoadFlags & LoadFlagBits.TestStateFreq) != 0;
+        _comparer = new(allowUninitStack: true, ignoresPrecision: options.Beliefs is not null);
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
     }

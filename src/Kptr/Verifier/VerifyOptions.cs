@@ -27,6 +27,9 @@ public sealed record VerifyOptions
     /// <summary>Ends the verification with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
 
+    /// <summary>Where to record what is believed of registers; null for nowhere. No effect on the verdict where it finishes.</summary>
+    internal RegBeliefs? Beliefs { get; init; }
+
     /// <summary>Where time is read from.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

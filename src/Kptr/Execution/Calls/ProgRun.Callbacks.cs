@@ -42,10 +42,11 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         var prog = _prog;
         var outer = _ctx!;
         var core = outer.Core;
+        var options = ExecOptions.Default with { Observer = _options.Observer };
         return (r1, r2, r3) =>
         {
             var ctx = outer.Again();
-            var run = new ProgRun(prog, ctx, new MemoryRegions(core.Heap), ExecOptions.Default);
+            var run = new ProgRun(prog, ctx, new MemoryRegions(core.Heap), options) { IsDeferred = true };
             ctx.Callbacks = run;
             var result = run.StartAt(slot, r1, r2, r3);
             ctx.End();

@@ -32,7 +32,7 @@ internal sealed unsafe partial class ProgRun
             return Fail(DiagCode.RunNoSuchCall, $"the kernel has no body for this call ({Disassembler.Text(insn)})");
         }
 
-        if (!TryInvoke(thunk, idx))
+        if (!FailsCall(idx) && !TryInvoke(thunk, idx))
         {
             return null;
         }

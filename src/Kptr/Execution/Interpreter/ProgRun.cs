@@ -88,7 +88,15 @@ internal sealed unsafe partial class ProgRun
     {
         while (op != null)
         {
-            Handlers.Loop(op, _m);
+            if (_options.Observer is null)
+            {
+                Handlers.Loop(op, _m);
+            }
+            else if (!Step(ref op))
+            {
+                continue;
+            }
+
             op = _m->Stop switch
             {
                 StopKind.Return => null,
@@ -124,7 +132,7 @@ internal sealed unsafe partial class ProgRun
         var slice = Math.Min(_fuelLeft, isFirst ? FirstSliceFuel : SliceFuel);
         _fuelLeft -= slice;
         _m->Fuel += slice + op->Cost;
-        _code = isFirst ? _code : _prog.HotCode;
+        _code = isFirst || _options.Observer is not null ? _code : _prog.HotCode;
         return _code[idx];
     }
 

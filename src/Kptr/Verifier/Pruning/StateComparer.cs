@@ -15,7 +15,7 @@ internal enum ExactLevel
 
 /// <summary>Compares states: whether an old one that turned out safe proves the current one safe.</summary>
 /// <remarks>Kernel: <c>states_equal</c> and what it calls (6.12).</remarks>
-internal sealed class StateComparer(bool allowUninitStack)
+internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision)
 {
     private readonly IdMap _ids = new();
     private static readonly RegState Unbound = MakeUnbound();
@@ -168,7 +168,7 @@ internal sealed class StateComparer(bool allowUninitStack)
 
     private bool ScalarSafe(in RegState old, in RegState cur, ExactLevel exact)
     {
-        if (!old.Precise && exact == ExactLevel.NotExact)
+        if (!old.Precise && !ignoresPrecision && exact == ExactLevel.NotExact)
         {
             return true;
         }

@@ -6,7 +6,7 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     private const int HistoryLong = 40;
-    private readonly StateComparer _comparer = new(allowUninitStack: true);
+    private readonly StateComparer _comparer;
     private VerifierState?[] _explored = [];
     private readonly List<VerifierState> _retired = [];
     private int _totalStates;

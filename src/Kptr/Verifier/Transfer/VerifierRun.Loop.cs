@@ -112,6 +112,7 @@ internal sealed partial class VerifierRun
 
             Log.Insn(this, InsnIdx);
             Aux[InsnIdx].Seen = true;
+            Options.Beliefs?.Record(InsnIdx, Cur);
             prev = InsnIdx;
             if (!Step(Insns[InsnIdx]) && !NextPath(out prev))
             {

@@ -1,0 +1,68 @@
+using Kptr.Btf;
+using Kptr.Execution;
+using Kptr.Isa;
+using Kptr.Verifier;
+
+namespace Kptr.Soundness;
+
+/// <summary>
+/// Stands in for what the kernel makes of context accesses when it loads a program. The context is random bytes; a load that
+/// gives a pointer gets the address of an object or a buffer, as the verifier believes it to be. Packets the model has itself.
+/// </summary>
+internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, UserSpace user, Random random) : IDisposable
+{
+    private const int BufferBytes = 4096;
+    private readonly Dictionary<string, ulong> _blocks = [];
+    private int _loadIdx = -1;
+
+    public void Dispose()
+    {
+        foreach (var block in _blocks.Values)
+        {
+            kernel.Heap.TryFree(block);
+        }
+    }
+
+    /// <summary>After a load: puts the pointer into its register that the verifier believes to be there.</summary>
+    internal void Supply(in RunPoint at)
+    {
+        var load = _loadIdx;
+        _loadIdx = at.Insns[at.InsnIdx].Class == InsnClass.Ldx && IsFromContext(at) ? at.InsnIdx : -1;
+        if (load >= 0 && at.InsnIdx == load + 1 && beliefs?[at.InsnIdx] is [var state, ..])
+        {
+            var dst = at.Insns[load].Dst;
+            if (state.Regs[dst] is { Type: not RegType.Scalar } belief
+                && !kernel.Heap.TryFindRegion(at.Regs[dst], 0, out _) && AddressFor(belief) is { } address)
+            {
+                at.Regs[dst] = belief.Type.MayBeNull() && random.Next(2) == 0 ? 0 : address;
+            }
+        }
+    }
+
+    private ulong? AddressFor(in RegBeliefs.Belief belief) => belief.Type.Base() switch
+    {
+        RegType.PtrToBtfId when belief.Target is BtfSpec btf => ObjectOf(btf[belief.Word0]),
+        RegType.PtrToMem => Block("memory", belief.Word0),
+        RegType.PtrToBuf or RegType.PtrToTpBuffer or RegType.PtrToFlowKeys => Block("buffer", BufferBytes),
+        var type when type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock => Block("socket", BufferBytes),
+        _ => null,
+    };
+
+    private ulong ObjectOf(BtfType type) => type.Name == "task_struct" ? user.AnyTask().Address : Block(type.Name, type.SizeBytes);
+
+    private ulong Block(string name, int sizeBytes)
+    {
+        if (!_blocks.TryGetValue(name, out var address))
+        {
+            _blocks[name] = address = kernel.Heap.AllocateBlock(name, sizeBytes);
+        }
+
+        return address;
+    }
+
+    private bool IsFromContext(in RunPoint at)
+    {
+        var src = at.Insns[at.InsnIdx].Src;
+        return beliefs?[at.InsnIdx] is [var state, ..] && state.Regs[src].Type == RegType.PtrToCtx;
+    }
+}

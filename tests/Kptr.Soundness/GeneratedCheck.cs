@@ -1,0 +1,76 @@
+using Kptr.Diagnostics;
+using Kptr.Kfuncs;
+using Kptr.Specs;
+using Kptr.Verifier;
+
+namespace Kptr.Soundness;
+
+/// <summary>Judges programs of the generator and runs those that are accepted.</summary>
+internal static class GeneratedCheck
+{
+    private const int InsnsMax = 100_000;
+    private const int RunsPerProgram = 8;
+
+    /// <summary>More than any loop of the generator repeats.</summary>
+    private const long Fuel = 50_000_000;
+
+    private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
+
+    /// <summary>What came of one program.</summary>
+    /// <param name="Rejected">Why the verifier refuses it; null where it accepts.</param>
+    /// <param name="Outcome">How its runs went; null where it was refused.</param>
+    internal sealed record Result(Diagnostic? Rejected, RunOutcome? Outcome)
+    {
+        /// <summary>What is wrong with Kptr, or null.</summary>
+        internal string? Fault => Outcome is { Kind: RunKind.Unsound } bad ? bad.Detail
+            : Outcome is { Kind: RunKind.LeftOut } left ? $"a generated program cannot be run: {left.Detail}"
+            : null;
+    }
+
+    /// <summary>Judges and runs a program.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="seed">Decides its inputs.</param>
+    internal static Result Check(GeneratedProgram program, int seed)
+    {
+        var sink = new DiagSink();
+        if (program.TryLink(s_kernel, sink) is not { } linked)
+        {
+            return new(sink.All is [var first, ..] ? first : new(DiagCode.AsmSyntax, "unknown kfunc"), null);
+        }
+
+        var result = Verify(linked, null);
+        if (!result.IsAccepted)
+        {
+            return new(result.Diagnostics[^1], null);
+        }
+
+        var beliefs = new RegBeliefs();
+        var believing = Verify(linked, beliefs);
+        return new(null, new ProgRunner(result.Program!, believing.IsAccepted ? beliefs : null, seed, Fuel).Run(RunsPerProgram));
+    }
+
+    /// <summary>A smaller program with the same kind of fault: lines are left out as long as it lasts.</summary>
+    internal static GeneratedProgram Shrink(GeneratedProgram program, int seed)
+    {
+        for (var size = program.Lines.Length / 2; size > 0; size /= 2)
+        {
+            for (var at = 0; at + size <= program.Lines.Length;)
+            {
+                var smaller = program with { Lines = program.Lines.RemoveRange(at, size) };
+                if (Check(smaller, seed).Outcome?.Kind == RunKind.Unsound)
+                {
+                    program = smaller;
+                }
+                else
+                {
+                    at += size;
+                }
+            }
+        }
+
+        return program;
+    }
+
+    private static VerifyResult Verify(ProgSpec linked, RegBeliefs? beliefs) =>
+        BpfVerifier.Verify(linked, s_kernel, new VerifyOptions { InsnsMax = InsnsMax, Beliefs = beliefs });
+}

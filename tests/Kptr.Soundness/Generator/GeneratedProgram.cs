@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Elf;
+using Kptr.Isa;
+using Kptr.Specs;
+
+namespace Kptr.Soundness;
+
+/// <summary>A program as text over the maps and types of <c>programs/maps.bpf.c</c>.</summary>
+/// <param name="Section">What kind of program.</param>
+/// <param name="Lines">Its assembler text. A label that starts with <c>fn_</c> is a function; main comes first.</param>
+internal sealed record GeneratedProgram(string Section, ImmutableArray<string> Lines)
+{
+    private const string FuncPrefix = "fn_";
+    private static readonly Lazy<ObjectSpec> s_base = new(ReadBase);
+    private static readonly Dictionary<string, int> s_helpers =
+        HelperTable.All.GroupBy(h => h.Name).ToDictionary(g => g.Key, g => (int)g.First().Id);
+
+    /// <summary>BTF id of <c>struct item</c>, which programs allocate.</summary>
+    internal static int ItemTypeId { get; } = s_base.Value.Btf!.FindId("item", BtfKind.Struct);
+
+    /// <summary>The text, with its section as a comment.</summary>
+    public override string ToString() => $"# SEC(\"{Section}\")\n{string.Join('\n', Lines)}\n";
+
+    /// <summary>The linked program; null where the text is none, because a line is missing.</summary>
+    internal ProgSpec? TryLink(KernelSpec kernel, DiagSink sink)
+    {
+        if (!TextAssembler.TryAssemble(string.Join('\n', Lines), sink, out var asm, n => s_helpers.TryGetValue(n, out var id) ? id : null)
+            || ResolveKfuncs(asm, kernel) is not { } insns)
+        {
+            return null;
+        }
+
+        var def = SectionDefs.Find(Section)!;
+        var prog = new ProgSpec("generated", def.Type, insns)
+        {
+            SectionName = Section,
+            ExpectedAttachType = def.Attach,
+            AttachTarget = def.TargetOf(Section),
+            IsSleepable = (def.Flags & SectionFlags.Sleepable) != 0,
+            License = "GPL",
+            Btf = s_base.Value.Btf,
+            FuncInfos = FuncsOf(asm),
+            Relocs = [.. asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address).Select(s => new ProgReloc(s.InsnIdx, ProgRelocKind.Map, s.Name, s.Addend))],
+        };
+        var linked = ObjectLinker.Link(s_base.Value with { Progs = [prog] }, kernel, sink).Progs[0];
+        return linked.LinkFault is null ? linked : null;
+    }
+
+    private static ObjectSpec ReadBase()
+    {
+        using var stream = typeof(GeneratedProgram).Assembly.GetManifestResourceStream("maps.bpf.o")!;
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return ObjectReader.Read(bytes, "maps.bpf.o");
+    }
+
+    private static ImmutableArray<BpfInsn>? ResolveKfuncs(AsmProgram asm, KernelSpec kernel)
+    {
+        var insns = asm.Insns.ToArray();
+        foreach (var call in asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Call))
+        {
+            if (kernel.Types.Find(call.Name, BtfKind.Func) is not { } at)
+            {
+                return null;
+            }
+
+            insns[call.InsnIdx] = new(insns[call.InsnIdx].Opcode, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
+        }
+
+        return [.. insns];
+    }
+
+    private static ImmutableArray<FuncInfo> FuncsOf(AsmProgram asm)
+    {
+        var btf = s_base.Value.Btf!;
+        var funcs = asm.Labels.Where(l => l.Key.StartsWith(FuncPrefix, StringComparison.Ordinal))
+            .Select(l => new FuncInfo(l.Value, btf.FindId(l.Key.TrimEnd("0123456789".ToCharArray()), BtfKind.Func)))
+            .Append(new FuncInfo(0, btf.FindId("entry", BtfKind.Func)));
+        return [.. funcs.OrderBy(f => f.InsnIdx)];
+    }
+}

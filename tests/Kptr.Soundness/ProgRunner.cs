@@ -1,0 +1,170 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Execution;
+using Kptr.Isa;
+using Kptr.Kfuncs;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+using Kptr.Verifier;
+
+namespace Kptr.Soundness;
+
+/// <summary>
+/// Runs an accepted program many times in a kernel of its own, every access checked, under random contexts, map contents,
+/// failing calls and a user space that interferes.
+/// </summary>
+internal sealed class ProgRunner
+{
+    private const int ContextBytes = 8192;
+    private const int ContextBytesMax = 64;
+    private readonly VerifiedProgram _verified;
+    private readonly RegBeliefs? _beliefs;
+    private readonly Random _random;
+    private readonly long _fuel;
+    private int _runCount;
+    private long _checkedCount;
+
+    /// <summary>Prepares the runs.</summary>
+    /// <param name="verified">The accepted program.</param>
+    /// <param name="beliefs">What the verifier believed of its registers; null where that is not known.</param>
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="fuel">Instructions that loops may repeat in one run.</param>
+    internal ProgRunner(VerifiedProgram verified, RegBeliefs? beliefs, int seed, long fuel)
+    {
+        _verified = verified;
+        _beliefs = beliefs;
+        _random = new Random(seed);
+        _fuel = fuel;
+    }
+
+    /// <summary>Runs it so many times, or until something is wrong.</summary>
+    internal RunOutcome Run(int count)
+    {
+        using var kernel = new KernelModel(new()
+        {
+            Kernel = _verified.Kernel, LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Seed = _random.Next(),
+        });
+        return TryCreateMaps(kernel, out var maps, out var refused)
+            ? RunWith(kernel, maps, count)
+            : Outcome(RunKind.LeftOut, refused);
+    }
+
+    private bool TryCreateMaps(KernelModel kernel, out ImmutableArray<BpfMap?> maps, out string refused)
+    {
+        var made = ImmutableArray.CreateBuilder<BpfMap?>();
+        refused = "";
+        foreach (var spec in _verified.Spec.Maps)
+        {
+            try
+            {
+                made.Add(spec.Autocreate ? MapFactory.Create(kernel, spec) : null);
+            }
+            catch (MapCreateException e)
+            {
+                refused = $"no {spec.Type} map: {e.Errno}";
+                break;
+            }
+        }
+
+        maps = made.ToImmutable();
+        return refused.Length == 0;
+    }
+
+    private RunOutcome RunWith(KernelModel kernel, ImmutableArray<BpfMap?> maps, int count)
+    {
+        RunOutcome? bad = null;
+        var user = new UserSpace(kernel, [.. maps.OfType<BpfMap>()], _random);
+        var program = new BpfProgram(kernel, _verified, maps);
+        user.Fill();
+        for (; _runCount < count && bad is null; _runCount++)
+        {
+            bad = RunOnce(kernel, program, user) ?? Settle(kernel);
+        }
+
+        program.Put();
+        foreach (var map in maps)
+        {
+            map?.Dispose();
+        }
+
+        kernel.Quiesce();
+        return bad ?? FaultsOf(kernel) ?? Unreturned(kernel) ?? Outcome(RunKind.Sound, "");
+    }
+
+    private RunOutcome? RunOnce(KernelModel kernel, BpfProgram program, UserSpace user)
+    {
+        using var contexts = new ContextModel(kernel, _beliefs, user, _random);
+        var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
+        var failures = new FailableCalls(_verified.Spec.Insns, _verified.Kernel);
+        var watcher = new RunWatcher(beliefs, failures, contexts, user, _random);
+        using var task = kernel.Tasks.Run(user.AnyTask());
+        var runFault = Start(program, user, new ExecOptions { Fuel = _fuel, Observer = watcher });
+        _checkedCount += beliefs?.CheckedCount ?? 0;
+        if (runFault is { } fault)
+        {
+            kernel.TakeFaults();
+            return OutcomeOf(fault);
+        }
+
+        return FaultsOf(kernel) ?? LeaksOf(kernel);
+    }
+
+    private RunFault? Start(BpfProgram program, UserSpace user, ExecOptions options)
+    {
+        if (ContextLayout.Of(_verified.Spec.Type) is null)
+        {
+            return program.TestRun(user.AnyBytes(ContextBytes), options).Fault;
+        }
+
+        var input = new TestInput { Packet = user.AnyPacket(), Context = user.AnyBytes(_random.Next(ContextBytesMax)) };
+        return program.TestRun(input, options).Fault;
+    }
+
+    // Timers fire, work runs, memory waits out its grace periods.
+    private RunOutcome? Settle(KernelModel kernel)
+    {
+        kernel.VirtualClock.Advance(TimeSpan.FromMicroseconds(_random.Next(2000)));
+        kernel.Quiesce();
+        return FaultsOf(kernel) ?? LeaksOf(kernel);
+    }
+
+    private RunOutcome? FaultsOf(KernelModel kernel)
+    {
+        var faults = kernel.TakeFaults();
+        return faults.Count == 0 ? null
+            : faults.Any(f => f.Code is DiagCode.RunNoSuchCall or DiagCode.RunOutOfFuel) ? Outcome(RunKind.LeftOut, "in a callback: " + faults[0].Message)
+            : Outcome(RunKind.Unsound, string.Join("; ", faults));
+    }
+
+    // What a program puts into an element that user space has just deleted stays there until the map goes, as in Linux.
+    private RunOutcome? LeaksOf(KernelModel kernel)
+    {
+        var leaks = kernel.Ledger.FindLeaks().Where(e => e.Holder is not UnlinkedHolder).ToList();
+        return leaks.Count == 0 ? null : Outcome(RunKind.Unsound, "not given back: " + string.Join("; ", leaks));
+    }
+
+    private RunOutcome? Unreturned(KernelModel kernel)
+    {
+        var kept = kernel.Ledger.Snapshot().Entries.Where(e => e.Holder is not KernelHolder).ToList();
+        return kept.Count == 0 ? null : Outcome(RunKind.Unsound, "still held when the maps are gone: " + string.Join("; ", kept));
+    }
+
+    private RunOutcome OutcomeOf(RunFault fault) => fault.Code switch
+    {
+        DiagCode.RunNoSuchCall => Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
+        DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, "runs too long"),
+        _ => Outcome(RunKind.Unsound, fault.ToString()),
+    };
+
+    private string NameOf(BpfInsn call) => call.Src switch
+    {
+        0 => HelperTable.Find((HelperId)call.Imm)?.Name ?? $"helper {call.Imm}",
+        BpfOp.PseudoKfuncCall => _verified.Kernel.Types[new BtfRef(call.Off, call.Imm)].Name,
+        _ => Disassembler.Text(call),
+    };
+
+    private RunOutcome Outcome(RunKind kind, string detail) => new(kind, string.Create(CultureInfo.InvariantCulture, $"{detail}"), _runCount, _checkedCount);
+}
