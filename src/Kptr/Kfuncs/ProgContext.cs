@@ -9,9 +9,11 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>One run of a program, as the kfuncs and helpers it calls and the ledger see it.</summary>
-/// <remarks>Belongs to the thread that runs the program.</remarks>
+/// <remarks>Belongs to the thread that runs the program, which is inside of it from its making until <see cref="End"/>.</remarks>
 public sealed class ProgContext : IProgramRun
 {
+    private readonly Kptr.Objects.ThreadState _thread;
+    private readonly IProgramRun? _outer;
     private ICallbackRunner? _callbacks;
 
     internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
@@ -21,6 +23,9 @@ public sealed class ProgContext : IProgramRun
         Cpu = cpu;
         Host = host ?? new(core);
         RunId = core.NextRunId();
+        _thread = core.Thread;
+        _outer = _thread.Run;
+        _thread.Run = this;
     }
 
     /// <summary>The kernel it runs in.</summary>
@@ -171,6 +176,7 @@ public sealed class ProgContext : IProgramRun
     internal void End()
     {
         IsActive = false;
+        _thread.Run = _outer;
         Iterators.CloseAll();
         if (HeldLock != 0)
         {
@@ -183,7 +189,7 @@ public sealed class ProgContext : IProgramRun
             Core.Rcu.TryLeave();
         }
 
-        Core.Thread.PreemptDepth -= PreemptDepth;
+        _thread.PreemptDepth -= PreemptDepth;
         PreemptDepth = 0;
     }
 

@@ -7,8 +7,7 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Makes, from a declared C# method, what the machine calls: registers become its arguments, its result <c>r0</c>.</summary>
 /// <remarks>
-/// A parameter takes the next register, except <see cref="ProgContext"/> (who calls), <see cref="KernelCore"/> (where) and caller-info ones (the program's
-/// place). Kernel objects come as their C# side, null for 0; a <see cref="KernelRef{T}"/> parameter takes the
+/// A parameter takes the next register, except <see cref="ProgContext"/> (who calls), <see cref="KernelCore"/> (where) and caller-info ones. Kernel objects come as their C# side, null for 0; a <see cref="KernelRef{T}"/> parameter takes the
 /// program's reference away, a returned one gives it a reference. Narrow integers are cut, and results
 /// extended by their sign, as a C compiler does.
 /// </remarks>
@@ -66,14 +65,10 @@ internal static class ThunkBuilder
             return Expression.Property(ctx, nameof(ProgContext.Core));
         }
 
-        if (parameter.IsDefined(typeof(CallerFilePathAttribute)))
+        // A program's place is found when it is needed: the run on this thread knows it.
+        if (IsHidden(parameter))
         {
-            return Expression.Property(ctx, typeof(ProgContext).GetProperty(nameof(ProgContext.SourceFile), Hidden | BindingFlags.Instance)!);
-        }
-
-        if (parameter.IsDefined(typeof(CallerLineNumberAttribute)))
-        {
-            return Expression.Property(ctx, typeof(ProgContext).GetProperty(nameof(ProgContext.SourceLine), Hidden | BindingFlags.Instance)!);
+            return Expression.Constant(parameter.DefaultValue, type);
         }
 
         return FromRegister(type, ctx, regs[next++]);

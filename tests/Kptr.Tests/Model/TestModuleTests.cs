@@ -46,7 +46,7 @@ public sealed class TestModuleTests : IDisposable
         Run("stash", 1).Should().Be(0);
         var context = _kernel.Heap.LiveObjects().OfType<TestModuleContext>().Single();
         _kernel.Ledger.WhoPins(context).Users.Single().ToString().Should()
-            .StartWith("map \"slots\", key 1, field ctx, since stash insn ").And.Contain("acquired at testmod.bpf.c:");
+            .StartWith("map \"slots\", key 1, field ctx, since stash insn ").And.Contain("acquired at stash insn ");
         _programs.Maps["slots"].Delete(1);
         context.IsFreed.Should().BeFalse();
         _kernel.Rcu.Step();

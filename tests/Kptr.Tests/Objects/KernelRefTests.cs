@@ -33,13 +33,16 @@ public class KernelRefTests
     }
 
     [Fact]
-    public void Release_OnceTooOften_IsAReportedFaultEvenAtCounts()
+    public void Release_OnceTooOften_IsReportedWithBothSitesEvenAtCounts()
     {
         using var core = TestKernel.Boot();
         var reference = KernelRef.Own(new Widget(core));
-        reference.Release();
-        reference.Release();
-        core.Faults.Should().ContainSingle().Which.Code.Should().Be(DiagCode.RefCountUnderflow);
+        reference.Release("A.cs", 10);
+        reference.Release("B.cs", 20);
+        core.Quiesce();
+        reference.Release("C.cs", 30);              // freed by now
+        core.Faults.Should().OnlyContain(f => f.Code == DiagCode.RefCountUnderflow && f.EarlierSite == new RefSite("A.cs", 10));
+        core.Faults.Select(f => f.Site).Should().Equal(new RefSite("B.cs", 20), new RefSite("C.cs", 30));
     }
 
     [Theory]

@@ -11,7 +11,6 @@ public sealed partial class Ledger
     private readonly List<IReferenceSource> _sources = [];
     private readonly Dictionary<ulong, List<RefRecord>> _byObject = [];
     private readonly Dictionary<(ulong Slot, ulong Object), Stack<RefRecord>> _bySlot = [];
-    private readonly Dictionary<ulong, RefSite> _lastRelease = [];
     private long _nextId;
     private int _isFollowing;
 
@@ -232,25 +231,6 @@ public sealed partial class Ledger
         }
     }
 
-    internal void LastRelease(KernelObject obj, RefSite site)
-    {
-        if (Level > LedgerLevel.Counts)
-        {
-            lock (_lock)
-            {
-                _lastRelease[obj.Address] = site;
-            }
-        }
-    }
-
-    internal RefSite LastReleaseOf(KernelObject obj)
-    {
-        lock (_lock)
-        {
-            return _lastRelease.GetValueOrDefault(obj.Address, RefSite.Unknown);
-        }
-    }
-
     /// <summary>The object's memory goes: whoever still has a line on it held a reference that was not counted.</summary>
     internal void Freed(KernelObject obj)
     {
@@ -262,7 +242,6 @@ public sealed partial class Ledger
         List<RefRecord> left;
         lock (_lock)
         {
-            _lastRelease.Remove(obj.Address);
             left = [.. _byObject.GetValueOrDefault(obj.Address) ?? []];
             left.ForEach(Remove);
         }

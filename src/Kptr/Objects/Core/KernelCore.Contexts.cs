@@ -23,6 +23,9 @@ public partial class KernelCore
     /// <summary>Puts this thread into a context until the result is disposed.</summary>
     public ContextScope EnterContext(ExecContext context) => new(Thread, context);
 
+    /// <summary>Where this thread is: at a program's instruction while one runs, else at a line of C#.</summary>
+    internal RefSite SiteHere(string file, int line) => Thread.Run?.Site ?? new RefSite(file, line);
+
     /// <summary>The kernel passes a tracepoint. Call it with no lock held.</summary>
     internal void Fire(string tracepoint, params ReadOnlySpan<ulong> args) => Hooks?.Fire(tracepoint, args);
 

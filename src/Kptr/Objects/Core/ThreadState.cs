@@ -19,5 +19,8 @@ internal sealed class ThreadState
 
     internal ProgramScope? Scope { get; set; }
 
+    /// <summary>The innermost program that runs on this thread: what C# does meanwhile, its instruction does.</summary>
+    internal IProgramRun? Run { get; set; }
+
     internal TaskStruct? CurrentTask { get; set; }
 }

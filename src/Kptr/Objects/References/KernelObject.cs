@@ -13,6 +13,7 @@ public abstract class KernelObject
     private RefCount _count;
     private volatile Life _life;
     private int _isFreeing;
+    private RefSite _lastRelease;
 
     /// <summary>Allocates and zeroes the object; its count is 1.</summary>
     /// <param name="core">The kernel it belongs to.</param>
@@ -186,14 +187,15 @@ public abstract class KernelObject
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReleaseSlow(RefCountOutcome outcome, string file, int line) => ReleaseSlow(outcome, new RefSite(file, line));
+    private void ReleaseSlow(RefCountOutcome outcome, string file, int line) =>
+        ReleaseSlow(outcome, Core.SiteHere(file, line));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReleaseSlow(RefCountOutcome outcome, RefSite site)
     {
         if (outcome == RefCountOutcome.Zero)
         {
-            Ledger.LastRelease(this, site);
+            _lastRelease = site;
             OnLastRelease();
             return;
         }
@@ -210,7 +212,7 @@ public abstract class KernelObject
         {
             Object = ToString(),
             Site = site,
-            EarlierSite = Ledger.LastReleaseOf(this),
+            EarlierSite = _lastRelease,
         });
     }
 

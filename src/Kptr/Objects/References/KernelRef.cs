@@ -43,5 +43,6 @@ public static class KernelRef
         where T : KernelObject => obj.TryAcquireCount() ? new(obj, OwnSlow(obj, file, line)) : null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static RefToken? OwnSlow(KernelObject obj, string file, int line) => obj.Ledger.OwnedByCSharp(obj, new(file, line));
+    private static RefToken? OwnSlow(KernelObject obj, string file, int line) =>
+        obj.Ledger.OwnedByCSharp(obj, obj.Core.SiteHere(file, line));
 }

@@ -62,7 +62,7 @@ public struct Kptr<T>
             return null;
         }
 
-        return new(obj, obj.Ledger.TakenFromSlot(obj, (ulong)Unsafe.AsPointer(ref _address), new(file, line)));
+        return new(obj, obj.Ledger.TakenFromSlot(obj, (ulong)Unsafe.AsPointer(ref _address), obj.Core.SiteHere(file, line)));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -70,7 +70,7 @@ public struct Kptr<T>
     {
         var obj = next.Object!;
         var slot = (ulong)Unsafe.AsPointer(ref _address);
-        var old = obj.Ledger.ExchangeFromCSharp(slot, obj, next.Token, new(file, line), out var token);
+        var old = obj.Ledger.ExchangeFromCSharp(slot, obj, next.Token, obj.Core.SiteHere(file, line), out var token);
         return old is null ? null : new KernelRef<T>(old, token);
     }
 }

@@ -27,11 +27,11 @@ internal sealed class RefToken
 
     internal void Release(string file, int line)
     {
-        var site = new RefSite(file, line);
+        var site = Record.Object.Core.SiteHere(file, line);
         if (TrySpend(site, "released"))
         {
             _ledger.Forget(Record);
-            Record.Object.ReleaseCount(file, line);
+            Record.Object.ReleaseCount(site);
         }
     }
 
