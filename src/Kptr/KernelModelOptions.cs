@@ -26,6 +26,9 @@ public sealed record KernelModelOptions
     /// <summary>Number of CPUs.</summary>
     public int CpuCount { get; init; } = 2;
 
+    /// <inheritdoc cref="KernelCoreOptions.PossibleCpus"/>
+    public IReadOnlyList<int> PossibleCpus { get; init; } = [];
+
     /// <summary>How closely references are followed. Above <see cref="LedgerLevel.Counts"/> every reference knows its place.</summary>
     public LedgerLevel LedgerLevel { get; init; } = LedgerLevel.Counts;
 
@@ -62,6 +65,7 @@ public sealed record KernelModelOptions
     internal KernelCoreOptions ToCoreOptions() => new()
     {
         CpuCount = CpuCount,
+        PossibleCpus = PossibleCpus,
         LedgerLevel = LedgerLevel,
         Driver = Driver,
         IsMemoryChecked = IsMemoryChecked,

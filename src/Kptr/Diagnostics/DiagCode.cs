@@ -397,4 +397,7 @@ public enum DiagCode
 
     /// <summary>A map type that Kptr does not model.</summary>
     UnsupportedMapType = 9010,
+
+    /// <summary>A map value has a kind of field that Kptr does not model.</summary>
+    UnsupportedMapField = 9011,
 }

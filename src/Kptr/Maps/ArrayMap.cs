@@ -83,22 +83,9 @@ public class ArrayMap : BpfMap
             return bad;
         }
 
-        using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
-        if (!allCpus)
-        {
-            var at = Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0);
-            CopyIn(at, value, IsPerCpu ? MapUpdateFlags.Any : flags & MapUpdateFlags.Lock);
-            dying.Recycle(at);
-            return Errno.None;
-        }
-
-        for (var cpu = 0; cpu < Core.CpuCount; cpu++)
-        {
-            var at = Values.ValueOf((int)index, cpu);
-            CopyIn(at, value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
-            dying.Recycle(at);
-        }
-
+        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        WriteValue(Values, (int)index, value, flags, caller, ref dying);
+        dying.Dispose();
         return Errno.None;
     }
 

@@ -40,7 +40,7 @@ public abstract partial class BpfMap
     /// <param name="keys">Room for the keys.</param>
     /// <param name="values">Room for the values.</param>
     /// <param name="count">In: how many at most. Out: how many came.</param>
-    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; look-ups of per-CPU maps also <see cref="MapCpu.Only"/>.</param>
     /// <returns><see cref="Errno.ENOENT"/> once the end was reached; <see cref="Errno.ENOSPC"/> when not even one bucket fits.</returns>
     public Errno LookupBatch(
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
@@ -63,14 +63,15 @@ public abstract partial class BpfMap
     /// <param name="keys">The keys, side by side.</param>
     /// <param name="values">The values, side by side.</param>
     /// <param name="count">In: how many. Out: how many succeeded.</param>
-    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; for per-CPU maps <see cref="MapCpu.Only"/>, <see cref="MapUpdateFlags.AllCpus"/>.</param>
     public Errno UpdateBatch(ReadOnlySpan<byte> keys, ReadOnlySpan<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         using var writing = new Writing(this);
         var wanted = BeginBatch(MapBatchOps.Update, ref count, keys.Length, values.Length, flags, out var err);
+        var size = UserBytesOf(flags);
         for (; count < wanted && err == Errno.None; count += err == Errno.None ? 1 : 0)
         {
-            err = UserUpdate(keys.Slice(count * KeySize, KeySize), values.Slice(count * UserValueSize, UserValueSize), flags);
+            err = UserUpdate(keys.Slice(count * KeySize, KeySize), values.Slice(count * size, size), flags);
         }
 
         return err;
@@ -98,6 +99,7 @@ public abstract partial class BpfMap
     {
         var err = Errno.None;
         var last = inBatch;
+        var size = UserBytesOf(flags);
         while (count < wanted)
         {
             var key = keys.Slice(count * KeySize, KeySize);
@@ -108,7 +110,7 @@ public abstract partial class BpfMap
             }
 
             // The key itself is the cursor even where its element went meanwhile.
-            err = UserRead(key, values.Slice(count * UserValueSize, UserValueSize), flags);
+            err = UserRead(key, values.Slice(count * size, size), flags);
             key.CopyTo(outBatch);
             last = outBatch[..KeySize];
             if (err == Errno.None)
@@ -129,6 +131,14 @@ public abstract partial class BpfMap
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
         Errno.ENOTSUPP;
 
+    // Hashes take BPF_F_CPU in look-ups of their per-CPU kinds only, which CheckFlags sees to.
+    private static MapUpdateFlags AllowedIn(MapBatchOps op) => op switch
+    {
+        MapBatchOps.Lookup => MapUpdateFlags.Lock | MapUpdateFlags.Cpu,
+        MapBatchOps.Update => MapUpdateFlags.Lock | CpuFlags,
+        _ => MapUpdateFlags.Lock,
+    };
+
     private int BeginBatch(MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
     {
         ObjectDisposedException.ThrowIf(IsEnding, this);
@@ -138,13 +148,13 @@ public abstract partial class BpfMap
         var reads = op is MapBatchOps.Lookup or MapBatchOps.LookupAndDelete;
         err = (reads && !CanRead) || (writes && !CanWrite) ? Errno.EPERM
             : (BatchOps & op) == 0 ? Errno.ENOTSUPP
-            : CheckLockOnly(flags);
+            : CheckFlags(flags, AllowedIn(op));
         if (err != Errno.None)
         {
             return 0;
         }
 
-        if ((long)wanted * KeySize > keyBytes || (valueBytes != int.MaxValue && (long)wanted * UserValueSize > valueBytes))
+        if ((long)wanted * KeySize > keyBytes || (valueBytes != int.MaxValue && (long)wanted * UserBytesOf(flags) > valueBytes))
         {
             err = Errno.EFAULT;
             return 0;

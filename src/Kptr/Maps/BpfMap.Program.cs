@@ -81,7 +81,7 @@ public abstract partial class BpfMap
     /// <summary>Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.</summary>
     protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if (!IsPerCpu)
+        if (!IsPerCpu || caller.HasOnePart)
         {
             var at = FindValue(key, caller);
             if (at == 0)
@@ -93,15 +93,15 @@ public abstract partial class BpfMap
             return Errno.None;
         }
 
-        for (var cpu = 0; cpu < Core.CpuCount; cpu++)
+        for (var place = 0; place < Core.PossibleCpus.Length; place++)
         {
-            var at = FindValue(key, caller with { Cpu = cpu });
+            var at = FindValue(key, caller with { Cpu = Core.PossibleCpus[place] });
             if (at == 0)
             {
                 return Errno.ENOENT;
             }
 
-            CopyOut(value.Slice(cpu * Layout.StrideBytes, ValueSize), at, flags);
+            CopyOut(value.Slice(place * Layout.StrideBytes, ValueSize), at, flags);
         }
 
         return Errno.None;

@@ -17,39 +17,38 @@ public abstract partial class BpfMap
     /// <summary>Copies a value out; special fields read as zero (<c>BPF_MAP_LOOKUP_ELEM</c>; queues: peek).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="value">Receives <see cref="UserValueSize"/> bytes.</param>
-    /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
+    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>, <see cref="MapCpu.Only"/>.</param>
     public Errno LookupElem(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
-        CheckSizes(key, value.Length);
-        if ((flags & ~MapUpdateFlags.Lock) != 0)
+        CheckSizes(key, value.Length, flags);
+        if (!HasCpuFlags && (flags & ~MapUpdateFlags.Lock) != 0)
         {
             return Errno.EINVAL;
         }
 
-        return !CanRead ? Errno.EPERM : CheckLockOnly(flags) is var bad and not Errno.None ? bad : UserRead(key, value, flags);
+        return !CanRead ? Errno.EPERM
+            : CheckFlags(flags, MapUpdateFlags.Lock | MapUpdateFlags.Cpu) is var bad and not Errno.None ? bad
+            : UserRead(key, value, flags);
     }
 
     /// <summary>Writes a value; special fields of the element are not written (<c>BPF_MAP_UPDATE_ELEM</c>; queues: push).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
-    /// <param name="value"><see cref="UserValueSize"/> bytes.</param>
-    /// <param name="flags">Create, replace, lock.</param>
+    /// <param name="value"><see cref="UserValueSize"/> bytes; <see cref="ValueSize"/> where the flags name CPUs.</param>
+    /// <param name="flags">Create, replace, lock; on per-CPU maps <see cref="MapCpu.Only"/> and <see cref="MapUpdateFlags.AllCpus"/>.</param>
     public Errno UpdateElem(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
-        CheckSizes(key, value.Length);
+        CheckSizes(key, value.Length, flags);
         using var writing = new Writing(this);
-        if (!CanWrite)
-        {
-            return Errno.EPERM;
-        }
-
-        return (flags & MapUpdateFlags.Lock) != 0 && !HasLock ? Errno.EINVAL : UserUpdate(key, value, flags);
+        return !CanWrite ? Errno.EPERM
+            : CheckFlags(flags, ~MapUpdateFlags.Any) is var bad and not Errno.None ? bad
+            : UserUpdate(key, value, flags);
     }
 
     /// <summary>Deletes an element (<c>BPF_MAP_DELETE_ELEM</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     public Errno DeleteElem(ReadOnlySpan<byte> key)
     {
-        CheckSizes(key, UserValueSize);
+        CheckKey(key);
         using var writing = new Writing(this);
         return CanWrite ? UserDelete(key) : Errno.EPERM;
     }
@@ -62,7 +61,7 @@ public abstract partial class BpfMap
     /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
     public Errno LookupAndDeleteElem(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
-        CheckSizes(key, value.Length);
+        CheckSizes(key, value.Length, flags);
         if ((flags & ~MapUpdateFlags.Lock) != 0)
         {
             return Errno.EINVAL;
@@ -89,7 +88,7 @@ public abstract partial class BpfMap
     /// <returns><see cref="Errno.ENOENT"/> after the last.</returns>
     public Errno GetNextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
     {
-        CheckSizes(key.IsEmpty ? nextKey : key, UserValueSize);
+        CheckKey(key.IsEmpty ? nextKey : key);
         ArgumentOutOfRangeException.ThrowIfLessThan(nextKey.Length, KeySize, nameof(nextKey));
         if (!CanRead)
         {
@@ -139,13 +138,19 @@ public abstract partial class BpfMap
     private protected virtual Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags)
     {
         using var reader = Core.Rcu.ReadLock();
-        return ReadValue(key, value, flags, MapCall.User(Core.CurrentCpu));
+        return ReadValue(key, value, flags & MapUpdateFlags.Lock, UserCall(flags));
     }
 
     private protected virtual Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags)
     {
+        var call = UserCall(flags);
+        if (HasCpuFlags && IsPerCpu && TakeCpus(ref flags) is var bad and not Errno.None)
+        {
+            return bad;
+        }
+
         using var reader = Core.Rcu.ReadLock();
-        return UpdateValue(key, value, flags, MapCall.User(Core.CurrentCpu));
+        return UpdateValue(key, value, flags, call);
     }
 
     private protected virtual Errno UserDelete(ReadOnlySpan<byte> key)
@@ -162,20 +167,22 @@ public abstract partial class BpfMap
 
     private bool CanWrite => CanWriteUnfrozen && !IsFrozen;
 
-    private Errno CheckLockOnly(MapUpdateFlags flags) =>
-        (flags & ~MapUpdateFlags.Lock) != 0 || ((flags & MapUpdateFlags.Lock) != 0 && !HasLock) ? Errno.EINVAL : Errno.None;
+    private void CheckSizes(ReadOnlySpan<byte> key, int valueLength, MapUpdateFlags flags)
+    {
+        CheckKey(key);
+        var wanted = UserBytesOf(flags);
+        if (valueLength != wanted)
+        {
+            throw new ArgumentException($"{this} has values of {wanted} bytes, not {valueLength}");
+        }
+    }
 
-    private void CheckSizes(ReadOnlySpan<byte> key, int valueLength)
+    private void CheckKey(ReadOnlySpan<byte> key)
     {
         ObjectDisposedException.ThrowIf(IsEnding, this);
         if (key.Length != KeySize)
         {
             throw new ArgumentException($"{this} has keys of {KeySize} bytes, not {key.Length}", nameof(key));
-        }
-
-        if (valueLength != UserValueSize)
-        {
-            throw new ArgumentException($"{this} has values of {UserValueSize} bytes, not {valueLength}");
         }
     }
 

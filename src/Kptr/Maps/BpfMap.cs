@@ -54,8 +54,8 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// <summary>Value size in bytes, not rounded up.</summary>
     public int ValueSize => Spec.ValueSize;
 
-    /// <summary>Bytes of a value in a system call: of per-CPU maps, every CPU's value, each rounded up to 8.</summary>
-    public virtual int UserValueSize => IsPerCpu ? Layout.StrideBytes * Core.CpuCount : ValueSize;
+    /// <summary>Bytes of a value in a system call: of per-CPU maps, the value of every CPU that can exist, each rounded up to 8.</summary>
+    public virtual int UserValueSize => IsPerCpu ? Layout.StrideBytes * Core.PossibleCpus.Length : ValueSize;
 
     /// <summary>Capacity. LRU maps with a list per CPU round it.</summary>
     public virtual uint MaxEntries => Spec.MaxEntries;

@@ -61,6 +61,7 @@ public abstract unsafe partial class HashMapBase
         var seq = bucket->Lock();
         var length = Table.CountIn(bucket);
         var taken = HashTable.End;
+        var size = UserBytesOf(flags);
         var fits = length <= wanted - count;
         if (fits)
         {
@@ -68,7 +69,7 @@ public abstract unsafe partial class HashMapBase
             for (var elem = taken; elem >= 0; elem = Table.NextOf(elem), count++)
             {
                 Table.KeyOf(elem).CopyTo(keys[(count * KeySize)..]);
-                CopyForBatch(elem, values.Slice(count * UserValueSize, UserValueSize), flags);
+                CopyForBatch(elem, values.Slice(count * size, size), flags);
             }
 
             if (take)
@@ -90,5 +91,6 @@ public abstract unsafe partial class HashMapBase
     }
 
     /// <summary>A value as batches show it.</summary>
-    private protected virtual void CopyForBatch(int elem, Span<byte> value, MapUpdateFlags flags) => CopyElem(elem, value, flags);
+    private protected virtual void CopyForBatch(int elem, Span<byte> value, MapUpdateFlags flags) =>
+        ReadValue(value, Pool, elem, flags, UserCall(flags));
 }

@@ -56,7 +56,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
             var elem = Table.FindIn(bucket, key);
             if (elem >= 0)
             {
-                CopyElem(elem, value, flags);
+                ReadValue(value, Pool, elem, flags, caller);
             }
 
             if ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq)
@@ -106,7 +106,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
         var elem = Table.FindIn(bucket, key);
         if (elem >= 0)
         {
-            CopyElem(elem, value, flags);
+            ReadValue(value, Pool, elem, flags, caller);
             Table.UnlinkLocked(bucket, elem);
         }
 
@@ -170,28 +170,16 @@ public abstract unsafe partial class HashMapBase : BpfMap
     private protected abstract void Retire(int elem, int cpu);
 
     /// <summary>Copies a whole value in, for new elements: nobody else sees it yet.</summary>
-    private protected virtual void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
-    {
-        if (!IsPerCpu)
-        {
-            Layout.CopyIn(Pool.ValueOf(elem), value);
-            return;
-        }
+    private protected virtual void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller) => InitValue(Pool, elem, value, caller);
 
-        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
+    /// <summary>Ends what the new values of a per-CPU element inherited, where user space brought them; programs take them as they are.</summary>
+    private protected void RecycleFilled(int elem, in MapCall caller, ref DyingFields dying)
+    {
+        for (var cpu = 0; caller.IsUserSpace && cpu < Pool.CpuCount; cpu++)
         {
-            if (caller.IsUserSpace)
+            if (caller.Writes(cpu))
             {
-                Layout.CopyIn(Pool.ValueOf(elem, cpu), value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
-            }
-            else if (cpu == caller.Cpu)
-            {
-                Layout.CopyIn(Pool.ValueOf(elem, cpu), value);
-            }
-            else
-            {
-                // The other CPUs must not see what the last tenant left (c3a66e5f5bab, 2026).
-                Layout.ZeroPlain(Pool.ValueOf(elem, cpu));
+                dying.Recycle(Pool.ValueOf(elem, cpu));
             }
         }
     }
@@ -220,29 +208,6 @@ public abstract unsafe partial class HashMapBase : BpfMap
             }
 
             bucket->Unlock(seq);
-        }
-    }
-
-    /// <summary>Writes an existing element's values over: the calling CPU's, or from user space all of them.</summary>
-    private protected void WriteElem(int elem, ReadOnlySpan<byte> value, in MapCall caller)
-    {
-        if (!caller.IsUserSpace)
-        {
-            Layout.CopyIn(Pool.ValueOf(elem, caller.Cpu), value);
-            return;
-        }
-
-        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
-        {
-            Layout.CopyIn(Pool.ValueOf(elem, cpu), value.Slice(cpu * Layout.StrideBytes, Layout.StrideBytes));
-        }
-    }
-
-    private protected void CopyElem(int elem, Span<byte> value, MapUpdateFlags flags)
-    {
-        for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
-        {
-            CopyOut(value.Slice(cpu * (IsPerCpu ? Layout.StrideBytes : 0)), Pool.ValueOf(elem, cpu), flags);
         }
     }
 }

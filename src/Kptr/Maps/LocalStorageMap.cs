@@ -86,7 +86,7 @@ public sealed class LocalStorageMap : BpfMap
                 return Errno.None;
             }
 
-            if (owner.IsFreed || Faults.ShouldFail(MapFaultPoint.AllocElem))
+            if (owner.IsFreeing || Faults.ShouldFail(MapFaultPoint.AllocElem))
             {
                 return Errno.ENOMEM;
             }
@@ -166,7 +166,7 @@ public sealed class LocalStorageMap : BpfMap
         {
             BpfMapType.TaskStorage => Core.Tasks.Find(number),
             BpfMapType.CgrpStorage => Core.Cgroups.Find((ulong)number),
-            _ => _slots.Keys.FirstOrDefault(o => (int)o.Address == number),
+            _ => Core.Heap.LiveObjects().FirstOrDefault(o => (int)o.Address == number),
         };
     }
 

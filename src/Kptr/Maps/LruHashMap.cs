@@ -126,7 +126,7 @@ public sealed unsafe class LruHashMap : HashMapBase
 
     private Errno UpdatePercpu(int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        using var written = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var written = new DyingFields(this, DeathPath.InPlaceUpdate);
         var err = Errno.EBUSY;
         if (TryLock(key, out var bucket, out var seq))
         {
@@ -135,23 +135,12 @@ public sealed unsafe class LruHashMap : HashMapBase
             if (err == Errno.None && old >= 0)
             {
                 _lists.Mark(old);
-                WriteElem(old, value, caller);
-                for (var cpu = 0; cpu < Pool.CpuCount; cpu++)
-                {
-                    if (caller.IsUserSpace || cpu == caller.Cpu)
-                    {
-                        written.Recycle(Pool.ValueOf(old, cpu));
-                    }
-                }
+                WriteValue(Pool, old, value, MapUpdateFlags.Any, caller, ref written);
             }
             else if (err == Errno.None)
             {
                 FillElem(elem, value, caller);
-                if (caller.IsUserSpace)
-                {
-                    written.Recycle(Pool, elem);
-                }
-
+                RecycleFilled(elem, caller, ref written);
                 Table.LinkLocked(bucket, elem, key);
                 Interlocked.Increment(ref _count);
                 elem = -1;
@@ -165,6 +154,7 @@ public sealed unsafe class LruHashMap : HashMapBase
             _lists.Return(elem);
         }
 
+        written.Dispose();
         return err;
     }
 

@@ -1,3 +1,4 @@
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -25,7 +26,7 @@ public static class MapFactory
     /// <param name="spec">The blueprint, its record resolved.</param>
     /// <param name="map">The map; null when refused.</param>
     /// <param name="options">The caller's rights; null for all.</param>
-    /// <returns>Why the kernel refuses; types that Kptr does not model are <see cref="Errno.EOPNOTSUPP"/>.</returns>
+    /// <returns>Why the kernel refuses; types and fields that Kptr does not model are <see cref="Errno.EOPNOTSUPP"/>.</returns>
     public static Errno TryCreate(KernelCore core, MapSpec spec, out BpfMap? map, MapCreateOptions? options = null)
     {
         map = null;
@@ -42,6 +43,7 @@ public static class MapFactory
 
     private static BpfMap Make(KernelCore core, MapSpec spec) => spec.Type switch
     {
+        _ when spec.Record.Has(BtfFieldKind.Uptr) => throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapField),
         BpfMapType.Array or BpfMapType.PercpuArray => new ArrayMap(core, spec),
         BpfMapType.Hash => new HashMap(core, spec),
         BpfMapType.Rhash => new RhashMap(core, spec),

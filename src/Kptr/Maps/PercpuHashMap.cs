@@ -50,7 +50,7 @@ public sealed unsafe class PercpuHashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
         if (!TryLock(key, out var bucket, out var seq))
         {
             return Errno.EBUSY;
@@ -58,32 +58,24 @@ public sealed unsafe class PercpuHashMap : HashMapBase
 
         var elem = Table.FindIn(bucket, key);
         var err = CheckExistence(elem >= 0, flags);
-        var isNew = elem < 0;
-        if (err == Errno.None && isNew)
+        if (err == Errno.None && elem < 0)
         {
             elem = TakeElem(caller.Cpu, out err);
             if (err == Errno.None)
             {
                 FillElem(elem, value, caller);
+                RecycleFilled(elem, caller, ref dying);
                 Table.LinkLocked(bucket, elem, key);
                 Interlocked.Increment(ref _count);
             }
         }
         else if (err == Errno.None)
         {
-            WriteElem(elem, value, caller);
-        }
-
-        for (var cpu = 0; err == Errno.None && cpu < Pool.CpuCount; cpu++)
-        {
-            // A program that creates an element takes it as it is, what a late writer left in it included.
-            if (caller.IsUserSpace || (!isNew && cpu == caller.Cpu))
-            {
-                dying.Recycle(Pool.ValueOf(elem, cpu));
-            }
+            WriteValue(Pool, elem, value, MapUpdateFlags.Any, caller, ref dying);
         }
 
         bucket->Unlock(seq);
+        dying.Dispose();
         return err;
     }
 

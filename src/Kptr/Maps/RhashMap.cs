@@ -193,7 +193,7 @@ public sealed unsafe class RhashMap : HashMapBase
         {
             var key = keys.Slice(count * KeySize, KeySize);
             next.CopyTo(key);
-            if (UserRead(key, values.Slice(count * UserValueSize, UserValueSize), flags) == Errno.None)
+            if (UserRead(key, values.Slice(count * ValueSize, ValueSize), flags) == Errno.None)
             {
                 taken.Add(key.ToArray());
                 count++;

@@ -16,6 +16,11 @@ public partial class KernelCore
         {
             ArgumentOutOfRangeException.ThrowIfNegative(value);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(value, CpuCount);
+            if (!PossibleCpus.Contains(value))
+            {
+                throw new ArgumentOutOfRangeException(nameof(value), value, "no such CPU can exist");
+            }
+
             Thread.Cpu = value;
         }
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 using Microsoft.Extensions.Logging;
@@ -26,6 +27,12 @@ public partial class KernelCore : IDisposable
         Spec = spec;
         Options = options ?? new();
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
+        PossibleCpus = Options.PossibleCpus.Count == 0 ? [.. Enumerable.Range(0, CpuCount)] : [.. Options.PossibleCpus.Order().Distinct()];
+        if (PossibleCpus[0] != 0 || PossibleCpus[^1] >= CpuCount)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), "the possible CPUs begin with 0 and are below CpuCount");
+        }
+
         Clock = Options.Clock ?? new VirtualClock();
         _bootTimestamp = Clock.GetTimestamp();
         Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax);
@@ -49,6 +56,9 @@ public partial class KernelCore : IDisposable
 
     /// <summary>Number of CPUs.</summary>
     public int CpuCount => Options.CpuCount;
+
+    /// <summary>Ids of the CPUs that can exist, rising.</summary>
+    public ImmutableArray<int> PossibleCpus { get; }
 
     /// <summary>The kernel's time; a <see cref="VirtualClock"/> unless the options name another.</summary>
     public TimeProvider Clock { get; }

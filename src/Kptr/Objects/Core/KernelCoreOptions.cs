@@ -19,6 +19,12 @@ public record KernelCoreOptions
     /// <summary>Number of CPUs.</summary>
     public int CpuCount { get; init; } = 2;
 
+    /// <summary>
+    /// Ids of the CPUs that can exist, 0 among them, all below <see cref="CpuCount"/>; empty for all of them. User space's buffers of per-CPU
+    /// values have a part for each of these and none for the holes.
+    /// </summary>
+    public IReadOnlyList<int> PossibleCpus { get; init; } = [];
+
     /// <summary>How closely references are followed.</summary>
     public LedgerLevel LedgerLevel { get; init; } = LedgerLevel.Counts;
 

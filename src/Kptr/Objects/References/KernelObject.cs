@@ -53,6 +53,9 @@ public abstract class KernelObject
     /// <summary>Whether its memory was given back. Its count is then of no meaning.</summary>
     public bool IsFreed => _life == Life.Freed;
 
+    /// <summary>Whether <see cref="Free"/> has begun: nothing new may be bound to the object's life.</summary>
+    internal bool IsFreeing => Volatile.Read(ref _isFreeing) != 0;
+
     internal Ledger Ledger { get; }
 
     internal ObjectLayout Layout { get; }
