@@ -17,6 +17,9 @@ public sealed class KernelTypes
     /// <summary>Every BTF; the index is what <see cref="BtfRef.BtfIdx"/> and a kfunc call's <c>off</c> field name.</summary>
     public ImmutableArray<BtfSpec> All { get; }
 
+    /// <summary>Whether the kernel has a struct of a name that <see cref="All"/> says nothing of; never, unless these types are an excerpt.</summary>
+    internal Func<string, bool> HasUndescribedStruct { get; init; } = static _ => false;
+
     /// <summary>Finds a type by name and kind, in vmlinux first and then in the modules in order.</summary>
     /// <returns>The place, or <see langword="null"/> where no BTF has it.</returns>
     public BtfRef? Find(string name, BtfKind kind)

@@ -34,7 +34,7 @@ public static class BuiltinKernel
         var prototypes = kfuncs.Of(profile).Where(d => d.Spec.Module is null && d.Spec.Prototype.Length > 0)
             .Select(d => d.Spec.Prototype + ";\n");
         var text = string.Concat([.. s_headers.Select(EmbeddedText.Read), declarations, "\n", .. prototypes]);
-        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")), kfuncs);
+        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")) { HasUndescribedStruct = StructNames.Contains }, kfuncs);
     }
 
     /// <summary>A kernel with the types of a real one (its <c>vmlinux</c> BTF and modules).</summary>

@@ -208,8 +208,8 @@ public sealed class BtfRecordReader
 
         if (_kernel.Find(local.Name, local.Kind) is not { } place)
         {
-            return _rules.AllowsLocalKptrs
-                ? field with { Pointee = local, IsLocalPointee = true }
+            return _kernel.HasUndescribedStruct(local.Name) ? throw UndescribedPointee(f, local.Name)
+                : _rules.AllowsLocalKptrs ? field with { Pointee = local, IsLocalPointee = true }
                 : throw new BtfRecordFault(Errno.ENOENT, $"the kernel has no struct {local.Name}");
         }
 
@@ -224,6 +224,14 @@ public sealed class BtfRecordReader
             : throw new BtfRecordFault(
                 Errno.ENOENT, $"'{f.Name}': struct {local.Name} has no registered destructor and cannot be a __kptr");
     }
+
+    /// <summary>
+    /// What destructors are registered for is described, so a referenced kptr to anything else is refused as in the kernel.
+    /// One without a reference would give a kernel struct of unknown layout: such a map is not made at all.
+    /// </summary>
+    private static BtfRecordFault UndescribedPointee(FoundField f, string name) => f.Kind == BtfFieldKind.KptrRef
+        ? new(Errno.ENOENT, $"'{f.Name}': struct {name} is the kernel's, has no registered destructor and cannot be a __kptr")
+        : new(Errno.EFAULT, $"'{f.Name}': struct {name} is the kernel's, whose types in use do not describe it");
 
     private BtfField ResolveRoot(FoundField f, BtfField field)
     {
