@@ -1,0 +1,150 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>What a helper leaves in R0.</content>
+internal sealed partial class VerifierRun
+{
+    private void SetHelperReturn(HelperCallMeta meta, bool perCpuObject)
+    {
+        var fn = meta.Fn!;
+        ref var r0 = ref Reg(0);
+        var flags = (RegType)((uint)fn.Ret & ~(uint)RetKind.BaseMask);
+        switch (fn.Ret & RetKind.BaseMask)
+        {
+            case RetKind.Integer:
+                r0.MarkUnknown(AlwaysPrecise);
+                break;
+            case RetKind.Void:
+                r0.Type = RegType.NotInit;
+                break;
+            case RetKind.MapValue:
+                r0.MarkKnownZero(RegType.PtrToMapValue | flags);
+                r0.Map = meta.Map;
+                r0.MapUid = meta.MapUid;
+                if (!flags.MayBeNull() && meta.Map!.Record.Has(BtfFieldKind.SpinLock))
+                {
+                    r0.Id = NewId();
+                }
+
+                break;
+            case RetKind.Socket:
+                r0.MarkKnownZero(RegType.PtrToSocket | flags);
+                break;
+            case RetKind.SockCommon:
+                r0.MarkKnownZero(RegType.PtrToSockCommon | flags);
+                break;
+            case RetKind.TcpSock:
+                r0.MarkKnownZero(RegType.PtrToTcpSock | flags);
+                break;
+            case RetKind.Mem:
+                r0.MarkKnownZero(RegType.PtrToMem | flags);
+                r0.MemSize = meta.MemSize;
+                break;
+            case RetKind.MemOrBtfId:
+                SetPercpuReturn(ref r0, meta, flags, perCpuObject);
+                break;
+            default:
+                SetBtfReturn(ref r0, meta, flags);
+                break;
+        }
+    }
+
+    private void SetPercpuReturn(ref RegState r0, HelperCallMeta meta, RegType flags, bool perCpuObject)
+    {
+        var type = meta.RetBtf!.SkipModifiers(meta.RetBtfId);
+        if (!type.IsComposite)
+        {
+            var size = meta.RetBtf.ResolveSize(type.Id);
+            if (size < 0)
+            {
+                Reject(DiagCode.CallArgType, $"unable to resolve the size of type '{type.Name}': -22");
+            }
+
+            r0.MarkKnownZero(RegType.PtrToMem | flags);
+            r0.MemSize = size;
+            return;
+        }
+
+        r0.MarkKnownZero(RegType.PtrToBtfId
+            | (perCpuObject ? RegType.MemAlloc | RegType.MemRcu : flags & ~RegType.MemRdOnly));
+        r0.Btf = meta.RetBtf;
+        r0.BtfId = meta.RetBtfId;
+    }
+
+    private void SetBtfReturn(ref RegState r0, HelperCallMeta meta, RegType flags)
+    {
+        r0.MarkKnownZero(RegType.PtrToBtfId | flags);
+        if (meta.Id == HelperId.KptrXchg)
+        {
+            var field = meta.Kptr!;
+            if (field.IsLocalPointee)
+            {
+                r0.Type |= RegType.MemAlloc | (field.Kind == BtfFieldKind.KptrPercpu ? RegType.MemPercpu : 0);
+            }
+
+            r0.Btf = PointeeBtf(field);
+            r0.BtfId = PointeeId(field);
+            return;
+        }
+
+        r0.Btf = Vmlinux;
+        r0.BtfId = RequireKernelStruct(meta.Fn!.RetBtf!);
+    }
+
+    private void FinishHelperReturn(HelperCallMeta meta)
+    {
+        ref var r0 = ref Reg(0);
+        if (r0.Type.MayBeNull())
+        {
+            r0.Id = NewId();
+        }
+
+        if (meta.Id == HelperId.DynptrData)
+        {
+            r0.DynptrId = meta.DynptrId;
+        }
+
+        if (IsPtrCast(meta.Id) || meta.Id == HelperId.DynptrData)
+        {
+            r0.RefObjId = meta.RefObjId;
+        }
+        else if (IsAcquire(meta.Id, meta.Map))
+        {
+            r0.Id = r0.RefObjId = AcquireRef(InsnIdx);
+        }
+
+        RefineReturn(ref r0, meta);
+    }
+
+    private void RefineReturn(ref RegState r0, HelperCallMeta meta)
+    {
+        switch (meta.Id)
+        {
+            case HelperId.GetStack or HelperId.GetTaskStack or HelperId.ProbeReadStr or HelperId.ProbeReadKernelStr
+                or HelperId.ProbeReadUserStr:
+                r0.Var.SMax = (long)meta.Raw.SizeMax;
+                r0.Var.S32Max = (int)meta.Raw.SizeMax;
+                r0.Var.SMin = r0.Var.S32Min = -MaxErrno;
+                r0.Var.Sync();
+                break;
+            case HelperId.GetSmpProcessorId:
+                r0.Var.SMin = 0;
+                r0.Var.UMin = r0.Var.U32Min = 0;
+                r0.Var.S32Min = 0;
+                r0.Var.SMax = r0.Var.S32Max = NrCpuIds - 1;
+                r0.Var.UMax = r0.Var.U32Max = NrCpuIds - 1;
+                r0.Var.Sync();
+                break;
+            default:
+                return;
+        }
+
+        SanitizeBounds(ref r0, "retval");
+    }
+
+    /// <summary>The most CPUs a kernel can have; a running one may know less and so take more programs.</summary>
+    private const int NrCpuIds = 8192;
+}

@@ -1,0 +1,134 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Verifier;
+
+/// <content>Bounds and alignment of an access of any kind.</content>
+internal sealed partial class VerifierRun
+{
+    private void CheckBufferAccess(string what, in RegState reg, int regno, int off, int size)
+    {
+        if (off < 0)
+        {
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} invalid {what} buffer access: off={off}, size={size}", regno, Errno.EACCES);
+        }
+
+        if (!reg.Var.IsConstEqual(0))
+        {
+            Reject(DiagCode.MemAccessInvalid,
+                $"R{regno} invalid variable buffer offset: off={off}, var_off={Tn(reg)}", regno, Errno.EACCES);
+        }
+    }
+
+    /// <summary>The pointer must be as it was given: no offset unless allowed, never a variable one.</summary>
+    public void CheckPtrOffReg(in RegState reg, int regno, bool fixedOffOk)
+    {
+        if (reg.Off < 0)
+        {
+            Reject(DiagCode.PtrModified,
+                $"negative offset {RegTypeName(reg.Type)} ptr R{regno} off={reg.Off} disallowed", regno, Errno.EACCES);
+        }
+
+        if (!fixedOffOk && reg.Off != 0)
+        {
+            Reject(DiagCode.PtrModified,
+                $"dereference of modified {RegTypeName(reg.Type)} ptr R{regno} off={reg.Off} disallowed", regno, Errno.EACCES);
+        }
+
+        if (!reg.Var.IsConstEqual(0))
+        {
+            Reject(DiagCode.PtrModified,
+                $"variable {RegTypeName(reg.Type)} access var_off={Tn(reg)} disallowed", regno, Errno.EACCES);
+        }
+    }
+
+    /// <summary>Bytes [off, off+size) and every variable offset stay inside a region (<c>check_mem_region_access</c>).</summary>
+    public void CheckMemRegion(int regno, int off, int size, uint memSize, bool zeroSizeAllowed)
+    {
+        ref readonly var v = ref Reg(regno).Var;
+        if (v.SMin < 0 && (v.SMin == long.MinValue || off + v.SMin != (int)(off + v.SMin) || v.SMin + off < 0))
+        {
+            RejectNegativeMin(regno);
+        }
+
+        if (!IsInside(v.SMin + off, size, memSize, zeroSizeAllowed))
+        {
+            Log.Line(OutsideMessage(regno, (int)(v.SMin + off), size, memSize));
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} min value is outside of the allowed memory range", regno, Errno.EACCES);
+        }
+
+        if (v.UMax >= Limits.MaxVarOff)
+        {
+            Reject(DiagCode.MemAccessInvalid,
+                $"R{regno} unbounded memory access, make sure to bounds check any such access", regno, Errno.EACCES);
+        }
+
+        if (!IsInside((long)v.UMax + off, size, memSize, zeroSizeAllowed))
+        {
+            Log.Line(OutsideMessage(regno, (int)((long)v.UMax + off), size, memSize));
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} max value is outside of the allowed memory range", regno, Errno.EACCES);
+        }
+    }
+
+    private void RejectNegativeMin(int regno) => Reject(DiagCode.MemAccessInvalid,
+        $"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.", regno, Errno.EACCES);
+
+    /// <summary>Kernel: <c>__check_mem_access</c>, whose offset is an int.</summary>
+    private static bool IsInside(long offset, int size, uint memSize, bool zeroSizeAllowed)
+    {
+        var off = (int)offset;
+        return off >= 0 && (size > 0 || (size == 0 && zeroSizeAllowed)) && (ulong)off + (ulong)size <= memSize;
+    }
+
+    private string OutsideMessage(int regno, int off, int size, uint memSize)
+    {
+        ref readonly var reg = ref Reg(regno);
+        return reg.Type switch
+        {
+            RegType.PtrToMapKey => $"invalid access to map key, key_size={memSize} off={off} size={size}",
+            RegType.PtrToMapValue => $"invalid access to map value, value_size={memSize} off={off} size={size}",
+            RegType.PtrToPacket or RegType.PtrToPacketMeta or RegType.PtrToPacketEnd =>
+                $"invalid access to packet, off={off} size={size}, R{regno}(id={reg.Id},off={off},r={(int)memSize})",
+            _ => $"invalid access to memory, mem_size={memSize} off={off} size={size}",
+        };
+    }
+
+    private void CheckPtrAlignment(in RegState reg, int off, int size, bool strictOnce)
+    {
+        if (size == 1 || reg.Type == RegType.PtrToArena)
+        {
+            return;
+        }
+
+        var strict = StrictAlignment || strictOnce || reg.Type == RegType.PtrToStack;
+        var isPacket = reg.Type is RegType.PtrToPacket or RegType.PtrToPacketMeta;
+        const int netIpAlign = 2;
+        var fixedOff = (long)reg.Off + off + (isPacket ? netIpAlign : 0);
+        if (!strict || (reg.Var.Bits + Scalars.Tnum.Const((ulong)fixedOff)).IsAligned((ulong)size))
+        {
+            return;
+        }
+
+        if (isPacket)
+        {
+            Reject(DiagCode.Misaligned,
+                $"misaligned packet access off {netIpAlign}+{Tn(reg)}+{reg.Off}+{off} size {size}", errno: Errno.EACCES);
+        }
+
+        Reject(DiagCode.Misaligned,
+            $"misaligned {AlignmentName(reg.Type)}access off {Tn(reg)}+{reg.Off}+{off} size {size}", errno: Errno.EACCES);
+    }
+
+    private static string AlignmentName(RegType type) => type switch
+    {
+        RegType.PtrToFlowKeys => "flow keys ",
+        RegType.PtrToMapKey => "key ",
+        RegType.PtrToMapValue => "value ",
+        RegType.PtrToCtx => "context ",
+        RegType.PtrToStack => "stack ",
+        RegType.PtrToSocket => "sock ",
+        RegType.PtrToSockCommon => "sock_common ",
+        RegType.PtrToTcpSock => "tcp_sock ",
+        RegType.PtrToXdpSock => "xdp_sock ",
+        _ => "",
+    };
+}

@@ -1,0 +1,261 @@
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Isa;
+using Kptr.Specs;
+
+namespace Kptr.Verifier;
+
+/// <content>What 64-bit immediates stand for: maps and their values, kernel variables.</content>
+internal sealed partial class VerifierRun
+{
+    /// <summary>Finds what every 64-bit immediate names, and checks opcodes (<c>resolve_pseudo_ldimm64</c>).</summary>
+    private void ResolveLdImm64()
+    {
+        for (var i = 0; i < Insns.Length; i++)
+        {
+            ref readonly var insn = ref Insns[i];
+            InsnIdx = i;
+            if (insn.Class == InsnClass.Ldx
+                && ((insn.Opcode & BpfOp.ModeMask) is not (BpfOp.Mem or BpfOp.Memsx) || insn.Imm != 0))
+            {
+                RejectReserved("BPF_LDX");
+            }
+
+            if (insn.Opcode != BpfOp.LdImm64)
+            {
+                CheckOpcodeKnown(insn);
+                continue;
+            }
+
+            ResolveOne(i, insn);
+            i++;
+        }
+
+        InsnIdx = 0;
+    }
+
+    private void ResolveOne(int i, in BpfInsn insn)
+    {
+        var second = i + 1 < Insns.Length ? Insns[i + 1] : new BpfInsn(0xff, 0, 0, 0, 0);
+        if (second.Opcode != 0 || second.Regs != 0 || second.Off != 0)
+        {
+            Reject(DiagCode.InsnReservedField, "invalid bpf_ld_imm64 insn");
+        }
+
+        switch (insn.Src)
+        {
+            case 0:
+                return;
+            case BpfOp.PseudoBtfId:
+                ResolveKernelVar(i, insn.Imm, second.Imm);
+                return;
+            case BpfOp.PseudoFunc:
+                Aux[i].PtrType = RegType.PtrToFunc;
+                return;
+            case BpfOp.PseudoMapFd when second.Imm == 0:
+            case BpfOp.PseudoMapValue:
+                ResolveMap(i, insn, second.Imm);
+                return;
+            default:
+                Reject(DiagCode.InsnReservedField, "unrecognized bpf_ld_imm64 insn");
+                return;
+        }
+    }
+
+    private readonly List<MapSpec> _usedMaps = [];
+
+    /// <summary>Whether the program uses an arena.</summary>
+    private bool HasArena => _usedMaps.Exists(m => m.Type == BpfMapType.Arena);
+
+    private void ResolveMap(int i, in BpfInsn insn, int off)
+    {
+        if ((uint)insn.Imm >= (uint)Prog.Maps.Length)
+        {
+            var fd = insn.Imm < 0 ? ~insn.Imm : insn.Imm;
+            Reject(DiagCode.MapIncompatible, $"fd {fd} is not pointing to valid bpf_map", errno: Errno.EBADF);
+        }
+
+        var map = Prog.Maps[insn.Imm];
+        var reused = _usedMaps.Exists(m => ReferenceEquals(m, map));
+        if (!reused)
+        {
+            if (_usedMaps.Count >= Limits.MaxUsedMaps)
+            {
+                Reject(DiagCode.MapIncompatible,
+                    $"The total number of maps per program has reached the limit of {Limits.MaxUsedMaps}", errno: Errno.E2BIG);
+            }
+
+            _usedMaps.Add(map);
+        }
+
+        Aux[i].Map = map;
+        CheckMapFitsProg(map);
+        if (insn.Src == BpfOp.PseudoMapValue)
+        {
+            CheckDirectValue(map, off);
+            Aux[i].MapOff = off;
+        }
+
+        if (!reused)
+        {
+            CheckOnlyOne(map);
+        }
+    }
+
+    private void CheckDirectValue(MapSpec map, int off)
+    {
+        if ((uint)off >= Limits.MaxVarOff)
+        {
+            Reject(DiagCode.MapIncompatible, $"direct value offset of {(uint)off} is not allowed");
+        }
+
+        if (!HasDirectValue(map))
+        {
+            Reject(DiagCode.MapIncompatible, "no direct value access support for this map type");
+        }
+
+        var size = map.Type == BpfMapType.Arena ? map.MaxEntries * 4096L : map.ValueSize;
+        if (map.Type == BpfMapType.Array && map.MaxEntries != 1)
+        {
+            Reject(DiagCode.MapIncompatible,
+                $"invalid access to map value pointer, value_size={map.ValueSize} off={off}", errno: Errno.ENOTSUPP);
+        }
+
+        if (off >= size)
+        {
+            Reject(DiagCode.MapIncompatible, $"invalid access to map value pointer, value_size={map.ValueSize} off={off}");
+        }
+    }
+
+    private void CheckOnlyOne(MapSpec map)
+    {
+        if (map.Type is BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage
+            && _usedMaps.Count(m => m.Type == map.Type) > 1)
+        {
+            Reject(DiagCode.MapIncompatible, "only one cgroup storage of each type is allowed", errno: Errno.EBUSY);
+        }
+
+        if (map.Type == BpfMapType.Arena && _usedMaps.Count(m => m.Type == BpfMapType.Arena) > 1)
+        {
+            Reject(DiagCode.MapIncompatible, "Only one arena per program", errno: Errno.EBUSY);
+        }
+    }
+
+    private static bool IsTracingProg(ProgType type) => type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
+        or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
+
+    /// <summary>Kernel: <c>check_map_prog_compatibility</c>.</summary>
+    private void CheckMapFitsProg(MapSpec map)
+    {
+        var tracing = IsTracingProg(RunType);
+        if (tracing && map.Record.Has(BtfFieldKind.GraphRoot))
+        {
+            Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_{list_head,rb_root} yet");
+        }
+
+        if (map.Record.Has(BtfFieldKind.SpinLock) && (tracing || RunType == ProgType.SocketFilter))
+        {
+            Reject(DiagCode.MapIncompatible, (tracing ? "tracing" : "socket filter") + " progs cannot use bpf_spin_lock yet");
+        }
+
+        if (tracing && map.Record.Has(BtfFieldKind.Timer))
+        {
+            Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_timer yet");
+        }
+
+        if (tracing && map.Record.Has(BtfFieldKind.Workqueue))
+        {
+            Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_wq yet");
+        }
+
+        if (map.Type == BpfMapType.StructOps)
+        {
+            Reject(DiagCode.MapIncompatible, "bpf_struct_ops map cannot be used in prog");
+        }
+
+        if (Prog.IsSleepable && map.Type is not (BpfMapType.Hash or BpfMapType.LruHash or BpfMapType.Array
+            or BpfMapType.PercpuHash or BpfMapType.PercpuArray or BpfMapType.LruPercpuHash or BpfMapType.ArrayOfMaps
+            or BpfMapType.HashOfMaps or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.InodeStorage
+            or BpfMapType.SkStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Queue
+            or BpfMapType.Stack or BpfMapType.Arena))
+        {
+            Reject(DiagCode.MapIncompatible,
+                "Sleepable programs can only use array, hash, ringbuf and local storage maps");
+        }
+    }
+
+    private void CheckOpcodeKnown(in BpfInsn insn)
+    {
+        if (!OpcodeTable.IsKnown(insn.Opcode))
+        {
+            Reject(DiagCode.InsnUnknownOpcode, $"unknown opcode {insn.Opcode:x2}");
+        }
+    }
+
+    private void ResolveKernelVar(int i, int id, int btfIdx)
+    {
+        if ((uint)btfIdx >= (uint)Types.All.Length)
+        {
+            Reject(DiagCode.AttachTargetInvalid, "invalid module BTF object FD specified.");
+        }
+
+        var btf = Types.All[btfIdx];
+        if (id <= 0 || id >= btf.TypeCount)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"ldimm64 insn specifies invalid btf_id {id}.", errno: Errno.ENOENT);
+        }
+
+        var type = btf[id];
+        ref var aux = ref Aux[i];
+        if (type.Kind == BtfKind.Func)
+        {
+            aux.VarType = RegType.PtrToMem | RegType.MemRdOnly;
+            aux.VarSizeBytes = 0;
+            return;
+        }
+
+        if (type.Kind != BtfKind.Var)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"pseudo btf_id {id} in ldimm64 isn't KIND_VAR or KIND_FUNC");
+        }
+
+        var isPercpu = IsPercpuVar(btf, id);
+        var target = btf.SkipModifiers(type.RefTypeId);
+        if (!isPercpu && !target.IsComposite)
+        {
+            var size = btf.ResolveSize(target.Id);
+            if (size < 0)
+            {
+                Reject(DiagCode.AttachTargetInvalid, $"ldimm64 unable to resolve the size of type '{target.Name}': -22");
+            }
+
+            aux.VarType = RegType.PtrToMem | RegType.MemRdOnly;
+            aux.VarSizeBytes = size;
+            return;
+        }
+
+        aux.VarType = RegType.PtrToBtfId | (isPercpu ? RegType.MemPercpu : 0);
+        aux.VarBtf = btf;
+        aux.VarBtfId = type.RefTypeId;
+    }
+
+    private static bool IsPercpuVar(BtfSpec btf, int id)
+    {
+        var section = btf.FindId(".data..percpu", BtfKind.DataSec);
+        if (section == 0)
+        {
+            return false;
+        }
+
+        var type = btf[section];
+        for (var v = 0; v < type.VLen; v++)
+        {
+            if (type.Var(v).TypeId == id)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
