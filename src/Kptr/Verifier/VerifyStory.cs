@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 
 namespace Kptr.Verifier;
 
@@ -8,8 +9,19 @@ namespace Kptr.Verifier;
 public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Suggestion)
 {
     /// <summary>A line a step, with its C source where line info is there, and the suggestion last.</summary>
-    public override string ToString() =>
-        string.Join('\n', Steps.Select(s => s.ToString()).Concat(Suggestion is null ? [] : [$"mend it: {Suggestion}"]));
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < Steps.Length; i++)
+        {
+            // The line is told once for neighbours that share it.
+            var step = Steps[i];
+            var isSame = i > 0 && step.Source is not null && Steps[i - 1].Source == step.Source;
+            text.Append(isSame ? step with { Source = null } : step).Append('\n');
+        }
+
+        return Suggestion is null ? text.ToString().TrimEnd('\n') : text.Append("mend it: ").Append(Suggestion).ToString();
+    }
 }
 
 /// <summary>One step of a <see cref="VerifyStory"/>.</summary>
@@ -33,6 +45,9 @@ public enum StoryStepKind
 
     /// <summary>A reference moved to another register, stack slot or frame.</summary>
     Moved,
+
+    /// <summary>The value that the fault is about was made.</summary>
+    Origin,
 
     /// <summary>A branch was decided.</summary>
     Branch,

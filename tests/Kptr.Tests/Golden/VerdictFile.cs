@@ -9,7 +9,7 @@ namespace Kptr.Tests.Golden;
 /// <remarks>
 /// <c>-- prog</c> (section name, then options), <c>-- types</c> (the program's C types), <c>-- kernel</c> (C declarations of
 /// further kernel types), <c>-- maps</c>, <c>-- funcs</c> (label, name, linkage), <c>-- asm</c>, <c>-- patch</c> (fields of
-/// instructions that the assembler does not write), <c>-- expect</c>. A file that stands
+/// instructions that the assembler does not write), <c>-- expect</c>, <c>-- story</c>. A file that stands
 /// for its code in the docs has a <c>-- doc</c> paragraph and a <c>-- mended</c> program, which is accepted; sections that
 /// the mended program has otherwise are named <c>-- mended maps</c> and so on.
 /// </remarks>
@@ -38,6 +38,9 @@ internal sealed class VerdictFile
 
     /// <summary>The code of a refusal; null where the program is accepted.</summary>
     public DiagCode? Code => Expected.Split(' ') is [_, var code, ..] ? Enum.Parse<DiagCode>(code) : null;
+
+    /// <summary>The whole story, where the file tells it.</summary>
+    public string? Story => _sections.ContainsKey("story") ? Text("story").TrimEnd() : null;
 
     /// <summary>Words on the rule; empty where another file stands for the code.</summary>
     public string Doc => string.Join('\n', _sections.GetValueOrDefault("doc", [])).Trim();

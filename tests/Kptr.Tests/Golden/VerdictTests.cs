@@ -26,6 +26,31 @@ public class VerdictTests
         }
     }
 
+    /// <summary><c>KPTR_UPDATE_DOCS=1</c> writes the stories anew into the files that have one.</summary>
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Story_OfAFile_IsToldWordForWord(string file)
+    {
+        var path = TestData.Path("verifier", file);
+        var golden = VerdictFile.Read(path);
+        if (golden.Story is null)
+        {
+            return;
+        }
+
+        var told = golden.Verify().Story!.ToString();
+        if (Environment.GetEnvironmentVariable("KPTR_UPDATE_DOCS") == "1")
+        {
+            var text = File.ReadAllText(path);
+            var start = text.IndexOf("-- story\n", StringComparison.Ordinal) + "-- story\n".Length;
+            var end = text.IndexOf("\n-- ", start - 1, StringComparison.Ordinal) is var at and >= 0 ? at + 1 : text.Length;
+            File.WriteAllText(path, text[..start] + told + "\n" + text[end..]);
+            return;
+        }
+
+        told.Should().Be(golden.Story);
+    }
+
     [Theory]
     [MemberData(nameof(Files))]
     public void Program_VerifiedTwiceAtOnce_HasOneVerdict(string file)

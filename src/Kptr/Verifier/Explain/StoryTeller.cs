@@ -11,11 +11,10 @@ internal sealed class StoryTeller
     private readonly VerifierRun _run;
     private readonly List<int> _path;
     private readonly List<StoryStep> _steps = [];
-
-    /// <summary>Registers and stack slots that hold the reference the story is about; stale once it was given back.</summary>
-    private readonly HashSet<string> _holders = [];
+    private readonly StoryHolders _holders = new();
     private int _acquired;
     private int _released = -1;
+    private int _lost = -1;
 
     public StoryTeller(VerifierRun run)
     {
@@ -44,15 +43,34 @@ internal sealed class StoryTeller
             ReleasedAt = _released;
         }
 
+        var origin = fault.Code == DiagCode.UnreleasedRef || ReleasedAt >= 0 ? null : StoryOrigin.Find(_run, _path, fault.Reg);
+        if (origin is { } from)
+        {
+            Add(from.InsnIdx, StoryStepKind.Origin, from.Text);
+        }
+
         Add(at, StoryStepKind.Fault, FaultText(fault));
         if (_steps.Count > StepsMax)
         {
             _steps.RemoveRange(0, _steps.Count - StepsMax);
         }
 
-        return new([.. _steps], ReleasedAt >= 0
-            ? $"A pointer is gone once its reference is given away, at {Place(ReleasedAt)}: use it before, or acquire another reference first."
-            : Suggestions.For(fault, _run.SourceAt(_acquired)));
+        return new([.. _steps], Suggest(fault));
+    }
+
+    private string? Suggest(Diagnostic fault)
+    {
+        if (ReleasedAt >= 0)
+        {
+            return $"A pointer is gone once its reference is given away, at {Place(ReleasedAt)}: use it before, or acquire another reference first.";
+        }
+
+        if (fault.Code != DiagCode.UnreleasedRef || _acquired < 0)
+        {
+            return Suggestions.For(fault.Code);
+        }
+
+        return Suggestions.ForUnreleased(_run.CalleeName(_acquired), Place(_acquired), _lost < 0 ? null : Place(_lost));
     }
 
     /// <summary>The acquisition that the last release on the path most likely gave back.</summary>
@@ -69,16 +87,8 @@ internal sealed class StoryTeller
         return found;
     }
 
-    private bool UsesHolder(Diagnostic fault, in BpfInsn insn)
-    {
-        if (fault.Reg is { } reg)
-        {
-            return _holders.Contains(Name(reg));
-        }
-
-        var isCall = insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call;
-        return isCall && Enumerable.Range(1, 5).Any(r => _holders.Contains(Name(r)));
-    }
+    private bool UsesHolder(Diagnostic fault, in BpfInsn insn) =>
+        fault.Reg is { } reg ? _holders.Holds(reg) : IsCall(insn) && _holders.Argument != 0;
 
     private void TellStep(int idx, int next)
     {
@@ -87,7 +97,7 @@ internal sealed class StoryTeller
         {
             TellJump(insn, idx, next);
         }
-        else if (_holders.Count > 0)
+        else if (_holders.Any)
         {
             TellMove(insn, idx);
         }
@@ -98,67 +108,120 @@ internal sealed class StoryTeller
         switch (insn.Opcode & BpfOp.OpMask)
         {
             case BpfOp.Call:
-                TellCall(insn, idx, isFault: next < 0);
+                TellCall(insn, idx, next);
                 break;
             case BpfOp.Exit when next >= 0:
-                Add(idx, StoryStepKind.Call, "returns to its caller");
+                TellReturn(idx);
                 break;
             case BpfOp.Exit or BpfOp.Ja:
                 break;
             default:
                 if (next >= 0)
                 {
-                    var jumps = next == idx + 1 + insn.Off && insn.Off != 0;
-                    Add(idx, StoryStepKind.Branch, (jumps ? "jumps at: " : "falls through at: ") + _run.TextOf(idx));
+                    TellBranch(insn, idx, next == idx + 1 + insn.Off && insn.Off != 0);
                 }
 
                 break;
         }
     }
 
-    private void TellCall(in BpfInsn insn, int idx, bool isFault)
+    private void TellBranch(in BpfInsn insn, int idx, bool jumps)
+    {
+        var isNullCheck = (insn.Opcode & (BpfOp.OpMask | BpfOp.X)) is BpfOp.Jeq or BpfOp.Jne && insn.Imm == 0;
+        var owned = isNullCheck && _released < 0 && _holders.Holds(insn.Dst) ? " (the reference is there)" : "";
+        Add(idx, StoryStepKind.Branch, $"{(jumps ? "jumps" : "goes on")}, {StoryWords.Condition(insn, jumps)}{owned}");
+    }
+
+    private void TellReturn(int idx)
+    {
+        var isLost = _holders.Leave(out var returnsIt);
+        Add(idx, StoryStepKind.Call, returnsIt && _released < 0 ? "returns to its caller, with the reference in r0" : "returns to its caller");
+        TellLoss(idx, isLost, "with the frame, the last place that held the reference is gone");
+    }
+
+    private void TellCall(in BpfInsn insn, int idx, int next)
     {
         var name = _run.CalleeName(idx);
         if (insn.Src == BpfOp.PseudoCall)
         {
-            Add(idx, StoryStepKind.Call, "calls " + name);
+            TellSubprogCall(idx, next, name);
             return;
         }
 
-        if (isFault)
+        if (next < 0)
         {
             return;
         }
 
+        if (next != idx + 1)
+        {
+            Add(idx, StoryStepKind.Call, $"{name} calls back");
+            _holders.Enter(byCall: false);
+            return;
+        }
+
+        TellFunctionCall(idx, name);
+    }
+
+    private void TellSubprogCall(int idx, int next, string name)
+    {
+        var with = _holders.Argument is var arg and not 0 && _released < 0 ? $", with the reference in {StoryHolders.Name(arg)}" : "";
+        if (next == idx + 1)
+        {
+            Add(idx, StoryStepKind.Call, $"calls {name}, which is checked on its own{with}");
+            TellLoss(idx, _holders.Clobber(), "the call ends r0 to r5, the last place that held the reference");
+            return;
+        }
+
+        Add(idx, StoryStepKind.Call, $"calls {name}{with}");
+        if (next >= 0)
+        {
+            _holders.Enter(byCall: true);
+        }
+    }
+
+    private void TellFunctionCall(int idx, string name)
+    {
         ref readonly var aux = ref _run.Aux[idx];
-        if (aux.Releases && Enumerable.Range(1, 5).Any(r => _holders.Contains(Name(r))))
+        var hadIt = _holders.Argument != 0;
+        if (aux.Releases && (hadIt || (StoryWords.IsOnStack(name) && _holders.Any)))
         {
             _released = idx;
-            Add(idx, StoryStepKind.Released, $"{name} takes the reference back");
+            Add(idx, StoryStepKind.Released, StoryWords.Gives(name));
         }
 
-        _holders.RemoveWhere(h => h is "r0" or "r1" or "r2" or "r3" or "r4" or "r5");
+        var isLost = _holders.Clobber() && _released < 0;
         if (idx == _acquired)
         {
-            _holders.Clear();
-            _holders.Add("r0");
-            _released = -1;
-            Add(idx, StoryStepKind.Acquired, $"{name} takes the reference, into r0");
+            _holders.Start(StoryWords.IsOnStack(name) ? name : "r0");
+            _released = _lost = -1;
+            Add(idx, StoryStepKind.Acquired, StoryWords.Takes(name, isTheOne: true));
         }
         else if (aux.Acquires)
         {
-            Add(idx, StoryStepKind.Acquired, $"{name} takes a reference");
+            Add(idx, StoryStepKind.Acquired, StoryWords.Takes(name, isTheOne: false));
         }
+        else if (hadIt && _released < 0 && StoryWords.Derives(name))
+        {
+            _holders.Add("r0");
+            Add(idx, StoryStepKind.Moved, $"{name} makes another pointer to it, in r0");
+            return;
+        }
+
+        TellLoss(idx, isLost && idx != _acquired, $"{name} ends r0 to r5, the last place that held the reference");
     }
 
     private void TellMove(in BpfInsn insn, int idx)
     {
-        string dst = Name(insn.Dst), src = Name(insn.Src), slot = "fp" + insn.Off.ToString(CultureInfo.InvariantCulture);
+        string dst = StoryHolders.Name(insn.Dst), src = StoryHolders.Name(insn.Src);
+        var slot = "fp" + insn.Off.ToString(CultureInfo.InvariantCulture);
         switch (insn.Class)
         {
             case InsnClass.Alu64 when (insn.Opcode & (BpfOp.OpMask | BpfOp.X)) == (BpfOp.Mov | BpfOp.X):
                 Move(idx, src, dst, $"copies the reference from {src} to {dst}");
                 break;
+            case InsnClass.Alu64 when (insn.Opcode & BpfOp.OpMask) is BpfOp.Add or BpfOp.Sub && _holders.Holds(insn.Dst):
+                break; // a pointer to a field of it holds it as well
             case InsnClass.Stx when insn.Dst == 10:
                 Move(idx, src, slot, $"spills the reference from {src} to the stack at {slot}");
                 break;
@@ -178,7 +241,7 @@ internal sealed class StoryTeller
 
     private void Move(int idx, string from, string to, string text)
     {
-        if (!_holders.Contains(from))
+        if (!_holders.Holds(from))
         {
             Overwrite(idx, to);
         }
@@ -188,19 +251,23 @@ internal sealed class StoryTeller
         }
     }
 
-    private void Overwrite(int idx, string holder)
+    private void Overwrite(int idx, string holder) =>
+        TellLoss(idx, _holders.Overwrite(holder), $"overwrites {holder}, the last place that held the reference");
+
+    private void TellLoss(int idx, bool isLost, string text)
     {
-        if (_holders.Remove(holder) && _holders.Count == 0 && _released < 0)
+        if (isLost && _released < 0)
         {
-            Add(idx, StoryStepKind.Moved, $"overwrites {holder}, the last place that held the reference");
+            _lost = idx;
+            Add(idx, StoryStepKind.Moved, text);
         }
     }
 
-    private static string FaultText(Diagnostic fault) => fault.Code == DiagCode.UnreleasedRef
-        ? "the path ends here and the reference is still owned"
-        : fault.Message;
+    private string FaultText(Diagnostic fault) => fault.Code != DiagCode.UnreleasedRef ? fault.Message
+        : IsCall(_run.Insns[fault.InsnIdx ?? _run.InsnIdx]) ? $"{_run.CalleeName(fault.InsnIdx ?? _run.InsnIdx)} ends the path here and the reference is still owned"
+        : "the path ends here and the reference is still owned";
 
-    private static string Name(int reg) => "r" + reg.ToString(CultureInfo.InvariantCulture);
+    private static bool IsCall(in BpfInsn insn) => insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call;
 
     private string Place(int insnIdx) =>
         _run.SourceAt(insnIdx) ?? "instruction " + insnIdx.ToString(CultureInfo.InvariantCulture);
