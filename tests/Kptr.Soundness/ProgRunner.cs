@@ -148,7 +148,7 @@ internal sealed class ProgRunner
 
     private RunOutcome? Unreturned(KernelModel kernel)
     {
-        var kept = kernel.Ledger.Snapshot().Entries.Where(e => e.Holder is not KernelHolder).ToList();
+        var kept = kernel.Ledger.Snapshot().Entries.Where(e => !e.Holder.IsKernel).ToList();
         return kept.Count == 0 ? null : Outcome(RunKind.Unsound, "still held when the maps are gone: " + string.Join("; ", kept));
     }
 

@@ -27,6 +27,7 @@ public class MetricsTests
         var widget = KernelRef.Own(new Widget(core));
         listener.RecordObservableInstruments();
         seen["kptr.objects.created"].Should().Be(1);
+        seen["kptr.deferred.pending"].Should().Be(0);
         seen["kptr.objects.live"].Should().Be(core.Heap.LiveObjects().Count());
         seen["kptr.references"].Should().Be(core.Ledger.Snapshot().Entries.Length);
         seen["kptr.pinned"].Should().Be(core.Ledger.PinnedBytes());
@@ -51,6 +52,18 @@ public class MetricsTests
         var (level, id, text) = logger.Lines.Should().ContainSingle().Subject;
         (level, id).Should().Be((LogLevel.Error, 1));
         text.Should().Contain(nameof(DiagCode.RefCountUnderflow)).And.Contain("Twice.cs:9");
+    }
+
+    [Fact]
+    public void Logger_GetsEveryGracePeriod_WithItsCallbacks()
+    {
+        var logger = new ListLogger();
+        using var core = new KernelCore(TestKernel.Spec, new() { Driver = DeferredDriver.Manual, Logger = logger });
+        KernelRef.Own(new Widget(core)).Release();
+        core.Quiesce();
+        var (level, id, text) = logger.Lines.Should().ContainSingle().Subject;
+        (level, id).Should().Be((LogLevel.Debug, 2));
+        text.Should().Be($"Grace period {core.Rcu.Sequence + 1} of rcu ended, 1 callbacks");
     }
 
     private sealed class ListLogger : ILogger

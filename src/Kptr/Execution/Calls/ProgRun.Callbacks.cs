@@ -87,7 +87,14 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
             return null;
         }
 
-        foreach (var reg in LocateOrder)
+        // What survives calls first: that is where a reference lives. The rest may be what an earlier call left behind.
+        var top = _m->StackLow + Machine.StackBytes;
+        return LocateIn([6, 7, 8, 9], value) ?? LocateInStack(top, value) ?? LocateIn([0, 1, 2, 3, 4, 5], value) ?? LocateInCallers(value);
+    }
+
+    private string? LocateIn(ReadOnlySpan<int> regs, ulong value)
+    {
+        foreach (var reg in regs)
         {
             if (_m->Regs[reg] == value)
             {
@@ -95,32 +102,39 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
             }
         }
 
-        return LocateInStack(value);
+        return null;
     }
 
-    /// <summary>Registers that survive calls first: that is where a reference lives.</summary>
-    private static ReadOnlySpan<int> LocateOrder => [6, 7, 8, 9, 0, 1, 2, 3, 4, 5];
+    private static string? LocateInStack(ulong top, ulong value)
+    {
+        for (var off = sizeof(ulong); off <= Machine.StackBytes; off += sizeof(ulong))
+        {
+            if (*(ulong*)(top - (ulong)off) == value)
+            {
+                return $"fp-{off}";
+            }
+        }
 
-    private string? LocateInStack(ulong value)
+        return null;
+    }
+
+    private string? LocateInCallers(ulong value)
     {
         var top = _m->StackLow + Machine.StackBytes;
-        for (var frame = _m->Depth; frame >= 0; frame--, top += Machine.StackBytes)
+        for (var frame = _m->Depth - 1; frame >= 0; frame--)
         {
-            var name = frame == _m->Depth ? "" : $" of frame {frame}";
-            for (var off = sizeof(ulong); off <= Machine.StackBytes; off += sizeof(ulong))
+            for (var i = 0; i < 4; i++)
             {
-                if (*(ulong*)(top - (ulong)off) == value)
+                if (_m->Frames[frame].Saved[i] == value)
                 {
-                    return $"fp-{off}{name}";
+                    return $"r{6 + i} of frame {frame}";
                 }
             }
 
-            for (var i = 0; frame > 0 && i < 4; i++)
+            top += Machine.StackBytes;
+            if (LocateInStack(top, value) is { } place)
             {
-                if (_m->Frames[frame - 1].Saved[i] == value)
-                {
-                    return $"r{6 + i} of frame {frame - 1}";
-                }
+                return $"{place} of frame {frame}";
             }
         }
 

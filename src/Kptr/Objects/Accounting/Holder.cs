@@ -10,6 +10,9 @@ public abstract record Holder
     /// <summary>Whether the reference is safely kept: by the kernel, a live map element or a collection in one.</summary>
     public virtual bool IsSettled => false;
 
+    /// <summary>Whether the modelled kernel itself holds it, and gives it back in time.</summary>
+    public virtual bool IsKernel => false;
+
     /// <summary>One word for the kind, used in JSON and as a metric tag.</summary>
     public abstract string Kind { get; }
 }
@@ -20,6 +23,9 @@ public sealed record KernelHolder(string What) : Holder
 {
     /// <inheritdoc/>
     public override bool IsSettled => true;
+
+    /// <inheritdoc/>
+    public override bool IsKernel => true;
 
     /// <inheritdoc/>
     public override string Kind => "kernel";
@@ -103,15 +109,22 @@ public sealed record ObjectHolder(string Owner, string Field, bool IsAlive) : Ho
     public override string ToString() => $"{Owner}, field {Field}";
 }
 
-/// <summary>Work that is waiting to run.</summary>
-/// <param name="Queue">Which queue.</param>
-public sealed record DeferredHolder(string Queue) : Holder
+/// <summary>Nobody has a reference left: a callback or work item that is waiting to run will free the object.</summary>
+/// <param name="Queue">The queue.</param>
+/// <param name="Work">The kernel's name for the callback.</param>
+public sealed record DeferredHolder(string Queue, string Work) : Holder
 {
+    /// <inheritdoc/>
+    public override bool IsSettled => true;
+
+    /// <inheritdoc/>
+    public override bool IsKernel => true;
+
     /// <inheritdoc/>
     public override string Kind => "deferred";
 
     /// <inheritdoc/>
-    public override string ToString() => $"deferred work ({Queue})";
+    public override string ToString() => $"deferred work ({Work}, {Queue})";
 }
 
 /// <summary>C# code that owns a <see cref="KernelRef{T}"/>.</summary>

@@ -7,12 +7,11 @@ internal enum HolderKind
     Run,
     Slot,
     Collection,
-    Deferred,
 }
 
 /// <summary>A holder in the form the ledger keeps; turned into a <see cref="Holder"/> only when somebody asks.</summary>
 /// <param name="Kind">What the rest means.</param>
-/// <param name="Who">The run; the queue's name; the word for the collection; null for slots and C#.</param>
+/// <param name="Who">The run; the word for the collection; null for slots and C#.</param>
 /// <param name="Where">Address of the slot or of the collection's root.</param>
 internal readonly record struct HolderKey(HolderKind Kind, object? Who, ulong Where)
 {
@@ -23,6 +22,4 @@ internal readonly record struct HolderKey(HolderKind Kind, object? Who, ulong Wh
     internal static HolderKey Slot(ulong address) => new(HolderKind.Slot, null, address);
 
     internal static HolderKey Collection(string word, ulong root) => new(HolderKind.Collection, word, root);
-
-    internal static HolderKey Deferred(string queue) => new(HolderKind.Deferred, queue, 0);
 }

@@ -47,11 +47,11 @@ public sealed partial class Ledger
 
     /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
     public long PinnedBytes() =>
-        Snapshot().Entries.Where(e => e.Holder is not KernelHolder).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);
+        Snapshot().Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);
 
     /// <summary>
-    /// The references that nobody can be trusted to give back: held by ended programs, by C#, by unlinked map memory or
-    /// forgotten work. A reference in a live map element is no leak.
+    /// The references that nobody can be trusted to give back: held by ended programs, by C# or by unlinked map
+    /// memory. A reference in a live map element is no leak.
     /// </summary>
     public ImmutableArray<LedgerEntry> FindLeaks() => [.. Snapshot().Entries.Where(e => !e.Holder.IsSettled)];
 
@@ -61,7 +61,7 @@ public sealed partial class Ledger
 
     /// <summary>Throws unless every reference but the modelled kernel's own was given back, those in maps too.</summary>
     /// <exception cref="LedgerLeakException">Somebody still holds one, or faults were reported.</exception>
-    public void AssertAllReturned() => Assert([.. Snapshot().Entries.Where(e => e.Holder is not KernelHolder)]);
+    public void AssertAllReturned() => Assert([.. Snapshot().Entries.Where(e => !e.Holder.IsKernel)]);
 
     /// <summary>From now on this map's slots count.</summary>
     internal void AddSource(IReferenceSource source)
@@ -126,6 +126,11 @@ public sealed partial class Ledger
             }
         }
 
+        if (obj.Count.Value == 0 && _core.Deferred.FindWork(obj) is { } work)
+        {
+            entries.Add(Entry(obj, work));
+        }
+
         entries.AddRange((census?[obj.Address] ?? []).Select(slot => Entry(obj, slot.Holder)));
         for (var left = obj.Count.Value - entries.Count; left > 0; left--)
         {
@@ -151,8 +156,6 @@ public sealed partial class Ledger
                 return DescribeSlot(key.Where);
             case HolderKind.Collection:
                 return new CollectionHolder((string)key.Who!, DescribeSlot(key.Where));
-            case HolderKind.Deferred:
-                return new DeferredHolder((string)key.Who!);
             default:
                 return new CSharpHolder(since);
         }

@@ -27,11 +27,13 @@ public sealed record LedgerEntry(
 /// <summary>The answer to "who pins this object": its count, and a line for every reference.</summary>
 /// <param name="Object">The object as text.</param>
 /// <param name="Count">Its count at that moment.</param>
-/// <param name="Entries">The holders; as many as the count unless something is wrong.</param>
+/// <param name="Entries">
+/// The holders; as many as the count unless something is wrong. At zero, the deferred work that will free the object.
+/// </param>
 public sealed record PinReport(string Object, int Count, ImmutableArray<LedgerEntry> Entries)
 {
     /// <summary>The entries that are not the modelled kernel's own.</summary>
-    public IEnumerable<LedgerEntry> Users => Entries.Where(e => e.Holder is not KernelHolder);
+    public IEnumerable<LedgerEntry> Users => Entries.Where(e => !e.Holder.IsKernel);
 
     /// <summary>A line for the object and one for every holder.</summary>
     public override string ToString() =>

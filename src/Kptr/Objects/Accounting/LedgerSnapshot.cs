@@ -26,7 +26,7 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
 
     /// <summary>Bytes pinned, by the place where the references were taken.</summary>
     public ImmutableSortedDictionary<string, long> PinnedBytesBySite() =>
-        PinnedBytes(e => e.Holder is KernelHolder ? null : e.AcquiredAt.ToString());
+        PinnedBytes(e => e.Holder.IsKernel ? null : e.AcquiredAt.ToString());
 
     /// <summary>Text, one paragraph per object.</summary>
     public override string ToString() => LedgerFormat.Text(this);

@@ -54,7 +54,7 @@ internal sealed class KernelMetrics : IDisposable
         .Select(g => new Measurement<long>(g.Count(), new KeyValuePair<string, object?>("holder", g.Key)));
 
     private static IEnumerable<Measurement<long>> Pinned(KernelCore core) => core.Ledger.Snapshot().Entries
-        .Where(e => e.Holder is not KernelHolder)
+        .Where(e => !e.Holder.IsKernel)
         .DistinctBy(e => e.Address)
         .GroupBy(e => e.TypeName)
         .Select(g => new Measurement<long>(g.Sum(e => e.SizeBytes), new KeyValuePair<string, object?>("type", g.Key)));

@@ -20,6 +20,13 @@ internal sealed class DeferredEngine
     /// <summary>Callbacks and items that wait or run. One count for all queues, so that what moves on is never missed.</summary>
     internal int PendingCount => Volatile.Read(ref _pendingCount);
 
+    /// <summary>What waits to free this object; null when nothing does.</summary>
+    internal DeferredHolder? FindWork(object state) =>
+        _core.Rcu.FindWork(state) is { } callback ? new(_core.Rcu.Name, callback)
+        : _core.RcuTrace.FindWork(state) is { } traced ? new(_core.RcuTrace.Name, traced)
+        : _core.Work.FindWork(state) is { } work ? new(_core.Work.Name, work)
+        : null;
+
     /// <summary>Something is going to be queued; call it before.</summary>
     internal void Add() => Interlocked.Increment(ref _pendingCount);
 

@@ -100,8 +100,13 @@ public sealed class RcuDomain
         _core.Deferred.Kick();
     }
 
+    /// <summary>The waiting callback that is about this object; null when there is none.</summary>
+    internal string? FindWork(object state) => Pending().FirstOrDefault(c => ReferenceEquals(c.State, state)).Name;
+
     /// <summary>Names of the callbacks that wait, for reports.</summary>
-    internal IReadOnlyList<string> PendingNames() => [.. (_batch ?? []).Concat(_queue).Select(c => c.Name)];
+    internal IReadOnlyList<string> PendingNames() => [.. Pending().Select(c => c.Name)];
+
+    private IEnumerable<Callback> Pending() => (Volatile.Read(ref _batch) ?? []).Concat(_queue);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal RcuReader Enter()

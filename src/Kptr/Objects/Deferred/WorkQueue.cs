@@ -43,5 +43,8 @@ public sealed class WorkQueue
         _core.Deferred.Kick();
     }
 
+    /// <summary>The waiting item that is about this object; null when there is none.</summary>
+    internal string? FindWork(object state) => _queue.FirstOrDefault(i => ReferenceEquals(i.State, state)).Name;
+
     internal IReadOnlyList<string> PendingNames() => [.. _queue.Select(i => i.Name)];
 }

@@ -4,10 +4,10 @@ using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 
-namespace Kptr.Tests.Concurrency;
+namespace Kptr.Tests.Model;
 
 /// <summary>The questions that people ask about tasks kept in maps, each answered by a test.</summary>
-public class SeedThreadTests
+public class QuestionTests
 {
     private struct Entry
     {
