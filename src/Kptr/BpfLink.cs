@@ -1,3 +1,5 @@
+using Kptr.Specs;
+
 namespace Kptr;
 
 /// <summary>An attachment of a program to a place in the modelled kernel. Disposing detaches it.</summary>
@@ -5,19 +7,28 @@ public sealed class BpfLink : IDisposable
 {
     private int _isDetached;
 
-    internal BpfLink(BpfProgram program, string hook)
+    internal BpfLink(BpfProgram program, string hook, ulong cookie)
     {
         Program = program;
         Hook = hook;
-        program.Hold();
+        Cookie = cookie;
+        Place = PlaceOf(program.Spec);
+        program.Object.Hold(Purpose);
         program.Kernel.HookTable.Add(this);
     }
 
     /// <summary>The program, which the link keeps loaded.</summary>
     public BpfProgram Program { get; }
 
-    /// <summary>Where it is attached: the name of the tracepoint or function.</summary>
+    /// <summary>Where it is attached: the name of the tracepoint, function or event.</summary>
     public string Hook { get; }
+
+    /// <summary>What the program gets from <c>bpf_get_attach_cookie</c>.</summary>
+    public ulong Cookie { get; }
+
+    internal LinkPlace Place { get; }
+
+    private string Purpose => $"link to {Hook}";
 
     /// <summary>Detaches the program. A run that has begun on another thread ends in its own time.</summary>
     public void Dispose()
@@ -25,7 +36,16 @@ public sealed class BpfLink : IDisposable
         if (Interlocked.Exchange(ref _isDetached, 1) == 0)
         {
             Program.Kernel.HookTable.Remove(this);
-            Program.Put();
+            Program.Object.Put(Purpose);
         }
     }
+
+    private static LinkPlace PlaceOf(ProgSpec spec) => spec switch
+    {
+        { ExpectedAttachType: AttachType.ModifyReturn or AttachType.LsmMac or AttachType.LsmCgroup } => LinkPlace.Instead,
+        { ExpectedAttachType: AttachType.TraceFexit } => LinkPlace.Exit,
+        { Type: ProgType.Kprobe } when
+            spec.SectionName.Split('/')[0].Contains("ret", StringComparison.Ordinal) => LinkPlace.Exit,
+        _ => LinkPlace.Entry,
+    };
 }

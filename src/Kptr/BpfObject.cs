@@ -13,6 +13,7 @@ public sealed class BpfObject : IDisposable
     private readonly List<BpfMap> _owned = [];
     private ImmutableDictionary<string, BpfMap> _maps = ImmutableDictionary<string, BpfMap>.Empty;
     private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
+    private ImmutableDictionary<string, StructOpsInstance> _structOps = ImmutableDictionary<string, StructOpsInstance>.Empty;
     private bool _isDisposed;
 
     private BpfObject(ObjectSpec spec)
@@ -31,6 +32,9 @@ public sealed class BpfObject : IDisposable
 
     /// <summary>The loaded programs by name; empty before <see cref="Load"/>.</summary>
     public IReadOnlyDictionary<string, BpfProgram> Programs => _programs;
+
+    /// <summary>The structs of operations that its programs implement, by the name of their map; empty before <see cref="Load"/>.</summary>
+    public IReadOnlyDictionary<string, StructOpsInstance> StructOps => _structOps;
 
     /// <summary>Reads an object file.</summary>
     /// <exception cref="DiagnosticException">The file cannot be read or is no BPF object.</exception>
@@ -74,6 +78,8 @@ public sealed class BpfObject : IDisposable
             var verified = VerifyAll(wanted, kernel.Spec);
             _programs = verified.ToImmutableDictionary(v => v.Spec.Name, v => new BpfProgram(kernel, v, maps));
             FillSlots(linked);
+            _structOps = linked.Maps.Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap).ToImmutableDictionary(
+                m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
         }
         catch
         {
@@ -155,7 +161,7 @@ public sealed class BpfObject : IDisposable
     {
         foreach (var program in _programs.Values)
         {
-            program.Put();
+            program.Unload();
         }
 
         foreach (var map in _owned)
@@ -166,5 +172,6 @@ public sealed class BpfObject : IDisposable
         _owned.Clear();
         _maps = _maps.Clear();
         _programs = _programs.Clear();
+        _structOps = _structOps.Clear();
     }
 }

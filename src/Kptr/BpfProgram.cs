@@ -10,13 +10,12 @@ namespace Kptr;
 
 /// <summary>A loaded program: verified, bound to live maps, ready to attach and to run.</summary>
 /// <remarks>Any number of threads may run it at once.</remarks>
-public sealed class BpfProgram
+public sealed partial class BpfProgram
 {
-    private const int ArgsMax = 12;
+    private const string Loader = "loaded object";
     private readonly ImmutableArray<BpfMap?> _maps;
     private readonly Interpreter _interpreter;
     private readonly HeapSlab _contexts;
-    private int _refs = 1;
     private long _runCount;
 
     internal BpfProgram(KernelModel kernel, VerifiedProgram verified, ImmutableArray<BpfMap?> maps)
@@ -31,10 +30,15 @@ public sealed class BpfProgram
         {
             map?.Hold();
         }
+
+        Object = new(kernel, Name, Loader, LetMapsGo);
     }
 
     /// <summary>The kernel it is loaded into.</summary>
     public KernelModel Kernel { get; }
+
+    /// <summary>The program as an object of the kernel: who pins it, its object, links, timers.</summary>
+    public ProgObject Object { get; }
 
     /// <summary>What the verifier found out about it.</summary>
     public VerifiedProgram Verified { get; }
@@ -49,123 +53,35 @@ public sealed class BpfProgram
     public long RunCount => Interlocked.Read(ref _runCount);
 
     /// <summary>Attaches it where its section says.</summary>
+    /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
     /// <returns>The attachment; dispose it to detach.</returns>
     /// <exception cref="NotSupportedException">Its kind of program has no place in the model to attach to.</exception>
-    public BpfLink Attach() => Spec.AttachTarget is { Length: > 0 } target && IsHooked(Spec)
-        ? new BpfLink(this, target)
-        : throw new NotSupportedException($"program \"{Name}\" ({Spec.SectionName}) cannot be attached in the model; use TestRun");
+    public BpfLink Attach(ulong cookie = 0) => Spec.AttachTarget is { Length: > 0 } target && IsHooked(Spec)
+        ? new BpfLink(this, target, cookie)
+        : throw new NotSupportedException($"program \"{Name}\" ({Spec.SectionName}) cannot be attached in the model; use TestRun or Iterate");
 
-    /// <summary>Attaches it to a tracepoint or function of the caller's choice.</summary>
-    /// <param name="hook">A name that <see cref="KernelModel.Raise"/> or the model itself passes.</param>
-    public BpfLink AttachTo(string hook)
+    /// <summary>Attaches it to a tracepoint, function or event of the caller's choice.</summary>
+    /// <param name="hook">A name that <see cref="KernelModel.Raise"/>, <see cref="KernelModel.Call"/> or the model itself passes.</param>
+    /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
+    public BpfLink AttachTo(string hook, ulong cookie = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(hook);
-        return new(this, hook);
-    }
-
-    /// <summary>Runs it once with a context of bytes (<c>BPF_PROG_TEST_RUN</c>): what a <c>syscall</c> program is run with.</summary>
-    /// <param name="context">The context; the program's writes are copied back. Empty gives a null context.</param>
-    /// <param name="options">Limits of the run; null for the defaults.</param>
-    public ProgramResult TestRun(Span<byte> context = default, ExecOptions? options = null)
-    {
-        if (context.IsEmpty)
-        {
-            return Run(default, options: options);
-        }
-
-        var block = Kernel.Heap.AllocateBlock($"context of {Name}", context.Length);
-        try
-        {
-            context.CopyTo(BytesAt(block, context.Length));
-            var result = Run(new Region(block, (ulong)context.Length, IsWritable: true), options: options);
-            BytesAt(block, context.Length).CopyTo(context);
-            return result;
-        }
-        finally
-        {
-            Kernel.Heap.TryFree(block);
-        }
-    }
-
-    /// <summary>Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.</summary>
-    /// <param name="input">What to run it with.</param>
-    /// <param name="options">Limits of the run; null for the defaults.</param>
-    /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
-    public TestOutput TestRun(TestInput input, ExecOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        using var context = new TestContext(this, input);
-        return context.Output(Run(new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true), packet: context.Packet, options: options));
-    }
-
-    /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
-    /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
-    public ProgramResult RunWithArgs(params ReadOnlySpan<ulong> args) => RunWithArgs(args, null);
-
-    /// <summary>Runs it once with arguments in an array of 64-bit words, within limits.</summary>
-    /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
-    /// <param name="options">Limits of the run; null for the defaults.</param>
-    public ProgramResult RunWithArgs(ReadOnlySpan<ulong> args, ExecOptions? options)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(args.Length, ArgsMax, nameof(args));
-        var block = _contexts.Allocate();
-        try
-        {
-            args.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(BytesAt(block, ArgsMax * sizeof(ulong))));
-            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), args.Length, options: options);
-        }
-        finally
-        {
-            _contexts.TryFree(block);
-        }
+        return new(this, hook, cookie);
     }
 
     internal Interpreter Interpreter => _interpreter;
 
-    internal void RunHook(ReadOnlySpan<ulong> args) => RunWithArgs(args);
+    /// <summary>The object that loaded it lets go of it.</summary>
+    internal void Unload() => Object.Put(Loader);
 
-    internal void Hold() => Interlocked.Increment(ref _refs);
-
-    internal void Put()
+    private void LetMapsGo()
     {
-        if (Interlocked.Decrement(ref _refs) == 0)
+        foreach (var map in _maps)
         {
-            foreach (var map in _maps)
-            {
-                map?.Put();
-            }
+            map?.Put();
         }
     }
 
-    private static bool IsHooked(ProgSpec spec) => spec.Type is ProgType.RawTracepoint or ProgType.Lsm
+    private static bool IsHooked(ProgSpec spec) => spec.Type is ProgType.RawTracepoint or ProgType.Lsm or ProgType.Tracepoint or ProgType.Kprobe
         || (spec.Type == ProgType.Tracing && spec.ExpectedAttachType != AttachType.TraceIter);
-
-    private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
-
-    private ProgramResult Run(Region context, int argCount = 0, RunPacket? packet = null, ExecOptions? options = null)
-    {
-        Interlocked.Increment(ref _runCount);
-        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host) { Maps = _maps, ArgCount = argCount, Packet = packet };
-        using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
-        try
-        {
-            var result = _interpreter.Run(ctx, context, options);
-            if (result.Fault is { } fault)
-            {
-                Kernel.Report(new KernelFault(fault.Code, fault.Message) { Object = $"program \"{Name}\"", Site = ctx.SiteOf(fault.InsnIdx) });
-            }
-
-            return new((long)result.R0, result.Fault);
-        }
-        finally
-        {
-            ctx.End();
-        }
-    }
 }
-
-/// <summary>How one run of a program ended.</summary>
-/// <param name="ReturnValue">What it returned; 0 after a fault.</param>
-/// <param name="Fault">What it did that it must not, also reported to the kernel; null for a verified program, unless Kptr is wrong
-/// or the program asked for something that the model has no body for.</param>
-public readonly record struct ProgramResult(long ReturnValue, RunFault? Fault);

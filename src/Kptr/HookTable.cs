@@ -1,13 +1,18 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Kptr.Kfuncs;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr;
 
-/// <summary>Which programs are attached to what.</summary>
+/// <summary>Which programs are attached to what, and how a tracepoint, a function or an event runs them.</summary>
 internal sealed class HookTable : IHookSink
 {
+    private const ulong TextStart = 0xffff_ffff_8100_0000;
+    private const ulong FuncBytes = 64;
     private readonly ConcurrentDictionary<string, ImmutableArray<BpfLink>> _links = new();
+    private readonly ConcurrentDictionary<string, ulong> _addresses = new();
 
     internal void Add(BpfLink link) =>
         _links.AddOrUpdate(link.Hook, _ => [link], (_, all) => all.Add(link));
@@ -18,9 +23,80 @@ internal sealed class HookTable : IHookSink
     /// <summary>Runs the programs attached to a hook, in the order they were attached.</summary>
     public void Fire(string tracepoint, ReadOnlySpan<ulong> args)
     {
-        foreach (var link in _links.GetValueOrDefault(tracepoint, []))
+        foreach (var link in LinksOf(tracepoint))
         {
-            link.Program.RunHook(args);
+            link.Program.RunHook(args, new(args.Length, Cookie: link.Cookie));
         }
     }
+
+    /// <summary>Runs the programs attached to an event, each with a copy of its record as context.</summary>
+    internal void FireEvent(string name, ReadOnlySpan<byte> record)
+    {
+        foreach (var link in LinksOf(name))
+        {
+            link.Program.RunEvent(record, new(0, Cookie: link.Cookie));
+        }
+    }
+
+    /// <summary>Calls a function: entry programs, those that may answer in its place, its body, exit programs.</summary>
+    /// <remarks>
+    /// As the trampoline does it: the first non-zero answer of a <c>fmod_ret</c> or LSM program is the function's, and neither the
+    /// programs after it nor the body run. Kernel: <c>arch_prepare_bpf_trampoline</c>, 6.12.
+    /// </remarks>
+    internal long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body)
+    {
+        var links = LinksOf(function);
+        var address = _addresses.GetOrAdd(function, _ => TextStart + ((ulong)_addresses.Count * FuncBytes));
+        foreach (var link in links.Where(l => l.Place == LinkPlace.Entry))
+        {
+            RunAt(link, args, null, address);
+        }
+
+        var result = 0L;
+        var isAnswered = false;
+        foreach (var link in links.Where(l => l.Place == LinkPlace.Instead))
+        {
+            result = RunAt(link, args, 0, address);
+            isAnswered = result != 0;
+            if (isAnswered)
+            {
+                break;
+            }
+        }
+
+        if (!isAnswered && body is not null)
+        {
+            result = body();
+        }
+
+        foreach (var link in links.Where(l => l.Place == LinkPlace.Exit))
+        {
+            RunAt(link, args, result, address);
+        }
+
+        return result;
+    }
+
+    private ImmutableArray<BpfLink> LinksOf(string hook) => _links.GetValueOrDefault(hook, []);
+
+    private static long RunAt(BpfLink link, ReadOnlySpan<ulong> args, long? result, ulong address)
+    {
+        var raised = new ProgEvent(args.Length, result is not null, address, link.Cookie);
+        return link.Program.Spec.Type == ProgType.Kprobe
+            ? link.Program.RunEvent(ProbeRegs.Of(args, result ?? 0, address), raised).ReturnValue
+            : (int)link.Program.RunHook(result is { } value ? [.. args, (ulong)value] : args, raised).ReturnValue;
+    }
+}
+
+/// <summary>When, in the course of a function, a program runs.</summary>
+internal enum LinkPlace
+{
+    /// <summary>Not at a function, or before it.</summary>
+    Entry,
+
+    /// <summary>Before it and perhaps in its place.</summary>
+    Instead,
+
+    /// <summary>After it.</summary>
+    Exit,
 }

@@ -79,8 +79,14 @@ public sealed class ProgContext : IProgramRun
     /// <summary>What it shares with the other runs of this kernel.</summary>
     internal ProgHost Host { get; }
 
-    /// <summary>Words in the context of a tracing program.</summary>
-    internal int ArgCount { get; init; }
+    /// <summary>The program as what callbacks set for later pin; null for instructions that nobody loaded.</summary>
+    internal ProgObject? Program { get; init; }
+
+    /// <summary>What raised a tracing program, and what it may ask about that.</summary>
+    internal ProgEvent Event { get; init; }
+
+    /// <summary>Where the output of an iterator program goes; null for others.</summary>
+    internal SeqFile? Seq { get; init; }
 
     /// <summary>The packet it works on; null for programs that have none.</summary>
     internal RunPacket? Packet { get; init; }
@@ -130,7 +136,7 @@ public sealed class ProgContext : IProgramRun
     internal RefSite SiteOf(int insnIdx) => new(LineAt(insnIdx)?.File ?? "", LineAt(insnIdx)?.Line ?? 0, Prog.Name, insnIdx);
 
     /// <summary>The context of another run of the same program: a callback that runs later, on its own.</summary>
-    internal ProgContext Again() => new(Core, Prog, Core.CurrentCpu, Host) { Maps = Maps };
+    internal ProgContext Again() => new(Core, Prog, Core.CurrentCpu, Host) { Maps = Maps, Program = Program };
 
     /// <summary>The object that a register points to, without a reference; null for 0.</summary>
     /// <exception cref="ProgramFaultException">There is no live object of that kind.</exception>

@@ -8,7 +8,9 @@ internal sealed class AsyncField : IDisposable
 {
     private readonly KernelCore _core;
     private readonly ulong _value;
+    private readonly Lock _lock = new();
     private Func<ulong, ulong, ulong, ulong>? _callback;
+    private ProgObject? _program;
     private volatile bool _isFreed;
 
     internal AsyncField(KernelCore core, BpfMap map, ulong value, bool isTimer)
@@ -26,7 +28,28 @@ internal sealed class AsyncField : IDisposable
 
     internal bool HasCallback => Volatile.Read(ref _callback) is not null;
 
-    internal void SetCallback(Func<ulong, ulong, ulong, ulong>? callback) => Volatile.Write(ref _callback, callback);
+    /// <summary>Sets what runs later, and pins its program until another takes its place.</summary>
+    /// <remarks>Kernel: <c>cb->prog</c> (<c>struct bpf_async_cb</c>).</remarks>
+    internal void SetCallback(Func<ulong, ulong, ulong, ulong>? callback, ProgObject? program = null)
+    {
+        ProgObject? old;
+        lock (_lock)
+        {
+            if (_isFreed && callback is not null)
+            {
+                return;
+            }
+
+            program?.Hold(Purpose);
+            Volatile.Write(ref _callback, callback);
+            old = _program;
+            _program = program;
+        }
+
+        old?.Put(Purpose);
+    }
+
+    private string Purpose => $"{(Timer is null ? "work" : "timer")} in map \"{Map.Name}\"";
 
     /// <summary>Queues the work.</summary>
     internal void Schedule() => _core.Work.Enqueue(static f => ((AsyncField)f).Run(), this, "bpf_wq_work");

@@ -56,7 +56,7 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
         return Errno.EPERM;
     }
 
-    internal Errno SetCallback(ulong address, Func<ulong, ulong, ulong, ulong> callback)
+    internal Errno SetCallback(ProgContext ctx, ulong address, ulong callback)
     {
         if (core.Context == ExecContext.Nmi)
         {
@@ -73,7 +73,7 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
             return Errno.EPERM;
         }
 
-        field.SetCallback(callback);
+        field.SetCallback(ctx.Callbacks.Defer(callback), ctx.Program);
         return Errno.None;
     }
 }

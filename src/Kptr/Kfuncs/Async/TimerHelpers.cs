@@ -20,7 +20,7 @@ internal static class TimerHelpers
 
     [Helper(HelperId.TimerSetCallback)]
     internal static Errno SetCallback(ProgContext ctx, ulong timer, ulong callback) =>
-        ctx.Host.Async.SetCallback(timer, ctx.Callbacks.Defer(callback));
+        ctx.Host.Async.SetCallback(ctx, timer, callback);
 
     [Helper(HelperId.TimerStart)]
     internal static Errno Start(ProgContext ctx, ulong timer, ulong ns, ulong flags)

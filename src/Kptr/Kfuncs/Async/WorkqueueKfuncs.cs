@@ -18,7 +18,7 @@ internal static class WorkqueueKfuncs
     internal static Errno SetCallback(ProgContext ctx, ulong wq, ulong callback, uint flags, ulong aux)
     {
         _ = aux;
-        return flags == 0 ? ctx.Host.Async.SetCallback(wq, ctx.Callbacks.Defer(callback)) : Errno.EINVAL;
+        return flags == 0 ? ctx.Host.Async.SetCallback(ctx, wq, callback) : Errno.EINVAL;
     }
 
     [Kfunc("bpf_wq_start",

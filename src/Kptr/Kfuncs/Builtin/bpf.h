@@ -112,6 +112,15 @@ struct bpf_iter_meta {
 	u64 seq_num;
 };
 
+struct bpf_iter__bpf_map {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct bpf_map *map;
+	};
+};
+
 struct bpf_iter__task {
 	union {
 		struct bpf_iter_meta *meta;

@@ -27,6 +27,14 @@ typedef void (*btf_trace_netif_receive_skb)(void *, struct sk_buff *skb);
 typedef void (*btf_trace_inet_sock_set_state)(void *, const struct sock *sk, const int oldstate, const int newstate);
 typedef void (*btf_trace_tcp_destroy_sock)(void *, struct sock *sk);
 
+int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task);
+int bpf_iter_task_vma(struct bpf_iter_meta *meta, struct task_struct *task, struct vm_area_struct *vma);
+int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup);
+int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map);
+int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void *key, void *value);
+int bpf_iter_tcp(struct bpf_iter_meta *meta, struct sock_common *sk_common, u32 uid);
+int bpf_iter_udp(struct bpf_iter_meta *meta, struct udp_sock *udp_sk, u32 uid, int bucket);
+
 int bpf_fentry_test1(int a);
 int bpf_fentry_test2(int a, u64 b);
 int bpf_fentry_test3(char a, int b, u64 c);

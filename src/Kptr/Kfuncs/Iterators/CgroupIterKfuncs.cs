@@ -8,9 +8,6 @@ namespace Kptr.Kfuncs;
 /// <remarks>The only css the model has is a cgroup's own (<c>cgroup->self</c>).</remarks>
 internal static class CgroupIterKfuncs
 {
-    private const uint DescendantsPre = 2;
-    private const uint DescendantsPost = 3;
-    private const uint AncestorsUp = 4;
     private const uint Procs = 1;
     private const uint Threaded = 2;
 
@@ -20,18 +17,12 @@ internal static class CgroupIterKfuncs
     internal static Errno CssNew(ProgContext ctx, ulong it, ulong start, uint flags)
     {
         ctx.Iterators.Close(ctx, it);
-        if (flags is not (DescendantsPre or DescendantsPost or AncestorsUp))
+        if (flags is not (CgroupWalk.DescendantsPre or CgroupWalk.DescendantsPost or CgroupWalk.AncestorsUp))
         {
             return Errno.EINVAL;
         }
 
-        var top = CgroupOf(ctx, start);
-        IEnumerable<Cgroup> cgroups = flags switch
-        {
-            DescendantsPre => PreOrder(ctx, top),
-            DescendantsPost => PostOrder(ctx, top),
-            _ => Up(top),
-        };
+        var cgroups = CgroupWalk.From(ctx.Core, CgroupOf(ctx, start), (int)flags);
         ctx.Iterators.Open(ctx, it, cgroups.Select(c => c.Address + SelfOffset(c)));
         return Errno.None;
     }
@@ -80,18 +71,4 @@ internal static class CgroupIterKfuncs
             : throw new ProgramFaultException(DiagCode.CallBadObject, $"{css:x} is no css of a live cgroup");
 
     private static ulong SelfOffset(Cgroup cgroup) => (ulong)cgroup.Layout.Field("self").OffsetBytes;
-
-    private static IEnumerable<Cgroup> PreOrder(ProgContext ctx, Cgroup top) =>
-        ctx.Core.Cgroups.ChildrenOf(top).SelectMany(c => PreOrder(ctx, c)).Prepend(top);
-
-    private static IEnumerable<Cgroup> PostOrder(ProgContext ctx, Cgroup top) =>
-        ctx.Core.Cgroups.ChildrenOf(top).SelectMany(c => PostOrder(ctx, c)).Append(top);
-
-    private static IEnumerable<Cgroup> Up(Cgroup from)
-    {
-        for (var at = from; at is not null; at = at.Parent)
-        {
-            yield return at;
-        }
-    }
 }

@@ -54,7 +54,8 @@ internal static class PrintHelpers
         return Encoding.UTF8.GetByteCount(text);
     }
 
-    private static bool TryArgs(ProgContext ctx, ulong data, uint length, out ulong[] args)
+    /// <summary>The arguments of a format, from an array of words; false for a length that no array has.</summary>
+    internal static bool TryArgs(ProgContext ctx, ulong data, uint length, out ulong[] args)
     {
         args = [];
         if (length % sizeof(ulong) != 0 || length > ArgsMax * sizeof(ulong) || (length > 0 && data == 0))

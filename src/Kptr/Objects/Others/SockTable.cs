@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Kptr.Objects;
 
 /// <summary>The sockets that packets can find.</summary>
@@ -6,6 +8,18 @@ public sealed class SockTable
     private readonly Lock _lock = new();
     private readonly Dictionary<FlowTuple, Sock> _bound = [];
     private long _lastCookie;
+
+    /// <summary>The sockets, by rising cookie; a copy.</summary>
+    public ImmutableArray<Sock> All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _bound.Values.OrderBy(s => s.Cookie)];
+            }
+        }
+    }
 
     /// <summary>Lets packets find a socket. A listener has no destination.</summary>
     /// <exception cref="InvalidOperationException">Its addresses are taken.</exception>

@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using Kptr.Execution;
+using Kptr.Kfuncs;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr;
+
+// Running it.
+public sealed partial class BpfProgram
+{
+    private const int ArgsMax = 12;
+    private long _lastSession;
+
+    /// <summary>Runs it once with a context of bytes (<c>BPF_PROG_TEST_RUN</c>): what a <c>syscall</c> program is run with.</summary>
+    /// <param name="context">The context; the program's writes are copied back. Empty gives a null context.</param>
+    /// <param name="options">Limits of the run; null for the defaults.</param>
+    public ProgramResult TestRun(Span<byte> context = default, ExecOptions? options = null) =>
+        context.IsEmpty ? Run(default, new() { Options = options }) : RunOn(context, new() { Options = options });
+
+    /// <summary>Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.</summary>
+    /// <param name="input">What to run it with.</param>
+    /// <param name="options">Limits of the run; null for the defaults.</param>
+    /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
+    public TestOutput TestRun(TestInput input, ExecOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using var context = new TestContext(this, input);
+        var region = new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true);
+        return context.Output(Run(region, new() { Packet = context.Packet, Options = options }));
+    }
+
+    /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
+    /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
+    public ProgramResult RunWithArgs(params ReadOnlySpan<ulong> args) => RunWithArgs(args, null);
+
+    /// <summary>Runs it once with arguments in an array of 64-bit words, within limits.</summary>
+    /// <param name="args">At most twelve; objects by <see cref="KernelObject.Address"/>.</param>
+    /// <param name="options">Limits of the run; null for the defaults.</param>
+    public ProgramResult RunWithArgs(ReadOnlySpan<ulong> args, ExecOptions? options) =>
+        RunOn(args, new() { Event = new(args.Length), Options = options });
+
+    /// <summary>Runs an iterator program (<c>SEC("iter/...")</c>) over everything it goes over, and a last time with null.</summary>
+    /// <param name="over">Over what; null for all there is.</param>
+    /// <param name="options">Limits of each run; null for the defaults.</param>
+    /// <returns>What it wrote.</returns>
+    /// <exception cref="NotSupportedException">It is no iterator program, or goes over what the model does not have.</exception>
+    /// <exception cref="ArgumentException">The options do not name the map that it needs.</exception>
+    public IterOutput Iterate(IterOptions? over = null, ExecOptions? options = null)
+    {
+        if (Spec.ExpectedAttachType != AttachType.TraceIter)
+        {
+            throw new NotSupportedException($"program \"{Name}\" ({Spec.SectionName}) is no iterator");
+        }
+
+        using var seq = new SeqFile(Kernel, Interlocked.Increment(ref _lastSession));
+        var setup = new RunSetup { Seq = seq, Options = options };
+        var runs = 0;
+        RunFault? fault = null;
+        IterWalk.Go(Kernel, Spec.AttachTarget ?? "", over ?? new(), args =>
+        {
+            seq.SeqNum = runs++;
+            fault = RunOn([seq.MetaAddress, .. args], setup).Fault;
+            return fault is null;
+        });
+        return new(seq.ToArray(), runs, fault);
+    }
+
+    /// <summary>Runs it with arguments for a hook that it is attached to.</summary>
+    internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised) => RunOn(args, new() { Event = raised });
+
+    /// <summary>Runs it with a record for an event that it is attached to.</summary>
+    internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised) => RunOn(record.ToArray(), new() { Event = raised });
+
+    private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(args.Length, ArgsMax, nameof(args));
+        var block = _contexts.Allocate();
+        try
+        {
+            args.CopyTo(MemoryMarshal.Cast<byte, ulong>(BytesAt(block, ArgsMax * sizeof(ulong))));
+            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), setup);
+        }
+        finally
+        {
+            _contexts.TryFree(block);
+        }
+    }
+
+    private ProgramResult RunOn(Span<byte> context, RunSetup setup)
+    {
+        var block = Kernel.Heap.AllocateBlock($"context of {Name}", context.Length);
+        try
+        {
+            context.CopyTo(BytesAt(block, context.Length));
+            var result = Run(new Region(block, (ulong)context.Length, IsWritable: true), setup);
+            BytesAt(block, context.Length).CopyTo(context);
+            return result;
+        }
+        finally
+        {
+            Kernel.Heap.TryFree(block);
+        }
+    }
+
+    private ProgramResult Run(Region context, RunSetup setup)
+    {
+        Interlocked.Increment(ref _runCount);
+        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
+        {
+            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq = setup.Seq,
+        };
+        using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
+        try
+        {
+            var result = _interpreter.Run(ctx, context, setup.Options);
+            if (result.Fault is { } fault)
+            {
+                Kernel.Report(new KernelFault(fault.Code, fault.Message) { Object = $"program \"{Name}\"", Site = ctx.SiteOf(fault.InsnIdx) });
+            }
+
+            return new((long)result.R0, result.Fault);
+        }
+        finally
+        {
+            ctx.End();
+        }
+    }
+
+    private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
+
+    /// <summary>What a run has besides its context.</summary>
+    private readonly record struct RunSetup
+    {
+        internal ProgEvent Event { get; init; }
+
+        internal RunPacket? Packet { get; init; }
+
+        internal SeqFile? Seq { get; init; }
+
+        internal ExecOptions? Options { get; init; }
+    }
+}
+
+/// <summary>How one run of a program ended.</summary>
+/// <param name="ReturnValue">What it returned; 0 after a fault.</param>
+/// <param name="Fault">What it did that it must not, also reported to the kernel; null for a verified program, unless Kptr is wrong
+/// or the program asked for something that the model has no body for.</param>
+public readonly record struct ProgramResult(long ReturnValue, RunFault? Fault);
