@@ -84,7 +84,7 @@ internal sealed class ProgRunner
             bad = RunOnce(kernel, program, user) ?? Settle(kernel);
         }
 
-        program.Put();
+        program.Unload();
         foreach (var map in maps)
         {
             map?.Dispose();

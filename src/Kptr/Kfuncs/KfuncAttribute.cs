@@ -25,8 +25,11 @@ public sealed class KfuncAttribute : Attribute
     /// <summary>The C prototype without a semicolon; parameter suffixes (<c>__sz</c>, <c>__k</c>...) count.</summary>
     public string Prototype { get; set; } = "";
 
-    /// <summary>Where it may be called from.</summary>
-    public KfuncHooks Hooks { get; set; } = KfuncHooks.Generic;
+    /// <summary>
+    /// Where it may be called from; <see cref="KfuncHooks.None"/> takes that of the class (<see cref="KfuncSetAttribute"/>), and
+    /// without one the generic set.
+    /// </summary>
+    public KfuncHooks Hooks { get; set; }
 
     /// <summary>Kernel versions that have it like this.</summary>
     public ProfileSet Profiles { get; set; } = ProfileSet.Linux6_12 | ProfileSet.Linux7_2;

@@ -33,11 +33,13 @@ internal sealed class KfuncDeclaration
     internal static KfuncDeclaration From(MethodInfo method, KfuncAttribute attribute)
     {
         ThunkBuilder.CheckBindable(method);
+        var hooks = attribute.Hooks != KfuncHooks.None ? attribute.Hooks
+            : method.DeclaringType?.GetCustomAttribute<KfuncSetAttribute>()?.Hooks ?? KfuncHooks.Generic;
         var spec = new KfuncSpec(attribute.Name, attribute.Prototype, attribute.Flags)
         {
-            ProgTypes = attribute.Hooks.ToProgTypes(),
+            ProgTypes = hooks.ToProgTypes(),
             Profiles = attribute.Profiles,
         };
-        return new(spec, attribute.Hooks, method, attribute.DestructorOf);
+        return new(spec, hooks, method, attribute.DestructorOf);
     }
 }

@@ -4,16 +4,15 @@ using Kptr.Objects;
 namespace Kptr.Kfuncs;
 
 /// <summary><c>bpf_wq</c>: work that runs in process context. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
+[KfuncSet(KfuncHooks.Common)]
 internal static class WorkqueueKfuncs
 {
     [Kfunc("bpf_wq_init",
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags)")]
     internal static Errno Init(ProgContext ctx, ulong wq, ulong map, uint flags) =>
         flags == 0 ? ctx.Host.Async.Init(ctx.MapAt(map), wq, isTimer: false) : Errno.EINVAL;
 
     [Kfunc("bpf_wq_set_callback_impl",
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), unsigned int flags, void *aux__ign)")]
     internal static Errno SetCallback(ProgContext ctx, ulong wq, ulong callback, uint flags, ulong aux)
     {
@@ -22,7 +21,6 @@ internal static class WorkqueueKfuncs
     }
 
     [Kfunc("bpf_wq_start",
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_wq_start(struct bpf_wq *wq, unsigned int flags)")]
     internal static Errno Start(ProgContext ctx, ulong wq, uint flags)
     {

@@ -4,6 +4,7 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>Dynptrs over memory, ring buffer records and packets. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
+[KfuncSet(KfuncHooks.Common)]
 internal static class DynptrKfuncs
 {
     [Helper(HelperId.DynptrFromMem)]
@@ -60,7 +61,6 @@ internal static class DynptrKfuncs
     }
 
     [Kfunc("bpf_dynptr_slice", KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Common,
         Prototype = "void *bpf_dynptr_slice(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)")]
     internal static ulong Slice(ProgContext ctx, ulong at, uint offset, ulong buffer, uint length)
     {
@@ -70,13 +70,11 @@ internal static class DynptrKfuncs
     }
 
     [Kfunc("bpf_dynptr_slice_rdwr", KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Common,
         Prototype = "void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)")]
     internal static ulong SliceRdwr(ProgContext ctx, ulong at, uint offset, ulong buffer, uint length) =>
         Dynptr.Read(ctx, at).IsRdOnly ? 0 : Slice(ctx, at, offset, buffer, length);
 
     [Kfunc("bpf_dynptr_adjust",
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_dynptr_adjust(const struct bpf_dynptr *p, u32 start, u32 end)")]
     internal static Errno Adjust(ProgContext ctx, ulong at, uint start, uint end)
     {
@@ -96,23 +94,19 @@ internal static class DynptrKfuncs
     }
 
     [Kfunc("bpf_dynptr_is_null",
-        Hooks = KfuncHooks.Common,
         Prototype = "bool bpf_dynptr_is_null(const struct bpf_dynptr *p)")]
     internal static bool IsNull(ProgContext ctx, ulong at) => Dynptr.Read(ctx, at).IsNull;
 
     [Kfunc("bpf_dynptr_is_rdonly",
-        Hooks = KfuncHooks.Common,
         Prototype = "bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p)")]
     internal static bool IsRdOnly(ProgContext ctx, ulong at) => Dynptr.Read(ctx, at) is { IsNull: false, IsRdOnly: true };
 
     [Kfunc("bpf_dynptr_size",
-        Hooks = KfuncHooks.Common,
         Prototype = "__u32 bpf_dynptr_size(const struct bpf_dynptr *p)")]
     internal static uint Size(ProgContext ctx, ulong at) =>
         Dynptr.Read(ctx, at) is { IsNull: false } ptr ? ptr.Size : unchecked((uint)Errno.EINVAL);
 
     [Kfunc("bpf_dynptr_clone",
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)")]
     internal static Errno Clone(ProgContext ctx, ulong at, ulong clone)
     {

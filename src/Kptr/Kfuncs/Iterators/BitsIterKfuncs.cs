@@ -9,13 +9,13 @@ namespace Kptr.Kfuncs;
 /// <c>struct bpf_iter_bits</c>: 8 bytes that are the one word itself or the address of a copy, the number of bits, the
 /// current bit.
 /// </remarks>
+[KfuncSet(KfuncHooks.Common)]
 internal static class BitsIterKfuncs
 {
     private const int WordsMax = 511;
     private const int BitsPerWord = 64;
 
     [Kfunc("bpf_iter_bits_new", KfuncFlags.IterNew,
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_iter_bits_new(struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words)")]
     internal static Errno BitsNew(ProgContext ctx, ulong it, ulong words, uint wordCount)
     {
@@ -54,7 +54,6 @@ internal static class BitsIterKfuncs
     }
 
     [Kfunc("bpf_iter_bits_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
-        Hooks = KfuncHooks.Common,
         Prototype = "int *bpf_iter_bits_next(struct bpf_iter_bits *it)")]
     internal static ulong BitsNext(ProgContext ctx, ulong it)
     {
@@ -72,7 +71,6 @@ internal static class BitsIterKfuncs
     }
 
     [Kfunc("bpf_iter_bits_destroy", KfuncFlags.IterDestroy,
-        Hooks = KfuncHooks.Common,
         Prototype = "void bpf_iter_bits_destroy(struct bpf_iter_bits *it)")]
     internal static void BitsDestroy(ProgContext ctx, ulong it)
     {

@@ -6,13 +6,13 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Iterators over the cgroup tree and the tasks in a cgroup. Kernel: kernel/bpf/cgroup_iter.c and task_iter.c, 6.12.</summary>
 /// <remarks>The only css the model has is a cgroup's own (<c>cgroup->self</c>).</remarks>
+[KfuncSet(KfuncHooks.Common)]
 internal static class CgroupIterKfuncs
 {
     private const uint Procs = 1;
     private const uint Threaded = 2;
 
     [Kfunc("bpf_iter_css_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew | KfuncFlags.RcuProtected,
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags)")]
     internal static Errno CssNew(ProgContext ctx, ulong it, ulong start, uint flags)
     {
@@ -27,18 +27,7 @@ internal static class CgroupIterKfuncs
         return Errno.None;
     }
 
-    [Kfunc("bpf_iter_css_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
-        Hooks = KfuncHooks.Common,
-        Prototype = "struct cgroup_subsys_state *bpf_iter_css_next(struct bpf_iter_css *it)")]
-    internal static ulong CssNext(ProgContext ctx, ulong it) => ctx.Iterators.Next(it);
-
-    [Kfunc("bpf_iter_css_destroy", KfuncFlags.IterDestroy,
-        Hooks = KfuncHooks.Common,
-        Prototype = "void bpf_iter_css_destroy(struct bpf_iter_css *it)")]
-    internal static void CssDestroy(ProgContext ctx, ulong it) => ctx.Iterators.Close(ctx, it);
-
     [Kfunc("bpf_iter_css_task_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew,
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags)")]
     internal static Errno CssTaskNew(ProgContext ctx, ulong it, ulong css, uint flags)
     {
@@ -50,19 +39,9 @@ internal static class CgroupIterKfuncs
 
         var cgroup = CgroupOf(ctx, css);
         var tasks = ctx.Core.Tasks.All.Where(t => t.Cgroup == cgroup && (flags == 0 || t.IsLeader));
-        ctx.Iterators.Open(ctx, it, tasks.Select(t => t.Address));
+        ctx.Iterators.OpenPinning(ctx, it, tasks);
         return Errno.None;
     }
-
-    [Kfunc("bpf_iter_css_task_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
-        Hooks = KfuncHooks.Common,
-        Prototype = "struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it)")]
-    internal static ulong CssTaskNext(ProgContext ctx, ulong it) => ctx.Iterators.Next(it);
-
-    [Kfunc("bpf_iter_css_task_destroy", KfuncFlags.IterDestroy,
-        Hooks = KfuncHooks.Common,
-        Prototype = "void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it)")]
-    internal static void CssTaskDestroy(ProgContext ctx, ulong it) => ctx.Iterators.Close(ctx, it);
 
     private static Cgroup CgroupOf(ProgContext ctx, ulong css) =>
         ctx.Core.Heap.TryFindRegion(css, sizeof(ulong), out var region) && region.Object is Cgroup cgroup

@@ -5,13 +5,13 @@ namespace Kptr.Kfuncs;
 
 /// <summary>The open-coded iterator over a range of numbers. Kernel: kernel/bpf/bpf_iter.c, 6.12.</summary>
 /// <remarks><c>struct bpf_iter_num</c> holds the current number and the end, 4 bytes each; current counts from start - 1.</remarks>
+[KfuncSet(KfuncHooks.Common)]
 internal static class NumIterKfuncs
 {
     /// <summary><c>BPF_MAX_LOOPS</c>: 8 Mi.</summary>
     internal const long LoopsMax = 8 << 20;
 
     [Kfunc("bpf_iter_num_new", KfuncFlags.IterNew,
-        Hooks = KfuncHooks.Common,
         Prototype = "int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end)")]
     internal static Errno NumNew(ProgContext ctx, ulong it, int start, int end)
     {
@@ -26,7 +26,6 @@ internal static class NumIterKfuncs
     }
 
     [Kfunc("bpf_iter_num_next", KfuncFlags.RetNull | KfuncFlags.IterNext,
-        Hooks = KfuncHooks.Common,
         Prototype = "int *bpf_iter_num_next(struct bpf_iter_num *it)")]
     internal static ulong NumNext(ProgContext ctx, ulong it)
     {
@@ -43,7 +42,6 @@ internal static class NumIterKfuncs
     }
 
     [Kfunc("bpf_iter_num_destroy", KfuncFlags.IterDestroy,
-        Hooks = KfuncHooks.Common,
         Prototype = "void bpf_iter_num_destroy(struct bpf_iter_num *it)")]
     internal static void NumDestroy(ProgContext ctx, ulong it) => Set(ctx, it, 0, 0, Errno.None);
 

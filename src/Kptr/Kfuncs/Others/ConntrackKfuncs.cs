@@ -11,6 +11,7 @@ namespace Kptr.Kfuncs;
 /// <c>struct bpf_ct_opts</c> is 16 bytes (12 in older programs): netns id, error, protocol. The new connection and the
 /// inserted one are the same object under two types.
 /// </remarks>
+[KfuncSet(KfuncHooks.Xdp | KfuncHooks.Tc)]
 internal static class ConntrackKfuncs
 {
     private const uint OptsBytes = 16;
@@ -29,25 +30,21 @@ internal static class ConntrackKfuncs
     private const ulong Changeable = (1 << 1) | (1 << 2) | (1 << 10) | (1 << 13);
 
     [Kfunc("bpf_xdp_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpAlloc(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_skb_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbAlloc(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_xdp_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpLookup(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_skb_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbLookup(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
@@ -55,7 +52,6 @@ internal static class ConntrackKfuncs
     /// <summary>Puts a new connection into the table; the program's reference goes on as one on the inserted connection.</summary>
     /// <returns>Null where the flow is tracked already: the reference is then dropped.</returns>
     [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
     internal static KernelRef<NfConn>? InsertEntry(
         KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
@@ -71,18 +67,15 @@ internal static class ConntrackKfuncs
     }
 
     [Kfunc("bpf_ct_release", KfuncFlags.Release,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "void bpf_ct_release(struct nf_conn *nfct)")]
     internal static void Release(
         KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => conn.Release(file, line);
 
     [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "void bpf_ct_set_timeout(struct nf_conn___init *nfct, u32 timeout)")]
     internal static void SetTimeout(NfConn conn, uint milliseconds) => conn.TimeoutMs = milliseconds;
 
     [Kfunc("bpf_ct_change_timeout", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "int bpf_ct_change_timeout(struct nf_conn *nfct, u32 timeout)")]
     internal static Errno ChangeTimeout(NfConn conn, uint milliseconds)
     {
@@ -91,13 +84,11 @@ internal static class ConntrackKfuncs
     }
 
     [Kfunc("bpf_ct_set_status", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "int bpf_ct_set_status(const struct nf_conn___init *nfct, u32 status)")]
     internal static Errno SetStatus(NfConn conn, uint status) => ChangeStatus(conn, status);
 
     /// <summary>Sets status bits; those that only the kernel may change must stay as they are.</summary>
     [Kfunc("bpf_ct_change_status", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "int bpf_ct_change_status(struct nf_conn *nfct, u32 status)")]
     internal static Errno ChangeStatus(NfConn conn, uint status)
     {
@@ -113,7 +104,6 @@ internal static class ConntrackKfuncs
 
     /// <summary>Replies go to another address: the source's place, or the destination's, is taken by it.</summary>
     [Kfunc("bpf_ct_set_nat_info", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.Xdp | KfuncHooks.Tc,
         Prototype = "int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, enum nf_nat_manip_type manip)")]
     internal static Errno SetNatInfo(ProgContext ctx, NfConn conn, ulong address, int port, uint manip)
     {

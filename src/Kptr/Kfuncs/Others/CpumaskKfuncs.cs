@@ -10,6 +10,7 @@ namespace Kptr.Kfuncs;
 /// The ones that only read take any <c>struct cpumask</c> by address, such as <c>task->cpus_ptr</c>; only the first
 /// <c>nr_cpu_ids</c> bits count.
 /// </remarks>
+[KfuncSet(KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall)]
 public static class CpumaskKfuncs
 {
     /// <summary>Makes an empty mask.</summary>
@@ -19,7 +20,6 @@ public static class CpumaskKfuncs
     /// <returns>The owned reference on it.</returns>
     /// <remarks>Kernel: <c>bpf_cpumask_create</c>.</remarks>
     [Kfunc("bpf_cpumask_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "struct bpf_cpumask *bpf_cpumask_create(void)")]
     public static KernelRef<Cpumask>? CpumaskCreate(
         KernelCore core, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => KernelRef.Own(new Cpumask(core), file, line);
@@ -30,7 +30,6 @@ public static class CpumaskKfuncs
     /// <param name="line">The caller's line; leave it to the compiler.</param>
     /// <remarks>Kernel: <c>bpf_cpumask_acquire</c>.</remarks>
     [Kfunc("bpf_cpumask_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask)")]
     public static KernelRef<Cpumask>? CpumaskAcquire(
         Cpumask cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cpumask.TryAcquire(file, line);
@@ -41,126 +40,103 @@ public static class CpumaskKfuncs
     /// <param name="line">The caller's line; leave it to the compiler.</param>
     /// <remarks>Kernel: <c>bpf_cpumask_release</c>.</remarks>
     [Kfunc("bpf_cpumask_release", KfuncFlags.Release,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_release(struct bpf_cpumask *cpumask)", DestructorOf = "bpf_cpumask")]
     public static void CpumaskRelease(
         KernelRef<Cpumask> cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cpumask.Release(file, line);
 
     [Kfunc("bpf_cpumask_first", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_first(const struct cpumask *cpumask)")]
     internal static uint First(ProgContext ctx, ulong mask) => FirstWhere(ctx, cpu => Bit(ctx, mask, cpu));
 
     [Kfunc("bpf_cpumask_first_zero", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_first_zero(const struct cpumask *cpumask)")]
     internal static uint FirstZero(ProgContext ctx, ulong mask) => FirstWhere(ctx, cpu => !Bit(ctx, mask, cpu));
 
     [Kfunc("bpf_cpumask_first_and", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_first_and(const struct cpumask *src1, const struct cpumask *src2)")]
     internal static uint FirstAnd(ProgContext ctx, ulong left, ulong right) =>
         FirstWhere(ctx, cpu => Bit(ctx, left, cpu) && Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_set_cpu", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask *cpumask)")]
     internal static void SetCpu(ProgContext ctx, uint cpu, ulong mask) => Change(ctx, mask, cpu, isSet: true);
 
     [Kfunc("bpf_cpumask_clear_cpu", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_clear_cpu(u32 cpu, struct bpf_cpumask *cpumask)")]
     internal static void ClearCpu(ProgContext ctx, uint cpu, ulong mask) => Change(ctx, mask, cpu, isSet: false);
 
     [Kfunc("bpf_cpumask_test_cpu", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask)")]
     internal static bool TestCpu(ProgContext ctx, uint cpu, ulong mask) => IsCpu(ctx, cpu) && Bit(ctx, mask, (int)cpu);
 
     [Kfunc("bpf_cpumask_test_and_set_cpu", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_test_and_set_cpu(u32 cpu, struct bpf_cpumask *cpumask)")]
     internal static bool TestAndSetCpu(ProgContext ctx, uint cpu, ulong mask) => Change(ctx, mask, cpu, isSet: true);
 
     [Kfunc("bpf_cpumask_test_and_clear_cpu", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_test_and_clear_cpu(u32 cpu, struct bpf_cpumask *cpumask)")]
     internal static bool TestAndClearCpu(ProgContext ctx, uint cpu, ulong mask) => Change(ctx, mask, cpu, isSet: false);
 
     [Kfunc("bpf_cpumask_setall", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_setall(struct bpf_cpumask *cpumask)")]
     internal static void SetAll(ProgContext ctx, ulong mask) => Fill(ctx, mask, _ => true);
 
     [Kfunc("bpf_cpumask_clear", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_clear(struct bpf_cpumask *cpumask)")]
     internal static void Clear(ProgContext ctx, ulong mask) => Fill(ctx, mask, _ => false);
 
     [Kfunc("bpf_cpumask_and", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_and(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
     internal static bool And(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) && Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_or", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_or(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
     internal static void Or(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) || Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_xor", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_xor(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
     internal static void Xor(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) != Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_equal", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_equal(const struct cpumask *src1, const struct cpumask *src2)")]
     internal static bool Equal(ProgContext ctx, ulong left, ulong right) => All(ctx, cpu => Bit(ctx, left, cpu) == Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_intersects", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_intersects(const struct cpumask *src1, const struct cpumask *src2)")]
     internal static bool Intersects(ProgContext ctx, ulong left, ulong right) =>
         !All(ctx, cpu => !(Bit(ctx, left, cpu) && Bit(ctx, right, cpu)));
 
     [Kfunc("bpf_cpumask_subset", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_subset(const struct cpumask *src1, const struct cpumask *src2)")]
     internal static bool Subset(ProgContext ctx, ulong inner, ulong outer) =>
         All(ctx, cpu => !Bit(ctx, inner, cpu) || Bit(ctx, outer, cpu));
 
     [Kfunc("bpf_cpumask_empty", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_empty(const struct cpumask *cpumask)")]
     internal static bool Empty(ProgContext ctx, ulong mask) => All(ctx, cpu => !Bit(ctx, mask, cpu));
 
     [Kfunc("bpf_cpumask_full", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "bool bpf_cpumask_full(const struct cpumask *cpumask)")]
     internal static bool Full(ProgContext ctx, ulong mask) => All(ctx, cpu => Bit(ctx, mask, cpu));
 
     [Kfunc("bpf_cpumask_copy", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "void bpf_cpumask_copy(struct bpf_cpumask *dst, const struct cpumask *src)")]
     internal static void Copy(ProgContext ctx, ulong target, ulong source) => Fill(ctx, target, cpu => Bit(ctx, source, cpu));
 
     /// <summary>Any CPU of the mask; the kernel spreads its choice, the model draws it from the kernel's seed.</summary>
     [Kfunc("bpf_cpumask_any_distribute", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask)")]
     internal static uint AnyDistribute(ProgContext ctx, ulong mask) => AnyWhere(ctx, cpu => Bit(ctx, mask, cpu));
 
     [Kfunc("bpf_cpumask_any_and_distribute", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_any_and_distribute(const struct cpumask *src1, const struct cpumask *src2)")]
     internal static uint AnyAndDistribute(ProgContext ctx, ulong left, ulong right) =>
         AnyWhere(ctx, cpu => Bit(ctx, left, cpu) && Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_weight", KfuncFlags.Rcu,
-        Hooks = KfuncHooks.StructOps | KfuncHooks.Tracing | KfuncHooks.Syscall,
         Prototype = "u32 bpf_cpumask_weight(const struct cpumask *cpumask)")]
     internal static uint Weight(ProgContext ctx, ulong mask) => (uint)Cpus(ctx).Count(cpu => Bit(ctx, mask, cpu));
 

@@ -7,6 +7,7 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>Crypto contexts. Kernel: kernel/bpf/crypto.c, 6.12.</summary>
+[KfuncSet(KfuncHooks.Syscall)]
 internal static class CryptoKfuncs
 {
     private const int ParamsBytes = 408;
@@ -19,7 +20,6 @@ internal static class CryptoKfuncs
     private const int AuthSizeOffset = 404;
 
     [Kfunc("bpf_crypto_ctx_create", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Sleepable,
-        Hooks = KfuncHooks.Syscall,
         Prototype = "struct bpf_crypto_ctx *bpf_crypto_ctx_create(const struct bpf_crypto_params *params, u32 params__sz, int *err)")]
     internal static KernelRef<CryptoCtx>? Create(
         ProgContext ctx, ulong parameters, uint size, ulong err, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
@@ -31,13 +31,11 @@ internal static class CryptoKfuncs
     }
 
     [Kfunc("bpf_crypto_ctx_acquire", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
-        Hooks = KfuncHooks.Syscall,
         Prototype = "struct bpf_crypto_ctx *bpf_crypto_ctx_acquire(struct bpf_crypto_ctx *ctx)")]
     internal static KernelRef<CryptoCtx>? Acquire(
         CryptoCtx crypto, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => crypto.TryAcquire(file, line);
 
     [Kfunc("bpf_crypto_ctx_release", KfuncFlags.Release,
-        Hooks = KfuncHooks.Syscall,
         Prototype = "void bpf_crypto_ctx_release(struct bpf_crypto_ctx *ctx)", DestructorOf = "bpf_crypto_ctx")]
     internal static void Release(
         KernelRef<CryptoCtx> crypto, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => crypto.Release(file, line);

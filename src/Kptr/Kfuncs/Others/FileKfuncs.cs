@@ -7,17 +7,16 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>References on files. Kernel: fs/bpf_fs_kfuncs.c, 6.12.</summary>
+[KfuncSet(KfuncHooks.LsmOnly)]
 internal static class FileKfuncs
 {
     [Kfunc("bpf_get_task_exe_file", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.LsmOnly,
         Prototype = "struct file *bpf_get_task_exe_file(struct task_struct *task)")]
     internal static KernelRef<KernelFile>? GetTaskExeFile(
         TaskStruct task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         (task.Flags & TaskFlags.Kthread) != 0 ? null : task.Mm?.ExeFile?.TryAcquire(file, line);
 
     [Kfunc("bpf_put_file", KfuncFlags.Release,
-        Hooks = KfuncHooks.LsmOnly,
         Prototype = "void bpf_put_file(struct file *file)")]
     internal static void PutFile(
         KernelRef<KernelFile> target, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => target.Release(file, line);
@@ -25,7 +24,6 @@ internal static class FileKfuncs
     /// <summary>The path of an open file, as text with a zero byte.</summary>
     /// <returns>Bytes written, or <see cref="Errno.ENAMETOOLONG"/> where it does not fit.</returns>
     [Kfunc("bpf_path_d_path", KfuncFlags.TrustedArgs,
-        Hooks = KfuncHooks.LsmOnly,
         Prototype = "int bpf_path_d_path(struct path *path, char *buf, size_t buf__sz)")]
     internal static int PathDPath(ProgContext ctx, ulong path, ulong buffer, ulong size)
     {
