@@ -15,6 +15,7 @@ public sealed class Cgroup : KernelObject
     [
         new(CountField, 4), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8), new("self.parent", 8), new("self.id", 4),
         new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4), new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
+        new("self.children", NativeList.SizeBytes), new("self.sibling", NativeList.SizeBytes),
         .. Enumerable.Range(0, AncestorsMax).Select(i => new FieldSpec($"ancestors[{i}]", 8)),
     ];
 
@@ -110,6 +111,9 @@ public sealed class Cgroup : KernelObject
     /// <summary>Type and path.</summary>
     public override string ToString() => $"cgroup {Path}";
 
+    /// <summary>Address of the list of its children, or of its link among its parent's.</summary>
+    internal ulong LinkAt(string path) => Address + (ulong)Layout.Field(path).OffsetBytes;
+
     internal void GoOffline()
     {
         _isOnline = false;
@@ -140,6 +144,7 @@ public sealed class Cgroup : KernelObject
     private void ReleaseWork()
     {
         Put("self.flags", Get("self.flags") | (ulong)CssFlags.Released);
+        Core.Cgroups.Unlink(this);
         Core.Fire("cgroup_release", Address, 0);
 
         // queue_rcu_work: a work item that runs after a grace period.
@@ -176,8 +181,11 @@ public sealed class Cgroup : KernelObject
             Put($"ancestors[{i}]", AncestorAt(i)!.Address);
         }
 
+        NativeList.Init(LinkAt("self.children"));
+        NativeList.Init(LinkAt("self.sibling"));
         if (Parent is { } parent)
         {
+            NativeList.AddTail(parent.LinkAt("self.children"), LinkAt("self.sibling"));
             Diagnostics.Invariant.That(parent.TryAcquireCount(), "an online parent has a count");
             Interlocked.Increment(ref parent._childCount);
         }

@@ -18,6 +18,9 @@ public sealed class CgroupTree
         Root = MakeLocked(null, "");
     }
 
+    /// <summary>Guards the lists of tasks in css sets. Taken last.</summary>
+    internal Lock SetLock { get; } = new();
+
     /// <summary>The root; its id is 1.</summary>
     public Cgroup Root { get; }
 
@@ -126,6 +129,15 @@ public sealed class CgroupTree
 
         _core.Fire("cgroup_attach_task", cgroup.Address, 0, task.Leader.Address, 1);
         return Errno.None;
+    }
+
+    /// <summary>A cgroup is released: programs that walk its parent's children do not meet it any more.</summary>
+    internal void Unlink(Cgroup cgroup)
+    {
+        lock (_lock)
+        {
+            NativeList.Remove(cgroup.LinkAt("self.sibling"));
+        }
     }
 
     private Cgroup MakeLocked(Cgroup? parent, string name)

@@ -4,7 +4,11 @@ namespace Kptr.Objects;
 /// <remarks>So a pinned task pins its cgroup. Kernel: <c>struct css_set</c> (include/linux/cgroup-defs.h, 6.12).</remarks>
 internal sealed class CssSet
 {
-    private static readonly FieldSpec[] Fields = [new("refcount.refs.counter", 4), new("dfl_cgrp", 8), new("nr_tasks", 4)];
+    private static readonly FieldSpec[] Fields =
+    [
+        new("refcount.refs.counter", 4), new("dfl_cgrp", 8), new("nr_tasks", 4),
+        new("tasks", NativeList.SizeBytes), new("mg_tasks", NativeList.SizeBytes), new("dying_tasks", NativeList.SizeBytes),
+    ];
     private readonly KernelStruct _native;
     private readonly RefCount _count;
 
@@ -14,6 +18,9 @@ internal sealed class CssSet
         Cgroup = cgroup;
         _native = new(cgroup.Core, "css_set", Fields);
         _native.Put("dfl_cgrp", cgroup.Address);
+        NativeList.Init(At("tasks"));
+        NativeList.Init(At("mg_tasks"));
+        NativeList.Init(At("dying_tasks"));
         _count = new(_native.Address + (ulong)_native.Layout.Field("refcount.refs.counter").OffsetBytes);
     }
 
@@ -54,5 +61,29 @@ internal sealed class CssSet
         }
     }
 
+    /// <summary>A task is one of the set's from now on, and of no other's.</summary>
+    internal void MoveIn(TaskStruct task) => Move(task, At("tasks"));
+
+    /// <summary>A task is dead and not reaped. Kernel: <c>cgroup_exit</c>.</summary>
+    internal void MoveToDying(TaskStruct task) => Move(task, At("dying_tasks"));
+
+    /// <summary>A task is reaped. Kernel: <c>cgroup_release</c>.</summary>
+    internal void MoveOut(TaskStruct task) => Move(task, 0);
+
     internal void Free() => _native.Free();
+
+    private ulong At(string path) => _native.Address + (ulong)_native.Layout.Field(path).OffsetBytes;
+
+    // All sets of a kernel share one lock, as in Linux (css_set_lock): a task goes from one list to another.
+    private void Move(TaskStruct task, ulong head)
+    {
+        lock (Cgroup.Core.Cgroups.SetLock)
+        {
+            NativeList.Remove(task.LinkAt("cg_list"));
+            if (head != 0)
+            {
+                NativeList.AddTail(head, task.LinkAt("cg_list"));
+            }
+        }
+    }
 }

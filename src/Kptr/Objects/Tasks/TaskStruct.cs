@@ -23,6 +23,11 @@ public sealed class TaskStruct : KernelObject
         Count.Set(2);
         _usage = new RefCount(Address + (ulong)Layout.Field(TaskFields.Usage).OffsetBytes);
         _usage.Set(1);
+        foreach (var link in TaskFields.TaskLinks)
+        {
+            NativeList.Init(LinkAt(link));
+        }
+
         Put("pid", (ulong)pid.Global);
         Put("thread_pid", pid.Address);
         Put("signal", group.SignalAddress);
@@ -162,6 +167,25 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Type, pid and name.</summary>
     public override string ToString() => IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{Comm}\"";
 
+    /// <summary>Address of one of <see cref="TaskFields.TaskLinks"/>.</summary>
+    internal ulong LinkAt(string path) => Address + (ulong)Layout.Field(path).OffsetBytes;
+
+    /// <summary>Takes a process in among its children.</summary>
+    internal void AddChild(TaskStruct child)
+    {
+        Children.Add(child);
+        NativeList.Remove(child.LinkAt("sibling"));
+        NativeList.AddTail(LinkAt("children"), child.LinkAt("sibling"));
+    }
+
+    internal void RemoveChild(TaskStruct child)
+    {
+        if (Children.Remove(child))
+        {
+            NativeList.Remove(child.LinkAt("sibling"));
+        }
+    }
+
     internal void SetParent(TaskStruct? parent)
     {
         Parent = parent;
@@ -206,6 +230,7 @@ public sealed class TaskStruct : KernelObject
         set.Get();
         CssSet = set;
         Put("cgroups", set.Address);
+        set.MoveIn(this);
         old?.Put();
     }
 
@@ -213,6 +238,7 @@ public sealed class TaskStruct : KernelObject
     {
         Put("exit_code", (ulong)exitCode);
         Put("exit_state", 0x20);
+        CssSet?.MoveToDying(this);
         _isZombie = true;
     }
 
@@ -226,6 +252,7 @@ public sealed class TaskStruct : KernelObject
 
         _isReaped = true;
         Put("exit_state", 0x10);
+        CssSet?.MoveOut(this);
         ReleaseCount();
         return true;
     }

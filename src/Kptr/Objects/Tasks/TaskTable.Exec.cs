@@ -59,6 +59,7 @@ public sealed partial class TaskTable
             group.Threads.Remove(task);
             group.Threads.Insert(0, task);
             InheritLocked(leader, task);
+            NativeList.Replace(leader.LinkAt("tasks"), task.LinkAt("tasks"));
         }
 
         ReleaseTask(leader);
@@ -70,14 +71,15 @@ public sealed partial class TaskTable
         if (leader.Parent?.Children is { } siblings && siblings.IndexOf(leader) is >= 0 and var at)
         {
             siblings[at] = task;
+            NativeList.Replace(leader.LinkAt("sibling"), task.LinkAt("sibling"));
         }
 
         foreach (var child in leader.Children)
         {
             child.SetParent(task);
+            task.AddChild(child);
         }
 
-        task.Children.AddRange(leader.Children);
         leader.Children.Clear();
     }
 }

@@ -154,7 +154,7 @@ public sealed partial class TaskTable
         foreach (var child in leader.Children)
         {
             child.SetParent(heir);
-            heir.Children.Add(child);
+            heir.AddChild(child);
             foreach (var thread in child.Group.Threads)
             {
                 thread.SetParent(heir);
@@ -177,7 +177,8 @@ public sealed partial class TaskTable
 
             task.ThreadPid.UnhashLocked(task);
             task.Group.LeaveLocked(task);
-            task.Parent?.Children.Remove(task);
+            task.Parent?.RemoveChild(task);
+            NativeList.Remove(task.LinkAt("tasks"));
         }
 
         return task.Reap();

@@ -161,7 +161,11 @@ public sealed partial class TaskTable
         task.Flags = TaskFlags.ForkNoExec | ((maker?.Flags ?? 0) & TaskFlags.Kthread);
         if (!isThread)
         {
-            parent?.Children.Add(task);
+            parent?.AddChild(task);
+            if (Init is { } first)
+            {
+                NativeList.AddTail(first.LinkAt("tasks"), task.LinkAt("tasks"));
+            }
         }
 
         group.JoinLocked(task);

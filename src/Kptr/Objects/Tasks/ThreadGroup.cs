@@ -9,6 +9,7 @@ internal sealed class ThreadGroup
     internal ThreadGroup(KernelCore core)
     {
         _signal = new(core, "signal_struct", TaskFields.Signal);
+        NativeList.Init(ThreadHead);
     }
 
     internal ulong SignalAddress => _signal.Address;
@@ -18,9 +19,12 @@ internal sealed class ThreadGroup
 
     internal TaskStruct? Leader { get; set; }
 
+    private ulong ThreadHead => _signal.Address + (ulong)_signal.Layout.Field("thread_head").OffsetBytes;
+
     internal void JoinLocked(TaskStruct task)
     {
         Threads.Add(task);
+        NativeList.AddTail(ThreadHead, task.LinkAt("thread_node"));
         Interlocked.Increment(ref _users);
         UpdateLocked();
     }
@@ -28,6 +32,7 @@ internal sealed class ThreadGroup
     internal void LeaveLocked(TaskStruct task)
     {
         Threads.Remove(task);
+        NativeList.Remove(task.LinkAt("thread_node"));
         UpdateLocked();
     }
 
