@@ -28,16 +28,19 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public CallThunk? Helper(int id) => HelperRegistry.FindBody((HelperId)id);
 
-    public CallThunk? Kfunc(BpfInsn call) => NameOf(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
+    public CallThunk? Kfunc(BpfInsn call) => KfuncName(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
 
-    public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && NameOf(call) == "bpf_throw";
+    public string NameOf(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall
+        ? $"kfunc {KfuncName(call) ?? "?"}" : $"helper {HelperTable.NameOf(call.Imm)}#{call.Imm}";
+
+    public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && KfuncName(call) == "bpf_throw";
 
     public Interpreter? TailTarget(object target) => (target as BpfProgram)?.Interpreter;
 
     private BpfMap MapOf(int index) => maps[index]
         ?? throw new InvalidOperationException($"program \"{prog.Name}\" uses map \"{prog.Maps[index].Name}\", which was not created");
 
-    private string? NameOf(BpfInsn call)
+    private string? KfuncName(BpfInsn call)
     {
         var types = kernel.Spec.Types;
         var at = new BtfRef(call.Off, call.Imm);

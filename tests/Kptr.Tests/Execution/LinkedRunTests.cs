@@ -328,6 +328,8 @@ public sealed class LinkedRunTests : IDisposable
 
         public CallThunk? Kfunc(BpfInsn call) => null;
 
+        public string NameOf(BpfInsn call) => $"call {call.Imm}";
+
         public bool IsThrow(BpfInsn call) => call.Src == 0 && call.Imm == Throw;
 
         public Interpreter? TailTarget(object target) => Targets.GetValueOrDefault((string)target);

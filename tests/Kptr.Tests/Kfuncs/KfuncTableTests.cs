@@ -29,7 +29,8 @@ public class KfuncTableTests
             Generated from the declarations (`[Kfunc]` and `[Helper]` methods, and the table of kfuncs without a body). Flags, hooks and names of
             Linux 6.12 are compared by a test with what Linux's own sources register (`tests/data/kfunc-flags-6.12.tsv`).
 
-            *runs*: the model has a body. Others are known to the verifier alone; calling one at run time is a reported fault.
+            *runs*: the model has a body. Others are known to the verifier alone; calling one at run time is a reported fault (`RunNoSuchCall`)
+            that names it, never a silent 0.
 
 
             """);
@@ -39,10 +40,11 @@ public class KfuncTableTests
             text.AppendLine($"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | {(d.Method is null ? "" : "runs")} |");
         }
 
-        text.AppendLine().AppendLine("## Helpers that run").AppendLine();
-        foreach (var id in HelperRegistry.Ids.Order())
+        var withBody = HelperRegistry.Ids.ToHashSet();
+        text.AppendLine().AppendLine("## Helpers").AppendLine().AppendLine("| helper | number | |").AppendLine("|---|---|---|");
+        foreach (var helper in HelperTable.All.DistinctBy(h => h.Id).OrderBy(h => h.Id))
         {
-            text.AppendLine($"- `{HelperTable.NameOf((int)id)}` ({(int)id})");
+            text.AppendLine($"| `{helper.Name}` | {(int)helper.Id} | {(withBody.Contains(helper.Id) ? "runs" : "")} |");
         }
 
         return text.ToString();

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using Kptr.Diagnostics;
 using Kptr.Objects;
 
 namespace Kptr.Tests.Kfuncs;
@@ -135,6 +136,19 @@ public class PacketRunTests : RunTestBase
 
         (output.ReturnValue, output.Assigned).Should().Be((0, socket));
         Close(kernel, socket);
+    }
+
+    [Fact]
+    public void Helper_WithoutABody_IsAFaultThatNamesIt()
+    {
+        using var kernel = NewKernel();
+        using var obj = Load(kernel, "packets");
+
+        var fault = obj.Programs["without_body"].TestRun(new TestInput { Packet = TcpPacket() }).Fault!;
+
+        fault.Code.Should().Be(DiagCode.RunNoSuchCall);
+        fault.Message.Should().Be("the model has no body for helper bpf_skb_vlan_push#18");
+        kernel.TakeFaults().Should().ContainSingle();
     }
 
     private static TestOutput RunOn(BpfObject obj, string program, byte[]? packet = null)

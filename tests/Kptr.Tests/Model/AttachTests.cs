@@ -1,6 +1,5 @@
 using System.Globalization;
 using Kptr.Diagnostics;
-using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Tests.Kfuncs;
 

@@ -168,3 +168,11 @@ int of_socket(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	return sk && bpf_sk_cgroup_id(sk) == 1 && sk->family == 2 && sk->src_ip4 == ip->daddr && sk->dst_ip4 == ip->saddr && skb->remote_ip4 == ip->saddr;
 }
+
+static long (*const bpf_skb_vlan_push)(void *skb, u16 proto, u16 tci) = (void *)18;
+
+SEC("tc")
+int without_body(struct __sk_buff *skb)
+{
+	return bpf_skb_vlan_push(skb, 0, 0);
+}

@@ -15,6 +15,9 @@ internal interface IProgLinks
     /// <summary>The kfunc of a call instruction, or null where the kernel has no body for it.</summary>
     CallThunk? Kfunc(BpfInsn call);
 
+    /// <summary>What a call instruction calls, for reports.</summary>
+    string NameOf(BpfInsn call);
+
     /// <summary>Whether a call instruction calls <c>bpf_throw</c>, which ends the program.</summary>
     bool IsThrow(BpfInsn call);
 

@@ -29,7 +29,7 @@ internal sealed unsafe partial class ProgRun
 
         if (_prog.CallAt(idx) is not { } thunk)
         {
-            return Fail(DiagCode.RunNoSuchCall, $"the kernel has no body for this call ({Disassembler.Text(insn)})");
+            return Fail(DiagCode.RunNoSuchCall, $"the model has no body for {_prog.Links.NameOf(insn)}");
         }
 
         if (!FailsCall(idx) && !TryInvoke(thunk, idx))
