@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Kptr.Btf;
 
 namespace Kptr.Objects;
@@ -33,6 +34,32 @@ public sealed class AllocatedObject : KernelObject
 
     /// <inheritdoc/>
     protected override void OnLastRelease()
+    {
+        var ending = Core.Thread.Ending;
+        ending.Enqueue(this);
+        if (ending.Count > 1)
+        {
+            // The object that owned this one is being ended; it goes on with this one. A chain of owners costs no stack (bfc888f04588, 2026).
+            return;
+        }
+
+        ExceptionDispatchInfo? failure = null;
+        for (; ending.TryPeek(out var next); ending.Dequeue())
+        {
+            try
+            {
+                next.End();
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+
+        failure?.Throw();
+    }
+
+    private void End()
     {
         Core.FreeFields(_record, Address);
         Core.Rcu.Call(static o => ((KernelObject)o).Free(), this, "bpf_mem_free_rcu");

@@ -17,6 +17,9 @@ internal sealed class ThreadState
     /// <summary>Deferred callbacks that this thread is inside of.</summary>
     internal int DeferredDepth { get; set; }
 
+    /// <summary>Objects whose fields this thread is giving back; the first one is being worked on.</summary>
+    internal Queue<AllocatedObject> Ending { get; } = [];
+
     internal ProgramScope? Scope { get; set; }
 
     /// <summary>The innermost program that runs on this thread: what C# does meanwhile, its instruction does.</summary>

@@ -166,6 +166,20 @@ public sealed partial class TaskTable
         return isReaper ? [.. orphans.SelectMany(o => o.Group.Threads).Where(t => t.PidIn(ns) != 0)] : [];
     }
 
+    // A task that nobody has seen ends without a word: what was bound to its life goes with it.
+    private void Abandon(TaskStruct child)
+    {
+        child.SetMm(null);
+        lock (_lock)
+        {
+            child.BecomeZombie(0);
+            child.Group.UpdateLocked();
+        }
+
+        ReleaseTask(child);
+        child.SwitchOut();
+    }
+
     private bool ReleaseTask(TaskStruct task)
     {
         lock (_lock)

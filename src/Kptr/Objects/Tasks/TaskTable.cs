@@ -81,12 +81,17 @@ public sealed partial class TaskTable
         }
     }
 
+    /// <summary>
+    /// Asked in each fork once the child is made and before anybody sees it: true lets the fork fail, as for lack of memory. Null: none fails.
+    /// </summary>
+    public Func<TaskStruct, bool>? ForkFault { get; set; }
+
     /// <summary>Makes a new process; fires <c>task_newtask</c> and <c>sched_process_fork</c>.</summary>
     /// <param name="parent">Who forks.</param>
     /// <param name="comm">Its name; null inherits the parent's.</param>
     /// <param name="flags">What it shares.</param>
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
-    /// <exception cref="InvalidOperationException">The parent has exited, or the namespaces would nest too deep.</exception>
+    /// <exception cref="InvalidOperationException">The parent has exited, the namespaces would nest too deep, or <see cref="ForkFault"/> said so.</exception>
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
     {
         ArgumentNullException.ThrowIfNull(parent);
@@ -101,6 +106,12 @@ public sealed partial class TaskTable
         {
             child.SetMm((flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.Copy()
                 : mm.TryAcquireCount() ? mm : null);
+        }
+
+        if (ForkFault?.Invoke(child) == true)
+        {
+            Abandon(child);
+            throw new InvalidOperationException($"the fork of {parent} fails");
         }
 
         using (Run(parent))
