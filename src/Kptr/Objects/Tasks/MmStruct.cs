@@ -94,12 +94,12 @@ public sealed class MmStruct : KernelObject
     /// <summary>Sets the file whose program runs here; the address space takes a reference of its own.</summary>
     public void SetExeFile(KernelFile? file)
     {
-        file?.AddKernelUser("exe_file");
         if (file is not null && !file.TryAcquireCount())
         {
             throw new ArgumentException("the file is gone", nameof(file));
         }
 
+        file?.AddKernelUser("exe_file");
         KernelFile? old;
         lock (_lock)
         {
