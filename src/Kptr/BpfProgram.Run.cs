@@ -27,7 +27,8 @@ public sealed partial class BpfProgram
         ArgumentNullException.ThrowIfNull(input);
         using var context = new TestContext(this, input);
         var region = new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true);
-        return context.Output(Run(region, new() { Packet = context.Packet, Options = options }));
+        var setup = new RunSetup { Packet = context.Packet, Options = options, Retval = input.Retval };
+        return context.Output(Run(region, setup, out var retval)) with { Retval = retval };
     }
 
     /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
@@ -103,12 +104,14 @@ public sealed partial class BpfProgram
         }
     }
 
-    private ProgramResult Run(Region context, RunSetup setup)
+    private ProgramResult Run(Region context, RunSetup setup) => Run(context, setup, out _);
+
+    private ProgramResult Run(Region context, RunSetup setup, out int retval)
     {
         Interlocked.Increment(ref _runCount);
         var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
         {
-            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq = setup.Seq,
+            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq = setup.Seq, Retval = setup.Retval,
         };
         using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
@@ -124,6 +127,7 @@ public sealed partial class BpfProgram
         finally
         {
             ctx.End();
+            retval = ctx.Retval;
         }
     }
 
@@ -139,6 +143,8 @@ public sealed partial class BpfProgram
         internal SeqFile? Seq { get; init; }
 
         internal ExecOptions? Options { get; init; }
+
+        internal int Retval { get; init; }
     }
 }
 

@@ -69,6 +69,13 @@ internal sealed class TestContext : IDisposable
         {
             FillSkb(input);
         }
+
+        if (program.Spec.Type == ProgType.SockOps)
+        {
+            const int family = 20, isFullSock = 72;
+            Packet.Field<uint>(family) = Packet.Socket!.Tuple.IsV6 ? 10u : 2;
+            Packet.Field<uint>(isFullSock) = 1;
+        }
     }
 
     internal ulong Address => _block;
@@ -86,6 +93,7 @@ internal sealed class TestContext : IDisposable
     {
         RedirectTarget = Packet?.RedirectTarget,
         CloneCount = Packet?.CloneCount ?? 0,
+        RedirectSocket = Packet?.RedirectSocket,
         Assigned = Packet?.Assigned,
     };
 

@@ -17,6 +17,9 @@ public sealed record TestInput
     /// </summary>
     public ReadOnlyMemory<byte> Context { get; init; }
 
+    /// <summary>What the system call around a cgroup program would return (<c>bpf_get_retval</c>).</summary>
+    public int Retval { get; init; }
+
     /// <summary>The socket the context is about; null makes one for the run, as Linux does.</summary>
     public Sock? Socket { get; init; }
 }
@@ -30,6 +33,12 @@ public sealed record TestOutput(long ReturnValue, RunFault? Fault, ReadOnlyMemor
 {
     /// <summary>The device, or the key in a map, that the program redirected to; null for none.</summary>
     public long? RedirectTarget { get; init; }
+
+    /// <summary>The socket in a map that the program redirected to; no reference goes with it. Null for none.</summary>
+    public Sock? RedirectSocket { get; init; }
+
+    /// <summary>What a cgroup program set the system call's result to (<c>bpf_set_retval</c>); 0 otherwise.</summary>
+    public int Retval { get; init; }
 
     /// <summary>Copies of the packet that the program sent elsewhere (<c>bpf_clone_redirect</c>).</summary>
     public int CloneCount { get; init; }

@@ -79,6 +79,9 @@ public sealed class ProgContext : IProgramRun
     /// <summary>What it shares with the other runs of this kernel.</summary>
     internal ProgHost Host { get; }
 
+    /// <summary>What the system call around a cgroup program is going to return.</summary>
+    internal int Retval { get; set; }
+
     /// <summary>The program as what callbacks set for later pin; null for instructions that nobody loaded.</summary>
     internal ProgObject? Program { get; init; }
 

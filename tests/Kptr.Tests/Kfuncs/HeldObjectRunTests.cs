@@ -143,6 +143,8 @@ public class HeldObjectRunTests : RunTestBase
         Run(obj, "vma_iter", BitConverter.GetBytes(0x12000UL)).Should().Be(0);
 
         Seen(obj).Should().Be(4 + 8);
+        obj.Programs["find_vma"].RunWithArgs(0, 0).Should().Be(new ProgramResult(0, null));
+        Seen(obj).Should().Be(4);
         mm.Count.Value.Should().Be(1);
     }
 

@@ -10,7 +10,7 @@ public class PacketRunTests : RunTestBase
 {
     private const byte Tcp = 6;
 
-    public static TheoryData<string> OnAPacket => ["xdp_ends", "xdp_bytes", "skb_bytes", "skb_shape", "old_loads"];
+    public static TheoryData<string> OnAPacket => ["xdp_ends", "xdp_bytes", "skb_bytes", "skb_shape", "old_loads", "tunnel"];
 
     [Theory, MemberData(nameof(OnAPacket))]
     public void Program_OnAPacket_PassesItsChecks(string program)
@@ -149,6 +149,32 @@ public class PacketRunTests : RunTestBase
         fault.Code.Should().Be(DiagCode.RunNoSuchCall);
         fault.Message.Should().Be("the model has no body for helper bpf_skb_vlan_push#18");
         kernel.TakeFaults().Should().ContainSingle();
+    }
+
+    [Fact]
+    public void Message_IsCutAndStretched()
+    {
+        using var kernel = NewKernel();
+        using var obj = Load(kernel, "packets");
+
+        var output = obj.Programs["message"].TestRun(new TestInput { Packet = "xxab"u8.ToArray() });
+
+        (output.ReturnValue, output.Fault).Should().Be((1, null));
+        output.Packet.ToArray().Should().Equal("a!\0\0b"u8.ToArray());
+    }
+
+    [Fact]
+    public void SocketOption_IsTheProgramsToChange_AndSoIsTheResult()
+    {
+        using var kernel = NewKernel();
+        using var obj = Load(kernel, "packets");
+        var context = new byte[40];
+        context[24] = 6;
+
+        var output = obj.Programs["option"].TestRun(new TestInput { Packet = new byte[] { 21 }, Context = context, Retval = -4 });
+
+        (output.ReturnValue, output.Fault, output.Retval).Should().Be((1, null, -5));
+        output.Packet.ToArray().Should().Equal(42);
     }
 
     private static TestOutput RunOn(BpfObject obj, string program, byte[]? packet = null)

@@ -169,6 +169,76 @@ int of_socket(struct __sk_buff *skb)
 	return sk && bpf_sk_cgroup_id(sk) == 1 && sk->family == 2 && sk->src_ip4 == ip->daddr && sk->dst_ip4 == ip->saddr && skb->remote_ip4 == ip->saddr;
 }
 
+struct bpf_tunnel_key {
+	u32 tunnel_id, remote_ipv6[4];
+	u8 tunnel_tos, tunnel_ttl;
+	u16 tunnel_ext;
+	u32 tunnel_label, local_ipv6[4];
+};
+
+static long (*const bpf_skb_get_tunnel_key)(void *skb, struct bpf_tunnel_key *key, u32 size, u64 flags) = (void *)20;
+static long (*const bpf_skb_set_tunnel_key)(void *skb, struct bpf_tunnel_key *key, u32 size, u64 flags) = (void *)21;
+
+SEC("tc")
+int tunnel(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = { .tunnel_id = 7, .tunnel_ttl = 64 }, back;
+
+	CHECK(bpf_skb_get_tunnel_key(skb, &back, sizeof(back), 0) == -22);
+	CHECK(bpf_skb_set_tunnel_key(skb, &key, 9, 0) == -22);
+	CHECK(bpf_skb_set_tunnel_key(skb, &key, sizeof(key), 2) == 0);
+	CHECK(bpf_skb_get_tunnel_key(skb, &back, sizeof(back), 1) == -71);
+	CHECK(bpf_skb_get_tunnel_key(skb, &back, sizeof(back), 0) == 0);
+	CHECK(back.tunnel_id == 7 && back.tunnel_ttl == 64);
+	return 0;
+}
+
+struct sk_msg_md {
+	void *data, *data_end;
+	u32 family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port, local_port, size;
+	struct bpf_sock *sk;
+};
+
+static long (*const bpf_msg_push_data)(void *msg, u32 start, u32 len, u64 flags) = (void *)90;
+static long (*const bpf_msg_pop_data)(void *msg, u32 start, u32 len, u64 flags) = (void *)91;
+
+// Cuts the first two bytes off and puts three zero bytes behind the next. 1 lets the message pass.
+SEC("sk_msg")
+int message(struct sk_msg_md *msg)
+{
+	u8 *data;
+
+	if (bpf_msg_pop_data(msg, 0, 100, 0) != -22 || bpf_msg_pop_data(msg, 0, 2, 0) || bpf_msg_push_data(msg, 1, 3, 0))
+		return 0;
+	data = msg->data;
+	if (data + 2 > (u8 *)msg->data_end || data[1] != 0)
+		return 0;
+	data[1] = '!';
+	return msg->sk && msg->size == data - (u8 *)msg->data + (u8 *)msg->data_end - data;
+}
+
+struct bpf_sockopt {
+	struct bpf_sock *sk;
+	void *optval, *optval_end;
+	s32 level, optname, optlen, retval;
+};
+
+static int (*const bpf_get_retval)(void) = (void *)186;
+static int (*const bpf_set_retval)(int retval) = (void *)187;
+
+// 1 lets the call go on; doubles the option's first byte.
+SEC("cgroup/getsockopt")
+int option(struct bpf_sockopt *ctx)
+{
+	u8 *value = ctx->optval;
+
+	if (value + 1 > (u8 *)ctx->optval_end || ctx->level != 6)
+		return 1;
+	value[0] *= 2;
+	bpf_set_retval(bpf_get_retval() - 1);
+	return 1;
+}
+
 static long (*const bpf_skb_vlan_push)(void *skb, u16 proto, u16 tci) = (void *)18;
 
 SEC("tc")

@@ -16,6 +16,8 @@ extern struct file *bpf_get_task_exe_file(struct task_struct *task) __ksym;
 extern void bpf_put_file(struct file *file) __ksym;
 extern int bpf_path_d_path(struct path *path, char *buf, u64 size) __ksym;
 
+static long (*const bpf_d_path)(struct path *path, char *buf, u32 size) = (void *)147;
+
 u64 failed;
 char exe[32];
 char opened[32];
@@ -71,6 +73,7 @@ static __always_inline int check_files(struct file *file)
 	bpf_put_file(mine);
 	CHECK(length == 11 && too_long == -36);
 	CHECK(bpf_path_d_path(&file->f_path, opened, sizeof(opened)) == 12);
+	CHECK(bpf_d_path(&file->f_path, opened, sizeof(opened)) == 12);
 	return 0;
 }
 

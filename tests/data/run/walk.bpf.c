@@ -179,3 +179,23 @@ int vma_iter(u64 *from)
 	seen = pages;
 	return 0;
 }
+
+static long (*const bpf_find_vma)(void *task, u64 addr, void *callback, void *ctx, u64 flags) = (void *)180;
+
+static long on_vma(struct task_struct *task, struct vm_area_struct *vma, u64 *pages)
+{
+	*pages += (vma->vm_end - vma->vm_start) >> 12;
+	return 0;
+}
+
+// Finds the current task's mapping at an address, and none in front of it.
+SEC("raw_tp/task_newtask")
+int find_vma(u64 *ctx)
+{
+	u64 pages = 0;
+
+	CHECK(bpf_find_vma(bpf_get_current_task_btf(), 0x12000, on_vma, &pages, 0) == 0);
+	CHECK(bpf_find_vma(bpf_get_current_task_btf(), 0x9fff, on_vma, &pages, 0) == -2);
+	seen = pages;
+	return 0;
+}

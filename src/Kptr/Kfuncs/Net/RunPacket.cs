@@ -75,6 +75,18 @@ internal sealed unsafe class RunPacket : IDisposable
     /// <summary>Index of the device, or of the map's entry, that the program redirected to; null for none.</summary>
     internal long? RedirectTarget { get; set; }
 
+    /// <summary>The socket that the program sent it to; no reference goes with it. Null for none.</summary>
+    internal Sock? RedirectSocket { get; set; }
+
+    /// <summary>The tunnel that it is to go through (<c>struct bpf_tunnel_key</c>); null for none.</summary>
+    internal byte[]? TunnelKey { get; set; }
+
+    /// <summary>Whether the tunnel's ends are IPv6.</summary>
+    internal bool IsTunnelV6 { get; set; }
+
+    /// <summary>The tunnel's options; empty for none.</summary>
+    internal byte[] TunnelOpt { get; set; } = [];
+
     /// <summary>Copies that the program sent elsewhere.</summary>
     internal int CloneCount { get; set; }
 

@@ -1,3 +1,4 @@
+using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -32,8 +33,25 @@ internal static class SockHelpers
         return null;
     }
 
+    /// <summary>The model's listeners are never flooded, so no SYN cookie is out and none is to be made.</summary>
+    [Helper(HelperId.TcpCheckSyncookie, HelperId.TcpGenSyncookie)]
+    internal static Errno Syncookie(Sock? sock, ulong ip, uint ipBytes, ulong tcp, uint tcpBytes)
+    {
+        const uint tcpBytesMin = 20;
+        _ = (ip, ipBytes, tcp);
+        return sock is null || tcpBytes < tcpBytesMin || !sock.IsTcp || !sock.IsListener ? Errno.EINVAL : Errno.ENOENT;
+    }
+
     [Helper(HelperId.GetListenerSock)]
     internal static Sock? Listener(Sock sock) => sock.IsListener ? sock : null;
+
+    /// <summary>None of the model's files is a socket's.</summary>
+    [Helper(HelperId.SockFromFile)]
+    internal static Sock? FromFile(KernelFile? file)
+    {
+        _ = file;
+        return null;
+    }
 
     [Helper(HelperId.GetSocketCookie)]
     internal static ulong Cookie(ProgContext ctx, ulong context) => SocketOf(ctx, context)?.Cookie ?? 0;

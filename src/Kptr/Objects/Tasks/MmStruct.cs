@@ -123,6 +123,15 @@ public sealed class MmStruct : KernelObject
         }
     }
 
+    /// <summary>Address of the <c>vm_area_struct</c> that an address lies in; 0 for none.</summary>
+    internal ulong VmaAt(ulong address)
+    {
+        lock (_lock)
+        {
+            return _areas.Values.FirstOrDefault(a => address >= a.Area.Start && address < a.Area.End).Native?.Address ?? 0;
+        }
+    }
+
     internal MmStruct Copy()
     {
         var copy = new MmStruct(Core);
