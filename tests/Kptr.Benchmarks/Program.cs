@@ -1,10 +1,13 @@
 using System.Globalization;
 using BenchmarkDotNet.Running;
 using Kptr.Benchmarks;
+using Kptr.Benchmarks.Maps;
 using Kptr.Benchmarks.Objects;
 
 // `time PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines (see against-ubpf);
-// `references` measures acquire, release, exchange and RCU in seconds; anything else goes to BenchmarkDotNet.
+// `references` measures acquire, release, exchange and RCU in seconds;
+// `maps ROUNDS ENTRIES THREADS dense|sparse [OPERATION]` measures the maps against ConcurrentDictionary in seconds;
+// anything else goes to BenchmarkDotNet.
 if (args is ["time", .. var rest] && rest.Length % 2 == 0)
 {
     for (var i = 0; i < rest.Length; i += 2)
@@ -22,6 +25,17 @@ if (args is ["references"])
         Console.WriteLine(line);
     }
 
+    return;
+}
+
+if (args is ["maps", var rounds, var entries, var threads, var keys, .. var only])
+{
+    MapTiming.Run(
+        int.Parse(entries, CultureInfo.InvariantCulture),
+        int.Parse(threads, CultureInfo.InvariantCulture),
+        int.Parse(rounds, CultureInfo.InvariantCulture),
+        keys == "sparse",
+        only.FirstOrDefault(""));
     return;
 }
 

@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 /// <summary>A hash map whose keys and values are C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
+public sealed unsafe class HashMap<TKey, TValue> : HashMap
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -18,9 +18,10 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     private readonly uint _mask;
     private readonly int _bits;
     private readonly uint _slotCount;
-    private readonly int _cpuMask;
-    private readonly bool _isFast;
-    private readonly bool _isPlain;
+    private readonly FreeList? _free;
+    private readonly bool _isDirect;
+    private readonly bool _isCopyDirect;
+    private readonly bool _hasSpecials;
 
     /// <summary>Makes a hash.</summary>
     /// <param name="core">The kernel.</param>
@@ -33,12 +34,13 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     {
         _buckets = Table.Buckets;
         _base = Pool.Base;
+        _free = Pool.Free;
         _mask = Table.Mask;
         _bits = Table.Bits;
         _slotCount = (uint)Pool.SlotCount;
-        _isFast = _base != null && sizeof(TKey) is 4 or 8;
-        _isPlain = _isFast && !Layout.HasSpecials;
-        _cpuMask = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)core.CpuCount + 1) / 2 - 1;
+        _hasSpecials = Layout.HasSpecials;
+        _isDirect = _base != null && sizeof(TKey) is 4 or 8;
+        _isCopyDirect = _isDirect && (flags & MapFlags.WrOnly) == 0;
     }
 
     private static int KeyOffset => sizeof(TKey) <= 4 ? 4 : 8;
@@ -54,7 +56,7 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
-        if (_isFast)
+        if (_isDirect)
         {
             var bucket = BucketOf(key);
             var elem = Volatile.Read(ref bucket->Head);
@@ -80,7 +82,7 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGetValue(TKey key, out TValue value)
     {
-        if (_isPlain)
+        if (_isCopyDirect)
         {
             var bucket = BucketOf(key);
             var word = Volatile.Read(ref *(long*)bucket);
@@ -93,6 +95,7 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
                     value = Unsafe.ReadUnaligned<TValue>(at + ValueOffset);
                     if (Volatile.Read(ref *(long*)bucket) == word && !HashBucket.IsLocked(word))
                     {
+                        value = _hasSpecials ? WithoutSpecials(value) : value;
                         return true;
                     }
 
@@ -103,7 +106,10 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
             }
         }
 
-        return TryGetSlow(key, out value);
+        // A copy of its own, so that the one above can stay in registers.
+        var found = TryGetSlow(key, out var slow);
+        value = slow;
+        return found;
     }
 
     /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>
@@ -130,11 +136,20 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     }
 
     /// <summary>Creates or replaces an element. Special fields of <paramref name="value"/> are ignored.</summary>
-    public Errno Update(TKey key, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
-        _isPlain && flags <= MapUpdateFlags.Exist && TryUpdatePlain(key, value, flags, out var err) ? err : UpdateElem(BytesOf(ref key), BytesOf(ref Unsafe.AsRef(in value)), flags);
+    public Errno Update(TKey key, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any)
+    {
+        fixed (TValue* at = &value)
+        {
+            return IsFast && flags <= MapUpdateFlags.Exist && TryUpdateFast((byte*)&key, (byte*)at, flags, Stock, isUncounted: true, out var err)
+                ? err
+                : UpdateElem(new(&key, sizeof(TKey)), new(at, sizeof(TValue)), flags);
+        }
+    }
 
     /// <summary>Deletes an element.</summary>
-    public Errno Delete(TKey key) => _isPlain && TryDeletePlain(key, out var err) ? err : DeleteElem(BytesOf(ref key));
+    public Errno Delete(TKey key) => IsFast && TryDeleteFast((byte*)&key, Stock, isUncounted: true, out var err)
+        ? err
+        : DeleteElem(new(&key, sizeof(TKey)));
 
     /// <summary>Copies a value out and deletes its element; what its special fields owned is destroyed.</summary>
     public Errno LookupAndDelete(TKey key, out TValue value)
@@ -163,6 +178,9 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
         return all;
     }
 
+    // Nobody can tell by which CPU an element came where it can own nothing.
+    private StockUse Stock => _hasSpecials ? _free!.StockOf(Core.CurrentCpu) : _free!.StockOfThread();
+
     private static ReadOnlySpan<byte> BytesOf<T>(ref T value)
         where T : unmanaged => MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
 
@@ -175,6 +193,13 @@ public sealed unsafe partial class HashMap<TKey, TValue> : HashMap
     private HashBucket* BucketOf(TKey key) => _buckets + ((sizeof(TKey) == 4
         ? KeyHash.Of4(Unsafe.As<TKey, uint>(ref key), _bits)
         : KeyHash.Of8(Unsafe.As<TKey, ulong>(ref key), _bits)) & _mask);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private TValue WithoutSpecials(TValue copy)
+    {
+        Layout.ClearSpecials((byte*)&copy);
+        return copy;
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ref TValue LookupSlow(TKey key)

@@ -11,23 +11,11 @@ namespace Kptr.Maps;
 /// and the old one becomes the spare: so the map owns one element more per CPU than it has room for, and each of them
 /// may hold kptrs. With <c>BPF_F_NO_PREALLOC</c> elements come from an allocator's cache (<see cref="ElemCache"/>).
 /// </remarks>
-public unsafe class HashMap : HashMapBase
+public unsafe partial class HashMap : HashMapBase
 {
-    private const int IntsPerLine = 16;
-    private const int Taken = -1;
+    private const int None = -1;
     private readonly ElemCache? _cache;
-    private readonly NativeArray<int>? _spares;
     private int _cachedCount;
-
-    /// <inheritdoc/>
-    private protected override void OnWriteBlocked()
-    {
-        // Whoever writes without being counted has checked under a bucket's lock.
-        for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
-        {
-            Table.Buckets[bucket].Unlock(Table.Buckets[bucket].Lock());
-        }
-    }
 
     /// <summary>Makes a hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
     public HashMap(KernelCore core, MapSpec spec)
@@ -44,16 +32,14 @@ public unsafe class HashMap : HashMapBase
             return;
         }
 
-        _spares = new(core.CpuCount * IntsPerLine);
-        for (var cpu = 0; cpu < core.CpuCount; cpu++)
-        {
-            SpareOf(cpu) = Pool.Free!.Pop(cpu);
-        }
+        Pool.Free!.SetSparesAside();
+        _isFast = !HoldsMaps && !Layout.HasAsync;
     }
 
     /// <inheritdoc/>
-    /// <remarks>Preallocated, it is found by walking the free list: nothing is counted on the way.</remarks>
-    public override int Count => _cache is not null ? Volatile.Read(ref _cachedCount) : (int)TakeCensus().Live;
+    /// <remarks>Preallocated, it is what is neither free nor spare: nothing is counted when elements come and go.</remarks>
+    public override int Count => _cache is not null ? Volatile.Read(ref _cachedCount)
+        : Math.Max(0, Pool.SlotCount - Core.CpuCount - Pool.Free!.Count);
 
     /// <inheritdoc/>
     public override MapCensus TakeCensus()
@@ -70,19 +56,23 @@ public unsafe class HashMap : HashMapBase
             live += Table.CountIn(Table.Buckets + bucket);
         }
 
-        var spares = Enumerable.Range(0, Core.CpuCount).Count(cpu => SpareOf(cpu) != Taken);
-        return new(Pool.SlotCount, live, free, spares);
+        return new(Pool.SlotCount, live, free, Pool.Free.SpareCount);
     }
 
     /// <inheritdoc/>
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
+        if (_isFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value, flags, caller.Cpu, out var err))
+        {
+            return err;
+        }
+
         if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist)
         {
             return Errno.EINVAL;
         }
 
-        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out var err))
+        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out err))
         {
             return err;
         }
@@ -91,6 +81,15 @@ public unsafe class HashMap : HashMapBase
         err = Upsert(key, value, flags, caller, ref dying);
         dying.Dispose();
         return err;
+    }
+
+    /// <inheritdoc/>
+    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        fixed (byte* at = key)
+        {
+            return _isFast && TryDeleteFast(at, Pool.Free!.StockOf(caller.Cpu), isUncounted: false, out var err) ? err : base.DeleteValue(key, caller);
+        }
     }
 
     /// <inheritdoc/>
@@ -179,7 +178,7 @@ public unsafe class HashMap : HashMapBase
         if (IsPreallocated)
         {
             dying.Recycle(Pool.ValueOf(old));
-            ReturnSpare(old, caller.Cpu);
+            Pool.Free!.ReturnSpare(old, Pool.Free.StockOf(caller.Cpu));
         }
 
         return Errno.None;
@@ -199,36 +198,17 @@ public unsafe class HashMap : HashMapBase
         if (!IsPreallocated)
         {
             err = old < 0 && _cachedCount >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
-            return err == Errno.E2BIG || Faults.ShouldFail(MapFaultPoint.AllocElem) ? Taken : _cache!.Take(cpu);
+            return err == Errno.E2BIG || Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _cache!.Take(cpu);
         }
 
         if (old >= 0)
         {
-            return TakeSpare(cpu);
+            return Pool.Free!.TakeSpare(Pool.Free.StockOf(cpu));
         }
 
         err = Errno.E2BIG;
-        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? Taken : Pool.Free!.Pop(cpu);
+        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : Pool.Free!.Pop(cpu);
     }
-
-    // Another thread that plays the same CPU may have it for the moment; it runs nothing of anybody's meanwhile.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected int TakeSpare(int cpu)
-    {
-        var spin = default(SpinWait);
-        while (true)
-        {
-            var elem = Interlocked.Exchange(ref SpareOf(cpu), Taken);
-            if (elem != Taken)
-            {
-                return elem;
-            }
-
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-    }
-
-    private protected void ReturnSpare(int elem, int cpu) => Volatile.Write(ref SpareOf(cpu), elem);
 
     private void ReturnElem(int elem, int cpu)
     {
@@ -241,6 +221,4 @@ public unsafe class HashMap : HashMapBase
             _cache!.Return(elem, cpu);
         }
     }
-
-    private ref int SpareOf(int cpu) => ref _spares!.Pointer[cpu * IntsPerLine];
 }

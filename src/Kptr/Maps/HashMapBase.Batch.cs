@@ -58,7 +58,7 @@ public abstract unsafe partial class HashMapBase
     private bool CopyBucket(HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags, bool take)
     {
         using var dying = new DyingFields(this, DeathPath.BatchDelete);
-        var seq = bucket->Lock();
+        var seq = Table.Lock(bucket);
         var length = Table.CountIn(bucket);
         var taken = HashTable.End;
         var size = UserBytesOf(flags);

@@ -201,7 +201,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
         {
             var table = Table;
             bucket = table.BucketOf(key);
-            seq = bucket->Lock();
+            seq = table.Lock(bucket);
             if (table == Table)
             {
                 return true;

@@ -175,7 +175,7 @@ public sealed unsafe class LruHashMap : HashMapBase
             return false;
         }
 
-        var seq = bucket->Lock();
+        var seq = Table.Lock(bucket);
         var found = Table.UnlinkLocked(bucket, elem);
         if (found)
         {

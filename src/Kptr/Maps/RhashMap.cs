@@ -143,7 +143,7 @@ public sealed unsafe class RhashMap : HashMapBase
             var seqs = new uint[old.BucketCount];
             for (var i = 0L; i < old.BucketCount; i++)
             {
-                seqs[i] = old.Buckets[i].Lock();
+                seqs[i] = old.Lock(old.Buckets + i);
             }
 
             for (var i = 0L; i < old.BucketCount; i++)

@@ -11,7 +11,12 @@ namespace Kptr.Maps;
 /// </remarks>
 internal sealed unsafe class ValueLayout
 {
+    private const BtfFieldKind OwningKinds = BtfFieldKind.Kptr | BtfFieldKind.Uptr | BtfFieldKind.GraphRoot;
+    private const BtfFieldKind AsyncKinds = BtfFieldKind.Timer | BtfFieldKind.Workqueue | BtfFieldKind.TaskWork;
+    private const int CallWorthwhileBytes = 64;
     private readonly (int Offset, int Length)[] _plain;
+    private readonly (int Offset, int Length)[] _special;
+    private readonly int[] _owning;
 
     internal ValueLayout(BtfRecord record, int valueSize)
     {
@@ -20,6 +25,8 @@ internal sealed unsafe class ValueLayout
         StrideBytes = RoundUp8(valueSize);
         LockOffset = record.Fields.FirstOrDefault(f => f.Kind is BtfFieldKind.SpinLock)?.OffsetBytes ?? -1;
         _plain = [.. PlainSegments(record, valueSize)];
+        _special = [.. record.Fields.Select(f => (f.OffsetBytes, f.SizeBytes))];
+        _owning = [.. record.Fields.Where(f => (f.Kind & OwningKinds) != 0).Select(f => f.OffsetBytes)];
     }
 
     internal BtfRecord Record { get; }
@@ -33,6 +40,9 @@ internal sealed unsafe class ValueLayout
     internal int LockOffset { get; }
 
     internal bool HasSpecials => Record.Fields.Length != 0;
+
+    /// <summary>Whether there are timers or work queues, which end by cancellation even where nothing is owned.</summary>
+    internal bool HasAsync => Record.Has(AsyncKinds);
 
     internal static int RoundUp8(int size) => (size + 7) & ~7;
 
@@ -49,6 +59,40 @@ internal sealed unsafe class ValueLayout
         foreach (var (offset, length) in _plain)
         {
             source.Slice(offset, length).CopyTo(new Span<byte>((void*)(value + (ulong)offset), length));
+        }
+    }
+
+    /// <inheritdoc cref="CopyIn(ulong, ReadOnlySpan{byte})"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void CopyIn(byte* value, byte* source)
+    {
+        foreach (var (offset, length) in _plain)
+        {
+            Copy(value + offset, source + offset, length);
+        }
+    }
+
+    /// <summary>Whether a special field of the value holds something that its end would have to destroy.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool OwnsAnything(byte* value)
+    {
+        foreach (var offset in _owning)
+        {
+            if (Volatile.Read(ref *(ulong*)(value + offset)) != 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Zeroes the special fields in a private copy of a whole value.</summary>
+    internal void ClearSpecials(byte* copy)
+    {
+        foreach (var (offset, length) in _special)
+        {
+            Unsafe.InitBlockUnaligned(copy + offset, 0, (uint)length);
         }
     }
 
@@ -74,6 +118,27 @@ internal sealed unsafe class ValueLayout
         foreach (var (offset, length) in _plain)
         {
             new Span<byte>((void*)(value + (ulong)offset), length).Clear();
+        }
+    }
+
+    // Values are small: a loop over their words is done before a call to copy memory would begin.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(byte* to, byte* from, int length)
+    {
+        if (length > CallWorthwhileBytes)
+        {
+            Unsafe.CopyBlockUnaligned(to, from, (uint)length);
+            return;
+        }
+
+        for (; length >= sizeof(ulong); length -= sizeof(ulong), to += sizeof(ulong), from += sizeof(ulong))
+        {
+            *(ulong*)to = *(ulong*)from;
+        }
+
+        for (; length > 0; length--)
+        {
+            *to++ = *from++;
         }
     }
 

@@ -50,7 +50,6 @@ public sealed unsafe class ValuePool
         if (kind == PoolKind.FreeList)
         {
             _free = new(slotCount, map.Core.CpuCount);
-            _free.Fill(0, slotCount);
         }
     }
 

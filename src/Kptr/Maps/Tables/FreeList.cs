@@ -1,58 +1,124 @@
+using System.Runtime.CompilerServices;
+
 namespace Kptr.Maps;
 
-/// <summary>Free slots of a map, by index: one last-in-first-out stack for each CPU, which steals from the others when empty.</summary>
+/// <summary>Free slots of a map, by index: a stock for each CPU, and a depot behind them. The newest go out first.</summary>
 /// <remarks>
-/// Lock-free. A head holds an index and a count of its changes, so that a slot which left and came back is noticed. The links
-/// lie outside the elements: a reader that still stands on a freed element must be able to walk on.
-/// Kernel: <c>kernel/bpf/percpu_freelist.c</c>.
+/// Stocks are filled from the depot and relieved into it many slots at a time. The depot is a lock-free stack: its head
+/// holds an index and a count of its changes, so that a slot which left and came back is noticed. The links lie outside the
+/// elements: a reader that still stands on a freed element must be able to walk on. A CPU that finds both empty takes from
+/// the others, so no slot is out of reach. Kernel: <c>kernel/bpf/percpu_freelist.c</c>.
 /// </remarks>
 internal sealed unsafe class FreeList
 {
-    private const int HeadsPerLine = 8;
-    private readonly NativeArray<long> _heads;
-    private readonly int _cpuCount;
+    private const int None = -1;
+    private const int BatchMax = SlotStock.SlotsMax / 2;
+    private const int StocksSearched = 8;
+    private readonly NativeArray<SlotStock> _stocks;
     private readonly NativeArray<int> _links;
+    private readonly int _cpuCount;
+    private readonly int _cpuMask;
+    private readonly int _slotCount;
+    private readonly int _batch;
+    private long _depot = uint.MaxValue;
+    private int _depotCount;
+    private int _usedCount;
 
     internal FreeList(int slotCount, int cpuCount)
     {
+        _slotCount = slotCount;
         _cpuCount = cpuCount;
-        _heads = new(cpuCount * HeadsPerLine);
+        _cpuMask = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)cpuCount + 1) / 2 - 1;
+        _batch = Math.Clamp(slotCount / (2 * cpuCount), 1, BatchMax);
+        _stocks = new(cpuCount);
         _links = new(slotCount);
         for (var cpu = 0; cpu < cpuCount; cpu++)
         {
-            Head(cpu) = uint.MaxValue;
+            Stock(cpu)->Spare = SlotStock.Taken;
         }
     }
 
-    /// <summary>Gives the slots of a range to the CPUs in equal runs; low indexes come out first.</summary>
-    internal void Fill(int first, int count)
+    /// <summary>Free slots, spare ones not counted; exact while nobody pushes or pops.</summary>
+    internal int Count
     {
-        var share = (count + _cpuCount - 1) / _cpuCount;
-        for (var i = first + count - 1; i >= first; i--)
+        get
         {
-            Push(i, (i - first) / share);
-        }
-    }
-
-    internal void Push(int slot, int cpu)
-    {
-        ref var head = ref Head(cpu);
-        while (true)
-        {
-            var old = Volatile.Read(ref head);
-            Volatile.Write(ref _links.Pointer[slot], (int)old);
-            if (Interlocked.CompareExchange(ref head, Next(old, slot), old) == old)
+            var count = Volatile.Read(ref _depotCount) + Math.Max(0, _slotCount - Volatile.Read(ref _usedCount));
+            for (var cpu = 0; cpu < _cpuCount; cpu++)
             {
-                return;
+                count += Volatile.Read(ref Stock(cpu)->Count);
             }
+
+            return count;
         }
     }
 
-    /// <summary>Takes a slot, the caller's CPU's newest first; -1 when no CPU has any.</summary>
-    internal int Pop(int cpu)
+    /// <summary>Spare slots that are where they belong.</summary>
+    internal int SpareCount => Enumerable.Range(0, _cpuCount).Count(cpu => Volatile.Read(ref Stock(cpu)->Spare) != SlotStock.Taken);
+
+    /// <summary>A CPU's stock, for use by the calling thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal StockUse StockOf(int cpu) => new((nint)Stock(cpu), CallingThread.Id);
+
+    /// <summary>The stock that costs the calling thread least, where it does not matter which CPU's that is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal StockUse StockOfThread()
     {
-        var slot = PopFrom(ref Head(cpu));
-        return slot >= 0 ? slot : Steal(cpu);
+        var thread = CallingThread.Id;
+        var stock = Stock(thread & _cpuMask);
+        return new((nint)(stock->Lock.IsOwnedBy(thread) ? stock : SearchStockOf(thread)), thread);
+    }
+
+    internal void Push(int slot, int cpu) => Push(slot, StockOf(cpu));
+
+    internal int Pop(int cpu) => Pop(StockOf(cpu));
+
+    /// <summary>Adds a free slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Push(int slot, StockUse use)
+    {
+        var stock = use.Stock;
+        var asOwner = stock->Lock.Enter(use.Thread);
+        if (stock->Count == SlotStock.SlotsMax)
+        {
+            Relieve(stock);
+        }
+
+        stock->Slots[stock->Count] = slot;
+        Volatile.Write(ref stock->Count, stock->Count + 1);
+        stock->Lock.Leave(asOwner);
+    }
+
+    /// <summary>Takes a slot, the newest of this stock first; -1 when no CPU has any.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int Pop(StockUse use)
+    {
+        var stock = use.Stock;
+        var asOwner = stock->Lock.Enter(use.Thread);
+        var slot = stock->Count > 0 || Refill(stock) ? stock->TakeNewest() : None;
+        stock->Lock.Leave(asOwner);
+        return slot >= 0 ? slot : Steal(stock);
+    }
+
+    /// <summary>Takes the spare slot, which <see cref="ReturnSpare"/> must replace soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int TakeSpare(StockUse use)
+    {
+        var slot = TryTakeSpare(use);
+        return slot != SlotStock.Taken ? slot : TakeSpareSlow(use);
+    }
+
+    /// <summary>Gives back a spare slot for the one that was taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ReturnSpare(int slot, StockUse use) => Volatile.Write(ref use.Stock->Spare, slot);
+
+    /// <summary>Sets one slot aside for each CPU. Before anything else.</summary>
+    internal void SetSparesAside()
+    {
+        for (var cpu = 0; cpu < _cpuCount; cpu++)
+        {
+            Stock(cpu)->Spare = _usedCount++;
+        }
     }
 
     /// <summary>Calls back for every free slot. The caller lets nobody push or pop meanwhile.</summary>
@@ -60,43 +126,189 @@ internal sealed unsafe class FreeList
     {
         for (var cpu = 0; cpu < _cpuCount; cpu++)
         {
-            for (var slot = (int)Volatile.Read(ref Head(cpu)); slot >= 0; slot = _links.Pointer[slot])
+            for (var i = 0; i < Stock(cpu)->Count; i++)
             {
-                visit(slot);
+                visit(Stock(cpu)->Slots[i]);
             }
+        }
+
+        for (var slot = (int)Volatile.Read(ref _depot); slot >= 0; slot = _links.Pointer[slot])
+        {
+            visit(slot);
+        }
+
+        for (var slot = Volatile.Read(ref _usedCount); slot < _slotCount; slot++)
+        {
+            visit(slot);
         }
     }
 
-    private int Steal(int cpu)
+    private static long Next(long old, int slot) => (((old >> 32) + 1) << 32) | (uint)slot;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private SlotStock* Stock(int cpu) => _stocks.Pointer + cpu;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int TryTakeSpare(StockUse use)
     {
-        var slot = -1;
-        for (var other = 0; other < _cpuCount && slot < 0; other++)
+        var stock = use.Stock;
+        var asOwner = stock->Lock.Enter(use.Thread);
+        var slot = Volatile.Read(ref stock->Spare);
+        if (slot != SlotStock.Taken)
         {
-            slot = other == cpu ? -1 : PopFrom(ref Head(other));
+            // Only then: it is given back without the lock.
+            stock->Spare = SlotStock.Taken;
+        }
+
+        stock->Lock.Leave(asOwner);
+        return slot;
+    }
+
+    // Another thread that plays the same CPU has it for the moment; it runs nothing of anybody's meanwhile.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int TakeSpareSlow(StockUse use)
+    {
+        var spin = default(SpinWait);
+        int slot;
+        while ((slot = TryTakeSpare(use)) == SlotStock.Taken)
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
         }
 
         return slot;
     }
 
-    private static long Next(long old, int slot) => (((old >> 32) + 1) << 32) | (uint)slot;
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private SlotStock* SearchStockOf(int thread)
+    {
+        SlotStock* unused = null;
+        for (var i = 0; i < Math.Min(_cpuCount, StocksSearched); i++)
+        {
+            // From where it would look first, so that it finds its own there the next time.
+            var stock = Stock(((thread & _cpuMask) + i) % _cpuCount);
+            if (stock->Lock.IsOwnedBy(thread))
+            {
+                return stock;
+            }
 
-    private ref long Head(int cpu) => ref _heads.Pointer[cpu * HeadsPerLine];
+            unused = unused == null && stock->Lock.IsUnused ? stock : unused;
+        }
 
-    private int PopFrom(ref long head)
+        return unused != null ? unused : Stock(thread & _cpuMask);
+    }
+
+    // Moves the oldest half of a full stock to the depot, the newest of it on top. Needs the stock's lock.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Relieve(SlotStock* stock)
+    {
+        for (var i = 1; i < BatchMax; i++)
+        {
+            Volatile.Write(ref _links.Pointer[stock->Slots[i]], stock->Slots[i - 1]);
+        }
+
+        long old;
+        do
+        {
+            old = Volatile.Read(ref _depot);
+            Volatile.Write(ref _links.Pointer[stock->Slots[0]], (int)old);
+        }
+        while (Interlocked.CompareExchange(ref _depot, Next(old, stock->Slots[BatchMax - 1]), old) != old);
+        Interlocked.Add(ref _depotCount, BatchMax);
+        for (var i = BatchMax; i < SlotStock.SlotsMax; i++)
+        {
+            stock->Slots[i - BatchMax] = stock->Slots[i];
+        }
+
+        Volatile.Write(ref stock->Count, SlotStock.SlotsMax - BatchMax);
+    }
+
+    // Fills an empty stock: with used slots before such as never were. Meanwhile its count is not zero, so that who finds the
+    // depot empty waits for the outcome instead of calling the map full. Needs the stock's lock.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Refill(SlotStock* stock)
+    {
+        if ((int)Volatile.Read(ref _depot) < 0 && Volatile.Read(ref _usedCount) >= _slotCount)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref stock->Count, 1);
+        var count = TakeFromDepot(stock);
+        count = count > 0 ? count : TakeUnused(stock);
+        Volatile.Write(ref stock->Count, count);
+        return count > 0;
+    }
+
+    private int TakeFromDepot(SlotStock* stock)
     {
         while (true)
         {
-            var old = Volatile.Read(ref head);
+            var old = Volatile.Read(ref _depot);
+            var count = 0;
             var slot = (int)old;
-            if (slot < 0)
+            for (; slot >= 0 && count < _batch; slot = Volatile.Read(ref _links.Pointer[slot]))
             {
-                return -1;
+                stock->Slots[_batch - 1 - count++] = slot;
             }
 
-            if (Interlocked.CompareExchange(ref head, Next(old, Volatile.Read(ref _links.Pointer[slot])), old) == old)
+            if (count == 0)
+            {
+                return 0;
+            }
+
+            // Links may have been read while others changed them; then the head has changed, too.
+            if (Interlocked.CompareExchange(ref _depot, Next(old, slot), old) == old)
+            {
+                Interlocked.Add(ref _depotCount, -count);
+                for (var i = 0; i < count; i++)
+                {
+                    stock->Slots[i] = stock->Slots[_batch - count + i];
+                }
+
+                return count;
+            }
+        }
+    }
+
+    private int TakeUnused(SlotStock* stock)
+    {
+        if (Volatile.Read(ref _usedCount) >= _slotCount)
+        {
+            return 0;
+        }
+
+        var end = Interlocked.Add(ref _usedCount, _batch);
+        var first = end - _batch;
+        var count = Math.Max(0, Math.Min(end, _slotCount) - first);
+        for (var i = 0; i < count; i++)
+        {
+            stock->Slots[count - 1 - i] = first + i;
+        }
+
+        return count;
+    }
+
+    // Takes one slot from another CPU's stock; -1 when no CPU has any.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Steal(SlotStock* own)
+    {
+        for (var i = 1; i < _cpuCount; i++)
+        {
+            var stock = Stock((int)((own - Stock(0)) + i) % _cpuCount);
+            if (Volatile.Read(ref stock->Count) == 0)
+            {
+                continue;
+            }
+
+            stock->Lock.EnterAsGuest();
+            var slot = stock->Count > 0 ? stock->TakeNewest() : None;
+            stock->Lock.Leave(asOwner: false);
+            if (slot >= 0)
             {
                 return slot;
             }
         }
+
+        return None;
     }
 }

@@ -25,7 +25,7 @@ internal struct HashBucket
     /// <summary>Whether a writer was in when a bucket was read as one 64-bit word.</summary>
     internal static bool IsLocked(long word) => (word & (1L << 32)) != 0;
 
-    /// <summary>Enters as the one writer.</summary>
+    /// <summary>Enters as the one writer, where nobody locks without atomic instructions: see <see cref="WriterBias"/>.</summary>
     /// <returns>What to hand to <see cref="Unlock"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal uint Lock()

@@ -18,12 +18,16 @@ internal sealed unsafe class HashTable
 {
     internal const int End = -1;
     private readonly NativeArray<HashBucket> _buckets;
+    private readonly NativeArray<WriterBias> _bias = new(1);
 
     internal HashTable(ValuePool pool, int keySize, long maxEntries)
     {
         Pool = pool;
         KeySize = keySize;
         KeyOffset = KeyOffsetOf(keySize);
+        FirstElem = pool.Base;
+        StrideBytes = pool.StrideBytes;
+        ValueOffset = pool.PrefixBytes;
         Bits = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)Math.Max(1, maxEntries) - 1));
         BucketCount = 1L << Bits;
         Mask = (uint)(BucketCount - 1);
@@ -43,6 +47,14 @@ internal sealed unsafe class HashTable
 
     internal int Bits { get; }
 
+    /// <summary>The first element where all lie in one block, <see cref="StrideBytes"/> apart; else null.</summary>
+    internal byte* FirstElem { get; }
+
+    internal int StrideBytes { get; }
+
+    /// <summary>Offset of an element's value.</summary>
+    internal int ValueOffset { get; }
+
     internal long BucketCount { get; }
 
     internal uint Mask { get; }
@@ -57,57 +69,59 @@ internal sealed unsafe class HashTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal HashBucket* BucketOf(ReadOnlySpan<byte> key) => Buckets + (KeyHash.Of(key, Bits) & Mask);
 
+    /// <summary>Enters a bucket as its one writer.</summary>
+    /// <returns>What to hand to <see cref="HashBucket.Unlock"/>.</returns>
+    internal uint Lock(HashBucket* bucket) => Lock(bucket, CallingThread.Id);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint Lock(HashBucket* bucket, int thread) => _bias.Pointer->Lock(bucket, thread);
+
     internal Span<byte> KeyOf(int elem) => new(Pool.SlotOf(elem) + KeyOffset, KeySize);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal HashBucket* BucketOf(byte* key) => Buckets + ((KeySize switch
+    {
+        sizeof(uint) => KeyHash.Of4(*(uint*)key, Bits),
+        sizeof(ulong) => KeyHash.Of8(*(ulong*)key, Bits),
+        _ => KeyHash.Of(new(key, KeySize), Bits),
+    }) & Mask);
 
     /// <summary>Finds a key without a lock.</summary>
     /// <returns>The element, which may be unlinked at any time; or -1.</returns>
-    internal int Find(ReadOnlySpan<byte> key)
-    {
-        var spin = default(SpinWait);
-        int elem;
-        while (!TryFind(key, out elem))
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-
-        return elem;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int Find(ReadOnlySpan<byte> key) => TryFind(key, out var elem) ? elem : FindSlow(key);
 
     /// <summary>Searches once without a lock.</summary>
     /// <returns>False when nothing was found but a writer was there: search again.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryFind(ReadOnlySpan<byte> key, out int elem)
     {
-        var bucket = BucketOf(key);
-        var seq = Volatile.Read(ref bucket->Seq);
-        elem = FindIn(bucket, key);
-        return elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq);
+        fixed (byte* at = key)
+        {
+            var bucket = BucketOf(at);
+            var seq = Volatile.Read(ref bucket->Seq);
+            elem = FindIn(bucket, at);
+            return elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq);
+        }
     }
 
     /// <summary>Walks one chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>
     internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key)
     {
-        var elem = Volatile.Read(ref bucket->Head);
-        if (KeySize == sizeof(uint))
+        fixed (byte* at = key)
         {
-            var word = Unsafe.ReadUnaligned<uint>(in key[0]);
-            while ((uint)elem < (uint)Pool.SlotCount)
-            {
-                var at = Pool.SlotOf(elem);
-                if (*(uint*)(at + KeyOffset) == word)
-                {
-                    return elem;
-                }
-
-                elem = Volatile.Read(ref *(int*)at);
-            }
-
-            return End;
+            return FindIn(bucket, at);
         }
+    }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int FindIn(HashBucket* bucket, byte* key)
+    {
+        var elem = Volatile.Read(ref bucket->Head);
         while ((uint)elem < (uint)Pool.SlotCount)
         {
             var at = Pool.SlotOf(elem);
-            if (key.SequenceEqual(new ReadOnlySpan<byte>(at + KeyOffset, KeySize)))
+            if (IsKey(at, key))
             {
                 return elem;
             }
@@ -116,6 +130,57 @@ internal sealed unsafe class HashTable
         }
 
         return End;
+    }
+
+    /// <summary>An element where all lie in one block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* At(int elem) => FirstElem + ((nint)elem * StrideBytes);
+
+    /// <summary>
+    /// The link that leads to the key's element, or the one that ends the chain. Needs the bucket's lock, and one block.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int* FindLink(HashBucket* bucket, byte* key)
+    {
+        var link = &bucket->Head;
+        while (*link >= 0)
+        {
+            var at = At(*link);
+            if (IsKey(at, key))
+            {
+                break;
+            }
+
+            link = (int*)at;
+        }
+
+        return link;
+    }
+
+    /// <summary>Whether an element has this key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool IsKey(byte* elem, byte* key) => KeySize switch
+    {
+        sizeof(uint) => *(uint*)(elem + sizeof(uint)) == *(uint*)key,
+        sizeof(ulong) => *(ulong*)(elem + sizeof(ulong)) == *(ulong*)key,
+        _ => new ReadOnlySpan<byte>(elem + KeyOffset, KeySize).SequenceEqual(new(key, KeySize)),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void WriteKey(byte* elem, byte* key)
+    {
+        switch (KeySize)
+        {
+            case sizeof(uint):
+                *(uint*)(elem + sizeof(uint)) = *(uint*)key;
+                break;
+            case sizeof(ulong):
+                *(ulong*)(elem + sizeof(ulong)) = *(ulong*)key;
+                break;
+            default:
+                new ReadOnlySpan<byte>(key, KeySize).CopyTo(new(elem + KeyOffset, KeySize));
+                break;
+        }
     }
 
     /// <summary>The element after this one in its chain; -1 at the end.</summary>
@@ -150,6 +215,19 @@ internal sealed unsafe class HashTable
 
         Volatile.Write(ref *link, *(int*)Pool.SlotOf(elem));
         return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int FindSlow(ReadOnlySpan<byte> key)
+    {
+        var spin = default(SpinWait);
+        int elem;
+        while (!TryFind(key, out elem))
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+
+        return elem;
     }
 
     /// <summary>Length of a chain. Needs the bucket's lock to be exact.</summary>

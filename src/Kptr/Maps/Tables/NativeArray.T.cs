@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kptr.Objects;
 
 namespace Kptr.Maps;
 
@@ -10,12 +11,14 @@ namespace Kptr.Maps;
 internal sealed unsafe class NativeArray<T>
     where T : unmanaged
 {
+    private const int CacheLineBytes = 64;
     private readonly long _sizeBytes;
 
     internal NativeArray(long length)
     {
         _sizeBytes = Math.Max(1, length) * sizeof(T);
-        Pointer = (T*)NativeMemory.AlignedAlloc((nuint)_sizeBytes, 64);
+        Pointer = (T*)NativeMemory.AlignedAlloc((nuint)_sizeBytes, LargePages.AlignmentOf(_sizeBytes, CacheLineBytes));
+        LargePages.Ask(Pointer, _sizeBytes);
         NativeMemory.Clear(Pointer, (nuint)_sizeBytes);
         GC.AddMemoryPressure(_sizeBytes);
     }

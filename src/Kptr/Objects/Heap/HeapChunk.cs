@@ -22,7 +22,8 @@ internal sealed unsafe class HeapChunk
         Slab = slab;
         SlotCount = slotCount;
         SizeBytes = (HeaderBytes + (slotCount * slab.StrideBytes) + UnitBytes - 1) & -UnitBytes;
-        Base = (ulong)NativeMemory.AlignedAlloc((nuint)SizeBytes, UnitBytes);
+        Base = (ulong)NativeMemory.AlignedAlloc((nuint)SizeBytes, LargePages.AlignmentOf(SizeBytes, UnitBytes));
+        LargePages.Ask((void*)Base, SizeBytes);
         GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
         SetFollowing(isFollowing);

@@ -37,7 +37,6 @@ public class AllocatorBugTests : BugScenario
     {
         const int Slots = 64;
         var free = new FreeList(Slots, 2);
-        free.Fill(0, Slots);
         CountDoubled(free.Pop, free.Push).Should().Be(0);
         var left = new List<int>();
         free.Walk(left.Add);

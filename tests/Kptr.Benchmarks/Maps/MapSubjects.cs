@@ -1,0 +1,294 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
+using Kptr.Kfuncs;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Benchmarks.Maps;
+
+/// <summary>One round of an operation over keys.</summary>
+internal delegate long MapOperation(ReadOnlySpan<int> keys);
+
+/// <summary>The same entries in a dictionary and in maps, and the operations that are compared.</summary>
+internal sealed class MapSubjects
+{
+    private readonly KernelCore _core = new(BuiltinKernel.Spec(KernelProfile.Linux6_12));
+    private readonly ConcurrentDictionary<int, Value24> _dictionary;
+    private readonly HashMap<int, Value24> _plain;
+    private readonly HashMap<int, KptrValue24> _kptrs;
+    private readonly ArrayMap<Value24> _array;
+    private readonly Value24[] _clrArray;
+    private readonly int _entries;
+    private readonly bool _isSparse;
+
+    internal MapSubjects(int entries, bool isSparse)
+    {
+        _entries = entries;
+        _isSparse = isSparse;
+        _dictionary = new(2, entries);
+        var before = Environment.WorkingSet;
+        _plain = new(_core, (uint)entries);
+        for (var i = 0; i < entries; i++)
+        {
+            Check(_plain.Update(KeyOf(i), new() { A = i }));
+        }
+
+        BytesPerEntry = (double)(Environment.WorkingSet - before) / entries;
+        _kptrs = new(_core, (uint)entries);
+        _array = new(_core, (uint)entries);
+        _clrArray = new Value24[entries];
+        for (var i = 0; i < entries; i++)
+        {
+            var key = KeyOf(i);
+            _dictionary[key] = new() { A = i };
+            _array[(uint)i].A = _clrArray[i].A = i;
+            Check(_kptrs.Update(key, new() { Seen = i, Count = 1 }));
+        }
+    }
+
+    /// <summary>How much the process grew while the plain map was made and filled; of meaning for many entries only.</summary>
+    internal double BytesPerEntry { get; }
+
+    /// <summary>Keys of entries in random order.</summary>
+    internal int[] Keys(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => KeyOf(random.Next(_entries)))];
+    }
+
+    internal IEnumerable<(string Name, MapOperation Against, MapOperation Run)> Operations()
+    {
+        yield return ("lookup, by ref", DictionaryLookup, PlainLookup);
+        yield return ("lookup, copied out", DictionaryCopyOut, PlainCopyOut);
+        yield return ("update", DictionaryUpdate, PlainUpdate);
+        yield return ("delete+insert", DictionaryDeleteInsert, PlainDeleteInsert);
+        yield return ("kptr: lookup, by ref", DictionaryLookup, KptrLookup);
+        yield return ("kptr: lookup, copied out", DictionaryCopyOut, KptrCopyOut);
+        yield return ("kptr: update", DictionaryUpdate, KptrUpdate);
+        yield return ("kptr: delete+insert", DictionaryDeleteInsert, KptrDeleteInsert);
+        yield return ("kptr: store, update", DictionaryUpdate, KptrStoreAndUpdate);
+        yield return ("bytes: update", DictionaryUpdate, BytesUpdate);
+        yield return ("bytes: lookup", DictionaryLookup, BytesLookup);
+        if (!_isSparse)
+        {
+            yield return ("array against C# array", ClrArray, Array);
+        }
+    }
+
+    private static void Check(Errno err)
+    {
+        if (err != Errno.None)
+        {
+            throw new InvalidOperationException($"the map does not take its entries: {err}");
+        }
+    }
+
+    // An odd factor keeps keys distinct.
+    private int KeyOf(int i) => _isSparse ? i * -1640531527 : i;
+
+    private long DictionaryLookup(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        foreach (var key in keys)
+        {
+            sum += _dictionary.TryGetValue(key, out var value) ? value.A : 0;
+        }
+
+        return sum;
+    }
+
+    private long DictionaryCopyOut(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        foreach (var key in keys)
+        {
+            sum += _dictionary.TryGetValue(key, out var value) ? value.A + value.B + value.C : 0;
+        }
+
+        return sum;
+    }
+
+    private long DictionaryUpdate(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _dictionary[key] = new() { A = key };
+        }
+
+        return 0;
+    }
+
+    private long DictionaryDeleteInsert(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _dictionary.TryRemove(key, out _);
+            _dictionary.TryAdd(key, new() { A = key });
+        }
+
+        return 0;
+    }
+
+    private long PlainLookup(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        using var reader = _core.Rcu.ReadLock();
+        foreach (var key in keys)
+        {
+            sum += _plain.Lookup(key).A;
+        }
+
+        return sum;
+    }
+
+    private long PlainCopyOut(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        foreach (var key in keys)
+        {
+            sum += _plain.TryGetValue(key, out var value) ? value.A + value.B + value.C : 0;
+        }
+
+        return sum;
+    }
+
+    private long PlainUpdate(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _plain.Update(key, new() { A = key });
+        }
+
+        return 0;
+    }
+
+    private long PlainDeleteInsert(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _plain.Delete(key);
+            _plain.Update(key, new() { A = key });
+        }
+
+        return 0;
+    }
+
+    private long KptrLookup(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        using var reader = _core.Rcu.ReadLock();
+        foreach (var key in keys)
+        {
+            sum += _kptrs.Lookup(key).Seen;
+        }
+
+        return sum;
+    }
+
+    private long KptrCopyOut(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        foreach (var key in keys)
+        {
+            sum += _kptrs.TryGetValue(key, out var value) ? value.Seen + value.Count : 0;
+        }
+
+        return sum;
+    }
+
+    private long KptrUpdate(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+        }
+
+        return 0;
+    }
+
+    private long KptrDeleteInsert(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            _kptrs.Delete(key);
+            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+        }
+
+        return 0;
+    }
+
+    // The update ends the reference that was stored a moment before.
+    private long KptrStoreAndUpdate(ReadOnlySpan<int> keys)
+    {
+        foreach (var key in keys)
+        {
+            using (_core.Rcu.ReadLock())
+            {
+                _kptrs.Lookup(key).Task.Exchange(_core.Tasks.Init.TryAcquire())?.Release();
+            }
+
+            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+        }
+
+        return 0;
+    }
+
+    // As helpers call it: bytes, inside the program's reader, a value with a kptr.
+    private long BytesUpdate(ReadOnlySpan<int> keys)
+    {
+        using var reader = _core.Rcu.ReadLock();
+        Span<long> value = stackalloc long[3];
+        value.Clear();
+        for (var i = 0; i < keys.Length; i++)
+        {
+            value[1] = keys[i];
+            _kptrs.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, 0);
+        }
+
+        return 0;
+    }
+
+    private unsafe long BytesLookup(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        using var reader = _core.Rcu.ReadLock();
+        for (var i = 0; i < keys.Length; i++)
+        {
+            sum += *(long*)_kptrs.ProgLookup(MemoryMarshal.AsBytes(keys.Slice(i, 1)), 0);
+        }
+
+        return sum;
+    }
+
+    private long ClrArray(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        var array = _clrArray;
+        foreach (var key in keys)
+        {
+            sum += array[key].A;
+        }
+
+        return sum;
+    }
+
+    private long Array(ReadOnlySpan<int> keys)
+    {
+        var sum = 0L;
+        foreach (var key in keys)
+        {
+            sum += _array[(uint)key].A;
+        }
+
+        return sum;
+    }
+
+    private struct KptrValue24
+    {
+        public Kptr<TaskStruct> Task;
+        public long Seen;
+        public long Count;
+    }
+}
