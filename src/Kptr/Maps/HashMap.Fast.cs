@@ -4,12 +4,12 @@ using Kptr.Diagnostics;
 namespace Kptr.Maps;
 
 // How preallocated hashes without timers or work queues are written, from C# and from programs alike: the same steps as in
-// HashMap.cs for every kind, with nothing asked that these cannot need. One atomic instruction each: the bucket's lock.
+// HashMap.cs for every kind, with nothing asked that these cannot need.
 public unsafe partial class HashMap
 {
     private readonly bool _isFast;
 
-    /// <summary>Whether <see cref="TryUpdateFast(byte*, byte*, MapUpdateFlags, StockUse, bool, out Errno)"/> and its like may be tried.</summary>
+    /// <summary>Whether <see cref="TryUpdateFast{TShape}"/> and <see cref="TryDeleteFast{TShape}"/> may be tried.</summary>
     private protected bool IsFast => _isFast;
 
     /// <inheritdoc/>
@@ -23,6 +23,7 @@ public unsafe partial class HashMap
     }
 
     /// <summary>Creates or replaces an element.</summary>
+    /// <param name="shape">What elements look like.</param>
     /// <param name="key">The key.</param>
     /// <param name="value">The value; its special fields are not looked at.</param>
     /// <param name="flags">At most <see cref="MapUpdateFlags.Exist"/>.</param>
@@ -33,10 +34,13 @@ public unsafe partial class HashMap
     /// </param>
     /// <param name="err">The outcome.</param>
     /// <returns>False: nothing was done, and the slow way knows why.</returns>
-    private protected bool TryUpdateFast(byte* key, byte* value, MapUpdateFlags flags, StockUse stock, bool isUncounted, out Errno err)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected bool TryUpdateFast<TShape>(
+        TShape shape, byte* key, byte* value, MapUpdateFlags flags, StockUse stock, bool isUncounted, out Errno err)
+        where TShape : struct, IElemShape
     {
         var table = Table;
-        var bucket = table.BucketOf(key);
+        var bucket = table.BucketOf(shape, key);
         var seq = table.Lock(bucket, stock.Thread);
         if (Faults.IsArmed || (isUncounted && IsWriteBlocked))
         {
@@ -45,23 +49,28 @@ public unsafe partial class HashMap
             return false;
         }
 
-        var link = table.FindLink(bucket, key);
+        var link = table.FindLink(shape, bucket, key);
         var old = *link;
         err = flags == MapUpdateFlags.Any ? Errno.None : CheckExistence(old >= 0, flags);
         if (err == Errno.None && old >= 0)
         {
-            if (Layout.OwnsAnything(table.At(old) + table.ValueOffset))
+            if (!shape.IsPlain && Layout.OwnsAnything(table.At(shape, old) + shape.ValueOffset))
             {
                 ReplaceOwner(bucket, seq, link, key, value, stock);
                 return true;
             }
 
-            Replace(bucket, link, key, value, stock);
-            Pool.Free!.ReturnSpare(old, stock);
+            table.Replace(shape, bucket, link, _free!.TakeSpare(stock), key, value, Layout);
+            _free.ReturnSpare(old, stock);
         }
         else if (err == Errno.None)
         {
-            err = Insert(bucket, key, value, stock);
+            var elem = _free!.Pop(stock);
+            err = elem < 0 ? Errno.E2BIG : Errno.None;
+            if (elem >= 0)
+            {
+                table.Link(shape, bucket, elem, key, value, Layout);
+            }
         }
 
         bucket->Unlock(seq);
@@ -69,10 +78,13 @@ public unsafe partial class HashMap
     }
 
     /// <summary>Deletes an element.</summary>
-    private protected bool TryDeleteFast(byte* key, StockUse stock, bool isUncounted, out Errno err)
+    /// <inheritdoc cref="TryUpdateFast{TShape}"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected bool TryDeleteFast<TShape>(TShape shape, byte* key, StockUse stock, bool isUncounted, out Errno err)
+        where TShape : struct, IElemShape
     {
         var table = Table;
-        var bucket = table.BucketOf(key);
+        var bucket = table.BucketOf(shape, key);
         var seq = table.Lock(bucket, stock.Thread);
         if (Faults.IsArmed || (isUncounted && IsWriteBlocked))
         {
@@ -81,71 +93,27 @@ public unsafe partial class HashMap
             return false;
         }
 
-        var link = table.FindLink(bucket, key);
+        var link = table.FindLink(shape, bucket, key);
         var old = *link;
-        if (old >= 0)
-        {
-            Volatile.Write(ref *link, *(int*)table.At(old));
-        }
-
-        bucket->Unlock(seq);
-        err = old >= 0 ? Errno.None : Errno.ENOENT;
         if (old < 0)
         {
+            bucket->Unlock(seq);
+            err = Errno.ENOENT;
             return true;
         }
 
-        if (Layout.OwnsAnything(table.At(old) + table.ValueOffset))
+        var at = table.At(shape, old);
+        Volatile.Write(ref *link, *(int*)at);
+        bucket->Unlock(seq);
+        err = Errno.None;
+        if (!shape.IsPlain && Layout.OwnsAnything(at + shape.ValueOffset))
         {
             RetireOwner(old, stock);
             return true;
         }
 
-        Pool.Free!.Push(old, stock);
+        _free!.Push(old, stock);
         return true;
-    }
-
-    private bool TryUpdateFast(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu, out Errno err)
-    {
-        fixed (byte* keyAt = key, valueAt = value[..ValueSize])
-        {
-            return TryUpdateFast(keyAt, valueAt, flags, Pool.Free!.StockOf(cpu), isUncounted: false, out err);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Errno Insert(HashBucket* bucket, byte* key, byte* value, StockUse stock)
-    {
-        var elem = Pool.Free!.Pop(stock);
-        if (elem < 0)
-        {
-            return Errno.E2BIG;
-        }
-
-        Link(bucket, elem, key, value);
-        return Errno.None;
-    }
-
-    // Links the spare element in and unlinks the old one, in that order: who searches meanwhile finds one of them.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Replace(HashBucket* bucket, int* link, byte* key, byte* value, StockUse stock)
-    {
-        var at = Table.At(*link);
-        var first = Link(bucket, Pool.Free!.TakeSpare(stock), key, value);
-        Volatile.Write(ref link == &bucket->Head ? ref *first : ref *link, *(int*)at);
-    }
-
-    // Writes an element nobody sees yet and makes it the chain's first; gives back its own link.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int* Link(HashBucket* bucket, int elem, byte* key, byte* value)
-    {
-        var table = Table;
-        var at = table.At(elem);
-        Layout.CopyIn(at + table.ValueOffset, value);
-        table.WriteKey(at, key);
-        Volatile.Write(ref *(int*)at, bucket->Head);
-        Volatile.Write(ref bucket->Head, elem);
-        return (int*)at;
     }
 
     // Destructors run after the bucket's lock is left, in a reader as in Linux.
@@ -155,9 +123,9 @@ public unsafe partial class HashMap
         using var reader = Core.Rcu.ReadLock();
         using var dying = new DyingFields(this, DeathPath.Replace);
         var old = *link;
-        Replace(bucket, link, key, value, stock);
+        Table.Replace(_shape, bucket, link, _free!.TakeSpare(stock), key, value, Layout);
         dying.Recycle(Pool.ValueOf(old));
-        Pool.Free!.ReturnSpare(old, stock);
+        _free.ReturnSpare(old, stock);
         bucket->Unlock(seq);
     }
 
@@ -167,6 +135,6 @@ public unsafe partial class HashMap
         using var reader = Core.Rcu.ReadLock();
         using var dying = new DyingFields(this, DeathPath.Delete);
         dying.Recycle(Pool, elem);
-        Pool.Free!.Push(elem, stock);
+        _free!.Push(elem, stock);
     }
 }

@@ -17,10 +17,11 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     private readonly byte* _base;
     private readonly uint _mask;
     private readonly int _bits;
+    // Elements that may be found without asking further: none where they do not lie in one block; and copied out so: none
+    // where values have special fields or may not be read.
     private readonly uint _slotCount;
     private readonly FreeList? _free;
-    private readonly bool _isDirect;
-    private readonly bool _isCopyDirect;
+    private readonly uint _plainCount;
     private readonly bool _hasSpecials;
 
     /// <summary>Makes a hash.</summary>
@@ -37,18 +38,12 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
         _free = Pool.Free;
         _mask = Table.Mask;
         _bits = Table.Bits;
-        _slotCount = (uint)Pool.SlotCount;
         _hasSpecials = Layout.HasSpecials;
-        _isDirect = _base != null && sizeof(TKey) is 4 or 8;
-        _isCopyDirect = _isDirect && (flags & MapFlags.WrOnly) == 0;
+        _slotCount = _base == null ? 0 : (uint)Pool.SlotCount;
+        _plainCount = _hasSpecials || (flags & MapFlags.WrOnly) != 0 ? 0 : _slotCount;
     }
 
-    private static int KeyOffset => sizeof(TKey) <= 4 ? 4 : 8;
-
-    private static int ValueOffset => (KeyOffset + sizeof(TKey) + 7) & ~7;
-
-    // Known to the compiler of each instantiation, unlike a field.
-    private static int StrideBytes => ValueOffset + ((sizeof(TValue) + 7) & ~7);
+    private ElemShape<TKey, TValue> Shape => new(!_hasSpecials);
 
     /// <summary>Finds a value in live memory. It stays the key's until the element is updated or deleted.</summary>
     /// <param name="key">The key.</param>
@@ -56,16 +51,15 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
-        if (_isDirect)
+        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
         {
-            var bucket = BucketOf(key);
-            var elem = Volatile.Read(ref bucket->Head);
+            var elem = Volatile.Read(ref BucketOf(key)->Head);
             while ((uint)elem < _slotCount)
             {
-                var at = _base + ((nint)elem * StrideBytes);
-                if (IsKey(at, key))
+                var at = _base + ((nint)elem * Shape.StrideBytes);
+                if (IsKey(at + Shape.KeyOffset, key))
                 {
-                    return ref Unsafe.AsRef<TValue>(at + ValueOffset);
+                    return ref Unsafe.AsRef<TValue>(at + Shape.ValueOffset);
                 }
 
                 elem = Volatile.Read(ref *(int*)at);
@@ -79,23 +73,23 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     /// <param name="key">The key.</param>
     /// <param name="value">Receives the value.</param>
     /// <returns>False when the key is not there.</returns>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGetValue(TKey key, out TValue value)
     {
-        if (_isCopyDirect)
+        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
         {
             var bucket = BucketOf(key);
             var word = Volatile.Read(ref *(long*)bucket);
             var elem = HashBucket.HeadOf(word);
-            while ((uint)elem < _slotCount)
+            while ((uint)elem < _plainCount)
             {
-                var at = _base + ((nint)elem * StrideBytes);
-                if (IsKey(at, key))
+                var at = _base + ((nint)elem * Shape.StrideBytes);
+                if (IsKey(at + Shape.KeyOffset, key))
                 {
-                    value = Unsafe.ReadUnaligned<TValue>(at + ValueOffset);
-                    if (Volatile.Read(ref *(long*)bucket) == word && !HashBucket.IsLocked(word))
+                    value = Unsafe.ReadUnaligned<TValue>(at + Shape.ValueOffset);
+                    if (bucket->IsStill(word))
                     {
-                        value = _hasSpecials ? WithoutSpecials(value) : value;
                         return true;
                     }
 
@@ -107,8 +101,8 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
         }
 
         // A copy of its own, so that the one above can stay in registers.
-        var found = TryGetSlow(key, out var slow);
-        value = slow;
+        var found = TryGetElse(key, out var other);
+        value = other;
         return found;
     }
 
@@ -140,14 +134,14 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     {
         fixed (TValue* at = &value)
         {
-            return IsFast && flags <= MapUpdateFlags.Exist && TryUpdateFast((byte*)&key, (byte*)at, flags, Stock, isUncounted: true, out var err)
+            return IsFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(Shape, (byte*)&key, (byte*)at, flags, Stock, isUncounted: true, out var err)
                 ? err
                 : UpdateElem(new(&key, sizeof(TKey)), new(at, sizeof(TValue)), flags);
         }
     }
 
     /// <summary>Deletes an element.</summary>
-    public Errno Delete(TKey key) => IsFast && TryDeleteFast((byte*)&key, Stock, isUncounted: true, out var err)
+    public Errno Delete(TKey key) => IsFast && TryDeleteFast(Shape, (byte*)&key, Stock, isUncounted: true, out var err)
         ? err
         : DeleteElem(new(&key, sizeof(TKey)));
 
@@ -184,22 +178,16 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
     private static ReadOnlySpan<byte> BytesOf<T>(ref T value)
         where T : unmanaged => MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
 
+    // By value: a key whose address is taken does not stay in its register.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsKey(byte* elem, TKey key) => sizeof(TKey) == 4
-        ? *(uint*)(elem + KeyOffset) == Unsafe.As<TKey, uint>(ref key)
-        : *(ulong*)(elem + KeyOffset) == Unsafe.As<TKey, ulong>(ref key);
+    private static bool IsKey(byte* at, TKey key) => sizeof(TKey) == sizeof(uint)
+        ? *(uint*)at == Unsafe.As<TKey, uint>(ref key)
+        : *(ulong*)at == Unsafe.As<TKey, ulong>(ref key);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private HashBucket* BucketOf(TKey key) => _buckets + ((sizeof(TKey) == 4
+    private HashBucket* BucketOf(TKey key) => _buckets + ((sizeof(TKey) == sizeof(uint)
         ? KeyHash.Of4(Unsafe.As<TKey, uint>(ref key), _bits)
         : KeyHash.Of8(Unsafe.As<TKey, ulong>(ref key), _bits)) & _mask);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private TValue WithoutSpecials(TValue copy)
-    {
-        Layout.ClearSpecials((byte*)&copy);
-        return copy;
-    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ref TValue LookupSlow(TKey key)
@@ -208,10 +196,35 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
         return ref elem < 0 ? ref Unsafe.NullRef<TValue>() : ref Unsafe.AsRef<TValue>((void*)Pool.ValueOf(elem));
     }
 
+    // With special fields to zero, or slow.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryGetSlow(TKey key, out TValue value)
+    private bool TryGetElse(TKey key, out TValue value)
     {
         value = default;
-        return LookupElem(BytesOf(ref key), MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref value, 1))) == Errno.None;
+        fixed (TValue* copy = &value)
+        {
+            return (_slotCount != 0 && (Flags & MapFlags.WrOnly) == 0 && TryCopy((byte*)&key, (byte*)copy))
+                || LookupElem(new(&key, sizeof(TKey)), new(copy, sizeof(TValue))) == Errno.None;
+        }
+    }
+
+    private bool TryCopy(byte* key, byte* zeroed)
+    {
+        var bucket = Table.BucketOf(Shape, key);
+        var seq = Volatile.Read(ref bucket->Seq);
+        var elem = Volatile.Read(ref bucket->Head);
+        while ((uint)elem < _slotCount)
+        {
+            var at = Table.At(Shape, elem);
+            if (Shape.IsKey(at, key))
+            {
+                Layout.CopyIn(zeroed, at + Shape.ValueOffset);
+                return bucket->IsStill(seq);
+            }
+
+            elem = Volatile.Read(ref *(int*)at);
+        }
+
+        return false;
     }
 }

@@ -15,6 +15,8 @@ public unsafe partial class HashMap : HashMapBase
 {
     private const int None = -1;
     private readonly ElemCache? _cache;
+    private readonly FreeList? _free;
+    private readonly ElemShape _shape;
     private int _cachedCount;
 
     /// <summary>Makes a hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
@@ -32,14 +34,16 @@ public unsafe partial class HashMap : HashMapBase
             return;
         }
 
-        Pool.Free!.SetSparesAside();
+        _free = Pool.Free!;
+        _free.SetSparesAside();
+        _shape = new(KeySize, ValueSize, !Layout.HasSpecials);
         _isFast = !HoldsMaps && !Layout.HasAsync;
     }
 
     /// <inheritdoc/>
     /// <remarks>Preallocated, it is what is neither free nor spare: nothing is counted when elements come and go.</remarks>
     public override int Count => _cache is not null ? Volatile.Read(ref _cachedCount)
-        : Math.Max(0, Pool.SlotCount - Core.CpuCount - Pool.Free!.Count);
+        : Math.Max(0, Pool.SlotCount - Core.CpuCount - _free!.Count);
 
     /// <inheritdoc/>
     public override MapCensus TakeCensus()
@@ -50,21 +54,34 @@ public unsafe partial class HashMap : HashMapBase
         }
 
         long free = 0, live = 0;
-        Pool.Free!.Walk(_ => free++);
+        _free!.Walk(_ => free++);
         for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
         {
             live += Table.CountIn(Table.Buckets + bucket);
         }
 
-        return new(Pool.SlotCount, live, free, Pool.Free.SpareCount);
+        return new(Pool.SlotCount, live, free, _free.SpareCount);
+    }
+
+    /// <inheritdoc/>
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
+    {
+        var elem = Table.Find(key);
+        return elem < 0 ? 0 : Pool.ValueOf(elem);
     }
 
     /// <inheritdoc/>
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if (_isFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value, flags, caller.Cpu, out var err))
+        if (_isFast && flags <= MapUpdateFlags.Exist)
         {
-            return err;
+            fixed (byte* keyAt = key, valueAt = value[..ValueSize])
+            {
+                if (TryUpdateFast(_shape, keyAt, valueAt, flags, _free!.StockOf(caller.Cpu), isUncounted: false, out var done))
+                {
+                    return done;
+                }
+            }
         }
 
         if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist)
@@ -72,7 +89,7 @@ public unsafe partial class HashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out err))
+        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out var err))
         {
             return err;
         }
@@ -88,7 +105,7 @@ public unsafe partial class HashMap : HashMapBase
     {
         fixed (byte* at = key)
         {
-            return _isFast && TryDeleteFast(at, Pool.Free!.StockOf(caller.Cpu), isUncounted: false, out var err) ? err : base.DeleteValue(key, caller);
+            return _isFast && TryDeleteFast(_shape, at, _free!.StockOf(caller.Cpu), isUncounted: false, out var err) ? err : base.DeleteValue(key, caller);
         }
     }
 
@@ -178,7 +195,7 @@ public unsafe partial class HashMap : HashMapBase
         if (IsPreallocated)
         {
             dying.Recycle(Pool.ValueOf(old));
-            Pool.Free!.ReturnSpare(old, Pool.Free.StockOf(caller.Cpu));
+            _free!.ReturnSpare(old, _free.StockOf(caller.Cpu));
         }
 
         return Errno.None;
@@ -203,18 +220,18 @@ public unsafe partial class HashMap : HashMapBase
 
         if (old >= 0)
         {
-            return Pool.Free!.TakeSpare(Pool.Free.StockOf(cpu));
+            return _free!.TakeSpare(_free.StockOf(cpu));
         }
 
         err = Errno.E2BIG;
-        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : Pool.Free!.Pop(cpu);
+        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _free!.Pop(cpu);
     }
 
     private void ReturnElem(int elem, int cpu)
     {
         if (IsPreallocated)
         {
-            Pool.Free!.Push(elem, cpu);
+            _free!.Push(elem, cpu);
         }
         else
         {

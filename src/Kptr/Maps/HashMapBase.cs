@@ -59,7 +59,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
                 ReadValue(value, Pool, elem, flags, caller);
             }
 
-            if ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq)
+            if (bucket->IsStill(seq))
             {
                 return elem >= 0 ? Errno.None : Errno.ENOENT;
             }

@@ -22,8 +22,21 @@ internal struct HashBucket
     /// <summary>The head in a bucket that was read as one 64-bit word.</summary>
     internal static int HeadOf(long word) => (int)word;
 
-    /// <summary>Whether a writer was in when a bucket was read as one 64-bit word.</summary>
-    internal static bool IsLocked(long word) => (word & (1L << 32)) != 0;
+    /// <summary>Whether no writer was in when the bucket was read as one 64-bit word, nor since.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool IsStill(long word)
+    {
+        Volatile.ReadBarrier();
+        return Volatile.Read(ref Unsafe.As<HashBucket, long>(ref this)) == word && (word & (1L << 32)) == 0;
+    }
+
+    /// <summary>Whether no writer was in when the sequence was read, nor since.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool IsStill(uint seq)
+    {
+        Volatile.ReadBarrier();
+        return Volatile.Read(ref Seq) == seq && (seq & 1) == 0;
+    }
 
     /// <summary>Enters as the one writer, where nobody locks without atomic instructions: see <see cref="WriterBias"/>.</summary>
     /// <returns>What to hand to <see cref="Unlock"/>.</returns>

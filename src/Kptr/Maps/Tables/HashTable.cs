@@ -14,20 +14,21 @@ namespace Kptr.Maps;
 /// lock. A new element is written whole before it is linked, at the head, and before the one it replaces is unlinked:
 /// whoever searches meanwhile finds one of them.
 /// </remarks>
-internal sealed unsafe class HashTable
+internal sealed unsafe partial class HashTable
 {
     internal const int End = -1;
     private readonly NativeArray<HashBucket> _buckets;
     private readonly NativeArray<WriterBias> _bias = new(1);
+    private readonly byte* _firstElem;
+    private readonly ElemShape _shape;
 
     internal HashTable(ValuePool pool, int keySize, long maxEntries)
     {
         Pool = pool;
         KeySize = keySize;
         KeyOffset = KeyOffsetOf(keySize);
-        FirstElem = pool.Base;
-        StrideBytes = pool.StrideBytes;
-        ValueOffset = pool.PrefixBytes;
+        _firstElem = pool.Base;
+        _shape = new(keySize, pool.StrideBytes - pool.PrefixBytes, IsPlain: false);
         Bits = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)Math.Max(1, maxEntries) - 1));
         BucketCount = 1L << Bits;
         Mask = (uint)(BucketCount - 1);
@@ -46,14 +47,6 @@ internal sealed unsafe class HashTable
     internal int KeyOffset { get; }
 
     internal int Bits { get; }
-
-    /// <summary>The first element where all lie in one block, <see cref="StrideBytes"/> apart; else null.</summary>
-    internal byte* FirstElem { get; }
-
-    internal int StrideBytes { get; }
-
-    /// <summary>Offset of an element's value.</summary>
-    internal int ValueOffset { get; }
 
     internal long BucketCount { get; }
 
@@ -79,12 +72,8 @@ internal sealed unsafe class HashTable
     internal Span<byte> KeyOf(int elem) => new(Pool.SlotOf(elem) + KeyOffset, KeySize);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal HashBucket* BucketOf(byte* key) => Buckets + ((KeySize switch
-    {
-        sizeof(uint) => KeyHash.Of4(*(uint*)key, Bits),
-        sizeof(ulong) => KeyHash.Of8(*(ulong*)key, Bits),
-        _ => KeyHash.Of(new(key, KeySize), Bits),
-    }) & Mask);
+    internal HashBucket* BucketOf<TShape>(TShape shape, byte* key)
+        where TShape : struct, IElemShape => Buckets + (shape.HashOf(key, Bits) & Mask);
 
     /// <summary>Finds a key without a lock.</summary>
     /// <returns>The element, which may be unlinked at any time; or -1.</returns>
@@ -98,10 +87,10 @@ internal sealed unsafe class HashTable
     {
         fixed (byte* at = key)
         {
-            var bucket = BucketOf(at);
+            var bucket = BucketOf(_shape, at);
             var seq = Volatile.Read(ref bucket->Seq);
             elem = FindIn(bucket, at);
-            return elem >= 0 || ((seq & 1) == 0 && Volatile.Read(ref bucket->Seq) == seq);
+            return elem >= 0 || bucket->IsStill(seq);
         }
     }
 
@@ -121,7 +110,7 @@ internal sealed unsafe class HashTable
         while ((uint)elem < (uint)Pool.SlotCount)
         {
             var at = Pool.SlotOf(elem);
-            if (IsKey(at, key))
+            if (_shape.IsKey(at, key))
             {
                 return elem;
             }
@@ -130,57 +119,6 @@ internal sealed unsafe class HashTable
         }
 
         return End;
-    }
-
-    /// <summary>An element where all lie in one block.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal byte* At(int elem) => FirstElem + ((nint)elem * StrideBytes);
-
-    /// <summary>
-    /// The link that leads to the key's element, or the one that ends the chain. Needs the bucket's lock, and one block.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int* FindLink(HashBucket* bucket, byte* key)
-    {
-        var link = &bucket->Head;
-        while (*link >= 0)
-        {
-            var at = At(*link);
-            if (IsKey(at, key))
-            {
-                break;
-            }
-
-            link = (int*)at;
-        }
-
-        return link;
-    }
-
-    /// <summary>Whether an element has this key.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool IsKey(byte* elem, byte* key) => KeySize switch
-    {
-        sizeof(uint) => *(uint*)(elem + sizeof(uint)) == *(uint*)key,
-        sizeof(ulong) => *(ulong*)(elem + sizeof(ulong)) == *(ulong*)key,
-        _ => new ReadOnlySpan<byte>(elem + KeyOffset, KeySize).SequenceEqual(new(key, KeySize)),
-    };
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void WriteKey(byte* elem, byte* key)
-    {
-        switch (KeySize)
-        {
-            case sizeof(uint):
-                *(uint*)(elem + sizeof(uint)) = *(uint*)key;
-                break;
-            case sizeof(ulong):
-                *(ulong*)(elem + sizeof(ulong)) = *(ulong*)key;
-                break;
-            default:
-                new ReadOnlySpan<byte>(key, KeySize).CopyTo(new(elem + KeyOffset, KeySize));
-                break;
-        }
     }
 
     /// <summary>The element after this one in its chain; -1 at the end.</summary>
