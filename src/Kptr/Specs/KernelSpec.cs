@@ -16,6 +16,12 @@ public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
     public ImmutableDictionary<string, string> Dtors { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     /// <summary>
+    /// One more than the highest number a CPU can have (<c>nr_cpu_ids</c>), which bounds what <c>bpf_get_smp_processor_id</c>
+    /// returns. The default is the most that a kernel can be built for: a program accepted with it loads on any machine.
+    /// </summary>
+    public int CpuIds { get; init; } = 8192;
+
+    /// <summary>
     /// The kernel's configuration, for <c>__kconfig</c> externs: <c>CONFIG_HZ</c> to <c>250</c>, booleans to <c>y</c>, strings with
     /// their quotes. What is not set is not in it.
     /// </summary>

@@ -25,6 +25,11 @@ internal sealed class VerdictProgram
         _words = file.Words;
         var declared = file.Text("kernel");
         Kernel = declared.Length == 0 ? Builtin : BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, declared);
+        if (_words.FirstOrDefault(w => w.StartsWith("cpus=", StringComparison.Ordinal)) is { } cpus)
+        {
+            Kernel = Kernel with { CpuIds = int.Parse(cpus["cpus=".Length..], CultureInfo.InvariantCulture) };
+        }
+
         _types = file.Text("types") is { Length: > 0 } types ? CDeclParser.Parse(types, "test") : null;
     }
 

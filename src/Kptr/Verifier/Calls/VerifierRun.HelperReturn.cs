@@ -134,8 +134,8 @@ internal sealed partial class VerifierRun
                 r0.Var.SMin = 0;
                 r0.Var.UMin = r0.Var.U32Min = 0;
                 r0.Var.S32Min = 0;
-                r0.Var.SMax = r0.Var.S32Max = NrCpuIds - 1;
-                r0.Var.UMax = r0.Var.U32Max = NrCpuIds - 1;
+                r0.Var.SMax = r0.Var.S32Max = Kernel.CpuIds - 1;
+                r0.Var.UMax = r0.Var.U32Max = (uint)Kernel.CpuIds - 1;
                 r0.Var.Sync();
                 break;
             default:
@@ -144,7 +144,4 @@ internal sealed partial class VerifierRun
 
         SanitizeBounds(ref r0, "retval");
     }
-
-    /// <summary>The most CPUs a kernel can have; a running one may know less and so take more programs.</summary>
-    private const int NrCpuIds = 8192;
 }

@@ -83,24 +83,27 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Index of the argument at an offset; one more than the last is the return value.</summary>
-    /// <remarks>The first parameter of a tracepoint counts here, as in Linux: all its parameters are words.</remarks>
+    /// <remarks>
+    /// The first parameter of a tracepoint counts here, as in Linux: all its parameters are words. Offsets are compared without a
+    /// sign, so that one before the context is past its end.
+    /// </remarks>
     private static int ArgIndexAt(AttachTarget target, int off)
     {
-        var end = 0;
+        var end = 0u;
         for (var i = 0; i < target.Proto.VLen; i++)
         {
             end += SlotBytes(target.Btf.SkipModifiers(target.Proto.Param(i).TypeId));
-            if (off < end)
+            if ((uint)off < end)
             {
                 return i;
             }
         }
 
         end += SlotBytes(target.Btf.SkipModifiers(target.Proto.RefTypeId));
-        return off < end ? target.Proto.VLen : target.Proto.VLen + 1;
+        return (uint)off < end ? target.Proto.VLen : target.Proto.VLen + 1;
     }
 
-    private static int SlotBytes(BtfType type) => type.Kind == BtfKind.Ptr ? 8 : (type.SizeBytes + 7) & ~7;
+    private static uint SlotBytes(BtfType type) => type.Kind == BtfKind.Ptr ? 8 : ((uint)type.SizeBytes + 7) & ~7u;
 
     /// <summary>
     /// What stands in <c>expected_attach_type</c> when the context of a BTF program is read: of a struct_ops program its
