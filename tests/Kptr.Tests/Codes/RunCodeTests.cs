@@ -1,3 +1,4 @@
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Kfuncs;
 using Kptr.Maps;
@@ -26,6 +27,18 @@ public class RunCodeTests
         var act = () => MapFactory.Create(core, new("cpus", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
 
         act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapType);
+    }
+
+    [Fact]
+    public void MapWithAPointerToUserMemory_IsUnsupportedMapField()
+    {
+        using var core = TestKernel.Boot();
+        var act = () => MapFactory.Create(core, new("pages", BpfMapType.TaskStorage)
+        {
+            KeySize = 4, ValueSize = 8, Flags = MapFlags.NoPrealloc, Record = new([new(BtfFieldKind.Uptr, "page", 0, 8)]),
+        });
+
+        act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapField);
     }
 
     [Fact]
