@@ -42,7 +42,7 @@ public sealed class KfuncRegistry
 
     /// <summary>What the verifier must know of each kfunc of a kernel, by name.</summary>
     public ImmutableDictionary<string, KfuncSpec> SpecsOf(KernelProfile profile) =>
-        Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => d.Spec);
+        Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => profile.TrustsKfuncArgs ? Trusting(d.Spec) : d.Spec);
 
     /// <summary>Which kfunc destroys the <c>__kptr</c> fields of which kernel struct.</summary>
     public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
@@ -58,6 +58,11 @@ public sealed class KfuncRegistry
         ArgumentNullException.ThrowIfNull(profile);
         return _all.Where(d => (d.Spec.Profiles & profile.Member) != 0);
     }
+
+    // An optional buffer may be null; the kernel says so in its name, and a trusted argument may not.
+    private static KfuncSpec Trusting(KfuncSpec spec) =>
+        (spec.Flags & KfuncFlags.Rcu) != 0 || spec.Prototype.Contains("__opt", StringComparison.Ordinal)
+            ? spec : spec with { Flags = spec.Flags | KfuncFlags.TrustedArgs };
 
     private static IEnumerable<KfuncDeclaration> Declared(Type type) =>
         from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)

@@ -55,6 +55,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         Destroy = DestroyBehavior.Recycle,
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
+        TrustsKfuncArgs = true,
         VersionCode = (7 << 16) | (2 << 8),
     };
 
@@ -66,6 +67,12 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>Whether system calls may name one CPU of a per-CPU map (<c>BPF_F_CPU</c>), or all with one value (<c>BPF_F_ALL_CPUS</c>).</summary>
     public bool HasPercpuFlags { get; init; }
+
+    /// <summary>
+    /// Whether every kfunc wants trusted arguments, unless it says that RCU-protected ones will do: since 7.0, where the flag
+    /// <c>KF_TRUSTED_ARGS</c> is gone.
+    /// </summary>
+    public bool TrustsKfuncArgs { get; init; }
 
     /// <summary>What programs read in <c>LINUX_KERNEL_VERSION</c>: three bytes, <c>0x060c00</c> for 6.12.0.</summary>
     public int VersionCode { get; init; } = (6 << 16) | (12 << 8);

@@ -40,6 +40,25 @@ public class ProfileTests
         Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux7_2).Kfuncs.Should().ContainKey("bpf_task_from_vpid");
     }
 
+    [Theory]
+    [InlineData("cgroup_rstat_updated", true)]
+    [InlineData("bpf_cpumask_acquire", true)]
+    [InlineData("bpf_task_acquire", false)]
+    [InlineData("bpf_dynptr_slice", false)]
+    public void Linux7_2_WantsTrustedArguments_WhereItDoesNotSayOtherwise(string kfunc, bool isTrusting)
+    {
+        var spec = Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux7_2).Kfuncs[kfunc];
+
+        spec.Flags.HasFlag(KfuncFlags.TrustedArgs).Should().Be(isTrusting);
+    }
+
+    [Fact]
+    public void Linux7_2_LetsMoreProgramsHoldKeys()
+    {
+        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux6_12).Kfuncs["bpf_key_put"].ProgTypes.Should().NotContain(ProgType.SchedCls);
+        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux7_2).Kfuncs["bpf_key_put"].ProgTypes.Should().Contain(ProgType.SchedCls);
+    }
+
     [Fact]
     public void TwoThreads_ForkAndExitUnderTheTracker_LoseAndDoubleNothing()
     {
