@@ -23,7 +23,7 @@ public sealed record Judgement(
 /// <summary>Judges every program of every object, and holds the verdicts against a real kernel's.</summary>
 public static class JudgeReport
 {
-    private const uint JudgeFlags = 132;
+    internal const uint JudgeFlags = 132;
 
     public static int Run(Options options)
     {

@@ -11,6 +11,9 @@ public sealed class Options
                      [--ownership FILE] [--ratchet FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
                      [--pruning off] [--seconds N] [--cpus N]
                Kptr.KernelSelftests speed --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --speed TSV [--runs N]
+               Kptr.KernelSelftests run   --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--seconds N] [--seed N]
+                     [--jobs N] [--object NAME]... [--program NAME] [--details TEXT]
+               Kptr.KernelSelftests same  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--seconds N] [--seed N] [--jobs N] [--insns N]
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]
         """;

@@ -24,6 +24,8 @@ return args[0] switch
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
+    "run" when options["kernel-btf"] is not null => RunReport.Run(options),
+    "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" => GenerateReport.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),

@@ -15,6 +15,9 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
     private readonly Dictionary<string, ulong> _blocks = [];
     private int _loadIdx = -1;
 
+    /// <summary>Whether the program got memory that only looks like an object of the kernel.</summary>
+    internal bool HasStandIns => _blocks.Count > 0;
+
     public void Dispose()
     {
         foreach (var block in _blocks.Values)
@@ -30,12 +33,20 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
         _loadIdx = at.Insns[at.InsnIdx].Class == InsnClass.Ldx && IsFromContext(at) ? at.InsnIdx : -1;
         if (load >= 0 && at.InsnIdx == load + 1 && beliefs?[at.InsnIdx] is [var state, ..])
         {
-            var dst = at.Insns[load].Dst;
-            if (state.Regs[dst] is { Type: not RegType.Scalar } belief
-                && !kernel.Heap.TryFindRegion(at.Regs[dst], 0, out _) && AddressFor(belief) is { } address)
-            {
-                at.Regs[dst] = belief.Type.MayBeNull() && random.Next(2) == 0 ? 0 : address;
-            }
+            Supply(state.Regs[at.Insns[load].Dst], ref at.Regs[at.Insns[load].Dst]);
+        }
+    }
+
+    private void Supply(in RegBeliefs.Belief belief, ref ulong reg)
+    {
+        if (belief.Type == RegType.Scalar)
+        {
+            // What a hook may return, or a field that the kernel keeps within bounds.
+            reg = belief.Var.Contains(reg) ? reg : random.Next(2) == 0 ? (ulong)belief.Var.SMin : (ulong)belief.Var.SMax;
+        }
+        else if (!kernel.Heap.TryFindRegion(reg, 0, out _) && AddressFor(belief) is { } address)
+        {
+            reg = belief.Type.MayBeNull() && random.Next(2) == 0 ? 0 : address;
         }
     }
 

@@ -8,7 +8,6 @@ namespace Kptr.Soundness;
 /// <summary>Judges programs of the generator and runs those that are accepted.</summary>
 internal static class GeneratedCheck
 {
-    private const int InsnsMax = 100_000;
     private const int RunsPerProgram = 8;
 
     /// <summary>More than any loop of the generator repeats.</summary>
@@ -38,15 +37,9 @@ internal static class GeneratedCheck
             return new(sink.All is [var first, ..] ? first : new(DiagCode.AsmSyntax, "unknown kfunc"), null);
         }
 
-        var result = Verify(linked, null);
-        if (!result.IsAccepted)
-        {
-            return new(result.Diagnostics[^1], null);
-        }
-
-        var beliefs = new RegBeliefs();
-        var believing = Verify(linked, beliefs);
-        return new(null, new ProgRunner(result.Program!, believing.IsAccepted ? beliefs : null, seed, Fuel).Run(RunsPerProgram));
+        return AcceptedProgram.TryMake(linked, s_kernel) is { } accepted
+            ? new(null, new ProgRunner(accepted, seed, Fuel).Run(RunsPerProgram))
+            : new(BpfVerifier.Verify(linked, s_kernel).Diagnostics[^1], null);
     }
 
     /// <summary>A smaller program with the same kind of fault: lines are left out as long as it lasts.</summary>
@@ -70,7 +63,4 @@ internal static class GeneratedCheck
 
         return program;
     }
-
-    private static VerifyResult Verify(ProgSpec linked, RegBeliefs? beliefs) =>
-        BpfVerifier.Verify(linked, s_kernel, new VerifyOptions { InsnsMax = InsnsMax, Beliefs = beliefs });
 }

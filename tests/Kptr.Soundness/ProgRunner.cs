@@ -20,32 +20,36 @@ internal sealed class ProgRunner
 {
     private const int ContextBytes = 8192;
     private const int ContextBytesMax = 64;
+    private const int InnerSlots = 2;
     private readonly VerifiedProgram _verified;
     private readonly RegBeliefs? _beliefs;
     private readonly Random _random;
     private readonly long _fuel;
+    private readonly List<BpfMap> _inner = [];
     private int _runCount;
     private long _checkedCount;
 
     /// <summary>Prepares the runs.</summary>
-    /// <param name="verified">The accepted program.</param>
-    /// <param name="beliefs">What the verifier believed of its registers; null where that is not known.</param>
+    /// <param name="program">The program.</param>
     /// <param name="seed">Decides everything.</param>
     /// <param name="fuel">Instructions that loops may repeat in one run.</param>
-    internal ProgRunner(VerifiedProgram verified, RegBeliefs? beliefs, int seed, long fuel)
+    internal ProgRunner(AcceptedProgram program, int seed, long fuel)
     {
-        _verified = verified;
-        _beliefs = beliefs;
+        _verified = program.Verified;
+        _beliefs = program.Beliefs;
         _random = new Random(seed);
         _fuel = fuel;
     }
+
+    /// <summary>Where the kfuncs' bodies are.</summary>
+    internal KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
 
     /// <summary>Runs it so many times, or until something is wrong.</summary>
     internal RunOutcome Run(int count)
     {
         using var kernel = new KernelModel(new()
         {
-            Kernel = _verified.Kernel, LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Seed = _random.Next(),
+            Kernel = _verified.Kernel, Kfuncs = Kfuncs, LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Seed = _random.Next(),
         });
         return TryCreateMaps(kernel, out var maps, out var refused)
             ? RunWith(kernel, maps, count)
@@ -60,7 +64,9 @@ internal sealed class ProgRunner
         {
             try
             {
-                made.Add(spec.Autocreate ? MapFactory.Create(kernel, spec) : null);
+                var map = spec.Autocreate ? MapFactory.Create(kernel, spec) : null;
+                made.Add(map);
+                AddInner(kernel, map);
             }
             catch (MapCreateException e)
             {
@@ -71,6 +77,22 @@ internal sealed class ProgRunner
 
         maps = made.ToImmutable();
         return refused.Length == 0;
+    }
+
+    /// <summary>A map of maps gets one map of its kind, in its first slots.</summary>
+    private void AddInner(KernelModel kernel, BpfMap? outer)
+    {
+        if (outer?.Spec.InnerMap is not { } spec)
+        {
+            return;
+        }
+
+        var inner = MapFactory.Create(kernel, spec with { Name = "inner" });
+        _inner.Add(inner);
+        for (var key = 0; key < InnerSlots; key++)
+        {
+            outer.UpdateElem(BitConverter.GetBytes(key).AsSpan(0, Math.Min(sizeof(int), outer.KeySize)), BitConverter.GetBytes(inner.Id));
+        }
     }
 
     private RunOutcome RunWith(KernelModel kernel, ImmutableArray<BpfMap?> maps, int count)
@@ -85,7 +107,7 @@ internal sealed class ProgRunner
         }
 
         program.Unload();
-        foreach (var map in maps)
+        foreach (var map in maps.Concat(_inner))
         {
             map?.Dispose();
         }
@@ -106,7 +128,7 @@ internal sealed class ProgRunner
         if (runFault is { } fault)
         {
             kernel.TakeFaults();
-            return OutcomeOf(fault);
+            return OutcomeOf(fault, contexts.HasStandIns);
         }
 
         return FaultsOf(kernel) ?? LeaksOf(kernel);
@@ -135,7 +157,7 @@ internal sealed class ProgRunner
     {
         var faults = kernel.TakeFaults();
         return faults.Count == 0 ? null
-            : faults.Any(f => f.Code is DiagCode.RunNoSuchCall or DiagCode.RunOutOfFuel) ? Outcome(RunKind.LeftOut, "in a callback: " + faults[0].Message)
+            : faults.Any(f => f.Code is DiagCode.RunNoSuchCall or DiagCode.RunOutOfFuel or DiagCode.CallNotModelled) ? Outcome(RunKind.LeftOut, "in a callback: " + faults[0].Message)
             : Outcome(RunKind.Unsound, string.Join("; ", faults));
     }
 
@@ -152,12 +174,19 @@ internal sealed class ProgRunner
         return kept.Count == 0 ? null : Outcome(RunKind.Unsound, "still held when the maps are gone: " + string.Join("; ", kept));
     }
 
-    private RunOutcome OutcomeOf(RunFault fault) => fault.Code switch
+    private RunOutcome OutcomeOf(RunFault fault, bool hasStandIns) => fault.Code switch
     {
+        DiagCode.CallBadObject when hasStandIns => Outcome(RunKind.LeftOut, "an object in the context that the model cannot make"),
+        DiagCode.RunBadAccess or DiagCode.RunCancelled when UsesKernelVariable => Outcome(RunKind.LeftOut, "a kernel variable"),
+        DiagCode.RunBadAccess when _verified.Spec.Maps.Any(m => m.Type == BpfMapType.Arena) => Outcome(RunKind.LeftOut, "arena memory"),
         DiagCode.RunNoSuchCall => Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
+        DiagCode.CallNotModelled => Outcome(RunKind.LeftOut, $"not modelled: {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
         DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, "runs too long"),
         _ => Outcome(RunKind.Unsound, fault.ToString()),
     };
+
+    private bool UsesKernelVariable =>
+        _verified.Spec.Insns.Any(i => i.Opcode == BpfOp.LdImm64 && i.Src == BpfOp.PseudoBtfId);
 
     private string NameOf(BpfInsn call) => call.Src switch
     {

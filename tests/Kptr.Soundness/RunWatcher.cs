@@ -33,11 +33,12 @@ internal sealed class RunWatcher(BeliefCheck? beliefs, FailableCalls failures, C
         }
 
         contexts.Supply(at);
-        FollowLock(at.Insns[at.InsnIdx]);
         if (!_isLocked && random.Next(_disturbOneIn) == 0)
         {
             user.Disturb();
         }
+
+        FollowLock(at.Insns[at.InsnIdx]);
 
         Violation ??= beliefs?.Check(at);
         return Violation is null ? null : new RunFault(DiagCode.RunCancelled, $"the verifier is wrong: {Violation}", at.InsnIdx);

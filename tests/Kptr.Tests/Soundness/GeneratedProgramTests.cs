@@ -39,7 +39,7 @@ public class GeneratedProgramTests
         BpfVerifier.Verify(believed, s_kernel, new VerifyOptions { Beliefs = beliefs }).IsAccepted.Should().BeTrue();
         var verified = BpfVerifier.Verify(run, s_kernel).Program!;
 
-        var outcome = new ProgRunner(verified, beliefs, seed: 1, fuel: 1000).Run(1);
+        var outcome = new ProgRunner(new(verified, beliefs), seed: 1, fuel: 1000).Run(1);
 
         outcome.Kind.Should().Be(RunKind.Unsound);
         outcome.Detail.Should().Contain("r0 is 0x9").And.Contain("u64 [0x5, 0x5]");
@@ -52,7 +52,7 @@ public class GeneratedProgramTests
         var leaks = Link("r1 = 1\ncall bpf_task_from_pid\nr0 = 0\nexit");
         BpfVerifier.Verify(leaks, s_kernel).Diagnostics[^1].Code.Should().Be(DiagCode.UnreleasedRef);
 
-        var outcome = new ProgRunner(new VerifiedProgram(leaks, s_kernel), null, seed: 3, fuel: 1000).Run(20);
+        var outcome = new ProgRunner(new(new VerifiedProgram(leaks, s_kernel), null), seed: 3, fuel: 1000).Run(20);
 
         outcome.Kind.Should().Be(RunKind.Unsound);
         outcome.Detail.Should().Contain("which has ended, since generated insn 1");
@@ -72,7 +72,7 @@ public class GeneratedProgramTests
             exit
             """);
 
-        new ProgRunner(new VerifiedProgram(wild, s_kernel), null, seed: 1, fuel: 1000).Run(1).Kind.Should().Be(RunKind.Unsound);
+        new ProgRunner(new(new VerifiedProgram(wild, s_kernel), null), seed: 1, fuel: 1000).Run(1).Kind.Should().Be(RunKind.Unsound);
     }
 
     private static ProgSpec Link(string text) =>
