@@ -122,7 +122,7 @@ public sealed class BpfObject : IDisposable
         var maps = ImmutableArray.CreateBuilder<BpfMap?>(linked.Maps.Length);
         foreach (var spec in linked.Maps)
         {
-            var map = spec.Autocreate ? MapFactory.Create(kernel, spec) : null;
+            var map = spec.Autocreate ? MapFactory.Create(kernel, Sized(spec, kernel)) : null;
             maps.Add(map);
             if (map is not null)
             {
@@ -133,6 +133,11 @@ public sealed class BpfObject : IDisposable
         _maps = _owned.ToImmutableDictionary(m => m.Name);
         return maps.MoveToImmutable();
     }
+
+    /// <summary>An array of perf events without a size has one for each CPU.</summary>
+    /// <remarks>libbpf 1.5: <c>bpf_object__create_maps</c>.</remarks>
+    internal static MapSpec Sized(MapSpec spec, KernelModel kernel) =>
+        spec is { Type: BpfMapType.PerfEventArray, MaxEntries: 0 } ? spec with { MaxEntries = (uint)kernel.CpuCount } : spec;
 
     /// <summary>Fills maps of maps and program arrays as the object's initialisers say.</summary>
     private void FillSlots(ObjectSpec linked)

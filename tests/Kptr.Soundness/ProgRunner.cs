@@ -23,6 +23,7 @@ internal sealed class ProgRunner
     private const int InnerSlots = 2;
     private readonly VerifiedProgram _verified;
     private readonly RegBeliefs? _beliefs;
+    private readonly FailableCalls _failures;
     private readonly Random _random;
     private readonly long _fuel;
     private readonly List<BpfMap> _inner = [];
@@ -37,6 +38,7 @@ internal sealed class ProgRunner
     {
         _verified = program.Verified;
         _beliefs = program.Beliefs;
+        _failures = new FailableCalls(_verified.Spec.Insns, _verified.Kernel);
         _random = new Random(seed);
         _fuel = fuel;
     }
@@ -64,7 +66,7 @@ internal sealed class ProgRunner
         {
             try
             {
-                var map = spec.Autocreate ? MapFactory.Create(kernel, spec) : null;
+                var map = spec.Autocreate ? MapFactory.Create(kernel, BpfObject.Sized(spec, kernel)) : null;
                 made.Add(map);
                 AddInner(kernel, map);
             }
@@ -120,8 +122,7 @@ internal sealed class ProgRunner
     {
         using var contexts = new ContextModel(kernel, _beliefs, user, _random);
         var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
-        var failures = new FailableCalls(_verified.Spec.Insns, _verified.Kernel);
-        var watcher = new RunWatcher(beliefs, failures, contexts, user, _random);
+        var watcher = new RunWatcher(beliefs, _failures, contexts, user, _random);
         using var task = kernel.Tasks.Run(user.AnyTask());
         var runFault = Start(program, user, new ExecOptions { Fuel = _fuel, Observer = watcher });
         _checkedCount += beliefs?.CheckedCount ?? 0;
@@ -131,7 +132,7 @@ internal sealed class ProgRunner
             return OutcomeOf(fault, contexts.HasStandIns);
         }
 
-        return FaultsOf(kernel) ?? LeaksOf(kernel);
+        return FaultsOf(kernel);
     }
 
     private RunFault? Start(BpfProgram program, UserSpace user, ExecOptions options)

@@ -46,7 +46,7 @@ internal static class Transforms
         var isNop = new bool[old.Length];
         for (var i = 0; i < old.Length; i++)
         {
-            isNop[i] = random.Next(oneIn) == 0;
+            isNop[i] = random.Next(oneIn) == 0 && !(i > 0 && IsFastcallPart(old[i - 1]) && IsFastcallPart(old[i]));
             i += old[i].Opcode == BpfOp.LdImm64 ? 1 : 0;
         }
 
@@ -135,6 +135,15 @@ internal static class Transforms
             _ => insn.Off,
         };
     }
+
+    // Spills and fills around a call are a pattern that may cost no stack; a jump inside takes that away.
+    private static bool IsFastcallPart(BpfInsn insn) => insn.Opcode switch
+    {
+        (byte)InsnClass.Jmp | BpfOp.Call => insn.Src != BpfOp.PseudoCall,
+        (byte)InsnClass.Stx | BpfOp.Mem | BpfOp.Dw => insn.Dst == (int)BpfReg.R10,
+        (byte)InsnClass.Ldx | BpfOp.Mem | BpfOp.Dw => insn.Src == (int)BpfReg.R10,
+        _ => false,
+    };
 
     private static bool UsesImm(BpfInsn insn) => insn.Opcode == BpfOp.LdImm64 || (insn.Opcode & BpfOp.OpMask) == BpfOp.Call
         || (insn.Class == InsnClass.Jmp32 && (insn.Opcode & BpfOp.OpMask) == BpfOp.Ja);
