@@ -177,6 +177,21 @@ public class PacketRunTests : RunTestBase
         output.Packet.ToArray().Should().Equal(42);
     }
 
+    [Fact]
+    public void SocketAddress_AndOptions_AreTheProgramsToChange()
+    {
+        using var kernel = NewKernel();
+        using var obj = Load(kernel, "sockets");
+        var socket = Open(kernel, "10.0.0.1:80", "10.0.0.2:1024");
+
+        var output = obj.Programs["connecting"].TestRun(new TestInput { Socket = socket });
+
+        Seen(obj).Should().Be(0, "the line that failed");
+        (output.ReturnValue, output.Fault, socket.CongestionControl).Should().Be((1, null, "reno"));
+        BinaryPrimitives.ReadUInt16BigEndian(output.Context.Span[24..]).Should().Be(4321);
+        Close(kernel, socket);
+    }
+
     private static TestOutput RunOn(BpfObject obj, string program, byte[]? packet = null)
     {
         var output = obj.Programs[program].TestRun(new TestInput { Packet = packet ?? TcpPacket() });

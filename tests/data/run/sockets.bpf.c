@@ -98,3 +98,42 @@ int steer(struct __sk_buff *skb)
 	bpf_sk_release(sk);
 	return err;
 }
+
+struct bpf_sock_addr {
+	u32 user_family, user_ip4, user_ip6[4], user_port, family, type, protocol, msg_src_ip4, msg_src_ip6[4];
+	struct bpf_sock *sk;
+};
+
+static long (*const bpf_setsockopt)(void *ctx, int level, int name, void *value, int len) = (void *)49;
+static long (*const bpf_getsockopt)(void *ctx, int level, int name, void *value, int len) = (void *)57;
+static long (*const bpf_bind)(void *ctx, void *addr, int len) = (void *)64;
+
+static __always_inline int check_options(struct bpf_sock_addr *ctx)
+{
+	char name[16], reno[] = "reno";
+	int value = 7, back = 0;
+	u32 address[4] = { 2 };
+
+	CHECK(bpf_getsockopt(ctx, 6, 13, name, sizeof(name)) == 0 && name[0] == 'c' && name[4] == 'c');
+	CHECK(bpf_setsockopt(ctx, 6, 13, reno, sizeof(reno)) == 0);
+	CHECK(bpf_getsockopt(ctx, 6, 13, name, sizeof(name)) == 0 && name[0] == 'r');
+	CHECK(bpf_setsockopt(ctx, 1, 36, &value, sizeof(value)) == 0 && ctx->sk->mark == 7);
+	CHECK(bpf_setsockopt(ctx, 1, 8, &value, sizeof(value)) == 0);
+	CHECK(bpf_getsockopt(ctx, 1, 8, &back, sizeof(back)) == 0 && back == 2304);
+	CHECK(bpf_setsockopt(ctx, 1, 999, &value, sizeof(value)) == -22);
+	CHECK(bpf_bind(ctx, address, sizeof(address)) == 0);
+	address[0] = 1;
+	CHECK(bpf_bind(ctx, address, sizeof(address)) == -97);
+	return 0;
+}
+
+u64 failed;
+
+// 1 lets the system call go on.
+SEC("cgroup/connect4")
+int connecting(struct bpf_sock_addr *ctx)
+{
+	failed = check_options(ctx);
+	ctx->user_port = bpf_htons(4321);
+	return failed == 0;
+}

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using Kptr.Btf;
 
 namespace Kptr.Objects;
@@ -35,6 +36,7 @@ public sealed class Sock : KernelObject
     ];
 
     private static readonly string[] Embedders = ["tcp6_sock", "tcp_sock", "udp6_sock", "udp_sock"];
+    private readonly ConcurrentDictionary<(int Level, int Name), int> _options = new();
     private volatile bool _isOpen = true;
 
     /// <summary>Opens a socket; its one reference belongs to the kernel until <see cref="Close"/>.</summary>
@@ -60,6 +62,9 @@ public sealed class Sock : KernelObject
 
     /// <summary>Its addresses.</summary>
     public FlowTuple Tuple { get; }
+
+    /// <summary>The name of its congestion control.</summary>
+    public string CongestionControl { get; internal set; } = "cubic";
 
     /// <summary>The number by which user space knows it for good (<c>bpf_get_socket_cookie</c>).</summary>
     public ulong Cookie { get; }
@@ -88,6 +93,21 @@ public sealed class Sock : KernelObject
         Core.Sockets.Remove(this);
         _isOpen = false;
         ReleaseCount();
+    }
+
+    /// <summary>An integer option, or what it is before anybody sets it.</summary>
+    internal int OptionOr(int level, int name, int initial) => _options.GetValueOrDefault((level, name), initial);
+
+    /// <summary>Sets an integer option; mark and priority are fields that programs see.</summary>
+    internal void SetOption(int level, int name, int value)
+    {
+        const int solSocket = 1, priority = 12, mark = 36, markInView = 16, priorityInView = 20;
+        _options[(level, name)] = value;
+        if (level == solSocket && name is mark or priority)
+        {
+            Put(name == mark ? "sk_mark" : "sk_priority", (uint)value);
+            BinaryPrimitives.WriteInt32LittleEndian(At(SockViewBytes(Core) + (name == mark ? markInView : priorityInView), 4), value);
+        }
     }
 
     /// <summary>Type and addresses.</summary>
