@@ -23,6 +23,7 @@ return args[0] switch
     "btf" when options["kernel-btf"] is not null => BtfReport.Run(options),
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
+    "unprivileged" when options["kernel-btf"] is not null => UnprivilegedReport.Run(options),
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),

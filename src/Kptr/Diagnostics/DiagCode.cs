@@ -386,9 +386,6 @@ public enum DiagCode
 
     // 9000: what Kptr does not model
 
-    /// <summary>The rules for unprivileged programs.</summary>
-    UnsupportedUnprivileged = 9000,
-
     /// <summary>A program type whose rules are not modelled.</summary>
     UnsupportedProgType = 9001,
 

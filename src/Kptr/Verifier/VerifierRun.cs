@@ -21,8 +21,8 @@ internal sealed partial class VerifierRun
         Aux = new InsnAux[Insns.Length];
         AllowPtrLeaks = AllowUninitStack = BpfCapable = options.Privileged;
         StrictAlignment = (prog.LoadFlags & LoadFlagBits.StrictAlignment) != 0;
-        TestStateFreq = options.TestStateFreq || (prog.LoadFlags & LoadFlagBits.TestStateFreq) != 0;
-        _comparer = new(allowUninitStack: true, ignoresPrecision: options.Beliefs is not null);
+        TestStateFreq = options.TestStateFreq || (BpfCapable && (prog.LoadFlags & LoadFlagBits.TestStateFreq) != 0);
+        _comparer = new(allowUninitStack: options.Privileged, ignoresPrecision: options.Beliefs is not null);
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
     }

@@ -280,6 +280,8 @@ public sealed class LinkedRunTests : IDisposable
         _links.Bodies[Free] = (_, _, _, _, _, _) => throw new ProgramFaultException(DiagCode.CallBadObject, "no object");
         Run("call 2\nexit").Fault!.Code.Should().Be(DiagCode.RunCallFailed);
         Run("call 3\nexit").Fault!.Code.Should().Be(DiagCode.CallBadObject);
+        _links.Bodies[Free] = (ctx, address, _, _, _, _) => ctx.PacketAt(address).ContextAddress;
+        Run("r1 = 16\ncall 3\nexit").Fault!.Code.Should().Be(DiagCode.CallNotModelled);
         _links.Bodies[Free] = (ctx, address, _, _, _, _) => ctx.Read<uint>(address);
         Run("r1 = 16\ncall 3\nexit").Fault!.Code.Should().Be(DiagCode.CallBadMemory);
         Run("call 99\nexit").Fault!.Code.Should().Be(DiagCode.RunNoSuchCall);

@@ -51,6 +51,11 @@ internal sealed partial class VerifierRun
 
     private void CheckBtfPointer(int regno, in RegState reg, string name, int off, bool write)
     {
+        if (!AllowPtrLeaks)
+        {
+            Reject(DiagCode.PrivilegeMissing, $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
+        }
+
         if (!IsGplCompatible && IsKernelBtf(reg.Btf!))
         {
             Reject(DiagCode.LicenseMissing, $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);

@@ -268,6 +268,11 @@ internal sealed partial class VerifierRun
     {
         var name = MapStructNames.Of(reg.Map!.Type);
         var id = name is null ? 0 : Vmlinux.FindId(name, BtfKind.Struct);
+        if (name is not null && !AllowPtrLeaks)
+        {
+            Reject(DiagCode.PrivilegeMissing, $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
+        }
+
         if (id == 0)
         {
             if (name is null)

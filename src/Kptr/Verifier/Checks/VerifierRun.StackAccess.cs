@@ -68,7 +68,8 @@ internal sealed partial class VerifierRun
             max = reg.Var.SMax + off + size;
         }
 
-        if (min < -Limits.MaxBpfStack || min > -1 || max > 0 || size < 0)
+        var lowest = write || AllowUninitStack ? -Limits.MaxBpfStack : -8 * Cur.FrameOf(reg).SlotCount;
+        if (min < lowest || min > -1 || max > 0 || size < 0)
         {
             Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst
                 ? $"invalid{what} stack R{regno} off={off} size={size}"
@@ -119,6 +120,13 @@ internal sealed partial class VerifierRun
         }
         else
         {
+            if (!BypassSpecV1)
+            {
+                Reject(
+                    DiagCode.StackAccessInvalid,
+                    $"R{regno}{(byHelper ? " indirect" : "")} variable offset stack access prohibited for !root, var_off={Tn(reg)}", regno, Errno.EACCES);
+            }
+
             raw = null;
             min = (int)reg.Var.SMin + off;
             max = (int)reg.Var.SMax + off;

@@ -10,6 +10,11 @@ internal sealed partial class VerifierRun
     {
         var slot = SlotOf(off);
         ref readonly var insn = ref Insns[InsnIdx];
+        if (!AllowPtrLeaks && size != 8 && frame.Stack[slot].IsSpill && frame.Stack[slot].Spilled.Type != RegType.Scalar)
+        {
+            Reject(DiagCode.StackAccessInvalid, "attempt to corrupt spilled pointer on stack", errno: Errno.EACCES);
+        }
+
         DestroyIfDynptrSlot(frame, slot);
         CheckFastcallContract(frame, off);
         Log.TouchSlot(slot);
@@ -146,6 +151,12 @@ internal sealed partial class VerifierRun
             ref var stack = ref frame.Stack[SlotOf(i)];
             var at = (-i - 1) & 7;
             Log.TouchSlot(SlotOf(i));
+            if (!AllowPtrLeaks && stack[at] is not (SlotKind.Misc or SlotKind.Zero))
+            {
+                Reject(
+                    DiagCode.StackAccessInvalid, $"spilled ptr in range of var-offset stack write; insn {InsnIdx}, ptr off: {i}");
+            }
+
             if (zero && stack[at] == SlotKind.Spill && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))
             {
                 zeroUsed = true;

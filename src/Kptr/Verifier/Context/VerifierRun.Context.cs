@@ -28,7 +28,7 @@ internal sealed partial class VerifierRun
             return null;
         }
 
-        if (off < 0 || off % size != 0)
+        if (off < 0 || off % size != 0 || IsPrivilegedField(off, write))
         {
             return null;
         }

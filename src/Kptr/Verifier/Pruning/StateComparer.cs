@@ -18,6 +18,13 @@ internal enum ExactLevel
 internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision)
 {
     private readonly IdMap _ids = new();
+
+    /// <summary>
+    /// Set once an offset that is added to a pointer must be masked: other values of it might be masked otherwise, so that numbers
+    /// must be the same (<c>explore_alu_limits</c>).
+    /// </summary>
+    public bool ComparesNumbersExactly { get; set; }
+
     private static readonly RegState Unbound = MakeUnbound();
 
     /// <summary>Whether <paramref name="cur"/> is safe because <paramref name="old"/> was.</summary>
@@ -168,6 +175,11 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
 
     private bool ScalarSafe(in RegState old, in RegState cur, ExactLevel exact)
     {
+        if (ComparesNumbersExactly)
+        {
+            return old.SameValue(cur) && _ids.CheckScalar(old.Id, cur.Id);
+        }
+
         if (!old.Precise && !ignoresPrecision && exact == ExactLevel.NotExact)
         {
             return true;

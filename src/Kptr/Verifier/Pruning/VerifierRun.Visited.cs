@@ -62,6 +62,7 @@ internal sealed partial class VerifierRun
         }
 
         _maxStatesPerInsn = Math.Max(_maxStatesPerInsn, count);
+        add &= BpfCapable || count <= Limits.ComplexityLimitStates;
         return false;
     }
 

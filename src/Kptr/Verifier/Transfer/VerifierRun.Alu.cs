@@ -41,7 +41,7 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if ((Prog.LoadFlags & LoadFlagBits.TestRegInvariants) != 0)
+        if (BpfCapable && (Prog.LoadFlags & LoadFlagBits.TestRegInvariants) != 0)
         {
             var v = reg.Var;
             Reject(
@@ -190,6 +190,11 @@ internal sealed partial class VerifierRun
     private void ComputeScalars(in BpfInsn insn, byte op, bool isReg, ref RegState dst, in RegState other)
     {
         var is32 = insn.Class == InsnClass.Alu;
+        if (isReg && !BypassSpecV1 && (op is BpfOp.Add or BpfOp.Sub))
+        {
+            RememberMask(insn, op, new PtrMask(PtrMaskKinds.NonPointer, 0));
+        }
+
         if (ScalarAlu.ForkWidthBits(op, dst.Var, other.Var) is var width and not 0)
         {
             ForkMask(insn.Dst, width, ref dst);

@@ -111,6 +111,11 @@ internal sealed partial class VerifierRun
             MarkChainPrecision(insn.Src);
         }
 
+        if (!BypassSpecV1)
+        {
+            ExploreMispredicted(insn, taken ? InsnIdx + 1 : InsnIdx + insn.Off + 1);
+        }
+
         if (taken)
         {
             InsnIdx += insn.Off;

@@ -17,10 +17,11 @@ internal sealed partial class VerifierRun
     private int _prevJmpsProcessed;
 
     /// <summary>Saves a copy of the state for later (<c>push_stack</c>).</summary>
-    public VerifierState PushStack(int insnIdx, int prevInsnIdx)
+    public VerifierState PushStack(int insnIdx, int prevInsnIdx, bool speculative = false)
     {
         var copy = Pool.RentState();
         copy.CopyFrom(Cur, Pool);
+        copy.Speculative |= speculative;
         _pending.Add(new(copy, insnIdx, prevInsnIdx, Log.Mark));
         CheckPendingCount("The sequence of {0} jumps is too complex.");
         if (copy.Parent is { } parent)
@@ -111,7 +112,7 @@ internal sealed partial class VerifierRun
             }
 
             Log.Insn(this, InsnIdx);
-            Aux[InsnIdx].Seen = true;
+            Aux[InsnIdx].Seen |= !Cur.Speculative;
             Options.Beliefs?.Record(InsnIdx, Cur);
             prev = InsnIdx;
             if (!Step(Insns[InsnIdx]) && !NextPath(out prev))
@@ -173,7 +174,7 @@ internal sealed partial class VerifierRun
             case BpfOp.Imm:
                 CheckLdImm(insn);
                 InsnIdx++;
-                Aux[InsnIdx].Seen = true;
+                Aux[InsnIdx].Seen |= !Cur.Speculative;
                 break;
             default:
                 Reject(DiagCode.InsnUnknownOpcode, "invalid BPF_LD mode");

@@ -44,6 +44,7 @@ internal sealed partial class VerifierRun
 
         CheckSaneOffset(off, ptr.Type);
         CheckSaneOffset(ptr, ptr.Type);
+        var mask = MaskOf(insn, op, ptr, off, dstIsPtr);
         dst.Var.SetUnbounded32();
         switch (op)
         {
@@ -65,6 +66,8 @@ internal sealed partial class VerifierRun
 
         CheckSaneOffset(dst, ptr.Type);
         dst.Var.Sync();
+        CheckMaskable(insn.Dst, dst);
+        CommitMask(insn, op, dst, mask);
     }
 
     private void CheckPointerMayMove(int regno, byte op, in RegState ptr, bool known, in RegState off)

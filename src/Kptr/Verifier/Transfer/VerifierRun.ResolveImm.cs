@@ -89,6 +89,7 @@ internal sealed partial class VerifierRun
         }
 
         Aux[i].Map = map;
+        CheckUnprivilegedMap(map);
         CheckMapFitsProg(map);
         if (insn.Src == BpfOp.PseudoMapValue)
         {

@@ -38,6 +38,7 @@ internal sealed partial class VerifierRun
         _inExplore = false;
         DropFastcallStack();
         CheckMaxStackDepth();
+        CheckUnprivilegedTailCalls();
     }
 
     private bool _inExplore;
@@ -52,7 +53,7 @@ internal sealed partial class VerifierRun
 
         if (!Options.Privileged)
         {
-            Unsupported(DiagCode.UnsupportedUnprivileged, "the rules for unprivileged programs are not modelled");
+            CheckUnprivilegedProg();
         }
 
         if (Prog.Type == ProgType.Unspec)
