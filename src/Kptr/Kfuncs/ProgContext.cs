@@ -119,12 +119,6 @@ public sealed class ProgContext : IProgramRun
     /// <summary>False once the program has returned, see <see cref="End"/>.</summary>
     internal bool IsActive { get; set; } = true;
 
-    /// <summary>C source file of the current instruction, empty without line info.</summary>
-    internal string SourceFile => LineAt(InsnIdx)?.File ?? "";
-
-    /// <summary>C source line of the current instruction, 0 without line info.</summary>
-    internal int SourceLine => LineAt(InsnIdx)?.Line ?? 0;
-
     string IProgramRun.ProgName => Prog.Name;
 
     RefSite IProgramRun.Site => Site;

@@ -102,6 +102,6 @@ public static class CgroupKfuncs
     internal static KernelRef<Cgroup>? CgroupKptrGet(ProgContext ctx, ulong slotAddress)
     {
         using var reader = ctx.Core.Rcu.ReadLock();
-        return ctx.ObjectAt<Cgroup>(ctx.Read<ulong>(slotAddress))?.TryAcquire(ctx.SourceFile, ctx.SourceLine);
+        return ctx.ObjectAt<Cgroup>(ctx.Read<ulong>(slotAddress))?.TryAcquire();
     }
 }

@@ -32,7 +32,7 @@ internal static class SockLookupHelpers
     {
         if (ctx.ObjectAt<Sock>(sock) is { IsRefcounted: true })
         {
-            ctx.TakeRef<Sock>(sock)?.Release(ctx.SourceFile, ctx.SourceLine);
+            ctx.TakeRef<Sock>(sock)?.Release();
         }
 
         return Errno.None;
@@ -123,7 +123,7 @@ internal static class SockLookupHelpers
             FlowTuple.FromNetwork(bytes[..n]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(2 * n)..]), protocol, size == TupleV6Bytes);
         using var reader = ctx.Core.Rcu.ReadLock();
         return ctx.Core.Sockets.Find(local) is not { } sock ? 0
-            : sock.IsRefcounted ? ctx.GiveRef(sock.TryAcquire(ctx.SourceFile, ctx.SourceLine))
+            : sock.IsRefcounted ? ctx.GiveRef(sock.TryAcquire())
             : sock.Address;
     }
 }

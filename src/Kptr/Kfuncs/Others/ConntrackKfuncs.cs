@@ -121,7 +121,7 @@ internal static class ConntrackKfuncs
     {
         _ = ctx.PacketAt(packet);
         return TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow)
-            ? KernelRef.Own(ctx.Core.Conntrack.Allocate(flow), ctx.SourceFile, ctx.SourceLine) : null;
+            ? KernelRef.Own(ctx.Core.Conntrack.Allocate(flow)) : null;
     }
 
     private static KernelRef<NfConn>? Lookup(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
@@ -132,7 +132,7 @@ internal static class ConntrackKfuncs
             return null;
         }
 
-        if (ctx.Core.Conntrack.Find(flow) is { } conn && conn.TryAcquire(ctx.SourceFile, ctx.SourceLine) is { } owned)
+        if (ctx.Core.Conntrack.Find(flow) is { } conn && conn.TryAcquire() is { } owned)
         {
             ctx.Write<byte>(opts + 9, conn.Tuple == flow ? (byte)0 : (byte)1);
             return owned;
