@@ -8,7 +8,7 @@ namespace Kptr.Maps;
 
 /// <summary>An array map whose values are C# structs.</summary>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class ArrayMap<TValue> : ArrayMap
+public sealed unsafe class ArrayMap<TValue> : ArrayMap, ITypedMap<int, TValue>
     where TValue : unmanaged
 {
     private readonly byte* _base;
@@ -27,6 +27,8 @@ public sealed unsafe class ArrayMap<TValue> : ArrayMap
         _base = (byte*)Values.ValueOf(0);
         _strideBytes = Values.StrideBytes;
     }
+
+    BpfMap ITypedMap<int, TValue>.Map => this;
 
     /// <summary>Number of values.</summary>
     public uint Length { get; }

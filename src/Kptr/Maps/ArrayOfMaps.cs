@@ -24,6 +24,20 @@ public sealed class ArrayOfMaps : BpfMap
     /// <inheritdoc/>
     public override MapCensus TakeCensus() => new(_slots.SlotCount, _slots.SlotCount, 0);
 
+    /// <summary>Makes an array of maps.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="maxEntries">Number of places.</param>
+    /// <param name="inner">What the maps in it are like.</param>
+    /// <param name="name">Its name, for reports.</param>
+    /// <exception cref="MapCreateException">The kernel refuses it.</exception>
+    public ArrayOfMaps(KernelCore core, uint maxEntries, MapSpec inner, string name = "array_of_maps")
+        : this(core, InnerMaps.SpecOf<int>(core, BpfMapType.ArrayOfMaps, name, maxEntries, inner))
+    {
+    }
+
+    /// <summary>The map in a place, or null. Use it inside an RCU reader; the array may let go of it at any time.</summary>
+    public BpfMap? Lookup(uint index) => FromAddress(Core, FindValue(BitConverter.GetBytes(index), MapCall.User()));
+
     /// <summary>Puts a map into the array.</summary>
     public Errno Set(uint index, BpfMap inner)
     {

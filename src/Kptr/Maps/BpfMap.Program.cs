@@ -23,6 +23,22 @@ public abstract partial class BpfMap
     public ulong ProgLookupPercpu(ReadOnlySpan<byte> key, uint cpu) =>
         IsPerCpu && cpu < (uint)Core.CpuCount ? FindValue(key, MapCall.Program((int)cpu)) : 0;
 
+    /// <summary>Finds a value in live memory: of per-CPU maps, the CPU's that this thread plays.</summary>
+    /// <param name="key"><see cref="KeySize"/> bytes.</param>
+    /// <returns>Its bytes, or nothing. Use them inside an RCU reader, and leave those of special fields alone.</returns>
+    /// <exception cref="InvalidOperationException">The values are maps.</exception>
+    public unsafe Span<byte> LookupSpan(ReadOnlySpan<byte> key)
+    {
+        if (HoldsMaps)
+        {
+            throw new InvalidOperationException($"the values of {this} are maps");
+        }
+
+        CheckKey(key);
+        var at = ProgLookup(key, Core.CurrentCpu);
+        return at == 0 ? default : new((void*)at, ValueSize);
+    }
+
     /// <summary>Creates or replaces an element (<c>bpf_map_update_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="value"><see cref="ValueSize"/> bytes; those of special fields are ignored.</param>

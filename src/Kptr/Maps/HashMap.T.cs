@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 /// <summary>A hash map whose keys and values are C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class HashMap<TKey, TValue> : HashMap
+public sealed unsafe class HashMap<TKey, TValue> : HashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -42,6 +42,8 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap
         _slotCount = _base == null ? 0 : (uint)Pool.SlotCount;
         _plainCount = _hasSpecials || (flags & MapFlags.WrOnly) != 0 ? 0 : _slotCount;
     }
+
+    BpfMap ITypedMap<TKey, TValue>.Map => this;
 
     private ElemShape<TKey, TValue> Shape => new(!_hasSpecials);
 

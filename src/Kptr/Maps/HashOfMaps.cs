@@ -8,13 +8,16 @@ namespace Kptr.Maps;
 /// <summary><c>BPF_MAP_TYPE_HASH_OF_MAPS</c>: inner maps by key.</summary>
 /// <remarks>Programs only look up; user space writes and reads inner maps by id. References on inner maps are given back after the
 /// bucket's lock is left (b9e9ed90b10c, 2024).</remarks>
-public sealed unsafe class HashOfMaps : HashMap
+public unsafe class HashOfMaps : HashMap
 {
     /// <summary>Makes a hash of maps; <see cref="MapFactory"/> checks the blueprint first.</summary>
     public HashOfMaps(KernelCore core, MapSpec spec)
         : base(core, spec)
     {
     }
+
+    /// <summary>The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.</summary>
+    public BpfMap? Lookup(ReadOnlySpan<byte> key) => FromAddress(Core, FindValue(key, MapCall.User()));
 
     /// <summary>Puts a map under a key.</summary>
     public Errno Set(ReadOnlySpan<byte> key, BpfMap inner, MapUpdateFlags flags = MapUpdateFlags.Any)

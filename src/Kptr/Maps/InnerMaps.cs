@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
+using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Maps;
@@ -7,6 +9,17 @@ namespace Kptr.Maps;
 /// <remarks>Kernel: <c>kernel/bpf/map_in_map.c</c> (6.12). User space names maps by id, in both directions; Linux takes a descriptor.</remarks>
 internal static unsafe class InnerMaps
 {
+    /// <summary>The blueprint of a map of maps.</summary>
+    internal static MapSpec SpecOf<TKey>(KernelCore core, BpfMapType type, string name, uint maxEntries, MapSpec inner)
+        where TKey : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        ArgumentNullException.ThrowIfNull(inner);
+        var spec = new MapSpec(name, type) { KeySize = Unsafe.SizeOf<TKey>(), ValueSize = sizeof(int), MaxEntries = maxEntries, InnerMap = inner };
+        var err = MapRules.Check(spec, core.Spec.Profile);
+        return err == Errno.None ? spec : throw new MapCreateException(spec, err);
+    }
+
     /// <summary>Finds a map that may go into the outer one, and takes a reference on it.</summary>
     internal static Errno TryHold(BpfMap outer, int id, out BpfMap inner)
     {

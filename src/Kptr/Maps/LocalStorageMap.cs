@@ -13,7 +13,7 @@ namespace Kptr.Maps;
 /// User space names owners by a number: a task by its pid (Linux: a pidfd), a cgroup by its id, a socket or inode by its address's low 32 bits.
 /// Kernel: <c>kernel/bpf/bpf_local_storage.c</c> (6.12).
 /// </remarks>
-public sealed class LocalStorageMap : BpfMap
+public class LocalStorageMap : BpfMap
 {
     /// <summary><c>BPF_LOCAL_STORAGE_GET_F_CREATE</c></summary>
     internal const ulong GetFlagCreate = 1;
@@ -151,6 +151,9 @@ public sealed class LocalStorageMap : BpfMap
             Remove(owner, DeathPath.MapFree);
         }
     }
+
+    /// <summary>Owners with the addresses of their values, as they come and go.</summary>
+    private protected IEnumerable<(KernelObject Owner, ulong Value)> LiveValues() => _slots.Select(s => (s.Key, _values.ValueOf(s.Value)));
 
     private static int NumberOf(KernelObject owner) => owner switch
     {

@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 /// A push-out ends somebody else's value, which Linux does under that key's bucket lock. Elements are always preallocated and
 /// reused as they are: what a late writer put into one is there for the next key (275c30bcee66, 2022).
 /// </remarks>
-public sealed unsafe class LruHashMap : HashMapBase
+public unsafe class LruHashMap : HashMapBase
 {
     private readonly LruLists _lists;
     private int _count;

@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 /// Existing keys are written in place, a program its own CPU's value, user space all of them; what the written values' special
 /// fields held ends there and then. Linux forgot that until 2025 (6af6e49a76c9, CVE-2025-68744).
 /// </remarks>
-public sealed unsafe class PercpuHashMap : HashMapBase
+public unsafe class PercpuHashMap : HashMapBase
 {
     private readonly ElemCache? _cache;
     private int _count;

@@ -10,7 +10,7 @@ namespace Kptr.Maps;
 /// wait for an RCU grace period before they are used again, and keep what the destroy policy leaves in them: an insert must
 /// not zero it (5df46ddcb7b3, 2026). Unlike Linux, which resizes in a work queue, the insert or delete that crosses a mark does.
 /// </remarks>
-public sealed unsafe class RhashMap : HashMapBase
+public unsafe class RhashMap : HashMapBase
 {
     private const int MinBits = 4;
     private readonly ElemCache _cache;

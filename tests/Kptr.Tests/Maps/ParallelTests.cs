@@ -24,18 +24,24 @@ public class ParallelTests
     public static TheoryData<BpfMapType, MapFlags, DestroyBehavior> Kinds => new()
     {
         { BpfMapType.Array, MapFlags.None, DestroyBehavior.Eager },
+        { BpfMapType.Array, MapFlags.None, DestroyBehavior.Recycle },
         { BpfMapType.PercpuArray, MapFlags.None, DestroyBehavior.Eager },
         { BpfMapType.Hash, MapFlags.None, DestroyBehavior.Eager },
         { BpfMapType.Hash, MapFlags.None, DestroyBehavior.Recycle },
         { BpfMapType.Hash, MapFlags.NoPrealloc, DestroyBehavior.Eager },
         { BpfMapType.Hash, MapFlags.NoPrealloc, DestroyBehavior.Recycle },
         { BpfMapType.PercpuHash, MapFlags.None, DestroyBehavior.Eager },
+        { BpfMapType.PercpuHash, MapFlags.NoPrealloc, DestroyBehavior.Eager },
         { BpfMapType.PercpuHash, MapFlags.NoPrealloc, DestroyBehavior.Recycle },
         { BpfMapType.LruHash, MapFlags.None, DestroyBehavior.Eager },
         { BpfMapType.LruHash, MapFlags.NoCommonLru, DestroyBehavior.Recycle },
         { BpfMapType.LruPercpuHash, MapFlags.None, DestroyBehavior.Eager },
+        { BpfMapType.LruPercpuHash, MapFlags.NoCommonLru, DestroyBehavior.Recycle },
         { BpfMapType.Rhash, MapFlags.NoPrealloc, DestroyBehavior.Recycle },
         { BpfMapType.TaskStorage, MapFlags.NoPrealloc, DestroyBehavior.Eager },
+        { BpfMapType.CgrpStorage, MapFlags.NoPrealloc, DestroyBehavior.Recycle },
+        { BpfMapType.SkStorage, MapFlags.NoPrealloc, DestroyBehavior.Eager },
+        { BpfMapType.InodeStorage, MapFlags.NoPrealloc, DestroyBehavior.Eager },
     };
 
     [Theory]
@@ -48,14 +54,14 @@ public class ParallelTests
         {
             KeySize = 4,
             ValueSize = 32,
-            MaxEntries = type == BpfMapType.TaskStorage ? 0u : Keys - 4,
+            MaxEntries = IsStorage(type) ? 0u : Keys - 4,
             Flags = flags,
             Record = new([new(BtfFieldKind.KptrRef, "p", 24, 8)]),
         });
         var made = 0L;
         var gone = new StrongBox<long>();
         var torn = 0L;
-        var tasks = Enumerable.Range(0, type == BpfMapType.TaskStorage ? Keys : 0).Select(_ => core.Tasks.Fork(core.Tasks.Init).Pid).ToArray();
+        var owners = Enumerable.Range(0, IsStorage(type) ? Keys : 0).Select(i => NumberOfOwner(core, type, i)).ToArray();
         var until = Stopwatch.GetTimestamp() + (long)(Seconds * Stopwatch.Frequency);
         RunOnTwoThreads(cpu =>
         {
@@ -66,7 +72,7 @@ public class ParallelTests
             while ((++ops & 63) != 0 || Stopwatch.GetTimestamp() < until)
             {
                 var index = random.Next(Keys);
-                var key = BitConverter.GetBytes(tasks.Length > 0 ? tasks[index] : index);
+                var key = BitConverter.GetBytes(owners.Length > 0 ? owners[index] : index);
                 switch (random.Next(8))
                 {
                     case 0:
@@ -151,6 +157,17 @@ public class ParallelTests
 
     // In-place writers tear in Linux too: arrays, the resizable hash, and one CPU's value that its own program writes.
     private static bool CopiesWhole(BpfMapType type) => type is BpfMapType.Hash or BpfMapType.LruHash;
+
+    private static bool IsStorage(BpfMapType type) =>
+        type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage or BpfMapType.InodeStorage;
+
+    private static int NumberOfOwner(KernelCore core, BpfMapType type, int index) => type switch
+    {
+        BpfMapType.TaskStorage => core.Tasks.Fork(core.Tasks.Init).Pid,
+        BpfMapType.CgrpStorage => (int)core.Cgroups.Create($"group{index}").Id,
+        BpfMapType.SkStorage => (int)new Sock(core, new(1, (ushort)(1000 + index), 2, 80, 6)).Address,
+        _ => (int)new Widget(core).Address,
+    };
 
     private static void Fill(Span<byte> value, int number)
     {

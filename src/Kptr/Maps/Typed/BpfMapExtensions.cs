@@ -5,7 +5,7 @@ using Kptr.Diagnostics;
 namespace Kptr.Maps;
 
 /// <summary>User space's operations on a map with keys and values as C# structs of the map's sizes.</summary>
-public static class BpfMapKeyExtensions
+public static partial class BpfMapExtensions
 {
     /// <summary>Reads a value; special fields read as zero.</summary>
     /// <returns>Whether the element exists.</returns>
