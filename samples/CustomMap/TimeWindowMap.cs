@@ -27,7 +27,7 @@ public struct SeenTask
 /// A whole map type over the public base class: memory from a pool, a lock of its own, and <see cref="DyingFields"/> for everything that ends.
 /// It works under both destroy policies without looking at them.
 /// </remarks>
-public sealed class TimeWindowMap : BpfMap
+public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
 {
     private readonly Lock _lock = new();
     private readonly ValuePool _values;
@@ -59,6 +59,8 @@ public sealed class TimeWindowMap : BpfMap
             }
         }
     }
+
+    BpfMap ITypedMap<int, SeenTask>.Map => this;
 
     private long Now => Core.NowNs / _bucketNs;
 
@@ -111,6 +113,43 @@ public sealed class TimeWindowMap : BpfMap
         }
     }
 
+    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        // Under the lock: a moment later the slot may be another task's.
+        Expire();
+        lock (_lock)
+        {
+            if (!_slots.TryGetValue(MemoryMarshal.Read<int>(key), out var slot))
+            {
+                return Errno.ENOENT;
+            }
+
+            ReadValue(value, _values, slot, flags, caller);
+            return Errno.None;
+        }
+    }
+
+    protected override long VisitValues(MapElemCallback callback, in MapCall caller)
+    {
+        KeyValuePair<int, int>[] all;
+        lock (_lock)
+        {
+            all = [.. _slots];
+        }
+
+        var visited = 0L;
+        foreach (var (pid, slot) in all)
+        {
+            visited++;
+            if (CallBack(callback, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in pid)), _values.AddressOf(slot)) != 0)
+            {
+                break;
+            }
+        }
+
+        return visited;
+    }
+
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (flags > MapUpdateFlags.Exist)
@@ -141,10 +180,14 @@ public sealed class TimeWindowMap : BpfMap
                 _ring[_newest % _ring.Length].Add(slot);
             }
 
-            CopyIn(_values.AddressOf(slot), value);
+            // Old bytes give way to new ones; what the old task's reference comes to is the kernel's policy.
             if (exists)
             {
-                dying.Recycle(_values, slot);
+                dying.Overwrite(_values, slot, value, flags, caller);
+            }
+            else
+            {
+                InitValue(_values, slot, value, caller);
             }
 
             return Errno.None;

@@ -83,9 +83,8 @@ public class ArrayMap : BpfMap
             return bad;
         }
 
-        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
-        WriteValue(Values, (int)index, value, flags, caller, ref dying);
-        dying.Dispose();
+        using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        dying.Overwrite(Values, (int)index, value, flags, caller);
         return Errno.None;
     }
 

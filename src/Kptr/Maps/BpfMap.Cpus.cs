@@ -39,17 +39,10 @@ public abstract partial class BpfMap
         }
     }
 
-    /// <summary>Writes values over in place; what their special fields held ends as the destroy policy says.</summary>
-    /// <param name="pool">The pool.</param>
-    /// <param name="slot">The element's slot.</param>
-    /// <param name="value">One value, or one per CPU.</param>
-    /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
-    /// <param name="caller">Who asks for it.</param>
-    /// <param name="dying">Collects what ends.</param>
-    protected void WriteValue(
+    /// <summary>See <see cref="DyingFields.Overwrite"/>.</summary>
+    internal void WriteValue(
         ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
     {
-        ArgumentNullException.ThrowIfNull(pool);
         if (!IsPerCpu)
         {
             CopyIn(pool.ValueOf(slot), value, flags);

@@ -95,6 +95,7 @@ public abstract partial class BpfMap
     protected virtual Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
     /// <summary>Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.</summary>
+    /// <remarks>Override it, and copy under a lock, where a value's memory may be another key's a moment later.</remarks>
     protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (!IsPerCpu || caller.HasOnePart)
@@ -170,6 +171,26 @@ public abstract partial class BpfMap
 
         using var held = new ValueSpinLock(Core, value + (ulong)Layout.LockOffset);
         Layout.CopyOut(target, value);
+    }
+
+    /// <summary>Calls back for one element of a map whose keys are not in native memory: a program may read the key meanwhile.</summary>
+    /// <param name="callback">What <see cref="VisitValues"/> was given.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">Address of the value.</param>
+    /// <returns>Other than 0 to end the walk.</returns>
+    protected unsafe ulong CallBack(MapElemCallback callback, ReadOnlySpan<byte> key, ulong value)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        var block = Core.Heap.AllocateBlock("key for a callback", Math.Max(key.Length, 1));
+        try
+        {
+            key.CopyTo(new Span<byte>((void*)block, key.Length));
+            return callback(block, value);
+        }
+        finally
+        {
+            Core.Heap.TryFree(block);
+        }
     }
 
     /// <summary>A value in live memory as a C# struct. Use it inside an RCU reader.</summary>

@@ -55,6 +55,18 @@ public ref struct DyingFields
         }
     }
 
+    /// <summary>Writes values over in place; what their special fields held ends as the policy says.</summary>
+    /// <param name="pool">The pool.</param>
+    /// <param name="slot">The element's slot.</param>
+    /// <param name="value">One value, or one per CPU, as the map was handed it.</param>
+    /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
+    /// <param name="caller">Who asks for it.</param>
+    public void Overwrite(ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        _map.WriteValue(pool, slot, value, flags, caller, ref this);
+    }
+
     /// <summary>Destroys what was taken out.</summary>
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using CustomMap;
 using Kptr.Diagnostics;
+using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Tests.Objects;
@@ -50,6 +51,30 @@ public class TimeWindowMapTests
         clock.Advance(TimeSpan.FromMilliseconds(20));
         map.LookupElem(BitConverter.GetBytes(3), new byte[16]).Should().Be(Errno.ENOENT);
         map.TakeCensus().Free.Should().Be(2);
+    }
+
+    [Theory]
+    [InlineData(DestroyBehavior.Eager)]
+    [InlineData(DestroyBehavior.Recycle)]
+    public void TypedOperations_CustomMap_WorkAsOnOurs(DestroyBehavior policy)
+    {
+        using var core = Boot(policy, new VirtualClock());
+        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5);
+        map.Update(3, new SeenTask { Times = 2 }).Should().Be(Errno.None);
+        map.Update(3, new SeenTask { Times = 3 }, MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
+        See(map, core.Tasks.Init);
+        map.Update(core.Tasks.Init.Pid, new SeenTask { Times = 7 }).Should().Be(Errno.None);
+        map.Lookup(core.Tasks.Init.Pid).Task.IsNull.Should().Be(policy == DestroyBehavior.Eager, "the task rides along where values are recycled");
+        map.Snapshot().Select(e => (e.Key, e.Value.Times)).Should().BeEquivalentTo([(3, 2UL), (core.Tasks.Init.Pid, 7UL)]);
+        var sum = 0UL;
+        map.Visit((in int pid, ref SeenTask seen) =>
+        {
+            sum += seen.Times + (ulong)pid;
+            return true;
+        }).Should().Be(2);
+        sum.Should().Be(2 + 3 + 7 + (ulong)core.Tasks.Init.Pid);
+        map.FreeNow();
+        core.Ledger.AssertNoLeaks();
     }
 
     private static void See(TimeWindowMap map, TaskStruct task)

@@ -121,7 +121,7 @@ internal sealed class BuggyMap : BpfMap
     {
         if (IsArray || (IsPerCpu && _slots.ContainsKey(number)))
         {
-            WriteValue(_values, IsArray ? number : _slots[number], value, MapUpdateFlags.Any, caller, ref dying);
+            dying.Overwrite(_values, IsArray ? number : _slots[number], value, MapUpdateFlags.Any, caller);
             return Errno.None;
         }
 
