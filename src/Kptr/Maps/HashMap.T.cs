@@ -17,10 +17,11 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap, ITypedMap<TKey, TVal
     private readonly byte* _base;
     private readonly uint _mask;
     private readonly int _bits;
-    // Elements that may be found without asking further: none where they do not lie in one block; and copied out so: none
-    // where values have special fields or may not be read.
+    // Elements that may be found without asking further, none where they do not lie in one block; of these, that may be copied
+    // out; of these, that have no special fields.
     private readonly uint _slotCount;
     private readonly FreeList? _free;
+    private readonly uint _readableCount;
     private readonly uint _plainCount;
     private readonly bool _hasSpecials;
 
@@ -40,7 +41,8 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap, ITypedMap<TKey, TVal
         _bits = Table.Bits;
         _hasSpecials = Layout.HasSpecials;
         _slotCount = _base == null ? 0 : (uint)Pool.SlotCount;
-        _plainCount = _hasSpecials || (flags & MapFlags.WrOnly) != 0 ? 0 : _slotCount;
+        _readableCount = (flags & MapFlags.WrOnly) != 0 ? 0 : _slotCount;
+        _plainCount = _hasSpecials ? 0 : _readableCount;
     }
 
     BpfMap ITypedMap<TKey, TValue>.Map => this;
@@ -202,31 +204,36 @@ public sealed unsafe class HashMap<TKey, TValue> : HashMap, ITypedMap<TKey, TVal
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryGetElse(TKey key, out TValue value)
     {
-        value = default;
-        fixed (TValue* copy = &value)
+        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
         {
-            return (_slotCount != 0 && (Flags & MapFlags.WrOnly) == 0 && TryCopy((byte*)&key, (byte*)copy))
-                || LookupElem(new(&key, sizeof(TKey)), new(copy, sizeof(TValue))) == Errno.None;
+            var bucket = BucketOf(key);
+            var word = Volatile.Read(ref *(long*)bucket);
+            var elem = HashBucket.HeadOf(word);
+            while ((uint)elem < _readableCount)
+            {
+                var at = _base + ((nint)elem * Shape.StrideBytes);
+                if (IsKey(at + Shape.KeyOffset, key))
+                {
+                    value = Unsafe.ReadUnaligned<TValue>(at + Shape.ValueOffset);
+                    Layout.ClearSpecials(ref Unsafe.As<TValue, byte>(ref value));
+                    if (bucket->IsStill(word))
+                    {
+                        return true;
+                    }
+
+                    break;
+                }
+
+                elem = Volatile.Read(ref *(int*)at);
+            }
         }
+
+        return TryGetSlow(key, out value);
     }
 
-    private bool TryCopy(byte* key, byte* zeroed)
+    private bool TryGetSlow(TKey key, out TValue value)
     {
-        var bucket = Table.BucketOf(Shape, key);
-        var seq = Volatile.Read(ref bucket->Seq);
-        var elem = Volatile.Read(ref bucket->Head);
-        while ((uint)elem < _slotCount)
-        {
-            var at = Table.At(Shape, elem);
-            if (Shape.IsKey(at, key))
-            {
-                Layout.CopyIn(zeroed, at + Shape.ValueOffset);
-                return bucket->IsStill(seq);
-            }
-
-            elem = Volatile.Read(ref *(int*)at);
-        }
-
-        return false;
+        value = default;
+        return LookupElem(new(&key, sizeof(TKey)), MemoryMarshal.AsBytes(new Span<TValue>(ref value))) == Errno.None;
     }
 }

@@ -88,11 +88,21 @@ internal sealed unsafe class ValueLayout
     }
 
     /// <summary>Zeroes the special fields in a private copy of a whole value.</summary>
-    internal void ClearSpecials(byte* copy)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ClearSpecials(ref byte copy)
     {
         foreach (var (offset, length) in _special)
         {
-            Unsafe.InitBlockUnaligned(copy + offset, 0, (uint)length);
+            ref var field = ref Unsafe.AddByteOffset(ref copy, (nint)offset);
+            if (length == sizeof(ulong))
+            {
+                // In one store: whoever reads the word next does not wait for two.
+                Unsafe.WriteUnaligned(ref field, 0UL);
+            }
+            else
+            {
+                Unsafe.InitBlockUnaligned(ref field, 0, (uint)length);
+            }
         }
     }
 

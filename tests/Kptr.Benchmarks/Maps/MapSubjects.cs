@@ -17,9 +17,9 @@ internal sealed class MapSubjects
     private readonly KernelCore _core = new(BuiltinKernel.Spec(KernelProfile.Linux6_12));
     private readonly ConcurrentDictionary<int, Value24> _dictionary;
     private readonly HashMap<int, Value24> _plain;
-    private readonly HashMap<int, KptrValue24> _kptrs;
-    private readonly ArrayMap<Value24> _array;
-    private readonly Value24[] _clrArray;
+    private readonly Lazy<HashMap<int, KptrValue24>> _kptrs;
+    private readonly Lazy<ArrayMap<Value24>> _values;
+    private readonly Lazy<Value24[]> _clrValues;
     private readonly int _entries;
     private readonly bool _isSparse;
 
@@ -36,17 +36,14 @@ internal sealed class MapSubjects
         }
 
         BytesPerEntry = (double)(Environment.WorkingSet - before) / entries;
-        _kptrs = new(_core, (uint)entries);
-        _array = new(_core, (uint)entries);
-        _clrArray = new Value24[entries];
-        for (var i = 0; i < entries; i++)
-        {
-            var key = KeyOf(i);
-            _dictionary[key] = new() { A = i };
-            _array[(uint)i].A = _clrArray[i].A = i;
-            Check(_kptrs.Update(key, new() { Seen = i, Count = 1 }));
-        }
+        Filled(_dictionary, (dictionary, i) => dictionary[KeyOf(i)] = new() { A = i });
+        _kptrs = new(() => Filled(new HashMap<int, KptrValue24>(_core, (uint)entries), (map, i) =>
+            Check(map.Update(KeyOf(i), new() { Seen = i, Count = 1 }))));
+        _values = new(() => Filled(new ArrayMap<Value24>(_core, (uint)entries), (array, i) => array[(uint)i].A = i));
+        _clrValues = new(() => Filled(new Value24[entries], (array, i) => array[i].A = i));
     }
+
+    private HashMap<int, KptrValue24> Kptrs => _kptrs.Value;
 
     /// <summary>How much the process grew while the plain map was made and filled; of meaning for many entries only.</summary>
     internal double BytesPerEntry { get; }
@@ -57,6 +54,9 @@ internal sealed class MapSubjects
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(_ => KeyOf(random.Next(_entries)))];
     }
+
+    /// <summary>The calling thread is a CPU of its own.</summary>
+    internal void PlayCpu(int thread) => _core.CurrentCpu = thread % _core.CpuCount;
 
     internal IEnumerable<(string Name, MapOperation Against, MapOperation Run)> Operations()
     {
@@ -83,6 +83,16 @@ internal sealed class MapSubjects
         {
             throw new InvalidOperationException($"the map does not take its entries: {err}");
         }
+    }
+
+    private T Filled<T>(T subject, Action<T, int> add)
+    {
+        for (var i = 0; i < _entries; i++)
+        {
+            add(subject, i);
+        }
+
+        return subject;
     }
 
     // An odd factor keeps keys distinct.
@@ -181,7 +191,7 @@ internal sealed class MapSubjects
         using var reader = _core.Rcu.ReadLock();
         foreach (var key in keys)
         {
-            sum += _kptrs.Lookup(key).Seen;
+            sum += Kptrs.Lookup(key).Seen;
         }
 
         return sum;
@@ -192,7 +202,7 @@ internal sealed class MapSubjects
         var sum = 0L;
         foreach (var key in keys)
         {
-            sum += _kptrs.TryGetValue(key, out var value) ? value.Seen + value.Count : 0;
+            sum += Kptrs.TryGetValue(key, out var value) ? value.Seen + value.Count : 0;
         }
 
         return sum;
@@ -202,7 +212,7 @@ internal sealed class MapSubjects
     {
         foreach (var key in keys)
         {
-            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+            Kptrs.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -212,8 +222,8 @@ internal sealed class MapSubjects
     {
         foreach (var key in keys)
         {
-            _kptrs.Delete(key);
-            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+            Kptrs.Delete(key);
+            Kptrs.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -226,10 +236,10 @@ internal sealed class MapSubjects
         {
             using (_core.Rcu.ReadLock())
             {
-                _kptrs.Lookup(key).Task.Exchange(_core.Tasks.Init.TryAcquire())?.Release();
+                Kptrs.Lookup(key).Task.Exchange(_core.Tasks.Init.TryAcquire())?.Release();
             }
 
-            _kptrs.Update(key, new() { Seen = key, Count = 1 });
+            Kptrs.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -244,7 +254,7 @@ internal sealed class MapSubjects
         for (var i = 0; i < keys.Length; i++)
         {
             value[1] = keys[i];
-            _kptrs.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, 0);
+            Kptrs.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, _core.CurrentCpu);
         }
 
         return 0;
@@ -256,7 +266,7 @@ internal sealed class MapSubjects
         using var reader = _core.Rcu.ReadLock();
         for (var i = 0; i < keys.Length; i++)
         {
-            sum += *(long*)_kptrs.ProgLookup(MemoryMarshal.AsBytes(keys.Slice(i, 1)), 0);
+            sum += *(long*)Kptrs.ProgLookup(MemoryMarshal.AsBytes(keys.Slice(i, 1)), 0);
         }
 
         return sum;
@@ -265,7 +275,7 @@ internal sealed class MapSubjects
     private long ClrArray(ReadOnlySpan<int> keys)
     {
         var sum = 0L;
-        var array = _clrArray;
+        var array = _clrValues.Value;
         foreach (var key in keys)
         {
             sum += array[key].A;
@@ -277,9 +287,10 @@ internal sealed class MapSubjects
     private long Array(ReadOnlySpan<int> keys)
     {
         var sum = 0L;
+        var array = _values.Value;
         foreach (var key in keys)
         {
-            sum += _array[(uint)key].A;
+            sum += array[(uint)key].A;
         }
 
         return sum;

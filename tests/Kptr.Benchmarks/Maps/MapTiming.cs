@@ -34,7 +34,7 @@ internal static class MapTiming
             var windows = Enumerable.Range(0, threads).Select(_ => subjects.Keys(1 << 20, seed++)).ToArray();
             WarmUp(against, windows[0]);
             WarmUp(run, windows[0]);
-            var times = Measure([against, run], windows, rounds, out var bytes);
+            var times = Measure(subjects, [against, run], windows, rounds, out var bytes);
             var (best, mean) = (times.Select(t => t.Min()).ToArray(), times.Select(MiddleMean).ToArray());
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -57,7 +57,7 @@ internal static class MapTiming
     }
 
     // Nanoseconds an operation and thread; and what the last one allocated.
-    private static List<double>[] Measure(MapOperation[] operations, int[][] windows, int rounds, out double bytesPerOp)
+    private static List<double>[] Measure(MapSubjects subjects, MapOperation[] operations, int[][] windows, int rounds, out double bytesPerOp)
     {
         var times = operations.Select(_ => new List<double>(rounds)).ToArray();
         var allocated = 0L;
@@ -66,6 +66,7 @@ internal static class MapTiming
         void Loop(int thread)
         {
             var keys = windows[thread];
+            subjects.PlayCpu(thread);
             for (var i = 0; i < rounds * operations.Length; i++)
             {
                 var from = (int)((long)i * OpsPerRound % (keys.Length - OpsPerRound));

@@ -113,6 +113,29 @@ public sealed unsafe class TableLockTests
         Enumerable.Range(0, 1000).Select(_ => free.Pop(0)).Should().Equal(slots.AsEnumerable().Reverse());
     }
 
+    [Fact]
+    public void FreeList_ThreadsCameAndWent_TheNextOneGetsAStockOfItsOwn()
+    {
+        var free = new FreeList(slotCount: 100, cpuCount: 2);
+        var owned = new List<bool>();
+        for (var i = 0; i < 5; i++)
+        {
+            OnThreads(1, () =>
+            {
+                for (var op = 0; op < 200; op++)
+                {
+                    var use = free.StockOfThread();
+                    free.Push(free.Pop(use), use);
+                }
+
+                owned.Add(free.StockOfThread().Stock->Lock.IsOwnedBy(CallingThread.Id));
+            });
+        }
+
+        owned.Should().Equal(true, true, true, true, true);
+        free.Count.Should().Be(100);
+    }
+
     private static void OnThreads(int count, Action body) => OnThreads([.. Enumerable.Repeat(body, count)]);
 
     private static void OnThreads(Action[] bodies)

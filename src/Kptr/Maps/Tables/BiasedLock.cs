@@ -69,6 +69,14 @@ internal struct BiasedLock
         }
     }
 
+    /// <summary>Gives the lock to whoever comes next, for an owner who is gone.</summary>
+    internal void Disown()
+    {
+        EnterAsGuest();
+        Volatile.Write(ref _owner, Nobody);
+        Leave(asOwner: false);
+    }
+
     /// <summary>Leaves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Leave(bool asOwner)
