@@ -245,6 +245,17 @@ public class RunTests : RunTestBase
         obj.Programs["jump"].RunWithArgs(0, 0).Should().Be(new ProgramResult(77, null));
     }
 
+    [Fact]
+    public void TailCall_FromASubprogram_HasAStackOfItsOwn()
+    {
+        using var kernel = NewKernel();
+        using var obj = Load(kernel, "kernel_objects");
+
+        obj.Programs["deep"].RunWithArgs(0, 0).Should().Be(new ProgramResult(2, null));
+
+        Seen(obj).Should().Be(34, "33 tail calls and the first entry");
+    }
+
     private static ulong Fired(BpfObject obj)
     {
         var alarm = new byte[24];

@@ -173,3 +173,33 @@ int jump(void *ctx)
 	bpf_tail_call(ctx, &jumps, 1);
 	return __LINE__;
 }
+
+SEC("raw_tp/task_newtask")
+int deep(void *ctx);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	int (*values[])(void *);
+} itself SEC(".maps") = {
+	.values = { [0] = deep },
+};
+
+u64 entered;
+
+static __noinline int deeper(void *ctx)
+{
+	entered++;
+	bpf_tail_call(ctx, &itself, 0);
+	return 1;
+}
+
+// Calls itself from a subprogram as often as is allowed; every call returns to where it came from.
+SEC("raw_tp/task_newtask")
+int deep(void *ctx)
+{
+	int below = deeper(ctx);
+
+	return below + 1;
+}

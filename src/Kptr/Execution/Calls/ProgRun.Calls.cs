@@ -109,13 +109,35 @@ internal sealed unsafe partial class ProgRun
         _code = _prog.Code;
         _ctx.Prog = _prog.Prog;
         _tail = null;
-        _m->BaseDepth = _m->Depth;
-        var isDone = RunFrom(_code[0]);
+        var isDone = _m->Depth == 0 ? RunFrom(_code[0]) : RunOnOwnStack();
         GC.KeepAlive(_prog);
         (_prog, _code) = (outer, outerCode);
         _ctx.Prog = outerSpec;
-        _m->BaseDepth = baseDepth;
-        return !isDone || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
+        return !isDone || _unwound is not null || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
+    }
+
+    /// <summary>
+    /// Runs the program from its start with as many frames as any program has, however many its caller has open: each of 33 tail
+    /// calls may come from a subprogram.
+    /// </summary>
+    private bool RunOnOwnStack()
+    {
+        var (callerMemory, prog) = (_machine, _prog);
+        var caller = _m;
+        var memory = prog.RentMachine();
+        memory.Reset();
+        _machine = memory;
+        _m = memory.Machine;
+        new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
+        (_m->Fuel, _m->MayGotoLeft) = (caller->Fuel, caller->MayGotoLeft);
+        ForgetRegions();
+        var isDone = RunFrom(_code[0]);
+        (caller->Fuel, caller->MayGotoLeft, caller->Regs[0]) = (_m->Fuel, _m->MayGotoLeft, _m->Regs[0]);
+        _machine = callerMemory;
+        _m = caller;
+        ForgetRegions();
+        prog.ReturnMachine(memory);
+        return isDone;
     }
 
     /// <summary>After an exception: what its callback makes of it, or its cookie where there is none.</summary>
