@@ -37,42 +37,48 @@ public class AllocatorBugTests : BugScenario
     {
         const int Slots = 64;
         var free = new FreeList(Slots, 2);
-        CountDoubled(free.Pop, free.Push).Should().Be(0);
+        CountDoubled(free, Slots).Should().Be(0);
         var left = new List<int>();
         free.Walk(left.Add);
         left.Order().Should().Equal(Enumerable.Range(0, Slots));
 
+        // A list whose head is read and written in two steps, met by another taker in between.
         var unguarded = new UnguardedList(Slots);
-        CountDoubled(_ => unguarded.Pop(), (slot, _) => unguarded.Push(slot)).Should().BeGreaterThan(0, "the scenario must notice the bug");
-
-        static int CountDoubled(Func<int, int> pop, Action<int, int> push)
+        var met = -1;
+        unguarded.BetweenSteps = () =>
         {
-            var owners = new int[Slots];
-            var doubled = 0;
-            Parallel.For(0, 2, cpu =>
+            unguarded.BetweenSteps = null;
+            met = unguarded.Pop();
+        };
+        unguarded.Pop().Should().Be(met, "that is the bug");
+    }
+
+    private static int CountDoubled(FreeList free, int slots)
+    {
+        var owners = new int[slots];
+        var doubled = 0;
+        var threads = Enumerable.Range(0, 2).Select(cpu => new Thread(() =>
+        {
+            for (var i = 0; i < 20_000; i++)
             {
-                for (var i = 0; i < 100_000 && (i < 20_000 || Volatile.Read(ref doubled) == 0); i++)
+                var slot = free.Pop(cpu);
+                if (slot < 0)
                 {
-                    var slot = pop(cpu);
-                    if (slot >= 0)
-                    {
-                        if (Interlocked.Exchange(ref owners[slot], 1) != 0)
-                        {
-                            Interlocked.Increment(ref doubled);
-                        }
-
-                        if (i % 16 == 0)
-                        {
-                            Thread.Yield();
-                        }
-
-                        Volatile.Write(ref owners[slot], 0);
-                        push(slot, i % 2);
-                    }
+                    continue;
                 }
-            });
-            return doubled;
-        }
+
+                if (Interlocked.Exchange(ref owners[slot], 1) != 0)
+                {
+                    Interlocked.Increment(ref doubled);
+                }
+
+                Volatile.Write(ref owners[slot], 0);
+                free.Push(slot, i % 2);
+            }
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        return doubled;
     }
 
     /// <summary>Frees by what a block could hold, and allocates by what is asked for.</summary>
@@ -112,22 +118,18 @@ public class AllocatorBugTests : BugScenario
         private readonly int[] _links = [.. Enumerable.Range(1, slots - 1), -1];
         private int _head;
 
+        internal Action? BetweenSteps { get; set; }
+
         internal int Pop()
         {
             var slot = Volatile.Read(ref _head);
-            Thread.Yield();
+            BetweenSteps?.Invoke();
             if (slot >= 0)
             {
                 Volatile.Write(ref _head, _links[slot]);
             }
 
             return slot;
-        }
-
-        internal void Push(int slot)
-        {
-            _links[slot] = Volatile.Read(ref _head);
-            Volatile.Write(ref _head, slot);
         }
     }
 }
