@@ -11,21 +11,17 @@ namespace Kptr.Maps;
 /// </code>
 /// Another thread ends an ownership: it writes the owner word, forces a memory barrier on all threads, and waits until the owner
 /// is out. After the barrier the owner either sees that it is none any more or was seen to be busy. The pattern is that of
-/// <see cref="Objects.RcuDomain"/>. An atomic instruction costs three to five times what the short work under these locks does.
+/// <see cref="Objects.RcuDomain"/>. There is one owner ever: a thread that was stopped between
+/// looking at the owner word and writing the busy word would spoil the busy word of the next. An atomic instruction costs three to five times what the short work under these locks does.
 /// </remarks>
 internal struct BiasedLock
 {
     private const int Nobody = 0;
     private const int Shared = -1;
 
-    // The barrier that ends an ownership costs about as much as so many atomic instructions.
-    private const int EntriesToOwn = 1024;
-
     private int _owner;
     private int _busy;
     private int _held;
-    private int _lastThread;
-    private int _entriesInRow;
 
     /// <summary>Whether this thread enters without atomic instructions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -69,14 +65,6 @@ internal struct BiasedLock
         }
     }
 
-    /// <summary>Gives the lock to whoever comes next, for an owner who is gone.</summary>
-    internal void Disown()
-    {
-        EnterAsGuest();
-        Volatile.Write(ref _owner, Nobody);
-        Leave(asOwner: false);
-    }
-
     /// <summary>Leaves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Leave(bool asOwner)
@@ -95,7 +83,7 @@ internal struct BiasedLock
     private bool EnterSlow(int thread)
     {
         EnterAsGuest();
-        if (_owner != Nobody && !HasEarnedIt(thread))
+        if (_owner != Nobody)
         {
             return false;
         }
@@ -104,13 +92,6 @@ internal struct BiasedLock
         Volatile.Write(ref _owner, thread);
         Volatile.Write(ref _held, 0);
         return true;
-    }
-
-    private bool HasEarnedIt(int thread)
-    {
-        _entriesInRow = _lastThread == thread ? _entriesInRow + 1 : 0;
-        _lastThread = thread;
-        return _entriesInRow == EntriesToOwn;
     }
 
     private void EndOwnership()
@@ -122,7 +103,5 @@ internal struct BiasedLock
         {
             spin.SpinOnce(sleep1Threshold: -1);
         }
-
-        _entriesInRow = 0;
     }
 }

@@ -14,10 +14,8 @@ internal sealed unsafe class FreeList
     private const int None = -1;
     private const int BatchMax = SlotStock.SlotsMax / 2;
     private const int StocksSearched = 8;
-    private const uint SearchesPerQuestion = 64;
     private readonly NativeArray<SlotStock> _stocks;
     private readonly NativeArray<int> _links;
-    private readonly Thread?[] _owners;
     private readonly int _cpuCount;
     private readonly int _cpuMask;
     private readonly int _slotCount;
@@ -25,7 +23,6 @@ internal sealed unsafe class FreeList
     private long _depot = uint.MaxValue;
     private int _depotCount;
     private int _usedCount;
-    private uint _searchCount;
 
     internal FreeList(int slotCount, int cpuCount)
     {
@@ -34,7 +31,6 @@ internal sealed unsafe class FreeList
         _cpuMask = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)cpuCount + 1) / 2 - 1;
         _batch = Math.Clamp(slotCount / (2 * cpuCount), 1, BatchMax);
         _stocks = new(cpuCount);
-        _owners = new Thread?[cpuCount];
         _links = new(slotCount);
         for (var cpu = 0; cpu < cpuCount; cpu++)
         {
@@ -182,12 +178,10 @@ internal sealed unsafe class FreeList
         return slot;
     }
 
-    // A thread without a stock of its own takes one that nobody has, or whose thread has ended. Where all have one, it shares.
+    // A thread without a stock of its own takes one that nobody had yet. Where there is none, it shares.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private SlotStock* SearchStockOf(int thread)
     {
-        // To ask whether a thread has ended takes longer than to share its stock.
-        var mayAsk = _searchCount++ % SearchesPerQuestion == 0;
         SlotStock* open = null;
         for (var i = 0; i < Math.Min(_cpuCount, StocksSearched); i++)
         {
@@ -199,30 +193,13 @@ internal sealed unsafe class FreeList
                 return stock;
             }
 
-            if (open == null && TryAdopt(cpu, mayAsk))
+            if (open == null && stock->Lock.IsUnused)
             {
                 open = stock;
             }
         }
 
         return open != null ? open : Stock(thread & _cpuMask);
-    }
-
-    private bool TryAdopt(int cpu, bool mayAsk)
-    {
-        var stock = Stock(cpu);
-        if (mayAsk && _owners[cpu] is { IsAlive: false })
-        {
-            stock->Lock.Disown();
-        }
-
-        if (!stock->Lock.IsUnused)
-        {
-            return false;
-        }
-
-        _owners[cpu] = Thread.CurrentThread;
-        return true;
     }
 
     // Moves the oldest half of a full stock to the depot, the newest of it on top. Needs the stock's lock.

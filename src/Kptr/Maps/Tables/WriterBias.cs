@@ -9,10 +9,9 @@ namespace Kptr.Maps;
 /// owner  the one thread that locks buckets by plain stores; nobody yet; changing; or shared: everybody compares and swaps
 /// busy   1 while the owner is locking a bucket (not while it holds it: that the bucket's own sequence says)
 /// </code>
-/// Another writer takes the ownership over: it writes the owner word, forces a memory barrier on all threads, and waits until the
-/// owner is not busy. Then the owner has either seen that it is none any more, or its lock is there to see. A map is
-/// often filled by one thread and used by another, so ownership moves a few times before it is given up, and then for good:
-/// who compares and swaps leaves no trace that a new owner could wait for.
+/// Another writer ends the ownership: it writes the owner word, forces a memory barrier on all threads, and waits until the
+/// owner is not busy. Then the owner has either seen that it is none any more, or its lock is there to see. There is one
+/// owner ever: see <see cref="BiasedLock"/>.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = 128)]
 internal unsafe struct WriterBias
@@ -20,7 +19,6 @@ internal unsafe struct WriterBias
     private const int Nobody = 0;
     private const int Shared = -1;
     private const int Changing = -2;
-    private const int OwnersMax = 4;
 
     [FieldOffset(0)]
     private int _owner;
@@ -28,8 +26,6 @@ internal unsafe struct WriterBias
     private int _busy;
     [FieldOffset(8)]
     private int _changer;
-    [FieldOffset(12)]
-    private int _ownerCount;
 
     /// <summary>Enters a bucket as its one writer.</summary>
     /// <param name="bucket">The bucket.</param>
@@ -104,7 +100,7 @@ internal unsafe struct WriterBias
                 AwaitOwner();
             }
 
-            Volatile.Write(ref _owner, ++_ownerCount <= OwnersMax ? thread : Shared);
+            Volatile.Write(ref _owner, owner == Nobody ? thread : Shared);
         }
 
         Volatile.Write(ref _changer, Nobody);
