@@ -75,6 +75,14 @@ public class GeneratedProgramTests
         new ProgRunner(new(new VerifiedProgram(wild, s_kernel), null), seed: 1, fuel: 1000).Run(1).Kind.Should().Be(RunKind.Unsound);
     }
 
+    [Fact]
+    public void Kernel_WithMoreCpusThanProgramsAreVerifiedFor_DoesNotBoot()
+    {
+        var boot = () => new KernelModel(new() { Kernel = s_kernel with { CpuIds = 2 }, CpuCount = 3 });
+
+        boot.Should().Throw<ArgumentOutOfRangeException>();
+    }
+
     private static ProgSpec Link(string text) =>
         new GeneratedProgram("tc", [.. text.Split('\n')]).TryLink(s_kernel, new DiagSink())!;
 }

@@ -27,6 +27,9 @@ public partial class KernelCore : IDisposable
         Spec = spec;
         Options = options ?? new();
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
+
+        // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Options.CpuCount, spec.CpuIds, nameof(options));
         PossibleCpus = Options.PossibleCpus.Count == 0 ? [.. Enumerable.Range(0, CpuCount)] : [.. Options.PossibleCpus.Order().Distinct()];
         if (PossibleCpus[0] != 0 || PossibleCpus[^1] >= CpuCount)
         {
