@@ -39,6 +39,7 @@ internal sealed partial class VerifierRun
         DropFastcallStack();
         CheckMaxStackDepth();
         CheckUnprivilegedTailCalls();
+        CheckDeadCallbacks();
     }
 
     private bool _inExplore;
