@@ -60,8 +60,8 @@ public unsafe partial class HashMap
                 return true;
             }
 
-            table.Replace(shape, bucket, link, _free!.TakeSpare(stock), key, value, Layout);
-            _free.ReturnSpare(old, stock);
+            table.Replace(shape, bucket, link, FreeList.TakeSpare(stock), key, value, Layout);
+            FreeList.ReturnSpare(old, stock);
         }
         else if (err == Errno.None)
         {
@@ -123,9 +123,9 @@ public unsafe partial class HashMap
         using var reader = Core.Rcu.ReadLock();
         using var dying = new DyingFields(this, DeathPath.Replace);
         var old = *link;
-        Table.Replace(_shape, bucket, link, _free!.TakeSpare(stock), key, value, Layout);
+        Table.Replace(_shape, bucket, link, FreeList.TakeSpare(stock), key, value, Layout);
         dying.Recycle(Pool.ValueOf(old));
-        _free.ReturnSpare(old, stock);
+        FreeList.ReturnSpare(old, stock);
         bucket->Unlock(seq);
     }
 

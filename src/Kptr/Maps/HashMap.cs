@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -195,7 +194,7 @@ public unsafe partial class HashMap : HashMapBase
         if (IsPreallocated)
         {
             dying.Recycle(Pool.ValueOf(old));
-            _free!.ReturnSpare(old, _free.StockOf(caller.Cpu));
+            FreeList.ReturnSpare(old, _free!.StockOf(caller.Cpu));
         }
 
         return Errno.None;
@@ -220,7 +219,7 @@ public unsafe partial class HashMap : HashMapBase
 
         if (old >= 0)
         {
-            return _free!.TakeSpare(_free.StockOf(cpu));
+            return FreeList.TakeSpare(_free!.StockOf(cpu));
         }
 
         err = Errno.E2BIG;

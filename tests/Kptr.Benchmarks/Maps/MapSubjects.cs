@@ -12,7 +12,7 @@ namespace Kptr.Benchmarks.Maps;
 internal delegate long MapOperation(ReadOnlySpan<int> keys);
 
 /// <summary>The same entries in a dictionary and in maps, and the operations that are compared.</summary>
-internal sealed class MapSubjects
+internal sealed class MapSubjects : IDisposable
 {
     private readonly KernelCore _core = new(BuiltinKernel.Spec(KernelProfile.Linux6_12));
     private readonly ConcurrentDictionary<int, Value24> _dictionary;
@@ -44,6 +44,23 @@ internal sealed class MapSubjects
     }
 
     private HashMap<int, KptrValue24> Kptrs => _kptrs.Value;
+
+    /// <summary>Frees the maps with their kernel.</summary>
+    public void Dispose()
+    {
+        _plain.Dispose();
+        if (_kptrs.IsValueCreated)
+        {
+            _kptrs.Value.Dispose();
+        }
+
+        if (_values.IsValueCreated)
+        {
+            _values.Value.Dispose();
+        }
+
+        _core.Dispose();
+    }
 
     /// <summary>How much the process grew while the plain map was made and filled; of meaning for many entries only.</summary>
     internal double BytesPerEntry { get; }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Kptr.Maps;
 
 namespace Kptr.Benchmarks.Maps;
 
@@ -24,7 +23,7 @@ internal static class MapTiming
     /// <param name="only">How the names of the operations to measure begin.</param>
     internal static void Run(int entries, int threads, int rounds, bool isSparse, string only)
     {
-        var subjects = new MapSubjects(entries, isSparse);
+        using var subjects = new MapSubjects(entries, isSparse);
         var line = string.Create(CultureInfo.InvariantCulture, $"{entries:N0} entries, {threads} threads{(isSparse ? ", sparse keys" : "")}");
         Console.WriteLine($"{line}: {subjects.BytesPerEntry:F1} bytes an entry");
         var seed = 1;

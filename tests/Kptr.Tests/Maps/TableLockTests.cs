@@ -1,6 +1,4 @@
-using FluentAssertions;
 using Kptr.Maps;
-using Xunit;
 
 namespace Kptr.Tests.Maps;
 

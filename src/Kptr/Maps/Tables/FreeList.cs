@@ -102,7 +102,7 @@ internal sealed unsafe class FreeList
 
     /// <summary>Takes the spare slot, which <see cref="ReturnSpare"/> must replace soon.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int TakeSpare(StockUse use)
+    internal static int TakeSpare(StockUse use)
     {
         var slot = TryTakeSpare(use);
         return slot != SlotStock.Taken ? slot : TakeSpareSlow(use);
@@ -110,7 +110,7 @@ internal sealed unsafe class FreeList
 
     /// <summary>Gives back a spare slot for the one that was taken.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void ReturnSpare(int slot, StockUse use) => Volatile.Write(ref use.Stock->Spare, slot);
+    internal static void ReturnSpare(int slot, StockUse use) => Volatile.Write(ref use.Stock->Spare, slot);
 
     /// <summary>Sets one slot aside for each CPU. Before anything else.</summary>
     internal void SetSparesAside()
