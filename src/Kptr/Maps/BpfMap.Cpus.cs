@@ -18,6 +18,7 @@ public abstract partial class BpfMap
     protected void InitValue(ValuePool pool, int slot, ReadOnlySpan<byte> value, in MapCall caller)
     {
         ArgumentNullException.ThrowIfNull(pool);
+        pool.CheckSlot(slot);
         if (!IsPerCpu)
         {
             Layout.CopyIn(pool.ValueOf(slot), value);
@@ -70,6 +71,7 @@ public abstract partial class BpfMap
     protected void ReadValue(Span<byte> target, ValuePool pool, int slot, MapUpdateFlags flags, in MapCall caller)
     {
         ArgumentNullException.ThrowIfNull(pool);
+        pool.CheckSlot(slot);
         if (!IsPerCpu || caller.HasOnePart)
         {
             CopyOut(target, pool.ValueOf(slot, IsPerCpu ? caller.Cpu : 0), flags & MapUpdateFlags.Lock);

@@ -49,6 +49,7 @@ public ref struct DyingFields
     public void Recycle(ValuePool pool, int slot)
     {
         ArgumentNullException.ThrowIfNull(pool);
+        pool.CheckSlot(slot);
         for (var cpu = 0; _action != DeathAction.Keep && cpu < pool.CpuCount; cpu++)
         {
             TakeFields(pool.ValueOf(slot, cpu));
@@ -64,6 +65,7 @@ public ref struct DyingFields
     public void Overwrite(ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         ArgumentNullException.ThrowIfNull(pool);
+        pool.CheckSlot(slot);
         _map.WriteValue(pool, slot, value, flags, caller, ref this);
     }
 

@@ -79,8 +79,7 @@ public sealed unsafe class ValuePool
     /// <param name="cpu">Which CPU's value; only of meaning where values are per CPU.</param>
     public ulong AddressOf(int slot, int cpu = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(slot);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slot, SlotCount);
+        CheckSlot(slot);
         return ValueOf(slot, CpuCount == 1 ? 0 : cpu);
     }
 
@@ -104,8 +103,19 @@ public sealed unsafe class ValuePool
     /// <param name="cpu">Whose free list gets it.</param>
     public void Return(int slot, int cpu = 0)
     {
+        CheckSlot(slot);
         Interlocked.Decrement(ref _liveCount);
         _free!.Push(slot, cpu);
+    }
+
+    /// <summary>Throws on a number that is no slot's: what takes slots from outside asks, as memory is not bounds-checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void CheckSlot(int slot)
+    {
+        if ((uint)slot >= (uint)SlotCount)
+        {
+            throw new ArgumentOutOfRangeException(nameof(slot), slot, $"the pool has {SlotCount} slots");
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -54,7 +54,7 @@ internal sealed class BuggyMap : BpfMap
     {
         CheckReader();
         var number = BitConverter.ToInt32(key);
-        var slot = !IsArray ? _slots.GetValueOrDefault(number, -1) : _bug == Bug.HasNoElementSize ? 0 : number;
+        var slot = !IsArray ? _slots.GetValueOrDefault(number, -1) : (uint)number >= MaxEntries ? -1 : _bug == Bug.HasNoElementSize ? 0 : number;
         return slot < 0 ? 0 : _values.AddressOf(slot, caller.Cpu);
     }
 
@@ -119,6 +119,11 @@ internal sealed class BuggyMap : BpfMap
 
     private Errno Upsert(int number, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
     {
+        if (IsArray && (uint)number >= MaxEntries)
+        {
+            return Errno.E2BIG;
+        }
+
         if (IsArray || (IsPerCpu && _slots.ContainsKey(number)))
         {
             dying.Overwrite(_values, IsArray ? number : _slots[number], value, MapUpdateFlags.Any, caller);
