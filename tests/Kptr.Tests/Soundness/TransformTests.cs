@@ -126,6 +126,30 @@ public class TransformTests
         Verify(linked, pruning: false).Diagnostics[^1].Code.Should().Be(DiagCode.MemAccessInvalid, "which is wrong");
     }
 
+    [Fact]
+    public void IteratorAtTheTopOfTheFrame_IsTakenForTheSlotBelow_AsInLinux()
+    {
+        const string text = """
+            r1 = r10
+            r1 += -8
+            r2 = 0
+            r3 = 3
+            call bpf_iter_num_new
+            again:
+            r1 = r10
+            call bpf_iter_num_next
+            if r0 != 0 goto again
+            r1 = r10
+            call bpf_iter_num_destroy
+            r0 = 0
+            exit
+            """;
+        var program = new GeneratedProgram("tc", [.. text.Split('\n')]);
+
+        Verify(program.TryLink(s_kernel, new DiagSink())!).IsAccepted.Should().BeTrue("Linux 6.12 accepts it");
+        GeneratedCheck.Check(program, seed: 1).Fault.Should().Contain(nameof(DiagCode.CallBadMemory), "which is wrong");
+    }
+
     private static bool IsFinished(VerifyResult result) =>
         result.IsAccepted || result.Diagnostics[^1].Code is not (DiagCode.ComplexityExceeded or DiagCode.InfiniteLoop);
 
