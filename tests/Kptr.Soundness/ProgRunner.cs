@@ -18,6 +18,9 @@ namespace Kptr.Soundness;
 /// </summary>
 internal sealed class ProgRunner
 {
+    /// <summary>Why a program is left out that spends its fuel.</summary>
+    internal const string TooLong = "runs too long";
+
     private const int ContextBytes = 8192;
     private const int ContextBytesMax = 64;
     private const int InnerSlots = 2;
@@ -184,7 +187,7 @@ internal sealed class ProgRunner
         DiagCode.RunBadAccess when _verified.Spec.Maps.Any(m => m.Type == BpfMapType.Arena) => Outcome(RunKind.LeftOut, "arena memory"),
         DiagCode.RunNoSuchCall => Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
         DiagCode.CallNotModelled => Outcome(RunKind.LeftOut, $"not modelled: {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
-        DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, "runs too long"),
+        DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, TooLong),
         _ => Outcome(RunKind.Unsound, fault.ToString()),
     };
 
