@@ -52,11 +52,12 @@ public static class Mutator
     private static void Mutate(byte[] elf, ObjectSpec read, int seed)
     {
         var functions = ElfFunctions.Find(elf);
+        var relocs = new ElfRelocs(elf);
         foreach (var prog in read.Progs)
         {
             if (functions.TryGetValue(prog.Name, out var place))
             {
-                MutateFunction(elf, place, prog.CoReRelocs.Select(r => r.InsnIdx), new Random(unchecked(seed ^ HashOf(prog.Name))));
+                MutateFunction(elf, relocs, place, prog.CoReRelocs.Select(r => r.InsnIdx), new Random(unchecked(seed ^ HashOf(prog.Name))));
             }
         }
 
@@ -66,15 +67,14 @@ public static class Mutator
             var random = new Random(unchecked(seed ^ HashOf(name)));
             if (random.Next(6) == 0)
             {
-                MutateFunction(elf, place, [], random);
+                MutateFunction(elf, relocs, place, [], random);
             }
         }
     }
 
-    private static void MutateFunction(byte[] elf, (int Offset, int Size) place, IEnumerable<int> kept, Random random)
+    private static void MutateFunction(byte[] elf, ElfRelocs relocs, (int Offset, int Size) place, IEnumerable<int> kept, Random random)
     {
-        var relocs = ElfRelocs.Find(elf);
-        if (random.Next(4) == 0 && TryMutateReloc(elf, place, relocs, random))
+        if (random.Next(4) == 0 && TryMutateReloc(elf, relocs, place, random))
         {
             return;
         }
@@ -87,7 +87,7 @@ public static class Mutator
     }
 
     /// <summary>Leaves a relocated call out, or puts another symbol of the same kind in its place: another kfunc, another map.</summary>
-    private static bool TryMutateReloc(byte[] elf, (int Offset, int Size) function, ElfRelocs relocs, Random random)
+    private static bool TryMutateReloc(byte[] elf, ElfRelocs relocs, (int Offset, int Size) function, Random random)
     {
         int[] places = [.. relocs.Places.Where(p => p >= function.Offset && p < function.Offset + function.Size).Order()];
         if (places.Length == 0)
@@ -99,14 +99,14 @@ public static class Mutator
         if (elf[place] == CallOpcode && random.Next(2) == 0)
         {
             MemoryMarshal.Write(elf.AsSpan(place), Nop);
-            ElfRelocs.Remove(elf, place);
+            relocs.Remove(place);
             return true;
         }
 
-        uint[] others = [.. relocs.Places.Where(p => elf[p] == elf[place]).Select(p => relocs.SymbolAt(elf, p)).Distinct().Order()];
+        uint[] others = [.. relocs.Places.Where(p => elf[p] == elf[place]).Select(p => relocs.SymbolAt(p)).Distinct().Order()];
         var symbol = others[random.Next(others.Length)];
-        var changed = symbol != relocs.SymbolAt(elf, place);
-        relocs.SetSymbol(elf, place, symbol);
+        var changed = symbol != relocs.SymbolAt(place);
+        relocs.SetSymbol(place, symbol);
         return changed;
     }
 
