@@ -11,8 +11,9 @@ namespace Kptr.Maps;
 /// </code>
 /// Another thread ends an ownership: it writes the owner word, forces a memory barrier on all threads, and waits until the owner
 /// is out. After the barrier the owner either sees that it is none any more or was seen to be busy. The pattern is that of
-/// <see cref="Objects.RcuDomain"/>. There is one owner ever: a thread that was stopped between
-/// looking at the owner word and writing the busy word would spoil the busy word of the next. An atomic instruction costs three to five times what the short work under these locks does.
+/// <see cref="Objects.RcuDomain"/>. There is one owner ever: a thread that was stopped between looking at the owner word and
+/// writing the busy word would spoil the busy word of the next. An atomic instruction costs three to five times what the short
+/// work under these locks does.
 /// </remarks>
 internal struct BiasedLock
 {
