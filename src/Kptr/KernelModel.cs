@@ -19,7 +19,7 @@ public sealed class KernelModel : KernelCore
 
     /// <summary>Boots a kernel.</summary>
     public KernelModel(KernelModelOptions options)
-        : base((options ?? throw new ArgumentNullException(nameof(options))).ToSpec(), options.ToCoreOptions())
+        : base((options ?? throw new ArgumentNullException(nameof(options))).ToSpec(), options)
     {
         Host = new(this, options.Kfuncs, options.Seed);
         _hooks = new HookTable();

@@ -97,6 +97,7 @@ public abstract partial class BpfMap
         Span<byte> key = stackalloc byte[Math.Min(KeySize, 512)];
         return KeySize <= 512 && TryGetKey(pool, slot, key)
             ? new MapHolder(Name, KeyText(key), field.Name, IsPerCpu ? cpu : -1)
+            : Policy.Behavior == DestroyBehavior.Recycle ? new RecycledHolder(Name, field.Name)
             : new UnlinkedHolder(Name, field.Name);
     }
 

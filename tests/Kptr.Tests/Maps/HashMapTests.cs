@@ -61,7 +61,7 @@ public class HashMapTests
         map.Delete(5);
         core.Quiesce();
         widget.DestructorRuns.Should().Be(0);
-        core.Ledger.WhoPins(widget).ToString().Should().Contain("unlinked element of map \"hash\"");
+        core.Ledger.WhoPins(widget).ToString().Should().Contain("recycled memory of map \"hash\"");
         map.LookupOrInit(6).Slot.Peek().Should().BeSameAs(widget, "the next insert gets the same memory");
         map.FreeNow();
         core.Quiesce();

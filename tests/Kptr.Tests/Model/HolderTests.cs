@@ -45,7 +45,7 @@ public class HolderTests
     }
 
     [Fact]
-    public void RecycledElement_HoldsItUnlinked_UntilTheMapGoes()
+    public void RecycledElement_HoldsIt_UntilTheMapGoes()
     {
         using var kernel = Boot(KernelProfile.Linux7_2);
         var task = kernel.Tasks.Fork(kernel.Tasks.Init);
@@ -59,8 +59,9 @@ public class HolderTests
             HoldersOf(kernel, task).Should().Equal(new MapHolder("tasks", "1", "Task"));
             map.Delete(1);
             kernel.Quiesce();
-            HoldersOf(kernel, task).Should().Equal(new UnlinkedHolder("tasks", "Task"));
-            kernel.Ledger.FindLeaks().Should().ContainSingle("nobody can be trusted to come back for it");
+            HoldersOf(kernel, task).Should().Equal(new RecycledHolder("tasks", "Task"));
+            kernel.Ledger.FindLeaks().Should().BeEmpty("that kernel leaves it there, and the map gives it back");
+            kernel.Ledger.AssertNoLeaks();
         }
 
         kernel.Quiesce();

@@ -13,6 +13,12 @@ public abstract record Holder
     /// <summary>Whether the modelled kernel itself holds it, and gives it back in time.</summary>
     public virtual bool IsKernel => false;
 
+    /// <summary>
+    /// Whether map memory that no key leads to keeps it by the rules of the kernel (see <see cref="RecycledHolder"/>), and gives it back with
+    /// the map.
+    /// </summary>
+    public virtual bool IsRecycled => false;
+
     /// <summary>One word for the kind, used in JSON and as a metric tag.</summary>
     public abstract string Kind { get; }
 }
@@ -66,7 +72,10 @@ public sealed record MapHolder(string Map, string Key, string Field, int Cpu = -
     public override string ToString() => $"map \"{Map}\", key {Key}, field {Field}{(Cpu < 0 ? "" : $", cpu {Cpu}")}";
 }
 
-/// <summary>Memory of a map that no key leads to now: on a free list, spare, or waiting for a grace period.</summary>
+/// <summary>
+/// Memory of a map that no key leads to now (on a free list, spare, or waiting for a grace period), on a kernel that empties values when
+/// they end: nothing should be in it.
+/// </summary>
 /// <param name="Map">Name of the map.</param>
 /// <param name="Field">The field.</param>
 public sealed record UnlinkedHolder(string Map, string Field) : Holder
@@ -78,6 +87,27 @@ public sealed record UnlinkedHolder(string Map, string Field) : Holder
     public override string ToString() => $"unlinked element of map \"{Map}\", field {Field}";
 }
 
+/// <summary>
+/// Memory of a map that no key leads to now, on a kernel that leaves kptrs where they are when a value ends (the recycle policy, Linux 7.2):
+/// the next insert that gets the memory finds the kptr, and what nobody found goes with the map. So it is no leak as long as the map is there.
+/// </summary>
+/// <param name="Map">Name of the map.</param>
+/// <param name="Field">The field.</param>
+public sealed record RecycledHolder(string Map, string Field) : Holder
+{
+    /// <inheritdoc/>
+    public override bool IsSettled => true;
+
+    /// <inheritdoc/>
+    public override bool IsRecycled => true;
+
+    /// <inheritdoc/>
+    public override string Kind => "recycled";
+
+    /// <inheritdoc/>
+    public override string ToString() => $"recycled memory of map \"{Map}\", field {Field}";
+}
+
 /// <summary>A list or red-black tree that holds the object as a node.</summary>
 /// <param name="Collection"><c>list</c> or <c>rbtree</c>.</param>
 /// <param name="In">Where the root is.</param>
@@ -85,6 +115,9 @@ public sealed record CollectionHolder(string Collection, Holder In) : Holder
 {
     /// <inheritdoc/>
     public override bool IsSettled => In?.IsSettled ?? false;
+
+    /// <inheritdoc/>
+    public override bool IsRecycled => In?.IsRecycled ?? false;
 
     /// <inheritdoc/>
     public override string Kind => "collection";

@@ -7,19 +7,29 @@ namespace Kptr.Objects;
 /// <summary>Snapshots as text, JSON and graphs.</summary>
 internal static class LedgerFormat
 {
+    private const string RecycledHeading = "in memory that maps recycle, given back with the map:";
+
     internal static string Text(LedgerSnapshot snapshot)
     {
         var text = new StringBuilder();
         foreach (var obj in snapshot.Entries.GroupBy(e => (e.Address, e.Object)))
         {
             text.Append(obj.Key.Object).Append(CultureInfo.InvariantCulture, $": {obj.Count()}").AppendLine();
-            foreach (var entry in obj)
+            foreach (var entry in obj.Where(e => !e.Holder.IsRecycled))
             {
                 text.Append("  ").Append(entry).AppendLine();
             }
         }
 
+        text.AppendJoin("", Recycled(snapshot.Recycled).Select(line => line + Environment.NewLine));
         return text.ToString();
+    }
+
+    /// <summary>The section of what maps recycle: a heading and a line each; nothing where there is none.</summary>
+    internal static IEnumerable<string> Recycled(IEnumerable<LedgerEntry> entries)
+    {
+        var lines = entries.Select(e => $"  {e.Object} is held by {e}").ToList();
+        return lines.Count == 0 ? [] : [RecycledHeading, .. lines];
     }
 
     internal static string Json(LedgerSnapshot snapshot)

@@ -7,6 +7,12 @@ namespace Kptr.Objects;
 /// <param name="Entries">The references, ordered by object and id.</param>
 public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Entries)
 {
+    /// <summary>
+    /// The references that map memory without a key keeps by the rules of the kernel, and gives back with the map; none where maps empty values
+    /// at once.
+    /// </summary>
+    public IEnumerable<LedgerEntry> Recycled => Entries.Where(e => e.Holder.IsRecycled);
+
     /// <summary>What came and what went between an earlier snapshot and this one. A move shows as both.</summary>
     public LedgerDiff Since(LedgerSnapshot earlier)
     {
@@ -28,7 +34,7 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
     public ImmutableSortedDictionary<string, long> PinnedBytesBySite() =>
         PinnedBytes(e => e.Holder.IsKernel ? null : e.AcquiredAt.ToString());
 
-    /// <summary>Text, one paragraph per object.</summary>
+    /// <summary>Text, one paragraph per object; what maps recycle stands apart, at the end.</summary>
     public override string ToString() => LedgerFormat.Text(this);
 
     /// <summary>A JSON array with one object per reference.</summary>
@@ -44,6 +50,7 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
     {
         MapHolder m => m.Map,
         UnlinkedHolder u => u.Map,
+        RecycledHolder r => r.Map,
         CollectionHolder c => MapOf(c.In),
         _ => null,
     };

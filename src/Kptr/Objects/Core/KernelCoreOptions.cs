@@ -25,7 +25,7 @@ public record KernelCoreOptions
     /// </summary>
     public IReadOnlyList<int> PossibleCpus { get; init; } = [];
 
-    /// <summary>How closely references are followed.</summary>
+    /// <summary>How closely references are followed. Above <see cref="LedgerLevel.Counts"/> every reference knows its place.</summary>
     public LedgerLevel LedgerLevel { get; init; } = LedgerLevel.Counts;
 
     /// <summary>Who drives grace periods and deferred work.</summary>
