@@ -1,3 +1,4 @@
+using Kptr.Diagnostics;
 using Kptr.Objects;
 
 namespace Kptr.Kfuncs;
@@ -6,6 +7,7 @@ namespace Kptr.Kfuncs;
 internal sealed class ProgHost
 {
     private const int TraceLinesMax = 100_000;
+    private readonly RankedLock _lock = new(LockRank.ProgHost);
     private readonly List<string> _trace = [];
     private readonly Random _random;
 
@@ -37,7 +39,7 @@ internal sealed class ProgHost
     {
         get
         {
-            lock (_trace)
+            using (_lock.Enter())
             {
                 return [.. _trace];
             }
@@ -46,7 +48,7 @@ internal sealed class ProgHost
 
     internal uint NextRandom()
     {
-        lock (_random)
+        using (_lock.Enter())
         {
             return (uint)_random.NextInt64(1L << 32);
         }
@@ -54,7 +56,7 @@ internal sealed class ProgHost
 
     internal void Print(string line)
     {
-        lock (_trace)
+        using (_lock.Enter())
         {
             if (_trace.Count < TraceLinesMax)
             {

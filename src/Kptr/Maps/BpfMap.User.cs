@@ -7,7 +7,7 @@ namespace Kptr.Maps;
 // The bpf() system call: bytes in, bytes out, special fields never. Kernel: kernel/bpf/syscall.c (6.12).
 public abstract partial class BpfMap
 {
-    private readonly Lock _freezeLock = new();
+    private readonly RankedLock _freezeLock = new(LockRank.MapFreeze);
     private long _writersActive;
     private bool _isFrozen;
 
@@ -113,7 +113,7 @@ public abstract partial class BpfMap
             return Errno.EPERM;
         }
 
-        lock (_freezeLock)
+        using (_freezeLock.Enter())
         {
             if (Interlocked.Read(ref _writersActive) != 0 || _isFrozen)
             {

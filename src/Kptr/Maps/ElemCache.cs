@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
@@ -15,7 +16,7 @@ internal sealed unsafe class ElemCache
     private readonly ValuePool _pool;
     private readonly Stack<int>[] _cached;
     private readonly Stack<int> _fresh = [];
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ElemCache);
     private readonly int _highMark;
     private readonly int _batchCount;
     private int _waitingCount;
@@ -37,7 +38,7 @@ internal sealed unsafe class ElemCache
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _waitingCount > 0;
             }
@@ -47,7 +48,7 @@ internal sealed unsafe class ElemCache
     /// <summary>Takes an element, the CPU's newest cached one first.</summary>
     internal int Take(int cpu)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_cached[cpu].TryPop(out var elem))
             {
@@ -71,7 +72,7 @@ internal sealed unsafe class ElemCache
     internal void Return(int elem, int cpu)
     {
         int[] leaving;
-        lock (_lock)
+        using (_lock.Enter())
         {
             _cached[cpu].Push(elem);
             if (_cached[cpu].Count <= _highMark)
@@ -94,7 +95,7 @@ internal sealed unsafe class ElemCache
     /// <summary>Puts an element back once no reader can stand on it any more.</summary>
     internal void ReturnAfterRcu(int elem, int cpu)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _waitingCount++;
         }
@@ -105,7 +106,7 @@ internal sealed unsafe class ElemCache
     /// <summary>Lets an element go for good: both grace periods, then a last look at its fields, then zeroed memory.</summary>
     internal void Leave(int elem)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _waitingCount++;
         }
@@ -115,7 +116,7 @@ internal sealed unsafe class ElemCache
 
     internal MapCensus TakeCensus(long live)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return new(_pool.SlotCount, live, _fresh.Count + _cached.Sum(c => c.Count), Deferred: _waitingCount);
         }
@@ -131,7 +132,7 @@ internal sealed unsafe class ElemCache
             }
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             foreach (var elem in elems)
             {
@@ -149,7 +150,7 @@ internal sealed unsafe class ElemCache
         {
             // Counted as waiting until it is back, so that the map is not freed in between.
             cache.Return(elem, cpu);
-            lock (cache._lock)
+            using (cache._lock.Enter())
             {
                 cache._waitingCount--;
             }

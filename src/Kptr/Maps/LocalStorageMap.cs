@@ -19,7 +19,7 @@ public class LocalStorageMap : BpfMap
     internal const ulong GetFlagCreate = 1;
 
     private readonly ConcurrentDictionary<KernelObject, int> _slots = new(ReferenceEqualityComparer.Instance);
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.LocalStorage);
     private readonly ValuePool _values;
     private readonly ElemCache _cache;
 
@@ -72,7 +72,7 @@ public class LocalStorageMap : BpfMap
         }
 
         using var dying = new DyingFields(this, DeathPath.StorageDelete);
-        lock (_lock)
+        using (_lock.Enter())
         {
             var exists = _slots.TryGetValue(owner, out var old);
             if (CheckExistence(exists, flags) is var bad and not Errno.None)
@@ -195,7 +195,7 @@ public class LocalStorageMap : BpfMap
     private bool Remove(KernelObject owner, DeathPath path)
     {
         using var dying = new DyingFields(this, path);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_slots.TryRemove(owner, out var slot))
             {

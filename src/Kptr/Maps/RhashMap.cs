@@ -14,7 +14,7 @@ public unsafe class RhashMap : HashMapBase
 {
     private const int MinBits = 4;
     private readonly ElemCache _cache;
-    private readonly Lock _resizeLock = new();
+    private readonly RankedLock _resizeLock = new(LockRank.MapResize);
     private int _count;
 
     /// <summary>Makes a resizable hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
@@ -131,7 +131,7 @@ public unsafe class RhashMap : HashMapBase
     // whoever found nothing in the old table sees its sequence changed and looks again, in the new one.
     private void Resize(int bits)
     {
-        lock (_resizeLock)
+        using (_resizeLock.Enter())
         {
             var old = Table;
             if (bits < MinBits || bits == old.Bits || Math.Abs(bits - old.Bits) > 1 || bits > 30)

@@ -1,3 +1,4 @@
+using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
 
@@ -8,7 +9,7 @@ internal sealed class AsyncField : IDisposable
 {
     private readonly KernelCore _core;
     private readonly ulong _value;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.AsyncField);
     private Func<ulong, ulong, ulong, ulong>? _callback;
     private ProgObject? _program;
     private volatile bool _isFreed;
@@ -33,7 +34,7 @@ internal sealed class AsyncField : IDisposable
     internal void SetCallback(Func<ulong, ulong, ulong, ulong>? callback, ProgObject? program = null)
     {
         ProgObject? old;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isFreed && callback is not null)
             {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
@@ -25,7 +26,7 @@ internal sealed unsafe class LruLists
     private readonly int _scanMax;
     private readonly int _target;
     private readonly LruEvictor _evict;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.LruLists);
     private readonly int[] _nextSteal;
     private readonly int[] _rotation;
     private readonly int[] _activeCount;
@@ -71,7 +72,7 @@ internal sealed unsafe class LruLists
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return Enumerable.Range(0, _cpuCount).Sum(cpu => Length(cpu, ListKind.Free) + Length(cpu, ListKind.LocalFree));
             }
@@ -90,7 +91,7 @@ internal sealed unsafe class LruLists
     /// <summary>Takes a free element, pushing others out of the map where there is none; -1 when nothing can be had.</summary>
     internal int Take(int cpu, ref DyingFields dying)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _isPerCpu ? TakeOwn(cpu, ref dying) : TakeCommon(cpu, ref dying);
         }
@@ -99,7 +100,7 @@ internal sealed unsafe class LruLists
     /// <summary>Gives an element back that is not in the map any more.</summary>
     internal void Return(int elem)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_isPerCpu && _nodes[elem].List == ListKind.Pending)
             {

@@ -12,7 +12,7 @@ namespace Kptr.Maps;
 public sealed class ArenaMap : KeylessMap
 {
     private const int PageBytes = 4096;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly bool[] _isTaken;
 
     /// <summary>Makes an arena; <see cref="MapFactory"/> checks the blueprint first.</summary>
@@ -30,7 +30,7 @@ public sealed class ArenaMap : KeylessMap
     /// <returns>Address of the first, or 0.</returns>
     public ulong AllocatePages(uint count)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             for (var first = 0; count > 0 && first + count <= _isTaken.Length; first++)
             {
@@ -48,7 +48,7 @@ public sealed class ArenaMap : KeylessMap
     /// <summary>Gives pages back, zeroed (<c>bpf_arena_free_pages</c>); pages that are not taken are skipped.</summary>
     public unsafe void FreePages(ulong address, uint count)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             var first = (long)(address - BaseAddress) / PageBytes;
             for (var page = first; page >= 0 && page < Math.Min(first + count, _isTaken.Length); page++)

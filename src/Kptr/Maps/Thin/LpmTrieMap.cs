@@ -12,7 +12,7 @@ namespace Kptr.Maps;
 /// </remarks>
 public sealed class LpmTrieMap : BpfMap
 {
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly Node _root = new();
     private readonly ElemCache _cache;
     private readonly ValuePool _values;
@@ -69,7 +69,7 @@ public sealed class LpmTrieMap : BpfMap
             return Errno.EINVAL;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             var node = Walk(key, length);
             var old = node?.Slot ?? -1;
@@ -109,7 +109,7 @@ public sealed class LpmTrieMap : BpfMap
             return Errno.EINVAL;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (Walk(key, length) is not { Slot: >= 0 } node)
             {
@@ -128,7 +128,7 @@ public sealed class LpmTrieMap : BpfMap
     /// <remarks>Longer prefixes come before those that contain them.</remarks>
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             var all = new List<byte[]>();
             Collect(_root, new byte[KeySize], 0, all);

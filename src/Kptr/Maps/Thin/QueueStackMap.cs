@@ -8,7 +8,7 @@ namespace Kptr.Maps;
 /// <remarks>Whole: push, pop, peek from both sides. Values have no special fields in Linux either. Kernel: <c>queue_stack_maps.c</c> (6.12).</remarks>
 public sealed class QueueStackMap : KeylessMap
 {
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly LinkedList<byte[]> _values = [];
 
     /// <summary>Makes a queue or stack; <see cref="MapFactory"/> checks the blueprint first.</summary>
@@ -22,7 +22,7 @@ public sealed class QueueStackMap : KeylessMap
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _values.Count;
             }
@@ -46,7 +46,7 @@ public sealed class QueueStackMap : KeylessMap
             return Errno.EINVAL;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_values.Count >= MaxEntries)
             {
@@ -71,7 +71,7 @@ public sealed class QueueStackMap : KeylessMap
 
     private Errno Get(Span<byte> value, bool remove)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             var node = Type == BpfMapType.Queue ? _values.First : _values.Last;
             if (node is null)

@@ -20,7 +20,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     private const uint BusyBit = 1u << 31;
     private const uint DiscardBit = 1u << 30;
     private const int HeaderBytes = 8;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly ulong _data;
     private readonly ulong _mask;
     private ulong _producer;
@@ -41,7 +41,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     /// <returns>False when there is none or the oldest is not submitted yet.</returns>
     public bool TryRead(out byte[] record)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             while (_consumer != _producer)
             {
@@ -75,7 +75,7 @@ public sealed unsafe class RingBufMap : KeylessMap
             return 0;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_producer + TotalBytes(length) - _consumer > _mask)
             {

@@ -12,7 +12,7 @@ namespace Kptr.Maps;
 public sealed class UserRingBufMap : KeylessMap
 {
     private const int HeaderBytes = 8;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly Queue<byte[]> _records = new();
     private long _usedBytes;
     private int _isBusy;
@@ -33,7 +33,7 @@ public sealed class UserRingBufMap : KeylessMap
             return Errno.E2BIG;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_usedBytes + total > MaxEntries)
             {
@@ -54,7 +54,7 @@ public sealed class UserRingBufMap : KeylessMap
     /// <summary>Takes the oldest record.</summary>
     internal bool TryTake(out byte[] record)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_records.TryDequeue(out record!))
             {

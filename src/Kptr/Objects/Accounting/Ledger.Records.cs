@@ -6,8 +6,8 @@ namespace Kptr.Objects;
 // that it records, so that no record is ever looked for before it is written.
 public sealed partial class Ledger
 {
-    private readonly Lock _lock = new();
-    private readonly Lock _followLock = new();
+    private readonly RankedLock _lock = new(LockRank.Ledger);
+    private readonly RankedLock _followLock = new(LockRank.Following);
     private readonly List<IReferenceSource> _sources = [];
     private readonly Dictionary<ulong, List<RefRecord>> _byObject = [];
     private readonly Dictionary<(ulong Slot, ulong Object), Stack<RefRecord>> _bySlot = [];
@@ -25,7 +25,7 @@ public sealed partial class Ledger
 
     private void Follow(int more)
     {
-        lock (_followLock)
+        using (_followLock.Enter())
         {
             _isFollowing += more;
             if (_isFollowing == Math.Max(more, 0))
@@ -44,7 +44,7 @@ public sealed partial class Ledger
             return null;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             var record = Add(obj, scope is null ? HolderKey.CSharp : HolderKey.Run(scope), site);
             record.Scope = scope;
@@ -56,7 +56,7 @@ public sealed partial class Ledger
     /// <summary>C# took a reference out of the slot; the exchange is already done.</summary>
     internal RefToken? TakenFromSlot(KernelObject obj, ulong slot, RefSite site)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return ToCSharp(TakeFromSlot(obj, slot), obj, site);
         }
@@ -66,7 +66,7 @@ public sealed partial class Ledger
     internal KernelObject? ExchangeFromCSharp(ulong slot, KernelObject next, RefToken? nextToken, RefSite site, out RefToken? token)
     {
         token = null;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (nextToken is not null && !nextToken.TrySpend(site, "moved"))
             {
@@ -91,7 +91,7 @@ public sealed partial class Ledger
     {
         if (Level > LedgerLevel.Counts)
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 Add(obj, HolderKey.Run(run), run.Site);
             }
@@ -107,7 +107,7 @@ public sealed partial class Ledger
             return null;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             return FindAt(obj, HolderKey.Run(run));
         }
@@ -121,7 +121,7 @@ public sealed partial class Ledger
             return ExchangeSlot(slot, next);
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             var nextObj = next == 0 ? null : HeapHeader.WrapperOf(next);
             var nextRecord = nextObj is null ? null : FindAt(nextObj, HolderKey.Run(run));
@@ -149,7 +149,7 @@ public sealed partial class Ledger
             return ExchangeSlot(slot, 0);
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             // The slot may be the root of a list or tree: then the address is inside an object, and it has no record here.
             var old = ExchangeSlot(slot, 0);
@@ -170,7 +170,7 @@ public sealed partial class Ledger
             return;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             var record = FindAt(obj, from) ?? Add(obj, from, site);
             record.MoveTo(to, site, Level == LedgerLevel.Full);
@@ -182,7 +182,7 @@ public sealed partial class Ledger
     {
         if (Level > LedgerLevel.Counts)
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 if (FindAt(obj, at) is { } record)
                 {
@@ -194,7 +194,7 @@ public sealed partial class Ledger
 
     internal void Forget(RefRecord record)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Remove(record);
         }
@@ -203,7 +203,7 @@ public sealed partial class Ledger
     /// <summary>The record leaves C#: to a program run or any other holder.</summary>
     internal void MoveOn(RefRecord record, HolderKey to, RefSite site)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             LeaveScope(record);
             if (Level == LedgerLevel.Counts)
@@ -225,7 +225,7 @@ public sealed partial class Ledger
             return null;
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             return ToCSharp(FindAt(obj, from), obj, site);
         }
@@ -240,7 +240,7 @@ public sealed partial class Ledger
         }
 
         List<RefRecord> left;
-        lock (_lock)
+        using (_lock.Enter())
         {
             left = [.. _byObject.GetValueOrDefault(obj.Address) ?? []];
             left.ForEach(Remove);
@@ -274,7 +274,7 @@ public sealed partial class Ledger
 
     internal IReadOnlyList<RefRecord> HeldBy(ProgramScope scope)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. scope.Held];
         }

@@ -88,7 +88,7 @@ public sealed partial class Ledger
     /// <summary>From now on this map's slots count.</summary>
     internal void AddSource(IReferenceSource source)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _sources.Add(source);
         }
@@ -97,7 +97,7 @@ public sealed partial class Ledger
     /// <summary>The map is gone, its slots are empty.</summary>
     internal void RemoveSource(IReferenceSource source)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _sources.Remove(source);
         }
@@ -106,7 +106,7 @@ public sealed partial class Ledger
     /// <summary>The maps of this kernel that are not freed.</summary>
     internal IReadOnlyList<IReferenceSource> Sources()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. _sources];
         }
@@ -124,7 +124,7 @@ public sealed partial class Ledger
     private List<HeldSlot> Census()
     {
         IReferenceSource[] sources;
-        lock (_lock)
+        using (_lock.Enter())
         {
             sources = [.. _sources];
         }
@@ -137,7 +137,7 @@ public sealed partial class Ledger
     private List<LedgerEntry> EntriesOf(KernelObject obj, ILookup<ulong, HeldSlot>? census)
     {
         var entries = obj.IntrinsicHolders().Select(h => Entry(obj, h)).ToList();
-        lock (_lock)
+        using (_lock.Enter())
         {
             foreach (var record in _byObject.GetValueOrDefault(obj.Address) ?? [])
             {

@@ -8,7 +8,7 @@ public sealed class CgroupTree
 {
     private const int LevelMax = 31;
     private readonly KernelCore _core;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.CgroupTree);
     private readonly Dictionary<ulong, Cgroup> _byId = [];
     private ulong _lastId;
 
@@ -18,8 +18,8 @@ public sealed class CgroupTree
         Root = MakeLocked(null, "");
     }
 
-    /// <summary>Guards the lists of tasks in css sets. Taken last.</summary>
-    internal Lock SetLock { get; } = new();
+    /// <summary>Guards which tasks use which css set (<c>css_set_lock</c>).</summary>
+    internal RankedLock SetLock { get; } = new(LockRank.CssSet);
 
     /// <summary>The root; its id is 1.</summary>
     public Cgroup Root { get; }
@@ -31,7 +31,7 @@ public sealed class CgroupTree
         ArgumentNullException.ThrowIfNull(parent);
         ArgumentException.ThrowIfNullOrEmpty(name);
         Cgroup made;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!parent.IsOnline || parent.Level >= LevelMax || parent.Children.Any(c => c.Name == name))
             {
@@ -54,7 +54,7 @@ public sealed class CgroupTree
     public Errno Remove(Cgroup cgroup)
     {
         ArgumentNullException.ThrowIfNull(cgroup);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!cgroup.IsOnline)
             {
@@ -79,7 +79,7 @@ public sealed class CgroupTree
     /// <summary>The online cgroup with this id, or null.</summary>
     public Cgroup? Find(ulong id)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _byId.GetValueOrDefault(id);
         }
@@ -89,7 +89,7 @@ public sealed class CgroupTree
     public Cgroup? Find(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        lock (_lock)
+        using (_lock.Enter())
         {
             return path.Split('/', StringSplitOptions.RemoveEmptyEntries)
                 .Aggregate((Cgroup?)Root, (at, name) => at?.Children.FirstOrDefault(c => c.Name == name));
@@ -100,7 +100,7 @@ public sealed class CgroupTree
     public IReadOnlyList<Cgroup> ChildrenOf(Cgroup cgroup)
     {
         ArgumentNullException.ThrowIfNull(cgroup);
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. cgroup.Children];
         }
@@ -114,7 +114,7 @@ public sealed class CgroupTree
     {
         ArgumentNullException.ThrowIfNull(cgroup);
         ArgumentNullException.ThrowIfNull(task);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!cgroup.IsOnline)
             {
@@ -134,7 +134,7 @@ public sealed class CgroupTree
     /// <summary>A cgroup is released: programs that walk its parent's children do not meet it any more.</summary>
     internal void Unlink(Cgroup cgroup)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             NativeList.Remove(cgroup.LinkAt("self.sibling"));
         }

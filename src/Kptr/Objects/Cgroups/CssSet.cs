@@ -33,12 +33,13 @@ internal sealed class CssSet
 
     internal void Get()
     {
-        lock (this._native)
+        using (Cgroup.Core.Cgroups.SetLock.Enter())
         {
             if (_count.Value == 0)
             {
                 _count.Set(1);
-                Diagnostics.Invariant.That(Cgroup.TryAcquireCount(), "a css set came back for a cgroup that is gone");
+                Diagnostics.Invariant.That(
+                    Cgroup.Count.TryIncNotZero() != RefCountOutcome.Zero, "a css set came back for a cgroup that is gone");
             }
             else
             {
@@ -50,7 +51,7 @@ internal sealed class CssSet
     internal void Put()
     {
         bool isLast;
-        lock (this._native)
+        using (Cgroup.Core.Cgroups.SetLock.Enter())
         {
             isLast = _count.DecAndTest() == RefCountOutcome.Zero;
         }
@@ -77,7 +78,7 @@ internal sealed class CssSet
     // All sets of a kernel share one lock, as in Linux (css_set_lock): a task goes from one list to another.
     private void Move(TaskStruct task, ulong head)
     {
-        lock (Cgroup.Core.Cgroups.SetLock)
+        using (Cgroup.Core.Cgroups.SetLock.Enter())
         {
             NativeList.Remove(task.LinkAt("cg_list"));
             if (head != 0)

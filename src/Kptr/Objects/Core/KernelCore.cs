@@ -13,6 +13,7 @@ public partial class KernelCore : IDisposable
     private const int FaultsKeptMax = 10_000;
     private readonly ConcurrentDictionary<string, Lazy<ObjectLayout>> _layouts = new();
     private readonly ConcurrentDictionary<Type, Lazy<object>> _singles = new();
+    private readonly RankedLock _faultsLock = new(LockRank.Faults);
     private readonly List<KernelFault> _faults = [];
     private readonly ThreadLocal<ThreadState> _thread = new(static () => new ThreadState());
     private readonly long _bootTimestamp;
@@ -101,7 +102,7 @@ public partial class KernelCore : IDisposable
     {
         get
         {
-            lock (_faults)
+            using (_faultsLock.Enter())
             {
                 return [.. _faults];
             }
@@ -153,7 +154,7 @@ public partial class KernelCore : IDisposable
     /// <returns>What they were.</returns>
     public IReadOnlyList<KernelFault> TakeFaults()
     {
-        lock (_faults)
+        using (_faultsLock.Enter())
         {
             KernelFault[] taken = [.. _faults];
             _faults.Clear();
@@ -182,7 +183,7 @@ public partial class KernelCore : IDisposable
     internal void ReportQuietly(KernelFault fault)
     {
         ArgumentNullException.ThrowIfNull(fault);
-        lock (_faults)
+        using (_faultsLock.Enter())
         {
             if (_faults.Count < FaultsKeptMax)
             {

@@ -8,7 +8,7 @@ internal sealed class KernelTimer
     private readonly KernelCore _core;
     private readonly Action _callback;
     private readonly ITimer _timer;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.Timer);
     private bool _isArmed;
     private bool _isFreed;
     private int _runningOn;
@@ -25,7 +25,7 @@ internal sealed class KernelTimer
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _isArmed;
             }
@@ -38,7 +38,7 @@ internal sealed class KernelTimer
     /// <returns><see cref="Errno.EINVAL"/> once it is freed.</returns>
     internal Errno Start(long ns, bool isAbsolute)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isFreed)
             {
@@ -57,7 +57,7 @@ internal sealed class KernelTimer
     internal int Cancel()
     {
         int wasArmed;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_runningOn == Environment.CurrentManagedThreadId)
             {
@@ -79,7 +79,7 @@ internal sealed class KernelTimer
     /// <summary>Disarms it for ever, without waiting. A callback that runs now ends by itself.</summary>
     internal void Free()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _isFreed = true;
             DisarmLocked();
@@ -98,7 +98,7 @@ internal sealed class KernelTimer
 
     private void Fire()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_isArmed || _isFreed)
             {

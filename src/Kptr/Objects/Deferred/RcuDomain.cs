@@ -16,9 +16,10 @@ public sealed class RcuDomain
 {
     private readonly KernelCore _core;
     private readonly ThreadLocal<RcuReader> _reader;
+    private readonly RankedLock _readersLock = new(LockRank.RcuReaders);
     private readonly List<RcuReader> _readers = [];
     private readonly ConcurrentQueue<Callback> _queue = new();
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.GracePeriod);
     private Callback[]? _batch;
     private long _batchTarget;
     private long _sequence = 1;
@@ -65,7 +66,7 @@ public sealed class RcuDomain
     public int Step()
     {
         Callback[] batch;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_batch is null)
             {
@@ -165,7 +166,7 @@ public sealed class RcuDomain
 
     private bool AnyReaderBefore(long target)
     {
-        lock (_readers)
+        using (_readersLock.Enter())
         {
             foreach (var reader in _readers)
             {
@@ -213,7 +214,7 @@ public sealed class RcuDomain
     private RcuReader AddReader()
     {
         var reader = new RcuReader();
-        lock (_readers)
+        using (_readersLock.Enter())
         {
             _readers.Add(reader);
         }

@@ -1,10 +1,12 @@
+using Kptr.Diagnostics;
+
 namespace Kptr.Objects;
 
 /// <summary>A clock that stands still until somebody advances it.</summary>
 /// <remarks>Timers fire on the advancing thread, in the order they are due, each at its own time.</remarks>
 public sealed class VirtualClock : TimeProvider
 {
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.Clock);
     private readonly SortedSet<VirtualTimer> _timers = new(Comparer<VirtualTimer>.Create(
         static (a, b) => (a.DueTicks, a.Id).CompareTo((b.DueTicks, b.Id))));
 
@@ -43,7 +45,7 @@ public sealed class VirtualClock : TimeProvider
             timer.Fire();
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             _ticks = Math.Max(_ticks, end);
         }
@@ -60,7 +62,7 @@ public sealed class VirtualClock : TimeProvider
 
     private VirtualTimer? TakeDue(long end)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_timers.Min is not { } timer || timer.DueTicks > end)
             {
@@ -91,7 +93,7 @@ public sealed class VirtualClock : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (clock._lock)
+            using (clock._lock.Enter())
             {
                 clock._timers.Remove(this);
                 PeriodTicks = period > TimeSpan.Zero ? period.Ticks : 0;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -8,7 +9,7 @@ internal sealed unsafe class HeapSlab
 {
     internal const byte PoisonByte = 0x6b;
     private readonly KernelHeap _heap;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.Slab);
     private readonly Stack<ulong> _free = [];
     private readonly Queue<ulong> _quarantine = [];
     private readonly List<HeapChunk> _chunks = [];
@@ -54,7 +55,7 @@ internal sealed unsafe class HeapSlab
     internal ulong Allocate(KernelObject? wrapper = null)
     {
         ulong address;
-        lock (_lock)
+        using (_lock.Enter())
         {
             address = _free.Count > 0 ? _free.Pop() : UseNext();
             _liveCount++;
@@ -74,7 +75,7 @@ internal sealed unsafe class HeapSlab
     /// <returns>False, and nothing is done, when the memory is not live: a second free.</returns>
     internal bool TryFree(ulong address)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             ref var header = ref HeapHeader.Of(address);
             if (header.State != HeapState.Live)
@@ -112,7 +113,7 @@ internal sealed unsafe class HeapSlab
     /// <summary>The live kernel objects of this slab, as of some moment during the call.</summary>
     internal List<KernelObject> LiveObjects()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. _chunks.SelectMany(c => c.Wrappers).OfType<KernelObject>()];
         }
@@ -121,7 +122,7 @@ internal sealed unsafe class HeapSlab
     /// <summary>Marks all chunks, now and later ones, for references to be followed or not.</summary>
     internal void SetFollowing(bool isFollowing)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _chunks.ForEach(c => c.SetFollowing(isFollowing));
         }

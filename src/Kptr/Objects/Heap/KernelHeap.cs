@@ -1,3 +1,5 @@
+using Kptr.Diagnostics;
+
 namespace Kptr.Objects;
 
 /// <summary>The modelled kernel's memory: native slabs, and the way from any address to what lies there.</summary>
@@ -15,7 +17,7 @@ internal sealed class KernelHeap
     private readonly List<HeapSlab> _objectSlabs = [];
     private readonly Dictionary<long, HeapSlab> _blockSlabs = [];
     private readonly Queue<ulong> _freedBlocks = [];
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.Heap);
     private readonly Lazy<ulong> _deadCount;
     private long _freedBlockBytes;
     private bool _isFollowing;
@@ -58,7 +60,7 @@ internal sealed class KernelHeap
         };
         if (holdsObjects)
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 _objectSlabs.Add(slab);
             }
@@ -76,7 +78,7 @@ internal sealed class KernelHeap
         }
 
         HeapSlab? slab;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_blockSlabs.TryGetValue(sizeBytes, out slab))
             {
@@ -100,7 +102,7 @@ internal sealed class KernelHeap
         }
         else if (chunk.Slab.TryFree(address))
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 RegisterLocked(chunk, null);
             }
@@ -158,7 +160,7 @@ internal sealed class KernelHeap
     internal IEnumerable<KernelObject> LiveObjects()
     {
         HeapSlab[] slabs;
-        lock (_lock)
+        using (_lock.Enter())
         {
             slabs = [.. _objectSlabs];
         }
@@ -170,7 +172,7 @@ internal sealed class KernelHeap
     internal void SetFollowing(bool isFollowing)
     {
         HeapSlab[] slabs;
-        lock (_lock)
+        using (_lock.Enter())
         {
             Volatile.Write(ref _isFollowing, isFollowing);
             slabs = [.. _objectSlabs];
@@ -185,7 +187,7 @@ internal sealed class KernelHeap
     /// <summary>Gets memory for a slab, whose lock the caller holds, and makes it findable.</summary>
     internal HeapChunk AddChunk(HeapSlab slab, int slotCount)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             var chunk = new HeapChunk(slab, slotCount, _isFollowing);
             RegisterLocked(chunk, chunk);
@@ -208,7 +210,7 @@ internal sealed class KernelHeap
     // when nothing managed refers to their map any more.
     private void LetOldBlocksGo(ulong freed, long sizeBytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _freedBlocks.Enqueue(freed);
             _freedBlockBytes += sizeBytes;

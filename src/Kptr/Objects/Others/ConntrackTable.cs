@@ -7,7 +7,7 @@ namespace Kptr.Objects;
 public sealed class ConntrackTable
 {
     private readonly KernelCore _core;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.Conntrack);
     private readonly Dictionary<FlowTuple, NfConn> _flows = [];
 
     internal ConntrackTable(KernelCore core)
@@ -20,7 +20,7 @@ public sealed class ConntrackTable
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return [.. _flows.Values.Distinct()];
             }
@@ -35,7 +35,7 @@ public sealed class ConntrackTable
     public Errno Insert(NfConn conn)
     {
         ArgumentNullException.ThrowIfNull(conn);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.ReplyTuple))
             {
@@ -52,7 +52,7 @@ public sealed class ConntrackTable
     /// <summary>The connection of a flow in either direction, or null. No reference is taken.</summary>
     public NfConn? Find(FlowTuple tuple)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _flows.GetValueOrDefault(tuple);
         }
@@ -62,7 +62,7 @@ public sealed class ConntrackTable
     public bool Remove(NfConn conn)
     {
         ArgumentNullException.ThrowIfNull(conn);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_flows.Remove(conn.Tuple))
             {

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
 /// <summary>The sockets that packets can find.</summary>
 public sealed class SockTable
 {
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.SockTable);
     private readonly Dictionary<FlowTuple, Sock> _bound = [];
     private long _lastCookie;
 
@@ -14,7 +15,7 @@ public sealed class SockTable
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return [.. _bound.Values.OrderBy(s => s.Cookie)];
             }
@@ -26,7 +27,7 @@ public sealed class SockTable
     public void Add(Sock sock)
     {
         ArgumentNullException.ThrowIfNull(sock);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_bound.TryAdd(sock.Tuple, sock))
             {
@@ -38,7 +39,7 @@ public sealed class SockTable
     /// <summary>The connected socket of a local tuple, else its listener, else null. No reference is taken.</summary>
     public Sock? Find(FlowTuple local)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _bound.GetValueOrDefault(local)
                 ?? _bound.GetValueOrDefault(local with { DestAddress = 0, DestPort = 0 })
@@ -50,7 +51,7 @@ public sealed class SockTable
 
     internal void Remove(Sock sock)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_bound.GetValueOrDefault(sock.Tuple) == sock)
             {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -21,7 +22,7 @@ public sealed class MmStruct : KernelObject
         [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new("vm_pgoff", 8)];
 
     private readonly SortedList<ulong, (VmArea Area, KernelStruct Native)> _areas = [];
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.AddressSpace);
 
     internal MmStruct(KernelCore core)
         : base(core, core.LayoutOf("mm_struct", Fields), Users)
@@ -34,7 +35,7 @@ public sealed class MmStruct : KernelObject
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return [.. _areas.Values.Select(a => a.Area)];
             }
@@ -48,7 +49,7 @@ public sealed class MmStruct : KernelObject
     /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
     public void Map(VmArea area)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (area.Start >= area.End || _areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End))
             {
@@ -77,7 +78,7 @@ public sealed class MmStruct : KernelObject
     public bool Unmap(ulong start)
     {
         (VmArea Area, KernelStruct Native) gone;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_areas.Remove(start, out gone))
             {
@@ -101,7 +102,7 @@ public sealed class MmStruct : KernelObject
 
         file?.AddKernelUser("exe_file");
         KernelFile? old;
-        lock (_lock)
+        using (_lock.Enter())
         {
             old = ExeFile;
             ExeFile = file;
@@ -117,7 +118,7 @@ public sealed class MmStruct : KernelObject
     /// <summary>Addresses of the <c>vm_area_struct</c>s that end above an address, in order, for iterators.</summary>
     internal IReadOnlyList<ulong> VmasFrom(ulong address)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. _areas.Values.Where(a => a.Area.End > address).Select(a => a.Native.Address)];
         }
@@ -126,7 +127,7 @@ public sealed class MmStruct : KernelObject
     /// <summary>Address of the <c>vm_area_struct</c> that an address lies in; 0 for none.</summary>
     internal ulong VmaAt(ulong address)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _areas.Values.FirstOrDefault(a => address >= a.Area.Start && address < a.Area.End).Native?.Address ?? 0;
         }

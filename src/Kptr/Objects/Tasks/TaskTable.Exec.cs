@@ -43,7 +43,7 @@ public sealed partial class TaskTable
             Exit(leader, 9);
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             // The pids change places, so that the new leader has the process's number and the old one dies with the thread's.
             var (leaderPid, ownPid) = (leader.ThreadPid, task.ThreadPid);

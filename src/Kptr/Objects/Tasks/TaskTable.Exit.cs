@@ -20,7 +20,7 @@ public sealed partial class TaskTable
     {
         ArgumentNullException.ThrowIfNull(task);
         bool isReapedByItself;
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireAlive(task);
             if (task == Init)
@@ -43,7 +43,7 @@ public sealed partial class TaskTable
         }
 
         List<TaskStruct> victims = [];
-        lock (_lock)
+        using (_lock.Enter())
         {
             task.BecomeZombie(exitCode);
             task.Group.AccountLocked(task);
@@ -90,7 +90,7 @@ public sealed partial class TaskTable
     public IReadOnlyList<TaskStruct> ThreadsOf(TaskStruct task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. task.Group.Threads];
         }
@@ -100,7 +100,7 @@ public sealed partial class TaskTable
     public IReadOnlyList<TaskStruct> ChildrenOf(TaskStruct task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        lock (_lock)
+        using (_lock.Enter())
         {
             return [.. task.Leader.Children];
         }
@@ -133,7 +133,7 @@ public sealed partial class TaskTable
     public bool Reap(TaskStruct task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (task.Phase != TaskPhase.Zombie || task.Group.Threads.Any(t => t != task))
             {
@@ -170,7 +170,7 @@ public sealed partial class TaskTable
     private void Abandon(TaskStruct child)
     {
         child.SetMm(null);
-        lock (_lock)
+        using (_lock.Enter())
         {
             child.BecomeZombie(0);
             child.Group.UpdateLocked();
@@ -182,7 +182,7 @@ public sealed partial class TaskTable
 
     private bool ReleaseTask(TaskStruct task)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (task.Phase == TaskPhase.Reaped || !_tasks.Remove(task))
             {

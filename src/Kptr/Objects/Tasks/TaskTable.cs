@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -13,7 +14,7 @@ public sealed partial class TaskTable
     public const int PidMax = 4 * 1024 * 1024;
 
     private readonly KernelCore _core;
-    private readonly Lock _lock = new();
+    private readonly RankedLock _lock = new(LockRank.TaskTable);
     private readonly List<TaskStruct> _tasks = [];
     private readonly KernelStruct _rootCred;
     private uint _lastNsInum = 0xeffffffc;
@@ -24,7 +25,7 @@ public sealed partial class TaskTable
         InitNamespace = new(core, null, _lastNsInum);
         _rootCred = new(core, "cred", TaskFields.Cred);
         _rootCred.Put("usage.counter", 1);
-        lock (_lock)
+        using (_lock.Enter())
         {
             Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace);
             Init.Flags = TaskFlags.None;
@@ -47,7 +48,7 @@ public sealed partial class TaskTable
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return [.. _tasks];
             }
@@ -61,7 +62,7 @@ public sealed partial class TaskTable
     public TaskStruct? Find(int pid, PidNamespace ns)
     {
         ArgumentNullException.ThrowIfNull(ns);
-        lock (_lock)
+        using (_lock.Enter())
         {
             return ns.FindLocked(pid);
         }
@@ -75,7 +76,7 @@ public sealed partial class TaskTable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(pid);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(pid, PidMax);
-        lock (_lock)
+        using (_lock.Enter())
         {
             InitNamespace.SetLastNumber(pid);
         }
@@ -96,7 +97,7 @@ public sealed partial class TaskTable
     {
         ArgumentNullException.ThrowIfNull(parent);
         TaskStruct child;
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireAlive(parent);
             child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags));
