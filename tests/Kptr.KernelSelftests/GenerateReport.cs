@@ -32,7 +32,7 @@ public static class GenerateReport
             {
                 faults++;
                 Console.WriteLine($"seed {seed + count}: {fault}");
-                Console.WriteLine(result.Outcome!.Kind == RunKind.Unsound ? GeneratedCheck.Shrink(program, seed + count) : program);
+                Console.WriteLine(result.Outcome!.Kind == RunKind.LeftOut ? program : GeneratedCheck.Shrink(program, seed + count));
             }
         }
 

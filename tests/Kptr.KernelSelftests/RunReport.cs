@@ -23,6 +23,7 @@ public sealed class RunReport
     private readonly ILookup<string, ExpectedRow>? _expected;
     private readonly ConcurrentDictionary<string, int> _leftOut = new();
     private readonly ConcurrentBag<string> _unsound = [];
+    private readonly Failures _failures = new();
     private readonly int _seed;
     private readonly TimeSpan _limit;
     private readonly long _start = Stopwatch.GetTimestamp();
@@ -56,12 +57,12 @@ public sealed class RunReport
         {
             if (!IsOver)
             {
-                RunObject(path);
+                _failures.Guard(Options.NameOf(path), () => RunObject(path));
                 Interlocked.Increment(ref done);
             }
         });
         Print(done, paths.Length);
-        return _unsound.IsEmpty ? 0 : 1;
+        return _unsound.IsEmpty && _failures.Count == 0 ? 0 : 1;
     }
 
     private void RunObject(string path)
@@ -79,7 +80,8 @@ public sealed class RunReport
             if (!IsOver && (_options["program"] is null || _options["program"] == prog.Name))
             {
                 var (set, clear) = flags.GetValueOrDefault(prog.Name);
-                RunProgram($"{name}/{prog.Name}", prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set });
+                var (whole, ready) = ($"{name}/{prog.Name}", prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set });
+                _failures.Guard(whole, () => RunProgram(whole, ready));
             }
         }
     }
@@ -114,6 +116,9 @@ public sealed class RunReport
             case RunKind.LeftOut:
                 _leftOut.AddOrUpdate(outcome.Detail, 1, static (_, n) => n + 1);
                 break;
+            case RunKind.Failed:
+                _failures.Add(name, outcome.Detail);
+                break;
             default:
                 _unsound.Add(name);
                 Console.WriteLine($"UNSOUND {name}: {outcome.Detail}");
@@ -136,6 +141,6 @@ public sealed class RunReport
         var leftOut = _leftOut.Values.Sum();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"run, seed {_seed}: {done} of {objects} objects, {_sound + leftOut + _unsound.Count} accepted programs ({_refused} refused): {_sound} sound, {leftOut} left out, "
-            + $"{_unsound.Count} unsound; {_runs} runs, {_looks} instructions held against the verifier ({_unbelieved} programs without)"));
+            + $"{_unsound.Count} unsound, {_failures.Count} failed; {_runs} runs, {_looks} instructions held against the verifier ({_unbelieved} programs without)"));
     }
 }

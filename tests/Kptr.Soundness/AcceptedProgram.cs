@@ -11,6 +11,14 @@ internal sealed record AcceptedProgram(VerifiedProgram Verified, RegBeliefs? Bel
     /// <summary>Instructions that a verification which records beliefs may process.</summary>
     private const int InsnsMax = 100_000;
 
+    /// <summary>Judges a program in one short verification that records beliefs; null where that does not accept it.</summary>
+    internal static AcceptedProgram? TryMakeShort(ProgSpec linked, KernelSpec kernel, int insnsMax)
+    {
+        var beliefs = new RegBeliefs();
+        var result = BpfVerifier.Verify(linked, kernel, new() { Beliefs = beliefs, InsnsMax = insnsMax });
+        return result.Program is { } verified ? new(verified, beliefs) : null;
+    }
+
     /// <summary>Judges a program; null where it is refused, or the caller cancels.</summary>
     internal static AcceptedProgram? TryMake(ProgSpec linked, KernelSpec kernel, CancellationToken cancellation = default)
     {

@@ -21,7 +21,7 @@ internal static class GeneratedCheck
     internal sealed record Result(Diagnostic? Rejected, RunOutcome? Outcome)
     {
         /// <summary>What is wrong with Kptr, or null.</summary>
-        internal string? Fault => Outcome is { Kind: RunKind.Unsound } bad ? bad.Detail
+        internal string? Fault => Outcome is { Kind: RunKind.Unsound or RunKind.Failed } bad ? bad.Detail
             : Outcome is { Kind: RunKind.LeftOut } left ? $"a generated program cannot be run: {left.Detail}"
             : null;
     }
@@ -51,12 +51,13 @@ internal static class GeneratedCheck
     /// <summary>A smaller program with the same kind of fault: lines are left out as long as it lasts.</summary>
     internal static GeneratedProgram Shrink(GeneratedProgram program, int seed)
     {
+        var kind = Check(program, seed).Outcome?.Kind;
         for (var size = program.Lines.Length / 2; size > 0; size /= 2)
         {
             for (var at = 0; at + size <= program.Lines.Length;)
             {
                 var smaller = program with { Lines = program.Lines.RemoveRange(at, size) };
-                if (Check(smaller, seed).Outcome?.Kind == RunKind.Unsound)
+                if (Check(smaller, seed).Outcome?.Kind == kind)
                 {
                     program = smaller;
                 }

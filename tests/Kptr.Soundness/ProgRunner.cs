@@ -49,8 +49,22 @@ internal sealed class ProgRunner
     /// <summary>Where the kfuncs' bodies are.</summary>
     internal KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
 
-    /// <summary>Runs it so many times, or until something is wrong.</summary>
+    /// <summary>Runs it so many times, or until something is wrong; an exception is an outcome too.</summary>
     internal RunOutcome Run(int count)
+    {
+        try
+        {
+            return RunInKernel(count);
+        }
+#pragma warning disable CA1031 // whatever it is, it is said of this program, and the next program runs all the same
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Outcome(RunKind.Failed, e.ToString());
+        }
+    }
+
+    private RunOutcome RunInKernel(int count)
     {
         using var kernel = new KernelModel(new()
         {
@@ -94,9 +108,11 @@ internal sealed class ProgRunner
 
         var inner = MapFactory.Create(kernel, spec with { Name = "inner" });
         _inner.Add(inner);
-        for (var key = 0; key < InnerSlots; key++)
+        for (var slot = 0; slot < InnerSlots; slot++)
         {
-            outer.UpdateElem(BitConverter.GetBytes(key).AsSpan(0, Math.Min(sizeof(int), outer.KeySize)), BitConverter.GetBytes(inner.Id));
+            var key = new byte[outer.KeySize];
+            key[0] = (byte)slot;
+            outer.UpdateElem(key, BitConverter.GetBytes(inner.Id));
         }
     }
 

@@ -11,6 +11,9 @@ internal enum RunKind
 
     /// <summary>A fault, a belief that did not hold, or a reference that was not given back.</summary>
     Unsound,
+
+    /// <summary>An exception, of Kptr or of the runner; the detail is its text.</summary>
+    Failed,
 }
 
 /// <summary>How the runs of one accepted program went.</summary>

@@ -23,29 +23,41 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
     /// <summary>The text, with its section as a comment.</summary>
     public override string ToString() => $"# SEC(\"{Section}\")\n{string.Join('\n', Lines)}\n";
 
+    /// <summary>The number of the helper of a name, or null.</summary>
+    internal static int? HelperOf(string name) => s_helpers.TryGetValue(name, out var id) ? id : null;
+
     /// <summary>The linked program; null where the text is none, because a line is missing.</summary>
     internal ProgSpec? TryLink(KernelSpec kernel, DiagSink sink)
     {
-        if (!TextAssembler.TryAssemble(string.Join('\n', Lines), sink, out var asm, n => s_helpers.TryGetValue(n, out var id) ? id : null)
+        if (!TextAssembler.TryAssemble(string.Join('\n', Lines), sink, out var asm, HelperOf)
             || ResolveKfuncs(asm, kernel) is not { } insns)
         {
             return null;
         }
 
-        var def = SectionDefs.Find(Section)!;
+        var relocs = asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address)
+            .Select(s => new ProgReloc(s.InsnIdx, ProgRelocKind.Map, s.Name, s.Addend));
+        var linked = Link(Section, insns, FuncsOf(asm), [.. relocs], kernel, sink);
+        return linked.LinkFault is null ? linked : null;
+    }
+
+    /// <summary>A program of any instructions over the same maps and types.</summary>
+    internal static ProgSpec Link(
+        string section, ImmutableArray<BpfInsn> insns, ImmutableArray<FuncInfo> funcs, ImmutableArray<ProgReloc> relocs, KernelSpec kernel, DiagSink sink)
+    {
+        var def = SectionDefs.Find(section)!;
         var prog = new ProgSpec("generated", def.Type, insns)
         {
-            SectionName = Section,
+            SectionName = section,
             ExpectedAttachType = def.Attach,
-            AttachTarget = def.TargetOf(Section),
+            AttachTarget = def.TargetOf(section),
             IsSleepable = (def.Flags & SectionFlags.Sleepable) != 0,
             License = "GPL",
             Btf = s_base.Value.Btf,
-            FuncInfos = FuncsOf(asm),
-            Relocs = [.. asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address).Select(s => new ProgReloc(s.InsnIdx, ProgRelocKind.Map, s.Name, s.Addend))],
+            FuncInfos = funcs,
+            Relocs = relocs,
         };
-        var linked = ObjectLinker.Link(s_base.Value with { Progs = [prog] }, kernel, sink).Progs[0];
-        return linked.LinkFault is null ? linked : null;
+        return ObjectLinker.Link(s_base.Value with { Progs = [prog] }, kernel, sink).Progs[0];
     }
 
     private static ObjectSpec ReadBase()
