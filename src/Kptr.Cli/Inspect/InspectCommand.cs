@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Kptr.Btf;
 using Kptr.Diagnostics;
@@ -11,13 +10,6 @@ namespace Kptr.Cli.Inspect;
 /// <summary><c>kptr inspect FILE</c>: shows what is in an object.</summary>
 internal static class InspectCommand
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
-    };
-
     private static readonly Argument<string> File = new("FILE") { Description = "A BPF object (clang's ELF file)." };
     private static readonly Option<bool> Disasm = new("--disasm") { Description = "List the instructions between their C lines." };
     private static readonly Option<bool> AsC = new("--btf") { Description = "Print the object's types as C." };
@@ -121,7 +113,7 @@ internal static class InspectCommand
             document["btf"] = read.Btf is null ? null : BtfCPrinter.Print(read.Btf);
         }
 
-        Console.WriteLine(JsonSerializer.Serialize(document, Json));
+        Console.WriteLine(JsonSerializer.Serialize(document, InspectJson.Readable.Document));
         return ExitCodes.Ok;
     }
 }

@@ -7,4 +7,4 @@ namespace Kptr.Kfuncs;
 /// <param name="r3">Third.</param>
 /// <param name="r4">Fourth.</param>
 /// <param name="r5">Fifth.</param>
-internal delegate ulong CallThunk(ProgContext ctx, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5);
+public delegate ulong CallThunk(ProgContext ctx, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5);

@@ -1,45 +1,42 @@
-using System.Reflection;
 using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>One kfunc as declared: the blueprint for the verifier and, where there is one, the body.</summary>
-internal sealed class KfuncDeclaration
+/// <summary>One kfunc: what the verifier reads and the body that the machine runs.</summary>
+/// <remarks>
+/// Kptr's source generator makes these of methods with <see cref="KfuncAttribute"/>. Where it does not run (another language,
+/// a body that is no static method), they are made by hand and given to <see cref="KfuncRegistry.With(KfuncDeclaration[])"/>.
+/// </remarks>
+public sealed class KfuncDeclaration
 {
-    private readonly Lazy<CallThunk?> _thunk;
+    /// <summary>Declares a kfunc by its parts.</summary>
+    /// <param name="declared">Name, flags, prototype and the rest. No hooks mean the generic set.</param>
+    /// <param name="body">What a call runs; it takes and gives references with <see cref="ProgContext.TakeRef{T}"/> and <see cref="ProgContext.GiveRef{T}"/>.</param>
+    public KfuncDeclaration(KfuncAttribute declared, CallThunk body)
+    {
+        ArgumentNullException.ThrowIfNull(declared);
+        ArgumentNullException.ThrowIfNull(body);
+        Hooks = declared.Hooks == KfuncHooks.None ? KfuncHooks.Generic : declared.Hooks;
+        Spec = new(declared.Name, declared.Prototype, declared.Flags) { ProgTypes = Hooks.ToProgTypes(), Profiles = declared.Profiles };
+        DestructorOf = declared.DestructorOf;
+        Body = body;
+    }
 
-    internal KfuncDeclaration(KfuncSpec spec, KfuncHooks hooks, MethodInfo? method, string? destructorOf)
+    internal KfuncDeclaration(KfuncSpec spec, KfuncHooks hooks, string? destructorOf)
     {
         Spec = spec;
         Hooks = hooks;
-        Method = method;
         DestructorOf = destructorOf;
-        _thunk = new(() => method is null ? null : ThunkBuilder.Build(method));
     }
 
-    internal KfuncSpec Spec { get; }
+    /// <summary>The blueprint for the verifier.</summary>
+    public KfuncSpec Spec { get; }
+
+    /// <summary>The kernel struct whose kptr fields it destroys, or null.</summary>
+    public string? DestructorOf { get; }
 
     internal KfuncHooks Hooks { get; }
 
-    /// <summary>The body; null where the model only knows that the kfunc exists.</summary>
-    internal MethodInfo? Method { get; }
-
-    /// <summary>The kernel struct whose kptr fields it destroys, or null.</summary>
-    internal string? DestructorOf { get; }
-
-    /// <summary>Runs the body; null where there is none. Built on first use.</summary>
-    internal CallThunk? Thunk => _thunk.Value;
-
-    internal static KfuncDeclaration From(MethodInfo method, KfuncAttribute attribute)
-    {
-        ThunkBuilder.CheckBindable(method);
-        var hooks = attribute.Hooks != KfuncHooks.None ? attribute.Hooks
-            : method.DeclaringType?.GetCustomAttribute<KfuncSetAttribute>()?.Hooks ?? KfuncHooks.Generic;
-        var spec = new KfuncSpec(attribute.Name, attribute.Prototype, attribute.Flags)
-        {
-            ProgTypes = hooks.ToProgTypes(),
-            Profiles = attribute.Profiles,
-        };
-        return new(spec, hooks, method, attribute.DestructorOf);
-    }
+    /// <summary>Runs the kfunc; null where the model only knows that it exists.</summary>
+    internal CallThunk? Body { get; }
 }

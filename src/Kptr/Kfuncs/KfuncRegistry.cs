@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Reflection;
+using Kptr.Kfuncs.Generated;
 using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
@@ -13,31 +14,28 @@ public sealed class KfuncRegistry
 
     /// <summary>Every kfunc declared in Kptr, with a body or as a row of the table of those that the model does not run.</summary>
     public static KfuncRegistry Builtin { get; } = new(
-        [.. typeof(KfuncRegistry).Assembly.GetTypes().SelectMany(Declared), .. UnmodelledKfuncs.Read()]);
+        [.. KfuncTables.All.SelectMany(t => t.Declarations), .. UnmodelledKfuncs.Read()]);
 
     /// <summary>The declarations, for the table in the documentation.</summary>
     internal ImmutableArray<KfuncDeclaration> All => _all;
 
     /// <summary>This registry with the <see cref="KfuncAttribute"/> methods of more types; a name declared again replaces the old.</summary>
-    /// <param name="declaring">Classes with public or internal static kfunc methods.</param>
-    /// <exception cref="ArgumentException">A type declares none, or a method's parameters cannot be bound.</exception>
+    /// <param name="declaring">
+    /// Classes with public or internal static kfunc methods, compiled with Kptr's source generator, which the package brings.
+    /// </param>
+    /// <exception cref="ArgumentException">A type declares none, or the generator did not see it.</exception>
     public KfuncRegistry With(params Type[] declaring)
     {
         ArgumentNullException.ThrowIfNull(declaring);
-        var added = new List<KfuncDeclaration>();
-        foreach (var type in declaring)
-        {
-            var own = Declared(type).ToList();
-            if (own.Count == 0)
-            {
-                throw new ArgumentException($"{type} declares no kfunc", nameof(declaring));
-            }
+        return With([.. declaring.SelectMany(Declared)]);
+    }
 
-            added.AddRange(own);
-        }
-
-        var names = added.Select(d => d.Spec.Name).ToHashSet();
-        return new([.. _all.Where(d => !names.Contains(d.Spec.Name)), .. added]);
+    /// <summary>This registry with kfuncs declared by hand; a name declared again replaces the old.</summary>
+    public KfuncRegistry With(params KfuncDeclaration[] declarations)
+    {
+        ArgumentNullException.ThrowIfNull(declarations);
+        var names = declarations.Select(d => d.Spec.Name).ToHashSet();
+        return new([.. _all.Where(d => !names.Contains(d.Spec.Name)), .. declarations]);
     }
 
     /// <summary>What the verifier must know of each kfunc of a kernel, by name.</summary>
@@ -48,9 +46,9 @@ public sealed class KfuncRegistry
     public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
         Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(d => d.DestructorOf!, d => d.Spec.Name);
 
-    /// <summary>The thunk that runs a kfunc; null where the kernel has no such kfunc or the model no body for it.</summary>
+    /// <summary>The body of a kfunc; null where the kernel has no such kfunc or the model no body for it.</summary>
     internal CallThunk? FindBody(string name, KernelProfile profile) =>
-        Of(profile).FirstOrDefault(d => d.Spec.Name == name)?.Thunk;
+        Of(profile).FirstOrDefault(d => d.Spec.Name == name)?.Body;
 
     /// <summary>The declarations that hold for a profile.</summary>
     internal IEnumerable<KfuncDeclaration> Of(KernelProfile profile)
@@ -64,8 +62,10 @@ public sealed class KfuncRegistry
         (spec.Flags & KfuncFlags.Rcu) != 0 || spec.Prototype.Contains("__opt", StringComparison.Ordinal)
             ? spec : spec with { Flags = spec.Flags | KfuncFlags.TrustedArgs };
 
-    private static IEnumerable<KfuncDeclaration> Declared(Type type) =>
-        from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
-        from attribute in method.GetCustomAttributes<KfuncAttribute>()
-        select KfuncDeclaration.From(method, attribute);
+    private static IEnumerable<KfuncDeclaration> Declared(Type type)
+    {
+        var table = type.Assembly.GetCustomAttributes<KfuncTableAttribute>().FirstOrDefault(t => t.Declaring == type);
+        return table?.Declarations ?? throw new ArgumentException(
+            $"{type} declares no kfunc, or its assembly was compiled without Kptr's source generator", nameof(type));
+    }
 }

@@ -137,7 +137,7 @@ public sealed class ProgContext : IProgramRun
 
     /// <summary>The object that a register points to, without a reference; null for 0.</summary>
     /// <exception cref="ProgramFaultException">There is no live object of that kind.</exception>
-    internal T? ObjectAt<T>(ulong address)
+    public T? ObjectAt<T>(ulong address)
         where T : KernelObject
     {
         if (address == 0)
@@ -150,12 +150,12 @@ public sealed class ProgContext : IProgramRun
     }
 
     /// <summary>Takes away a reference that the program holds and gives up; null for 0.</summary>
-    internal KernelRef<T>? TakeRef<T>(ulong address)
+    public KernelRef<T>? TakeRef<T>(ulong address)
         where T : KernelObject =>
         ObjectAt<T>(address) is null ? null : ProgramRefs.FromRegister<T>(Core, address, this);
 
     /// <summary>Hands a reference to the program; the register's value.</summary>
-    internal ulong GiveRef<T>(KernelRef<T>? reference)
+    public ulong GiveRef<T>(KernelRef<T>? reference)
         where T : KernelObject => ProgramRefs.ToRegister(reference, this);
 
     /// <summary>The map whose pointer the program passed.</summary>

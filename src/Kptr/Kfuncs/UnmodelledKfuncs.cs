@@ -26,7 +26,7 @@ internal static class UnmodelledKfuncs
             Module = cells[4] == "-" ? null : cells[4],
             Profiles = ProfileSet.Linux6_12 | ProfileSet.Linux7_2,
         };
-        return new(spec, hooks, method: null, DestructorOf(cells[0]));
+        return new(spec, hooks, DestructorOf(cells[0]));
     }
 
     /// <summary>The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12).</summary>

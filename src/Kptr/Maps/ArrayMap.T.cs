@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
@@ -8,7 +9,7 @@ namespace Kptr.Maps;
 
 /// <summary>An array map whose values are C# structs.</summary>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class ArrayMap<TValue> : ArrayMap, ITypedMap<int, TValue>
+public sealed unsafe class ArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue> : ArrayMap, ITypedMap<int, TValue>
     where TValue : unmanaged
 {
     private readonly byte* _base;

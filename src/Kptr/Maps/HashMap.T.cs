@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
@@ -9,7 +10,7 @@ namespace Kptr.Maps;
 /// <summary>A hash map whose keys and values are C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class HashMap<TKey, TValue> : HashMap, ITypedMap<TKey, TValue>
+public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : HashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {

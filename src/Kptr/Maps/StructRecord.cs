@@ -1,7 +1,5 @@
-using System.Reflection;
-using System.Runtime.CompilerServices;
+using System.Diagnostics.CodeAnalysis;
 using Kptr.Btf;
-using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Maps;
@@ -9,51 +7,55 @@ namespace Kptr.Maps;
 /// <summary>Finds the special fields of a C# struct by their types.</summary>
 internal static class StructRecord
 {
-    /// <summary>The record of a struct, fields of nested structs included.</summary>
-    /// <exception cref="ArgumentException">Two spin locks.</exception>
-    internal static BtfRecord Of<TValue>(KernelSpec kernel)
+    /// <summary>The record of a struct, fields of structs and inline arrays inside it included.</summary>
+    /// <exception cref="ArgumentException">Two spin locks; too many special fields; a special field that is not aligned, or shares bytes with another field.</exception>
+    /// <exception cref="NotSupportedException">The fields of a struct inside it may be gone from the compiled program.</exception>
+    internal static BtfRecord Of<[DynamicallyAccessedMembers(StructFields.Kept)] TValue>(KernelSpec kernel)
         where TValue : unmanaged
     {
-        var fields = new List<BtfField>();
-        Collect(typeof(TValue), 0, "", kernel, fields);
-        if (fields.Count(f => f.Kind == BtfFieldKind.SpinLock) > 1)
+        var all = StructFields.Of<TValue>();
+        var special = all.Where(f => f.IsSpecial).OrderBy(f => f.OffsetBytes).ToList();
+        if (special.Count(f => f.Type == typeof(BpfSpinLock)) > 1)
         {
             throw new ArgumentException($"{typeof(TValue)} has more than one {nameof(BpfSpinLock)}");
         }
 
-        return fields.Count == 0 ? BtfRecord.Empty : new([.. fields.OrderBy(f => f.OffsetBytes)]);
+        if (special.Count > kernel.Profile.RecordRules.FieldsMax)
+        {
+            throw new ArgumentException(
+                $"{typeof(TValue)} has {special.Count} special fields; the kernel takes {kernel.Profile.RecordRules.FieldsMax}");
+        }
+
+        foreach (var field in special)
+        {
+            CheckPlace(typeof(TValue), field, all);
+        }
+
+        return special.Count == 0 ? BtfRecord.Empty : new([.. special.Select(f => FieldOf(f, kernel))]);
     }
 
-    private static void Collect(Type type, int at, string prefix, KernelSpec kernel, List<BtfField> fields)
+    // Kernel: btf_find_field_one and btf_parse_fields (kernel/bpf/btf.c, 6.12).
+    private static void CheckPlace(Type type, StructField field, IReadOnlyList<StructField> all)
     {
-        foreach (var field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+        if (field.OffsetBytes % field.SizeBytes != 0)
         {
-            var fieldType = field.FieldType;
-            if (fieldType.IsPrimitive || fieldType.IsEnum || fieldType.IsPointer)
-            {
-                continue;
-            }
+            throw new ArgumentException($"{type}.{field.Name} is not aligned to {field.SizeBytes} bytes");
+        }
 
-            var offset = at + OffsetOf(type, field);
-            var name = prefix + field.Name;
-            if (fieldType == typeof(BpfSpinLock))
-            {
-                fields.Add(new(BtfFieldKind.SpinLock, name, offset, sizeof(int)));
-            }
-            else if (fieldType.IsGenericType && fieldType.GetGenericTypeDefinition() == typeof(Kptr<>))
-            {
-                fields.Add(KptrField(name, offset, fieldType.GetGenericArguments()[0], kernel));
-            }
-            else
-            {
-                Collect(fieldType, offset, name + ".", kernel, fields);
-            }
+        if (all.FirstOrDefault(other => !ReferenceEquals(other, field) && other.Overlaps(field)) is { } over)
+        {
+            throw new ArgumentException($"{type}.{field.Name} shares bytes with {over.Name}");
         }
     }
 
+    private static BtfField FieldOf(StructField field, KernelSpec kernel) => field.Type == typeof(BpfSpinLock)
+        ? new(BtfFieldKind.SpinLock, field.Name, field.OffsetBytes, sizeof(int))
+        : KptrField(field.Name, field.OffsetBytes, field.Type.GetGenericArguments()[0], kernel);
+
     private static BtfField KptrField(string name, int offset, Type pointee, KernelSpec kernel)
     {
-        var structName = string.Concat(pointee.Name.Select((c, i) => i > 0 && char.IsUpper(c) ? $"_{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}"));
+        var structName = string.Concat(pointee.Name.Select(
+            (c, i) => i > 0 && char.IsUpper(c) ? $"_{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}"));
         foreach (var candidate in (string[])[structName, "bpf_" + structName])
         {
             if (kernel.Types.Find(candidate, BtfKind.Struct) is { } place)
@@ -67,27 +69,5 @@ internal static class StructRecord
         }
 
         return new(BtfFieldKind.KptrRef, name, offset, sizeof(ulong));
-    }
-
-    // Reflection does not tell where a field is in managed memory. So one is filled with ones, and they are looked for.
-    private static int OffsetOf(Type type, FieldInfo field)
-    {
-        var owner = RuntimeHelpers.GetUninitializedObject(type);
-        var value = RuntimeHelpers.GetUninitializedObject(field.FieldType);
-        BytesOf(value).Fill(0xff);
-        field.SetValue(owner, value);
-        return BytesOf(owner).IndexOf((byte)0xff);
-    }
-
-    private static Span<byte> BytesOf(object boxed) =>
-        System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref Unsafe.As<Box>(boxed).First, SizeOf(boxed.GetType()));
-
-    private static int SizeOf(Type type) => (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
-
-    private sealed class Box
-    {
-#pragma warning disable CS0649 // stands for the first byte of whatever is boxed
-        internal byte First;
-#pragma warning restore CS0649
     }
 }

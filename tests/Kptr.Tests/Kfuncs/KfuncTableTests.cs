@@ -37,7 +37,7 @@ public class KfuncTableTests
         text.AppendLine("## Kfuncs").AppendLine().AppendLine("| kfunc | flags | callable from | profiles | |").AppendLine("|---|---|---|---|---|");
         foreach (var d in KfuncRegistry.Builtin.All.OrderBy(d => d.Spec.Name, StringComparer.Ordinal).ThenBy(d => d.Spec.Profiles))
         {
-            text.AppendLine($"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | {(d.Method is null ? "" : "runs")} |");
+            text.AppendLine($"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | {(d.Body is null ? "" : "runs")} |");
         }
 
         var withBody = HelperRegistry.Ids.ToHashSet();

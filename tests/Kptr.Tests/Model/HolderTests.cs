@@ -107,7 +107,7 @@ public class HolderTests
     private static IEnumerable<Holder> HoldersOf(KernelModel kernel, KernelObject obj) =>
         kernel.Ledger.WhoPins(obj).Users.Select(e => e.Holder);
 
-    private static class AskKfuncs
+    internal static class AskKfuncs
     {
         [Kfunc("ask_ledger", Prototype = "void ask_ledger(void)")]
         internal static void Ask(KernelCore kernel) =>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
@@ -9,7 +10,7 @@ namespace Kptr.Maps;
 /// <summary>Local storage of C# structs, of the type that its owners ask for: tasks, cgroups, sockets; anything else stands for inodes.</summary>
 /// <typeparam name="TOwner">What a value belongs to.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class LocalStorageMap<TOwner, TValue> : LocalStorageMap, ITypedMap<int, TValue>
+public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LocalStorageMap, ITypedMap<int, TValue>
     where TOwner : KernelObject
     where TValue : unmanaged
 {

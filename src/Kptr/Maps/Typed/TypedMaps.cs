@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -5,7 +6,7 @@ namespace Kptr.Maps;
 
 /// <summary>A per-CPU array of C# structs.</summary>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class PercpuArrayMap<TValue> : ArrayMap, ITypedMap<int, TValue>
+public sealed class PercpuArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue> : ArrayMap, ITypedMap<int, TValue>
     where TValue : unmanaged
 {
     /// <summary>Makes a per-CPU array.</summary>
@@ -25,7 +26,7 @@ public sealed class PercpuArrayMap<TValue> : ArrayMap, ITypedMap<int, TValue>
 /// <summary>A per-CPU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class PercpuHashMap<TKey, TValue> : PercpuHashMap, ITypedMap<TKey, TValue>
+public sealed class PercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : PercpuHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -42,7 +43,7 @@ public sealed class PercpuHashMap<TKey, TValue> : PercpuHashMap, ITypedMap<TKey,
 /// <summary>An LRU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class LruHashMap<TKey, TValue> : LruHashMap, ITypedMap<TKey, TValue>
+public sealed class LruHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LruHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -63,7 +64,7 @@ public sealed class LruHashMap<TKey, TValue> : LruHashMap, ITypedMap<TKey, TValu
 /// <summary>A per-CPU LRU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class LruPercpuHashMap<TKey, TValue> : LruHashMap, ITypedMap<TKey, TValue>
+public sealed class LruPercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LruHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -80,7 +81,7 @@ public sealed class LruPercpuHashMap<TKey, TValue> : LruHashMap, ITypedMap<TKey,
 /// <summary>A resizable hash of C# structs; 7.2 only.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed class RhashMap<TKey, TValue> : RhashMap, ITypedMap<TKey, TValue>
+public sealed class RhashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : RhashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
