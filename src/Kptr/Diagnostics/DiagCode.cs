@@ -370,6 +370,9 @@ public enum DiagCode
     /// <summary>A list or tree is not what its nodes say it is.</summary>
     GraphCorrupt = 8112,
 
+    /// <summary>A map takes a slot back whose value still owns a reference, though the policy destroys what deleted values own.</summary>
+    SlotStillOwns = 8115,
+
     // 8200: calls that a running program makes
 
     /// <summary>A kfunc or helper was given memory that is not the program's to touch.</summary>

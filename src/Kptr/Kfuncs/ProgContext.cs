@@ -61,14 +61,22 @@ public sealed class ProgContext : IProgramRun
     /// <param name="address">The register's value.</param>
     /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
     public T Read<T>(ulong address)
-        where T : unmanaged => MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
+        where T : unmanaged
+    {
+        PlainStruct.Check<T>();
+        return MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
+    }
 
     /// <summary>Writes a value into memory that the program passed, as <see cref="Memory"/>.</summary>
     /// <param name="address">The register's value.</param>
     /// <param name="value">The value.</param>
     /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
     public void Write<T>(ulong address, T value)
-        where T : unmanaged => MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
+        where T : unmanaged
+    {
+        PlainStruct.Check<T>();
+        MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
+    }
 
     /// <summary>The linked program; after a tail call, that one.</summary>
     internal ProgSpec Prog { get; set; }

@@ -15,9 +15,10 @@ public class ArrayMap : BpfMap
 {
     private readonly uint _count;
 
-    /// <summary>Makes an array; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes an array.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public ArrayMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Array, BpfMapType.PercpuArray))
     {
         _count = Spec.MaxEntries;
         Values = CreatePool((int)_count, 0, PoolKind.AllLive);

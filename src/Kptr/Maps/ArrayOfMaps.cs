@@ -11,9 +11,10 @@ public sealed class ArrayOfMaps : BpfMap
 {
     private readonly ValuePool _slots;
 
-    /// <summary>Makes an array of maps; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes an array of maps.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public ArrayOfMaps(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.ArrayOfMaps))
     {
         _slots = CreatePool((int)spec.MaxEntries, 0, PoolKind.AllLive);
     }
@@ -36,12 +37,12 @@ public sealed class ArrayOfMaps : BpfMap
     }
 
     /// <summary>The map in a place, or null. Use it inside an RCU reader; the array may let go of it at any time.</summary>
-    public BpfMap? Lookup(uint index) => FromAddress(Core, FindValue(BitConverter.GetBytes(index), MapCall.User()));
+    public BpfMap? Lookup(uint index) => FromAddress(Core, ProgLookup(BitConverter.GetBytes(index), Core.CurrentCpu));
 
     /// <summary>Puts a map into the array.</summary>
     public Errno Set(uint index, BpfMap inner)
     {
-        ArgumentNullException.ThrowIfNull(inner);
+        InnerMaps.CheckKernel(this, inner);
         return UpdateElem(BitConverter.GetBytes(index), BitConverter.GetBytes(inner.Id));
     }
 

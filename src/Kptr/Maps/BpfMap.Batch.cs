@@ -45,6 +45,7 @@ public abstract partial class BpfMap
     public Errno LookupBatch(
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
+        CheckCursors(inBatch.Length, outBatch.Length);
         var wanted = BeginBatch(MapBatchOps.Lookup, ref count, keys.Length, values.Length, flags, out var bad);
         return wanted == 0 ? bad : ReadBatch(inBatch, outBatch, keys, values, wanted, ref count, flags);
     }
@@ -54,6 +55,7 @@ public abstract partial class BpfMap
     public Errno LookupAndDeleteBatch(
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
+        CheckCursors(inBatch.Length, outBatch.Length);
         using var writing = new Writing(this);
         var wanted = BeginBatch(MapBatchOps.LookupAndDelete, ref count, keys.Length, values.Length, flags, out var bad);
         return wanted == 0 ? bad : TakeBatch(inBatch, outBatch, keys, values, wanted, ref count, flags);
@@ -138,6 +140,15 @@ public abstract partial class BpfMap
         MapBatchOps.Update => MapUpdateFlags.Lock | CpuFlags,
         _ => MapUpdateFlags.Lock,
     };
+
+    // Before anything is taken out: where the walk stopped must not be lost.
+    private void CheckCursors(int inLength, int outLength)
+    {
+        if ((inLength != 0 && inLength < BatchCursorSize) || outLength < BatchCursorSize)
+        {
+            throw new ArgumentException($"{this} has batch cursors of {BatchCursorSize} bytes, not {inLength} and {outLength}");
+        }
+    }
 
     private int BeginBatch(MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
     {

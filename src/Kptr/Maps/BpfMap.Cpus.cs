@@ -17,8 +17,7 @@ public abstract partial class BpfMap
     /// <remarks>Special fields keep what the slot's last tenant left in them.</remarks>
     protected void InitValue(ValuePool pool, int slot, ReadOnlySpan<byte> value, in MapCall caller)
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        pool.CheckSlot(slot);
+        CheckSlot(pool, slot);
         if (!IsPerCpu)
         {
             Layout.CopyIn(pool.ValueOf(slot), value);
@@ -47,7 +46,7 @@ public abstract partial class BpfMap
         if (!IsPerCpu)
         {
             CopyIn(pool.ValueOf(slot), value, flags);
-            dying.Recycle(pool.ValueOf(slot));
+            dying.RecycleAt(pool.ValueOf(slot));
             return;
         }
 
@@ -57,7 +56,7 @@ public abstract partial class BpfMap
             if (caller.Writes(cpu))
             {
                 Layout.CopyIn(pool.ValueOf(slot, cpu), PartOf(value, place, caller));
-                dying.Recycle(pool.ValueOf(slot, cpu));
+                dying.RecycleAt(pool.ValueOf(slot, cpu));
             }
         }
     }
@@ -70,8 +69,8 @@ public abstract partial class BpfMap
     /// <param name="caller">Who asks for it.</param>
     protected void ReadValue(Span<byte> target, ValuePool pool, int slot, MapUpdateFlags flags, in MapCall caller)
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        pool.CheckSlot(slot);
+        CheckSlot(pool, slot);
+        CheckCpu(caller.Cpu);
         if (!IsPerCpu || caller.HasOnePart)
         {
             CopyOut(target, pool.ValueOf(slot, IsPerCpu ? caller.Cpu : 0), flags & MapUpdateFlags.Lock);

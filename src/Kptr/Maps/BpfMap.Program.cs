@@ -14,24 +14,34 @@ public abstract partial class BpfMap
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="cpu">The CPU the caller runs on.</param>
     /// <returns>Its address, or 0. Of maps of maps: the address of the inner map.</returns>
-    public ulong ProgLookup(ReadOnlySpan<byte> key, int cpu) => FindValue(key, MapCall.Program(cpu));
+    public ulong ProgLookup(ReadOnlySpan<byte> key, int cpu)
+    {
+        CheckProg(key.Length, cpu);
+        return CheckFound(FindValue(key, MapCall.Program(cpu)));
+    }
 
     /// <summary>Finds another CPU's value (<c>bpf_map_lookup_percpu_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="cpu">Whose value.</param>
     /// <returns>Its address; 0 also when there is no such CPU.</returns>
-    public ulong ProgLookupPercpu(ReadOnlySpan<byte> key, uint cpu) =>
-        IsPerCpu && cpu < (uint)Core.CpuCount ? FindValue(key, MapCall.Program((int)cpu)) : 0;
+    public ulong ProgLookupPercpu(ReadOnlySpan<byte> key, uint cpu)
+    {
+        CheckProg(key.Length, 0);
+        return IsPerCpu && cpu < (uint)_cpuCount ? CheckFound(FindValue(key, MapCall.Program((int)cpu))) : 0;
+    }
 
     /// <summary>Finds a value in live memory: of per-CPU maps, the CPU's that this thread plays.</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
-    /// <returns>Its bytes, or nothing. Use them inside an RCU reader, and leave those of special fields alone.</returns>
-    /// <exception cref="InvalidOperationException">The values are maps.</exception>
+    /// <returns>Its bytes, or nothing. Use them inside an RCU reader.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The values are maps or sockets, or have special fields, whose bytes are nobody's to write: see such a map as one of a C# struct
+    /// (<see cref="BpfMapExtensions.As{TKey, TValue}"/>).
+    /// </exception>
     public unsafe Span<byte> LookupSpan(ReadOnlySpan<byte> key)
     {
-        if (HoldsMaps)
+        if (!HasValuesInMemory || Layout.HasSpecials)
         {
-            throw new InvalidOperationException($"the values of {this} are maps");
+            throw new InvalidOperationException($"the values of {this} are not plain bytes");
         }
 
         CheckKey(key);
@@ -44,22 +54,46 @@ public abstract partial class BpfMap
     /// <param name="value"><see cref="ValueSize"/> bytes; those of special fields are ignored.</param>
     /// <param name="flags">Create, replace, lock.</param>
     /// <param name="cpu">The CPU the caller runs on.</param>
-    public Errno ProgUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu) =>
-        UpdateValue(key, value, flags, MapCall.Program(cpu));
+    public Errno ProgUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu)
+    {
+        CheckProg(key.Length, cpu);
+        CheckProgValue(value.Length, nameof(value));
+        return UpdateValue(key, value, flags, MapCall.Program(cpu));
+    }
 
     /// <summary>Deletes an element (<c>bpf_map_delete_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="cpu">The CPU the caller runs on.</param>
-    public Errno ProgDelete(ReadOnlySpan<byte> key, int cpu) => DeleteValue(key, MapCall.Program(cpu));
+    public Errno ProgDelete(ReadOnlySpan<byte> key, int cpu)
+    {
+        CheckProg(key.Length, cpu);
+        return DeleteValue(key, MapCall.Program(cpu));
+    }
 
     /// <summary>Adds a value to a queue, stack or bloom filter (<c>bpf_map_push_elem</c>).</summary>
-    public Errno ProgPush(ReadOnlySpan<byte> value, MapUpdateFlags flags) => PushValue(value, flags);
+    /// <param name="value">At least <see cref="ValueSize"/> bytes.</param>
+    /// <param name="flags">Of queues and stacks: <see cref="MapUpdateFlags.Exist"/> pushes out where there is no room.</param>
+    public Errno ProgPush(ReadOnlySpan<byte> value, MapUpdateFlags flags)
+    {
+        CheckProgValue(value.Length, nameof(value));
+        return PushValue(value, flags);
+    }
 
     /// <summary>Takes a value from a queue or stack (<c>bpf_map_pop_elem</c>).</summary>
-    public Errno ProgPop(Span<byte> value) => PopValue(value);
+    /// <param name="value">Room for at least <see cref="ValueSize"/> bytes.</param>
+    public Errno ProgPop(Span<byte> value)
+    {
+        CheckProgValue(value.Length, nameof(value));
+        return PopValue(value);
+    }
 
     /// <summary>Reads the next value of a queue or stack, or asks a bloom filter (<c>bpf_map_peek_elem</c>).</summary>
-    public Errno ProgPeek(Span<byte> value) => PeekValue(value);
+    /// <param name="value">At least <see cref="ValueSize"/> bytes.</param>
+    public Errno ProgPeek(Span<byte> value)
+    {
+        CheckProgValue(value.Length, nameof(value));
+        return PeekValue(value);
+    }
 
     /// <summary>Visits every element (<c>bpf_for_each_map_elem</c>); elements that come or go meanwhile may be missed.</summary>
     /// <param name="callback">Called inside an RCU reader; may change the map.</param>
@@ -69,7 +103,8 @@ public abstract partial class BpfMap
     public long ForEachElem(MapElemCallback callback, ulong flags, int cpu)
     {
         ArgumentNullException.ThrowIfNull(callback);
-        return flags != 0 ? (long)Errno.EINVAL : VisitValues(callback, MapCall.Program(cpu));
+        CheckCpu(cpu);
+        return flags != 0 ? (long)Errno.EINVAL : VisitValues(Guarded(callback), MapCall.Program(cpu));
     }
 
     /// <summary>Address of a byte of the only value of a data section map.</summary>
@@ -100,7 +135,7 @@ public abstract partial class BpfMap
     {
         if (!IsPerCpu || caller.HasOnePart)
         {
-            var at = FindValue(key, caller);
+            var at = CheckFound(FindValue(key, caller));
             if (at == 0)
             {
                 return Errno.ENOENT;
@@ -112,7 +147,7 @@ public abstract partial class BpfMap
 
         for (var place = 0; place < Core.PossibleCpus.Length; place++)
         {
-            var at = FindValue(key, caller with { Cpu = Core.PossibleCpus[place] });
+            var at = CheckFound(FindValue(key, caller with { Cpu = Core.PossibleCpus[place] }));
             if (at == 0)
             {
                 return Errno.ENOENT;
@@ -147,6 +182,7 @@ public abstract partial class BpfMap
     /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
     protected void CopyIn(ulong value, ReadOnlySpan<byte> source, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
+        CheckCopy(value, flags);
         if ((flags & MapUpdateFlags.Lock) == 0)
         {
             Layout.CopyIn(value, source);
@@ -163,6 +199,7 @@ public abstract partial class BpfMap
     /// <param name="flags">With <see cref="MapUpdateFlags.Lock"/>, under the value's own spin lock.</param>
     protected void CopyOut(Span<byte> target, ulong value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
+        CheckCopy(value, flags);
         if ((flags & MapUpdateFlags.Lock) == 0)
         {
             Layout.CopyOut(target, value);
@@ -195,12 +232,26 @@ public abstract partial class BpfMap
 
     /// <summary>A value in live memory as a C# struct. Use it inside an RCU reader.</summary>
     /// <param name="value">Address of the value; 0 gives a null reference.</param>
-    protected static unsafe ref T ValueAt<T>(ulong value)
-        where T : unmanaged => ref System.Runtime.CompilerServices.Unsafe.AsRef<T>((void*)value);
+    /// <exception cref="ArgumentException">No value begins there, or the struct has another size or other special fields.</exception>
+    protected unsafe ref T ValueAt<T>(ulong value)
+        where T : unmanaged
+    {
+        if (value != 0)
+        {
+            CheckValue(value, out _, out _);
+            CheckValueType<T>();
+        }
+
+        return ref System.Runtime.CompilerServices.Unsafe.AsRef<T>((void*)value);
+    }
 
     /// <summary>Zeroes the plain bytes of a value; special fields keep what they own.</summary>
     /// <param name="value">Address of the value.</param>
-    protected void ZeroPlain(ulong value) => Layout.ZeroPlain(value);
+    protected void ZeroPlain(ulong value)
+    {
+        CheckCopy(value, MapUpdateFlags.Any);
+        Layout.ZeroPlain(value);
+    }
 
     /// <summary>The checks on update flags that hash-like maps share.</summary>
     /// <param name="exists">Whether the key is there.</param>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Kptr.Btf;
+using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -17,15 +18,20 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
     private readonly List<ValuePool> _pools = [];
 
-    /// <summary>Makes a map; the creation rules of its type are not checked here but by <see cref="MapFactory"/>.</summary>
+    /// <summary>Makes a map. The map types of this assembly go through <see cref="MapRules"/>; a derived one need only be possible.</summary>
     /// <param name="core">The kernel it belongs to.</param>
     /// <param name="spec">Its blueprint.</param>
+    /// <exception cref="MapCreateException">A size is negative or too large, or special fields lie across each other or the value's end.</exception>
     protected BpfMap(KernelCore core, MapSpec spec)
     {
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(spec);
+        CheckBlueprint(spec);
         Core = core;
         Spec = spec;
+        _keySize = spec.KeySize;
+        _cpuCount = core.CpuCount;
+        _isBuiltin = IsBuiltin(GetType());
         Policy = DestroyPolicy.Of(core.Spec.Profile);
         Layout = new(spec.Record, spec.ValueSize);
         Id = core.NextMapId();
@@ -55,7 +61,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     public int ValueSize => Spec.ValueSize;
 
     /// <summary>Bytes of a value in a system call: of per-CPU maps, the value of every CPU that can exist, each rounded up to 8.</summary>
-    public virtual int UserValueSize => IsPerCpu ? Layout.StrideBytes * Core.PossibleCpus.Length : ValueSize;
+    public virtual int UserValueSize => IsPerCpu ? (int)Math.Min(int.MaxValue, (long)Layout.StrideBytes * Core.PossibleCpus.Length) : ValueSize;
 
     /// <summary>Capacity. LRU maps with a list per CPU round it.</summary>
     public virtual uint MaxEntries => Spec.MaxEntries;
@@ -67,7 +73,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     public BtfRecord Record => Spec.Record;
 
     /// <summary>Whether each CPU has a value of its own.</summary>
-    public virtual bool IsPerCpu => Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
+    public bool IsPerCpu => Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
 
     /// <summary>When values that are updated or deleted lose their kptrs.</summary>
     public DestroyPolicy Policy { get; internal set; }
@@ -105,7 +111,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         long free = 0;
         foreach (var pool in _pools)
         {
-            pool.Free?.Walk(_ => free++);
+            pool.FreeSlots?.Walk(_ => free++);
         }
 
         return new(all, live, free);
@@ -118,14 +124,20 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// Gives the map value memory. All slots are zeroed, keep their address, and are destroyed with the map.
     /// </summary>
     /// <param name="slotCount">How many values; of per-CPU maps, how many per CPU.</param>
+    /// <exception cref="MapCreateException">There is not so much memory.</exception>
     protected ValuePool CreatePool(int slotCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slotCount);
-        return CreatePool(slotCount, 0, PoolKind.FreeList);
+        return CreatePool(slotCount, 0, PoolKind.Lent);
     }
 
     internal ValuePool CreatePool(int slotCount, int prefixBytes, PoolKind kind)
     {
+        if (!MapMemory.Fits(ValuePool.BytesOf(this, slotCount, prefixBytes)))
+        {
+            throw new MapCreateException(Spec, Errno.ENOMEM);
+        }
+
         var pool = new ValuePool(this, slotCount, prefixBytes, kind);
         _pools.Add(pool);
         return pool;

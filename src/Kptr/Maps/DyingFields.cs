@@ -34,8 +34,18 @@ public ref struct DyingFields
 
     /// <summary>Ends one value: does to its special fields what the policy says for the path.</summary>
     /// <param name="value">Address of the value.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <exception cref="ArgumentException">No value of the map begins there.</exception>
     public void Recycle(ulong value)
+    {
+        CheckMade();
+        _map.CheckValue(value, out var pool, out var slot);
+        NoteEnd(pool, slot);
+        RecycleAt(value);
+    }
+
+    /// <summary>As <see cref="Recycle(ulong)"/>, for a value that is known to be the map's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void RecycleAt(ulong value)
     {
         if (_action != DeathAction.Keep)
         {
@@ -48,8 +58,9 @@ public ref struct DyingFields
     /// <param name="slot">The slot.</param>
     public void Recycle(ValuePool pool, int slot)
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        pool.CheckSlot(slot);
+        CheckMade();
+        _map.CheckSlot(pool, slot);
+        NoteEnd(pool, slot);
         for (var cpu = 0; _action != DeathAction.Keep && cpu < pool.CpuCount; cpu++)
         {
             TakeFields(pool.ValueOf(slot, cpu));
@@ -64,8 +75,8 @@ public ref struct DyingFields
     /// <param name="caller">Who asks for it.</param>
     public void Overwrite(ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        pool.CheckSlot(slot);
+        CheckMade();
+        _map.CheckSlot(pool, slot);
         _map.WriteValue(pool, slot, value, flags, caller, ref this);
     }
 
@@ -80,6 +91,22 @@ public ref struct DyingFields
         }
 
         _more = null;
+    }
+
+    private readonly void CheckMade()
+    {
+        if (_map is null)
+        {
+            throw new InvalidOperationException($"a default {nameof(DyingFields)} has no map");
+        }
+    }
+
+    private readonly void NoteEnd(ValuePool pool, int slot)
+    {
+        if (_path is not (DeathPath.InPlaceUpdate or DeathPath.LockedUpdate))
+        {
+            pool.NoteEnd(slot);
+        }
     }
 
     private void TakeFields(ulong value)

@@ -124,7 +124,7 @@ public unsafe partial class HashMap
         using var dying = new DyingFields(this, DeathPath.Replace);
         var old = *link;
         Table.Replace(_shape, bucket, link, FreeList.TakeSpare(stock), key, value, Layout);
-        dying.Recycle(Pool.ValueOf(old));
+        dying.RecycleAt(Pool.ValueOf(old));
         FreeList.ReturnSpare(old, stock);
         bucket->Unlock(seq);
     }

@@ -37,7 +37,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     {
         _buckets = Table.Buckets;
         _base = Pool.Base;
-        _free = Pool.Free;
+        _free = Pool.FreeSlots;
         _mask = Table.Mask;
         _bits = Table.Bits;
         _hasSpecials = Layout.HasSpecials;

@@ -18,11 +18,17 @@ public unsafe partial class HashMap : HashMapBase
     private readonly ElemShape _shape;
     private int _cachedCount;
 
-    /// <summary>Makes a hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a hash.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public HashMap(KernelCore core, MapSpec spec)
+        : this(core, spec, BpfMapType.Hash)
+    {
+    }
+
+    private protected HashMap(KernelCore core, MapSpec spec, BpfMapType type)
         : base(
-            core ?? throw new ArgumentNullException(nameof(core)),
-            spec ?? throw new ArgumentNullException(nameof(spec)),
+            core,
+            MapRules.Admit(core, spec, type),
             spec.MaxEntries,
             (spec.Flags & MapFlags.NoPrealloc) == 0 ? core.CpuCount : 0,
             (spec.Flags & MapFlags.NoPrealloc) == 0 ? PoolKind.FreeList : PoolKind.Chunked)
@@ -33,7 +39,7 @@ public unsafe partial class HashMap : HashMapBase
             return;
         }
 
-        _free = Pool.Free!;
+        _free = Pool.FreeSlots!;
         _free.SetSparesAside();
         _shape = new(KeySize, ValueSize, !Layout.HasSpecials);
         _isFast = !HoldsMaps && !Layout.HasAsync;
@@ -138,7 +144,7 @@ public unsafe partial class HashMap : HashMapBase
     {
         using var dying = new DyingFields(this, DeathPath.LockedUpdate);
         CopyIn(Pool.ValueOf(elem), value, MapUpdateFlags.Lock);
-        dying.Recycle(Pool.ValueOf(elem));
+        dying.RecycleAt(Pool.ValueOf(elem));
     }
 
     private Errno Upsert(
@@ -162,7 +168,7 @@ public unsafe partial class HashMap : HashMapBase
             if (err == Errno.None && old >= 0 && !IsPreallocated)
             {
                 bucket->Unlock(seq);
-                dying.Recycle(Pool.ValueOf(old));
+                dying.RecycleAt(Pool.ValueOf(old));
                 ReturnElem(old, caller.Cpu);
                 return err;
             }
@@ -193,7 +199,7 @@ public unsafe partial class HashMap : HashMapBase
         Table.UnlinkLocked(bucket, old);
         if (IsPreallocated)
         {
-            dying.Recycle(Pool.ValueOf(old));
+            dying.RecycleAt(Pool.ValueOf(old));
             FreeList.ReturnSpare(old, _free!.StockOf(caller.Cpu));
         }
 

@@ -12,7 +12,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
         : base(core, spec)
     {
         MaxEntries = maxEntries;
-        Pool = CreatePool((int)maxEntries + spareCount, HashTable.PrefixBytesOf(spec.KeySize), kind);
+        Pool = CreatePool(checked((int)maxEntries + spareCount), HashTable.PrefixBytesOf(spec.KeySize), kind);
         Table = new(Pool, spec.KeySize, maxEntries);
     }
 
@@ -179,7 +179,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
         {
             if (caller.Writes(cpu))
             {
-                dying.Recycle(Pool.ValueOf(elem, cpu));
+                dying.RecycleAt(Pool.ValueOf(elem, cpu));
             }
         }
     }

@@ -10,19 +10,20 @@ namespace Kptr.Maps;
 /// bucket's lock is left (b9e9ed90b10c, 2024).</remarks>
 public unsafe class HashOfMaps : HashMap
 {
-    /// <summary>Makes a hash of maps; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a hash of maps.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public HashOfMaps(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, spec, BpfMapType.HashOfMaps)
     {
     }
 
     /// <summary>The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.</summary>
-    public BpfMap? Lookup(ReadOnlySpan<byte> key) => FromAddress(Core, FindValue(key, MapCall.User()));
+    public BpfMap? Lookup(ReadOnlySpan<byte> key) => FromAddress(Core, ProgLookup(key, Core.CurrentCpu));
 
     /// <summary>Puts a map under a key.</summary>
     public Errno Set(ReadOnlySpan<byte> key, BpfMap inner, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
-        ArgumentNullException.ThrowIfNull(inner);
+        InnerMaps.CheckKernel(this, inner);
         return UpdateElem(key, BitConverter.GetBytes(inner.Id), flags);
     }
 

@@ -15,9 +15,20 @@ internal static unsafe class InnerMaps
     {
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(inner);
+        PlainStruct.Check<TKey>();
         var spec = new MapSpec(name, type) { KeySize = Unsafe.SizeOf<TKey>(), ValueSize = sizeof(int), MaxEntries = maxEntries, InnerMap = inner };
         var err = MapRules.Check(spec, core.Spec.Profile);
         return err == Errno.None ? spec : throw new MapCreateException(spec, err);
+    }
+
+    /// <summary>Throws unless both maps are of one kernel: another's map has an id there, but not its own.</summary>
+    internal static void CheckKernel(BpfMap outer, BpfMap inner)
+    {
+        ArgumentNullException.ThrowIfNull(inner);
+        if (inner.Core != outer.Core)
+        {
+            throw new ArgumentException($"{inner} is of another kernel than {outer}", nameof(inner));
+        }
     }
 
     /// <summary>Finds a map that may go into the outer one, and takes a reference on it.</summary>

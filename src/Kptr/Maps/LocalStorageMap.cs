@@ -23,9 +23,10 @@ public class LocalStorageMap : BpfMap
     private readonly ValuePool _values;
     private readonly ElemCache _cache;
 
-    /// <summary>Makes a storage map; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a storage map.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public LocalStorageMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.SkStorage, BpfMapType.InodeStorage))
     {
         _values = CreatePool(1, 0, PoolKind.Chunked);
         _cache = new(this, _values);
@@ -66,6 +67,7 @@ public class LocalStorageMap : BpfMap
     public Errno Update(KernelObject owner, ReadOnlySpan<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         ArgumentNullException.ThrowIfNull(owner);
+        CheckOwner(owner, value.Length);
         if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist || ((flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0))
         {
             return Errno.EINVAL;
@@ -161,6 +163,26 @@ public class LocalStorageMap : BpfMap
         Cgroup cgroup => (int)cgroup.Id,
         _ => (int)owner.Address,
     };
+
+    private void CheckOwner(KernelObject owner, int valueLength)
+    {
+        var isOfType = Type switch
+        {
+            BpfMapType.TaskStorage => owner is TaskStruct,
+            BpfMapType.CgrpStorage => owner is Cgroup,
+            BpfMapType.SkStorage => owner is Sock,
+            _ => true,
+        };
+        if (!isOfType || owner.Core != Core)
+        {
+            throw new ArgumentException($"{owner} cannot own a value of {this}", nameof(owner));
+        }
+
+        if (valueLength != 0 && valueLength < ValueSize)
+        {
+            throw new ArgumentException($"{this} has values of {ValueSize} bytes, not {valueLength}", nameof(valueLength));
+        }
+    }
 
     private KernelObject? OwnerOf(ReadOnlySpan<byte> key)
     {

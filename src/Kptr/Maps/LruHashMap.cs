@@ -14,9 +14,10 @@ public unsafe class LruHashMap : HashMapBase
     private readonly LruLists _lists;
     private int _count;
 
-    /// <summary>Makes an LRU hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes an LRU hash.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public LruHashMap(KernelCore core, MapSpec spec)
-        : base(core, spec, Capacity(core, spec), 0, PoolKind.AllLive)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.LruHash, BpfMapType.LruPercpuHash), Capacity(core, spec), 0, PoolKind.AllLive)
     {
         _lists = new((int)MaxEntries, core.CpuCount, HasListPerCpu(spec), TryEvict);
     }
@@ -81,8 +82,6 @@ public unsafe class LruHashMap : HashMapBase
     // A list per CPU needs the same number of elements on each.
     private static uint Capacity(KernelCore core, MapSpec spec)
     {
-        ArgumentNullException.ThrowIfNull(core);
-        ArgumentNullException.ThrowIfNull(spec);
         var cpus = (uint)core.CpuCount;
         return HasListPerCpu(spec) ? (spec.MaxEntries + cpus - 1) / cpus * cpus : spec.MaxEntries;
     }

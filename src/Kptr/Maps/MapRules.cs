@@ -1,5 +1,6 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Maps;
@@ -28,6 +29,7 @@ public static class MapRules
     private const MapFlags ProgAccess = MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
     private const int KmallocMax = 1 << 22;
     private const int PercpuUnitMin = 32 << 10;
+    private const uint HashBucketsMax = uint.MaxValue / 16;
     private const int StorageValueMax = 65536 - 128;
 
     private static readonly BpfMapType[] s_kptrTypes =
@@ -82,6 +84,20 @@ public static class MapRules
         }
 
         return Errno.None;
+    }
+
+    /// <summary>Lets a blueprint through to the map class that is made from it.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="spec">The blueprint.</param>
+    /// <param name="types">The map types that the class implements.</param>
+    /// <exception cref="MapCreateException">The kernel refuses it, has not the memory for it, or it is for another class.</exception>
+    internal static MapSpec Admit(KernelCore core, MapSpec spec, params ReadOnlySpan<BpfMapType> types)
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        ArgumentNullException.ThrowIfNull(spec);
+        var err = !types.Contains(spec.Type) ? Errno.EINVAL : Check(spec, core.Spec.Profile);
+        err = err == Errno.None && !MapMemory.Fits(spec, core.CpuCount) ? Errno.ENOMEM : err;
+        return err == Errno.None ? spec : throw new MapCreateException(spec, err);
     }
 
     private static Errno CheckAttributes(MapSpec spec, KernelProfile profile)
@@ -162,7 +178,7 @@ public static class MapRules
             return Errno.EINVAL;
         }
 
-        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48 || spec.MaxEntries > 1u << 31 || (isPercpu && IsPercpuTooBig(spec))
+        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48 || RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax || (isPercpu && IsPercpuTooBig(spec))
             ? Errno.E2BIG : Errno.None;
     }
 
@@ -260,6 +276,9 @@ public static class MapRules
     private static bool IsPercpuTooBig(MapSpec spec) =>
         spec.Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash
         && ValueLayout.RoundUp8(spec.ValueSize) > PercpuUnitMin;
+
+    // As 64 bits: above 2^31 the next power of two is 2^32.
+    private static ulong RoundUpToPowerOf2(uint value) => System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)value);
 
     private static Errno Invalid(bool isInvalid) => isInvalid ? Errno.EINVAL : Errno.None;
 

@@ -14,11 +14,12 @@ public unsafe class PercpuHashMap : HashMapBase
     private readonly ElemCache? _cache;
     private int _count;
 
-    /// <summary>Makes a per-CPU hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a per-CPU hash.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public PercpuHashMap(KernelCore core, MapSpec spec)
         : base(
             core,
-            spec ?? throw new ArgumentNullException(nameof(spec)),
+            MapRules.Admit(core, spec, BpfMapType.PercpuHash),
             spec.MaxEntries,
             0,
             (spec.Flags & MapFlags.NoPrealloc) == 0 ? PoolKind.FreeList : PoolKind.Chunked)
@@ -38,7 +39,7 @@ public unsafe class PercpuHashMap : HashMapBase
         }
 
         long free = 0;
-        Pool.Free!.Walk(_ => free++);
+        Pool.FreeSlots!.Walk(_ => free++);
         return new(Pool.SlotCount, Count, free);
     }
 
@@ -85,7 +86,7 @@ public unsafe class PercpuHashMap : HashMapBase
         Interlocked.Decrement(ref _count);
         if (IsPreallocated)
         {
-            Pool.Free!.Push(elem, cpu);
+            Pool.FreeSlots!.Push(elem, cpu);
         }
         else
         {
@@ -98,7 +99,7 @@ public unsafe class PercpuHashMap : HashMapBase
         err = IsPreallocated || Count >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
         var isFull = !IsPreallocated && err == Errno.E2BIG;
         var elem = isFull || Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1
-            : IsPreallocated ? Pool.Free!.Pop(cpu) : _cache!.Take(cpu);
+            : IsPreallocated ? Pool.FreeSlots!.Pop(cpu) : _cache!.Take(cpu);
         err = elem >= 0 ? Errno.None : err;
         return elem;
     }

@@ -17,9 +17,10 @@ public unsafe class RhashMap : HashMapBase
     private readonly RankedLock _resizeLock = new(LockRank.MapResize);
     private int _count;
 
-    /// <summary>Makes a resizable hash; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a resizable hash.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public RhashMap(KernelCore core, MapSpec spec)
-        : base(core, spec ?? throw new ArgumentNullException(nameof(spec)), spec.MaxEntries, 0, PoolKind.Chunked)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Rhash), spec.MaxEntries, 0, PoolKind.Chunked)
     {
         _cache = new(this, Pool);
         Table = new(Pool, spec.KeySize, Math.Max(1L << MinBits, (long)spec.MapExtra));
@@ -109,7 +110,7 @@ public unsafe class RhashMap : HashMapBase
         if (err == Errno.None && elem >= 0)
         {
             CopyIn(Pool.ValueOf(elem), value, flags & MapUpdateFlags.Lock);
-            dying.Recycle(Pool.ValueOf(elem));
+            dying.RecycleAt(Pool.ValueOf(elem));
         }
         else if (err == Errno.None)
         {

@@ -19,7 +19,7 @@ public static class StructSpec
     /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
     /// <exception cref="MapCreateException">The kernel would refuse it.</exception>
     /// <exception cref="ArgumentException">
-    /// Two spin locks, or more special fields than the kernel takes; one that is not aligned or shares bytes with another field.
+    /// The key has a kptr; the value two spin locks, or more special fields than the kernel takes; one that is not aligned or shares bytes with another field.
     /// </exception>
     /// <exception cref="NotSupportedException">
     /// Compiled ahead of time, the fields of a struct inside the value are unknown: see <see cref="ValueStructAttribute"/>.
@@ -30,6 +30,7 @@ public static class StructSpec
         where TValue : unmanaged
     {
         ArgumentNullException.ThrowIfNull(core);
+        PlainStruct.Check<TKey>();
         var spec = new MapSpec(name, type)
         {
             KeySize = Unsafe.SizeOf<TKey>(),

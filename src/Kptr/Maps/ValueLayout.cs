@@ -14,6 +14,9 @@ internal sealed unsafe class ValueLayout
     private const BtfFieldKind OwningKinds = BtfFieldKind.Kptr | BtfFieldKind.Uptr | BtfFieldKind.GraphRoot;
     private const BtfFieldKind AsyncKinds = BtfFieldKind.Timer | BtfFieldKind.Workqueue | BtfFieldKind.TaskWork;
     private const int CallWorthwhileBytes = 64;
+    /// <summary>Keys and values are smaller; what is reckoned from them then fits 32 bits.</summary>
+    internal const int SizeMax = 1 << 30;
+
     private readonly (int Offset, int Length)[] _plain;
     private readonly (int Offset, int Length)[] _special;
     private readonly int[] _owning;

@@ -1,13 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
 /// <summary>Who says which slots of a pool are in use.</summary>
 internal enum PoolKind
 {
-    /// <summary>The pool, by its free list.</summary>
+    /// <summary>The pool, by its free list, which the map's own code uses.</summary>
     FreeList,
+
+    /// <summary>The pool, which a derived map asks for slots one by one.</summary>
+    Lent,
 
     /// <summary>Nobody: all slots always are.</summary>
     AllLive,
@@ -26,9 +30,15 @@ internal enum PoolKind
 public sealed unsafe class ValuePool
 {
     private const int BlockAlign = 64;
+    private const int Free = 0;
+    private const int Taken = 1;
+    private const int Ended = 2;
     private readonly BpfMap _map;
     private readonly FreeList? _free;
     private readonly int _slotsPerBlock;
+
+    // Of lent pools: what each slot is to its borrower.
+    private readonly int[]? _loans;
     private Block[] _blocks = [];
     private int _liveCount;
 
@@ -38,7 +48,7 @@ public sealed unsafe class ValuePool
         PrefixBytes = prefixBytes;
         CpuCount = map.IsPerCpu ? map.Core.CpuCount : 1;
         ValueStride = map.Layout.StrideBytes;
-        StrideBytes = prefixBytes + (ValueStride * CpuCount);
+        StrideBytes = checked(prefixBytes + (ValueStride * CpuCount));
         _slotsPerBlock = kind == PoolKind.Chunked ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096) : Math.Max(1, slotCount);
         SlotCount = 0;
         if (kind != PoolKind.Chunked)
@@ -47,10 +57,12 @@ public sealed unsafe class ValuePool
             Base = (byte*)_blocks[0].Base;
         }
 
-        if (kind == PoolKind.FreeList)
+        if (kind is PoolKind.FreeList or PoolKind.Lent)
         {
             _free = new(slotCount, map.Core.CpuCount);
         }
+
+        _loans = kind == PoolKind.Lent ? new int[slotCount] : null;
     }
 
     /// <summary>Number of slots.</summary>
@@ -72,14 +84,16 @@ public sealed unsafe class ValuePool
     /// <summary>First slot, when all slots lie in one block; else null.</summary>
     internal byte* Base { get; }
 
-    internal FreeList? Free => _free;
+    internal FreeList? FreeSlots => _free;
 
     /// <summary>Address of the value in a slot.</summary>
     /// <param name="slot">Which slot.</param>
     /// <param name="cpu">Which CPU's value; only of meaning where values are per CPU.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such slot or CPU.</exception>
     public ulong AddressOf(int slot, int cpu = 0)
     {
         CheckSlot(slot);
+        _map.CheckCpu(cpu);
         return ValueOf(slot, CpuCount == 1 ? 0 : cpu);
     }
 
@@ -87,12 +101,15 @@ public sealed unsafe class ValuePool
     /// <param name="slot">The slot, or -1.</param>
     /// <param name="cpu">Whose free slots to try first.</param>
     /// <returns>False when none is free.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">No such CPU.</exception>
     public bool TryTake(out int slot, int cpu = 0)
     {
+        _map.CheckCpu(cpu);
         slot = _free is null || _map.Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _free.Pop(cpu);
         if (slot >= 0)
         {
             Interlocked.Increment(ref _liveCount);
+            Volatile.Write(ref _loans![slot], Taken);
         }
 
         return slot >= 0;
@@ -101,11 +118,53 @@ public sealed unsafe class ValuePool
     /// <summary>Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields"/> first.</summary>
     /// <param name="slot">A slot that the caller took and that no key leads to any more.</param>
     /// <param name="cpu">Whose free list gets it.</param>
+    /// <remarks>
+    /// Under the eager policy a value that still owns something and was not handed over is reported (<see cref="DiagCode.SlotStillOwns"/>):
+    /// its next tenant would find a reference that it never stored. What a late program puts in after the end is no fault, as in Linux.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">No such slot or CPU.</exception>
+    /// <exception cref="InvalidOperationException">The slot is not taken: it was returned before, or never handed out.</exception>
     public void Return(int slot, int cpu = 0)
     {
         CheckSlot(slot);
+        _map.CheckCpu(cpu);
+        var loan = _loans is null ? Free : Interlocked.Exchange(ref _loans[slot], Free);
+        if (loan == Free)
+        {
+            throw new InvalidOperationException($"slot {slot} of {_map} is returned, but nobody has it: a second return, or one without a take");
+        }
+
         Interlocked.Decrement(ref _liveCount);
-        _free!.Push(slot, cpu);
+        try
+        {
+            if (loan == Taken)
+            {
+                ReportOwned(slot);
+            }
+        }
+        finally
+        {
+            _free!.Push(slot, cpu);
+        }
+    }
+
+    /// <summary>The value in a slot was handed to <see cref="DyingFields"/>.</summary>
+    internal void NoteEnd(int slot)
+    {
+        if (_loans is not null)
+        {
+            Interlocked.CompareExchange(ref _loans[slot], Ended, Taken);
+        }
+    }
+
+    /// <summary>Whether the pool was made for the map.</summary>
+    internal bool IsOf(BpfMap map) => _map == map;
+
+    /// <summary>Bytes that a pool would need; <see cref="long.MaxValue"/> where that cannot be counted.</summary>
+    internal static long BytesOf(BpfMap map, long slotCount, long prefixBytes)
+    {
+        var stride = prefixBytes + (map.Layout.StrideBytes * (map.IsPerCpu ? (long)map.Core.CpuCount : 1));
+        return stride > ValueLayout.SizeMax ? long.MaxValue : MapMemory.Times(slotCount, stride);
     }
 
     /// <summary>Throws on a number that is no slot's: what takes slots from outside asks, as memory is not bounds-checked.</summary>
@@ -115,6 +174,27 @@ public sealed unsafe class ValuePool
         if ((uint)slot >= (uint)SlotCount)
         {
             throw new ArgumentOutOfRangeException(nameof(slot), slot, $"the pool has {SlotCount} slots");
+        }
+    }
+
+    // The policy destroys what a deleted value owns, so its maker must have handed it over before giving the slot back.
+    private void ReportOwned(int slot)
+    {
+        if (_map.Policy.ActionOn(DeathPath.Delete) != DeathAction.Destroy)
+        {
+            return;
+        }
+
+        for (var cpu = 0; cpu < CpuCount; cpu++)
+        {
+            if (_map.Layout.OwnsAnything((byte*)ValueOf(slot, cpu)))
+            {
+                _map.Core.Report(new(DiagCode.SlotStillOwns, $"a slot is returned whose value still owns a reference: hand it to {nameof(DyingFields)} first")
+                {
+                    Object = $"slot {slot} of {_map}",
+                });
+                return;
+            }
         }
     }
 

@@ -37,10 +37,10 @@ public class KfuncRegistryTests
     [Fact]
     public void With_ADeclarationByHand_ReplacesTheClassesOwn()
     {
-        var byHand = new KfuncDeclaration(new("widget_colour") { Prototype = "u32 widget_colour(struct widget *w)" }, (_, _, _, _, _, _) => 7);
-        var registry = KfuncRegistry.Builtin.With(typeof(OwnObjectTests.WidgetKfuncs)).With(byHand);
-        registry.SpecsOf(KernelProfile.Linux6_12)["widget_colour"].Flags.Should().Be(KfuncFlags.None);
-        registry.FindBody("widget_colour", KernelProfile.Linux6_12)!(null!, 0, 0, 0, 0, 0).Should().Be(7);
+        var byHand = new KfuncDeclaration(new("own_negate") { Prototype = "u64 own_negate(u64 x)" }, (_, _, _, _, _, _) => 7);
+        var registry = KfuncRegistry.Builtin.With(typeof(OwnKfuncs)).With(byHand);
+        registry.SpecsOf(KernelProfile.Linux6_12)["own_negate"].Flags.Should().Be(KfuncFlags.None);
+        registry.FindBody("own_negate", KernelProfile.Linux6_12)!(null!, 0, 0, 0, 0, 0).Should().Be(7);
     }
 
     [Fact]

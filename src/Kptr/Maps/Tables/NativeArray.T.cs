@@ -16,7 +16,7 @@ internal sealed unsafe class NativeArray<T>
 
     internal NativeArray(long length)
     {
-        _sizeBytes = Math.Max(1, length) * sizeof(T);
+        _sizeBytes = checked(Math.Max(1, length) * sizeof(T));
         Pointer = (T*)NativeMemory.AlignedAlloc((nuint)_sizeBytes, LargePages.AlignmentOf(_sizeBytes, CacheLineBytes));
         LargePages.Ask(Pointer, _sizeBytes);
         NativeMemory.Clear(Pointer, (nuint)_sizeBytes);

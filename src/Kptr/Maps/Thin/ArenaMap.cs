@@ -15,9 +15,10 @@ public sealed class ArenaMap : KeylessMap
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly bool[] _isTaken;
 
-    /// <summary>Makes an arena; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes an arena.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public ArenaMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Arena))
     {
         _isTaken = new bool[Spec.MaxEntries];
         BaseAddress = core.Heap.AllocateBlock($"arena {Name}", (long)Spec.MaxEntries * PageBytes, this);

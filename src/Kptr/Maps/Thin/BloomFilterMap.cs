@@ -14,9 +14,10 @@ public sealed class BloomFilterMap : KeylessMap
     private readonly uint _mask;
     private readonly int _hashCount;
 
-    /// <summary>Makes a filter; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a filter.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public BloomFilterMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.BloomFilter))
     {
         _hashCount = Spec.MapExtra == 0 ? 5 : (int)Spec.MapExtra;
         var wanted = (ulong)MaxEntries * (ulong)_hashCount / 5 * 7;

@@ -18,9 +18,10 @@ public sealed class LpmTrieMap : BpfMap
     private readonly ValuePool _values;
     private int _count;
 
-    /// <summary>Makes a trie; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a trie.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public LpmTrieMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.LpmTrie))
     {
         _values = CreatePool(1, 0, PoolKind.Chunked);
         _cache = new(this, _values);

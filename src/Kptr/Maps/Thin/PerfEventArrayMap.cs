@@ -14,15 +14,21 @@ public sealed class PerfEventArrayMap : ObjectArray
 {
     private readonly ConcurrentQueue<byte[]>[] _records;
 
-    /// <summary>Makes the array; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes the array.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public PerfEventArrayMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.PerfEventArray))
     {
         _records = [.. Enumerable.Range(0, core.CpuCount).Select(_ => new ConcurrentQueue<byte[]>())];
     }
 
     /// <summary>Takes the oldest record of a CPU.</summary>
-    public bool TryRead(int cpu, out byte[] record) => _records[cpu].TryDequeue(out record!);
+    /// <exception cref="ArgumentOutOfRangeException">No such CPU.</exception>
+    public bool TryRead(int cpu, out byte[] record)
+    {
+        CheckCpu(cpu);
+        return _records[cpu].TryDequeue(out record!);
+    }
 
     /// <summary>Adds a record (<c>bpf_perf_event_output</c>).</summary>
     internal Errno Output(uint index, ReadOnlySpan<byte> record)

@@ -14,12 +14,13 @@ public sealed class ProgArrayMap : ObjectArray
 {
     private readonly Func<object, int> _idOf;
 
-    /// <summary>Makes a program array; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a program array.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     /// <param name="core">The kernel.</param>
     /// <param name="spec">The blueprint.</param>
     /// <param name="idOf">A program's id, which user space reads; null gives 0.</param>
     public ProgArrayMap(KernelCore core, MapSpec spec, Func<object, int>? idOf = null)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.ProgArray))
     {
         _idOf = idOf ?? (static _ => 0);
     }

@@ -11,9 +11,10 @@ public sealed class QueueStackMap : KeylessMap
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly LinkedList<byte[]> _values = [];
 
-    /// <summary>Makes a queue or stack; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a queue or stack.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public QueueStackMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Queue, BpfMapType.Stack))
     {
     }
 

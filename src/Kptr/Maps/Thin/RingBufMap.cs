@@ -26,9 +26,10 @@ public sealed unsafe class RingBufMap : KeylessMap
     private ulong _producer;
     private ulong _consumer;
 
-    /// <summary>Makes a ring buffer; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a ring buffer.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public RingBufMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Ringbuf))
     {
         _mask = Spec.MaxEntries - 1;
         _data = core.Heap.AllocateBlock($"ring buffer {Name}", 2L * Spec.MaxEntries, this);

@@ -14,11 +14,15 @@ public sealed class SockMap : BpfMap
 {
     private readonly ConcurrentDictionary<string, KernelObject> _socks = new();
 
-    /// <summary>Makes the map; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes the map.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public SockMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.Sockmap, BpfMapType.Sockhash))
     {
     }
+
+    /// <inheritdoc/>
+    private protected override bool HasValuesInMemory => false;
 
     /// <inheritdoc/>
     public override MapCensus TakeCensus() => new(0, 0, 0);

@@ -14,9 +14,10 @@ public sealed class StructOpsMap : BpfMap
     private readonly ValuePool _value;
     private int _isRegistered;
 
-    /// <summary>Makes the map; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes the map.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public StructOpsMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.StructOps))
     {
         _value = CreatePool(1, 0, PoolKind.AllLive);
         if (!Spec.InitialValue.IsDefaultOrEmpty)

@@ -17,9 +17,10 @@ public sealed class UserRingBufMap : KeylessMap
     private long _usedBytes;
     private int _isBusy;
 
-    /// <summary>Makes a user ring buffer; <see cref="MapFactory"/> checks the blueprint first.</summary>
+    /// <summary>Makes a user ring buffer.</summary>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public UserRingBufMap(KernelCore core, MapSpec spec)
-        : base(core, spec)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.UserRingbuf))
     {
     }
 

@@ -13,25 +13,28 @@ public delegate bool MapVisitor<TKey, TValue>(in TKey key, ref TValue value);
 public static unsafe partial class BpfMapExtensions
 {
     /// <summary>Sees any map as one of C# structs, such as one that an object file declares.</summary>
-    /// <exception cref="ArgumentException">The key or value has another size than the map's.</exception>
+    /// <exception cref="ArgumentException">
+    /// The key or value has another size than the map's, or the value a <see cref="Kptr.Objects.Kptr{T}"/> where the map has none.
+    /// </exception>
     public static TypedMapView<TKey, TValue> As<TKey, TValue>(this BpfMap map)
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
-        CheckSize<TKey>(map, map.KeySize, "key");
-        CheckSize<TValue>(map, map.ValueSize, "value");
+        CheckKey<TKey>(map);
+        map.CheckCopyType<TValue>(map.ValueSize);
         return new(map);
     }
 
     /// <summary>Finds a value in live memory: of per-CPU maps, the CPU's that this thread plays.</summary>
     /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
+    /// <exception cref="ArgumentException">The structs have other sizes, or the value other special fields, than the map's.</exception>
+    /// <exception cref="InvalidOperationException">The values are maps or sockets.</exception>
     public static ref TValue Lookup<TKey, TValue>(this ITypedMap<TKey, TValue> map, TKey key)
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
-        return ref Unsafe.AsRef<TValue>((void*)map.Map.ProgLookup(Bytes(ref key), map.Map.Core.CurrentCpu));
+        var untyped = ViewedOf(map);
+        return ref Unsafe.AsRef<TValue>((void*)untyped.ProgLookup(Bytes(ref key), untyped.Core.CurrentCpu));
     }
 
     /// <summary>Finds a CPU's value in live memory.</summary>
@@ -40,8 +43,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
-        return ref Unsafe.AsRef<TValue>((void*)map.Map.ProgLookupPercpu(Bytes(ref key), (uint)cpu));
+        return ref Unsafe.AsRef<TValue>((void*)ViewedOf(map).ProgLookupPercpu(Bytes(ref key), (uint)cpu));
     }
 
     /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>
@@ -76,7 +78,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        CheckCopies(map);
         value = default;
         if (!map.Map.IsPerCpu)
         {
@@ -94,7 +96,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        CheckCopies(map);
         var bytes = new byte[map.Map.UserValueSize];
         if (map.Map.LookupElem(Bytes(ref key), bytes) != Errno.None)
         {
@@ -118,7 +120,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        CheckCopies(map);
         var count = map.Map.IsPerCpu ? map.Map.Core.PossibleCpus.Length : 1;
         if (count == 1)
         {
@@ -141,7 +143,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        CheckCopies(map);
         var bytes = new byte[map.Map.UserValueSize];
         var count = map.Map.IsPerCpu ? map.Map.Core.PossibleCpus.Length : 1;
         if (values.Length != count)
@@ -163,7 +165,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        MapOf(map).CheckKeyType<TKey>();
         return map.Map.DeleteElem(Bytes(ref key));
     }
 
@@ -175,9 +177,10 @@ public static unsafe partial class BpfMapExtensions
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(visitor);
-        using var reader = map.Map.Core.Rcu.ReadLock();
-        return map.Map.ForEachElem(
-            (key, value) => visitor(Unsafe.ReadUnaligned<TKey>((void*)key), ref Unsafe.AsRef<TValue>((void*)value)) ? 0UL : 1, 0, map.Map.Core.CurrentCpu);
+        var untyped = ViewedOf(map);
+        using var reader = untyped.Core.Rcu.ReadLock();
+        return untyped.ForEachElem(
+            (key, value) => visitor(Unsafe.ReadUnaligned<TKey>((void*)key), ref Unsafe.AsRef<TValue>((void*)value)) ? 0UL : 1, 0, untyped.Core.CurrentCpu);
     }
 
     /// <summary>All elements at about this moment, special fields as zero; of per-CPU maps, the CPU's that this thread plays.</summary>
@@ -185,7 +188,7 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(map);
+        CheckCopies(map);
         var all = new List<KeyValuePair<TKey, TValue>>();
         foreach (var key in map.Map.Keys<TKey>())
         {
@@ -196,5 +199,32 @@ public static unsafe partial class BpfMapExtensions
         }
 
         return all;
+    }
+
+    // Whoever implements the interface names any map at all.
+    private static BpfMap MapOf<TKey, TValue>(ITypedMap<TKey, TValue> map)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return map.Map ?? throw new ArgumentException("the view has no map", nameof(map));
+    }
+
+    private static BpfMap ViewedOf<TKey, TValue>(ITypedMap<TKey, TValue> map)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        var untyped = MapOf(map);
+        untyped.CheckView<TKey, TValue>();
+        return untyped;
+    }
+
+    private static void CheckCopies<TKey, TValue>(ITypedMap<TKey, TValue> map)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        var untyped = MapOf(map);
+        untyped.CheckKeyType<TKey>();
+        untyped.CheckCopyType<TValue>(untyped.ValueSize);
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 
@@ -36,7 +35,7 @@ public static partial class BpfMapExtensions
     public static Errno Delete<TKey>(this BpfMap map, TKey key)
         where TKey : unmanaged
     {
-        CheckSize<TKey>(map, map.KeySize, nameof(key));
+        CheckKey<TKey>(map);
         return map.DeleteElem(Bytes(ref key));
     }
 
@@ -44,7 +43,7 @@ public static partial class BpfMapExtensions
     public static IEnumerable<TKey> Keys<TKey>(this BpfMap map)
         where TKey : unmanaged
     {
-        CheckSize<TKey>(map, map.KeySize, nameof(map));
+        CheckKey<TKey>(map);
         TKey? key = null;
         while (TryNext(map, key, out var next))
         {
@@ -62,18 +61,18 @@ public static partial class BpfMapExtensions
     }
 
     private static void CheckSizes<TKey, TValue>(BpfMap map)
+        where TKey : unmanaged
+        where TValue : unmanaged
     {
-        CheckSize<TKey>(map, map.KeySize, "key");
-        CheckSize<TValue>(map, map.UserValueSize, "value");
+        CheckKey<TKey>(map);
+        map.CheckCopyType<TValue>(map.UserValueSize);
     }
 
-    private static void CheckSize<T>(BpfMap map, int size, string what)
+    private static void CheckKey<TKey>(BpfMap map)
+        where TKey : unmanaged
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (Unsafe.SizeOf<T>() != size)
-        {
-            throw new ArgumentException($"{map} has {what}s of {size} bytes; {typeof(T).Name} has {Unsafe.SizeOf<T>()}", what);
-        }
+        map.CheckKeyType<TKey>();
     }
 
     private static Span<byte> Bytes<T>(ref T value)

@@ -15,14 +15,22 @@ internal sealed unsafe class HeapChunk
     internal const int UnitShift = 16;
     internal const int UnitBytes = 1 << UnitShift;
     internal const int HeaderBytes = 64;
+    // Well above what the C library takes from its own heap, whose memory it has to clear.
+    private const long ZeroedBytesMin = 64L << 20;
+    private readonly void* _memory;
     private int _usedCount;
 
     internal HeapChunk(HeapSlab slab, int slotCount, bool isFollowing)
     {
         Slab = slab;
         SlotCount = slotCount;
-        SizeBytes = (HeaderBytes + (slotCount * slab.StrideBytes) + UnitBytes - 1) & -UnitBytes;
-        Base = (ulong)NativeMemory.AlignedAlloc((nuint)SizeBytes, LargePages.AlignmentOf(SizeBytes, UnitBytes));
+        SizeBytes = checked(HeaderBytes + (slotCount * slab.StrideBytes) + UnitBytes - 1) & -UnitBytes;
+        var alignment = LargePages.AlignmentOf(SizeBytes, UnitBytes);
+        IsZeroed = SizeBytes >= ZeroedBytesMin;
+
+        // The system maps pages of this size when they are touched, and they are zero: a large map costs what it holds.
+        _memory = IsZeroed ? NativeMemory.AllocZeroed(checked((nuint)SizeBytes + alignment)) : NativeMemory.AlignedAlloc((nuint)SizeBytes, alignment);
+        Base = IsZeroed ? ((ulong)_memory + alignment - 1) & ~(ulong)(alignment - 1) : (ulong)_memory;
         LargePages.Ask((void*)Base, SizeBytes);
         GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
@@ -36,7 +44,21 @@ internal sealed unsafe class HeapChunk
             HeapHeader.Of(AddressOf(i)).Wrapper.Dispose();
         }
 
-        NativeMemory.AlignedFree((void*)Base);
+        if (_memory == null)
+        {
+            // There was no memory to be had.
+            return;
+        }
+
+        if (IsZeroed)
+        {
+            NativeMemory.Free(_memory);
+        }
+        else
+        {
+            NativeMemory.AlignedFree(_memory);
+        }
+
         GC.RemoveMemoryPressure(SizeBytes);
     }
 
@@ -47,6 +69,9 @@ internal sealed unsafe class HeapChunk
     internal long SizeBytes { get; }
 
     internal int SlotCount { get; }
+
+    /// <summary>Whether memory that was never handed out is zero already.</summary>
+    internal bool IsZeroed { get; }
 
     /// <summary>Slots that were handed out at least once; the memory of the others was never touched.</summary>
     internal int UsedCount => Volatile.Read(ref _usedCount);

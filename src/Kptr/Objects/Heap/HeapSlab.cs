@@ -8,6 +8,9 @@ namespace Kptr.Objects;
 internal sealed unsafe class HeapSlab
 {
     internal const byte PoisonByte = 0x6b;
+
+    // To poison all of a huge block would touch pages that nobody ever did.
+    private const long PoisonedBytesMax = 64L << 20;
     private readonly KernelHeap _heap;
     private readonly RankedLock _lock = new(LockRank.Slab);
     private readonly Stack<ulong> _free = [];
@@ -55,13 +58,23 @@ internal sealed unsafe class HeapSlab
     internal ulong Allocate(KernelObject? wrapper = null)
     {
         ulong address;
+        var isZero = false;
         using (_lock.Enter())
         {
-            address = _free.Count > 0 ? _free.Pop() : UseNext();
+            if (!_free.TryPop(out address))
+            {
+                address = UseNext();
+                isZero = _chunks[^1].IsZeroed;
+            }
+
             _liveCount++;
         }
 
-        NativeMemory.Clear((void*)address, (nuint)AllocBytes);
+        if (!isZero)
+        {
+            NativeMemory.Clear((void*)address, (nuint)AllocBytes);
+        }
+
         if (HoldsObjects)
         {
             ChunkOf(address).SetWrapper(address, wrapper);
@@ -97,7 +110,7 @@ internal sealed unsafe class HeapSlab
             }
 
             header.Set(HeapState.Quarantined);
-            NativeMemory.Fill((void*)address, (nuint)AllocBytes, PoisonByte);
+            NativeMemory.Fill((void*)address, (nuint)Math.Min(AllocBytes, PoisonedBytesMax), PoisonByte);
             _quarantine.Enqueue(address);
             if (_quarantine.Count > _heap.QuarantineSlotsMax)
             {

@@ -93,7 +93,13 @@ internal sealed class ObjectLayout
     /// <summary>The field with this path, which must hold at least so many bytes.</summary>
     internal NativeField FieldFor(string path, int sizeBytes)
     {
+        ArgumentNullException.ThrowIfNull(path);
         var field = Field(path);
+        if (field.OffsetBytes < 0 || field.OffsetBytes + (long)field.SizeBytes > Slab.AllocBytes)
+        {
+            throw new ArgumentException($"{Name}.{path} lies outside of the object", nameof(path));
+        }
+
         return field.SizeBytes >= sizeBytes ? field
             : throw new ArgumentException($"{Name}.{path} has {field.SizeBytes} bytes, not {sizeBytes}", nameof(path));
     }
@@ -118,14 +124,16 @@ internal sealed class ObjectLayout
             type = found.Type;
             if (bracket >= 0)
             {
-                var index = int.Parse(part.AsSpan(bracket + 1, part.Length - bracket - 2), CultureInfo.InvariantCulture);
-                if (ElementOf(type.SkipModifiers(), index) is not { } element)
+                if (!part.EndsWith(']')
+                    || !int.TryParse(part.AsSpan(bracket + 1, part.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    || ElementOf(type.SkipModifiers(), index) is not { } element
+                    || offset + ((long)index * element.Btf.ResolveSize(element.Id)) is var at && at > int.MaxValue)
                 {
                     return null;
                 }
 
                 type = element;
-                offset += index * type.Btf.ResolveSize(type.Id);
+                offset = (int)at;
             }
         }
 

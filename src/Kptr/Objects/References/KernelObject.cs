@@ -30,7 +30,7 @@ public abstract class KernelObject
         Ledger = core.Ledger;
         Layout = layout;
         Address = layout.Slab.Allocate(this);
-        _count = new RefCount(Address + (ulong)layout.Field(countField).OffsetBytes);
+        _count = new RefCount(Address + (ulong)layout.Field(countField).OffsetBytes, this);
         _count.Set(1);
         core.Metrics.Created();
     }
@@ -74,7 +74,11 @@ public abstract class KernelObject
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
     /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
     public unsafe T Read<T>(string path)
-        where T : unmanaged => Unsafe.ReadUnaligned<T>((void*)AddressFor(Layout.FieldFor(path, sizeof(T))));
+        where T : unmanaged
+    {
+        PlainStruct.Check<T>();
+        return Unsafe.ReadUnaligned<T>((void*)AddressFor(Layout.FieldFor(path, sizeof(T))));
+    }
 
     /// <summary>Writes a field by its path in the struct.</summary>
     /// <param name="path">Member names joined by dots.</param>
@@ -84,6 +88,7 @@ public abstract class KernelObject
     public unsafe void Write<T>(string path, T value)
         where T : unmanaged
     {
+        PlainStruct.Check<T>();
         var at = AddressFor(Layout.FieldFor(path, sizeof(T)));
         if (!IsFreed)
         {
@@ -152,7 +157,7 @@ public abstract class KernelObject
         Core.Metrics.Freed();
 
         // Whoever kept the wrapper without a reference must find a count of zero, not the poison or the next tenant's.
-        _count = new RefCount(Core.Heap.DeadCount);
+        _count = new RefCount(Core.Heap.DeadCount, this);
         _life = Life.Freed;
         Invariant.That(Layout.Slab.TryFree(Address), "the memory of a live object was not live");
     }

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Kptr.Objects;
 
 /// <summary>What an operation on a <see cref="RefCount"/> did.</summary>
-public enum RefCountOutcome
+internal enum RefCountOutcome
 {
     /// <summary>The count moved and is above zero.</summary>
     Counted,
@@ -41,21 +41,27 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
 
     private readonly int* _counter;
 
-    /// <summary>Views the four bytes at <paramref name="address"/>, which must outlive the view.</summary>
-    internal RefCount(ulong address)
+    // What keeps the four bytes there. It also keeps bytes that anybody chose from being read as one of these: the type is managed.
+    private readonly object? _keeper;
+
+    /// <summary>Views the four bytes at <paramref name="address"/>.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="keeper">What keeps them there; null where the caller sees to it.</param>
+    internal RefCount(ulong address, object? keeper = null)
     {
         _counter = (int*)address;
+        _keeper = keeper;
     }
 
-    /// <summary>The count now.</summary>
-    public int Value => Volatile.Read(ref *_counter) is var raw && IsDead(raw) ? 0 : raw;
+    /// <summary>The count now; 0 of a default value.</summary>
+    public int Value => _counter == null ? 0 : Volatile.Read(ref *_counter) is var raw && IsDead(raw) ? 0 : raw;
 
     /// <summary>Sets the count of an object that nobody else knows yet (<c>refcount_set</c>).</summary>
-    public void Set(int value) => Volatile.Write(ref *_counter, value == 0 ? Dead : value);
+    internal void Set(int value) => Volatile.Write(ref *_counter, value == 0 ? Dead : value);
 
     /// <summary>Takes a reference on behalf of somebody who already has one (<c>refcount_inc</c>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RefCountOutcome Inc()
+    internal RefCountOutcome Inc()
     {
         var now = Interlocked.Increment(ref *_counter);
         return now > 1 ? RefCountOutcome.Counted : Saturate(now == 1 || IsDead(now));
@@ -63,7 +69,7 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
 
     /// <summary>Takes a reference unless the count is zero (<c>refcount_inc_not_zero</c>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RefCountOutcome TryIncNotZero()
+    internal RefCountOutcome TryIncNotZero()
     {
         var now = Interlocked.Increment(ref *_counter);
         return now > 0 ? RefCountOutcome.Counted : NotTaken(now);
@@ -72,7 +78,7 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     /// <summary>Gives one reference back (<c>refcount_dec_and_test</c>).</summary>
     /// <returns><see cref="RefCountOutcome.Zero"/> to exactly one caller: the one who gave back the last.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RefCountOutcome DecAndTest()
+    internal RefCountOutcome DecAndTest()
     {
         var now = Interlocked.Decrement(ref *_counter);
         return now > 0 ? RefCountOutcome.Counted : GivenBack(now);

@@ -21,7 +21,7 @@ public sealed class TaskStruct : KernelObject
         ThreadPid = pid;
         Group = group;
         Count.Set(2);
-        _usage = new RefCount(Address + (ulong)Layout.Field(TaskFields.Usage).OffsetBytes);
+        _usage = new RefCount(Address + (ulong)Layout.Field(TaskFields.Usage).OffsetBytes, this);
         _usage.Set(1);
         foreach (var link in TaskFields.TaskLinks)
         {

@@ -3,9 +3,8 @@ using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
-using Kptr.Tests.Objects;
 
-namespace Kptr.Tests.Maps;
+namespace Kptr.Public.Tests.Maps;
 
 /// <summary>The sample's map type, under both destroy policies.</summary>
 public class TimeWindowMapTests
@@ -83,7 +82,5 @@ public class TimeWindowMapTests
         map.See(task.Pid).Task.Exchange(task.TryAcquire())?.Release();
     }
 
-    private static KernelCore Boot(DestroyBehavior policy, VirtualClock clock) => new(
-        TestKernel.Spec with { Profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2 },
-        new() { Driver = DeferredDriver.Manual, Clock = clock });
+    private static KernelModel Boot(DestroyBehavior policy, VirtualClock clock) => PublicKernel.Boot(policy, clock);
 }

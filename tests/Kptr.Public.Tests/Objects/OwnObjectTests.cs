@@ -4,7 +4,7 @@ using Kptr.Kfuncs;
 using Kptr.Objects;
 using Kptr.Specs;
 
-namespace Kptr.Tests.Model;
+namespace Kptr.Public.Tests.Objects;
 
 /// <summary>A kernel object of a user's own: type, destructor and kfuncs, with the public API alone.</summary>
 public class OwnObjectTests
@@ -15,7 +15,7 @@ public class OwnObjectTests
     public void Widget_StoredByAProgram_LivesUntilItsSlotDies()
     {
         using var kernel = NewKernel();
-        using var obj = BpfObject.Open(TestData.Path("run", "widget.bpf.o")).Load(kernel);
+        using var obj = BpfObject.Open(System.IO.Path.Combine(Kptr.Tests.Shared.RepoRoot.Path, "tests", "data", "run", "widget.bpf.o")).Load(kernel);
 
         obj.Programs["keep"].TestRun(BitConverter.GetBytes(5)).Should().Be(new ProgramResult(0, null));
         obj.Programs["keep"].TestRun(BitConverter.GetBytes(6)).Should().Be(new ProgramResult(0, null));
