@@ -10,6 +10,9 @@ public sealed record ProgVerdict(ProgSpec Prog, VerifyResult Result)
 {
     /// <summary>The verdict.</summary>
     public Verdict Verdict => Result.Verdict;
+
+    /// <inheritdoc cref="ObjectSpec.BtfFault"/>
+    public Diagnostic? BtfFault { get; init; }
 }
 
 /// <summary>What <see cref="ObjectCheck"/> judges, and how.</summary>
@@ -42,7 +45,7 @@ public static class ObjectCheck
         var linked = ObjectLinker.Link(spec, kernel, new DiagSink());
         return linked.Progs
             .Where(p => options.ProgName is null || p.Name == options.ProgName)
-            .Select(p => Judge(p, kernel, options.Verify));
+            .Select(p => Judge(p, kernel, options.Verify) with { BtfFault = linked.BtfFault });
     }
 
     // A program whose references cannot be resolved never reaches the verifier: libbpf refuses it.

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace Kptr.KernelSelftests;
 
@@ -16,6 +17,15 @@ internal static class ElfSections
 
     /// <summary>Header of the section with a number.</summary>
     public static int HeaderOf(byte[] elf, int section) => Int64(elf, 40) + (section * HeaderBytes);
+
+    /// <summary>Header of the first section with a name.</summary>
+    public static int Named(byte[] elf, string name)
+    {
+        var names = OffsetOf(elf, HeaderOf(elf, BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(62))));
+        var wanted = Encoding.ASCII.GetBytes(name + '\0');
+        var count = BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(60));
+        return Enumerable.Range(0, count).Select(i => HeaderOf(elf, i)).First(h => elf.AsSpan(names + Int32(elf, h)).StartsWith(wanted));
+    }
 
     /// <summary>File offset of the content.</summary>
     public static int OffsetOf(byte[] elf, int header) => Int64(elf, header + 24);

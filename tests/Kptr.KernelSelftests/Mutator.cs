@@ -47,7 +47,7 @@ public static class Mutator
         return 0;
     }
 
-    private static int HashOf(string text) => text.Aggregate(17, (h, c) => unchecked((h * 31) + c));
+    internal static int HashOf(string text) => text.Aggregate(17, (h, c) => unchecked((h * 31) + c));
 
     private static void Mutate(byte[] elf, ObjectSpec read, int seed)
     {

@@ -17,6 +17,7 @@ public sealed class Options
                Kptr.KernelSelftests same  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--seconds N] [--seed N] [--jobs N] [--insns N]
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]
+               Kptr.KernelSelftests mutate-btf --objects DIR --to DIR [--copies N] [--seed N]
         """;
 
     private readonly List<(string Name, string Value)> _given = [];

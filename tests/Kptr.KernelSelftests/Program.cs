@@ -28,6 +28,7 @@ return args[0] switch
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" => GenerateReport.Run(options),
+    "mutate-btf" when options["to"] is not null => BtfMutator.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),
 };

@@ -35,6 +35,7 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         WriteNumber(json, "acquired_insn", reason?.AcquiredAtInsn);
         json.WriteString("source", reason?.Source);
         json.WriteString("suggestion", reason?.Suggestion);
+        json.WriteString("btf_fault", verdict.BtfFault?.Message);
         json.WriteNumber("processed_insns", result.InsnsProcessed);
         json.WriteNumber("states", result.States);
         json.WriteNumber("time_us", (long)result.Time.TotalMicroseconds);

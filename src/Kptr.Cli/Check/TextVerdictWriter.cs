@@ -15,6 +15,11 @@ internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerd
             WriteReason(result);
         }
 
+        if (verdict.BtfFault is { } fault)
+        {
+            output.WriteLine($"    note: {fault.Message}; the program is judged without BTF");
+        }
+
         if (withLog)
         {
             output.WriteLine(result.Log.TrimEnd());

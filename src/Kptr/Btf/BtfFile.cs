@@ -100,6 +100,9 @@ internal sealed unsafe class BtfFile
 /// <summary>The two sections of a BTF; types are words of this machine's byte order, whatever the file had.</summary>
 internal sealed class BtfBytes(BtfFile types, int typesStart, int typesLength, BtfFile strings, int stringsStart, int stringsLength)
 {
+    /// <summary>What a kernel has against the way header and sections fill the file; null where it has nothing.</summary>
+    internal string? LayoutFault { get; init; }
+
     internal int StringsLength => stringsLength;
 
     internal ReadOnlySpan<uint> Types => MemoryMarshal.Cast<byte, uint>(types.Span.Slice(typesStart, typesLength));

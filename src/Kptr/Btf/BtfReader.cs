@@ -10,6 +10,7 @@ namespace Kptr.Btf;
 /// </remarks>
 internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
 {
+    private const uint StringsMax = 0x1000000;
     private readonly int _startId = baseBtf?.TypeCount ?? 1;
     private BtfHeader _header;
     private uint _typeCount;
@@ -50,11 +51,28 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
             return Fail(DiagCode.BtfMalformed, "the strings are too large", 16);
         }
 
-        var bytes = new BtfBytes(types, start, (int)header.TypeLen, file, (int)stringsStart, (int)header.StrLen);
+        var bytes = new BtfBytes(types, start, (int)header.TypeLen, file, (int)stringsStart, (int)header.StrLen)
+        {
+            LayoutFault = LayoutFault(data, header),
+        };
         var offsets = Scan(bytes.Types);
         GC.KeepAlive(file);
         return offsets is not null && Check(bytes.Types, offsets) ? (bytes, offsets) : null;
     }
+
+    /// <summary>A kernel wants the types right behind the header, the strings right behind the types, and nothing else.</summary>
+    /// <remarks>Kernel: <c>btf_parse_hdr</c>, <c>btf_check_sec_info</c> and <c>btf_parse_str_sec</c>.</remarks>
+    private static string? LayoutFault(ReadOnlySpan<byte> data, BtfHeader header) => data switch
+    {
+        _ when data[3] != 0 => "Unsupported flags",
+        _ when header.HeaderLen > BtfHeader.Bytes && data[BtfHeader.Bytes..(int)header.HeaderLen].ContainsAnyExcept((byte)0)
+            => "Unsupported btf_header",
+        _ when header.TypeOff != 0 || header.StrOff != header.TypeLen => "Unsupported section found",
+        _ when header.HeaderLen + (long)header.StrOff + header.StrLen != data.Length => "String section is not at the end",
+        _ when header.StrLen is 0 or > StringsMax || data[^1] != 0 || data[(int)(header.HeaderLen + header.StrOff)] != 0
+            => "Invalid string section",
+        _ => null,
+    };
 
     private static BtfFile Swap(ReadOnlySpan<byte> types)
     {

@@ -70,6 +70,9 @@ public sealed partial class BtfSpec
 
     internal string NameOf(int id) => id == 0 ? "" : StringOf(id, 0);
 
+    /// <summary>The name at a word of a type, as its bytes, cut where it is too long for any use.</summary>
+    internal ReadOnlySpan<byte> NameBytes(int id, int word) => Owner(id).BytesAt((int)Word(id, word));
+
     internal bool IsAnonymous(int id) => id == 0 || Word(id, 0) == 0;
 
     /// <summary>Compares a type's name without making a string of it.</summary>

@@ -63,6 +63,8 @@ public sealed partial class BtfSpec
 
     internal int ParamTypeOf(int id, int i) => (int)Word(id, 4 + (2 * i));
 
+    internal bool ParamIsAnonymous(int id, int i) => Word(id, 3 + (2 * i)) == 0;
+
     internal BtfEnumValue EnumValueOf(int id, int i) => KindOf(id) == BtfKind.Enum64
         ? new(StringOf(id, 3 + (3 * i)), (long)(Word(id, 4 + (3 * i)) | ((ulong)Word(id, 5 + (3 * i)) << 32)))
         : new(StringOf(id, 3 + (2 * i)), KindFlagOf(id) ? (int)Word(id, 4 + (2 * i)) : Word(id, 4 + (2 * i)));

@@ -39,6 +39,12 @@ public sealed partial class BtfSpec
     /// <summary>Size of all types, the base's included, in 4-byte words.</summary>
     internal long WordCount => _bytes.Types.Length + (Base?.WordCount ?? 0);
 
+    /// <summary>What a kernel has against the layout of the bytes that this was read from; null where it has nothing.</summary>
+    internal string? LayoutFault => _bytes.LayoutFault;
+
+    /// <summary>Size of header, types and strings, without the base's.</summary>
+    internal long SizeBytes => BtfHeader.Bytes + (4L * _bytes.Types.Length) + _bytes.StringsLength;
+
     internal int EndStringOffset => StartStringOffset + _bytes.StringsLength;
 
     private int StartStringOffset { get; }

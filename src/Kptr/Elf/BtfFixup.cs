@@ -14,16 +14,14 @@ internal sealed class BtfFixup
 {
     private readonly ElfFile _file;
     private readonly BtfSpec _btf;
-    private readonly byte[] _bytes;
-    private readonly int[] _offsets;
+    private readonly BtfPatch _patch;
     private readonly Dictionary<string, ElfSymbol> _variables = [];
 
     private BtfFixup(ElfFile file, BtfSpec btf, byte[] bytes)
     {
         _file = file;
         _btf = btf;
-        _bytes = bytes;
-        _offsets = TypeOffsets(btf, bytes);
+        _patch = new(btf, bytes);
         foreach (var symbol in file.Symbols)
         {
             if (symbol.Type == ElfConst.SymObject && symbol.IsGlobal)
@@ -50,11 +48,11 @@ internal sealed class BtfFixup
             if (prog.IsHidden && progs.IsSubprog(prog) && btf.FindId(prog.Name, BtfKind.Func) is var func and not 0
                 && btf[func].Linkage == 1)
             {
-                fixup.Put(func, 1, (uint)BtfKind.Func << 24); // vlen 0: static linkage
+                fixup._patch.Put(func, 1, (uint)BtfKind.Func << 24); // vlen 0: static linkage
             }
         }
 
-        return BtfSpec.Read(fixup._bytes, file.Name);
+        return BtfSpec.Read(fixup._patch.Bytes, file.Name);
     }
 
     private void FixSection(int id, ExternTable externs)
@@ -77,7 +75,7 @@ internal sealed class BtfFixup
 
     private void FixKconfig(int id, ExternTable externs)
     {
-        Put(id, 2, (uint)externs.KconfigSizeBytes);
+        _patch.Put(id, 2, (uint)externs.KconfigSizeBytes);
         var byName = externs.All.Where(e => e.Kind == ExternKind.Kconfig).ToDictionary(e => e.Name);
         for (var i = 0; i < _btf[id].VLen; i++)
         {
@@ -88,8 +86,8 @@ internal sealed class BtfFixup
                 return;
             }
 
-            Put(variable.Id, 3, 1);
-            Put(id, 4 + (3 * i), (uint)spec.Kconfig!.OffsetBytes);
+            _patch.Put(variable.Id, 3, 1);
+            _patch.Put(id, 4 + (3 * i), (uint)spec.Kconfig!.OffsetBytes);
         }
     }
 
@@ -104,7 +102,7 @@ internal sealed class BtfFixup
                 Fail($"section '{name}' has BTF, but no size in the file");
             }
 
-            Put(id, 2, (uint)size);
+            _patch.Put(id, 2, (uint)size);
         }
 
         for (var i = 0; i < _btf[id].VLen; i++)
@@ -127,19 +125,19 @@ internal sealed class BtfFixup
 
             if (needsOffsets)
             {
-                Put(id, 4 + (3 * i), (uint)symbol.Value);
+                _patch.Put(id, 4 + (3 * i), (uint)symbol.Value);
             }
 
             if (symbol.IsHidden)
             {
-                Put(variable.Id, 3, 0);
+                _patch.Put(variable.Id, 3, 0);
             }
         }
     }
 
     private void SortVariables(int id)
     {
-        var vars = _bytes.AsSpan(_offsets[id] + 12, _btf[id].VLen * 12);
+        var vars = _patch.TrailerOf(_btf[id]);
         var sorted = new List<byte[]>();
         for (var i = 0; i < vars.Length; i += 12)
         {
@@ -154,31 +152,5 @@ internal sealed class BtfFixup
         }
     }
 
-    private void Put(int id, int word, uint value) =>
-        BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(_offsets[id] + (4 * word)), value);
-
     private void Fail(string message) => ElfFault.Throw(DiagCode.BtfMalformed, _file.Name, ".BTF", null, message);
-
-    private static int[] TypeOffsets(BtfSpec btf, byte[] bytes)
-    {
-        var header = bytes.AsSpan();
-        var at = (int)(BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + BinaryPrimitives.ReadUInt32LittleEndian(header[8..]));
-        var offsets = new int[btf.TypeCount];
-        for (var id = 1; id < offsets.Length; id++)
-        {
-            offsets[id] = at;
-            at += 12 + TrailerBytes(btf[id]);
-        }
-
-        return offsets;
-    }
-
-    private static int TrailerBytes(BtfType type) => type.Kind switch
-    {
-        BtfKind.Int or BtfKind.Var or BtfKind.DeclTag => 4,
-        BtfKind.Array => 12,
-        BtfKind.Struct or BtfKind.Union or BtfKind.DataSec or BtfKind.Enum64 => 12 * type.VLen,
-        BtfKind.Enum or BtfKind.FuncProto => 8 * type.VLen,
-        _ => 0,
-    };
 }

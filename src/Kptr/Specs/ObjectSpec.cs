@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Kptr.Btf;
+using Kptr.Diagnostics;
 
 namespace Kptr.Specs;
 
@@ -15,8 +16,14 @@ public sealed record ObjectSpec(string Name)
     /// <summary>Maps in libbpf's order: BTF-defined ones, data sections, <c>.kconfig</c>, then <c>struct_ops</c>.</summary>
     public ImmutableArray<MapSpec> Maps { get; init; } = [];
 
-    /// <summary>The object's BTF, or null.</summary>
+    /// <summary>The object's BTF; of a linked object what the kernel got, which is null where it refused it.</summary>
     public BtfSpec? Btf { get; init; }
+
+    /// <summary>
+    /// Of a linked object: why the kernel refuses its BTF; null where it takes it. libbpf then goes on without BTF where it can, and
+    /// programs are judged as if their functions and maps had no types.
+    /// </summary>
+    public Diagnostic? BtfFault { get; init; }
 
     /// <summary>Everything the object expects of the kernel by name.</summary>
     public ImmutableArray<ExternSpec> Externs { get; init; } = [];

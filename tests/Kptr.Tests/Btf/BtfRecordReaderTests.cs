@@ -174,18 +174,18 @@ public class BtfRecordReaderTests
     }
 
     [Fact]
-    public void Load_OfTypesThatContainThemselves_IsELOOP()
+    public void Load_OfTypesThatContainThemselves_IsEEXIST()
     {
         var byValue = new BtfBuilder("t");
         byValue.AddStruct("s", 8, [new("me", 2, 0, 0)]);
         byValue.AddArray(3, 3, 1);
         byValue.AddTypedef("s_t", 1);
-        Reader(byValue.Build()).Load.Error.Should().Be(Errno.ELOOP);
+        Reader(byValue.Build()).Load.Error.Should().Be(Errno.EEXIST);
 
         var pointers = new BtfBuilder("t");
         pointers.AddPtr(2);
         pointers.AddConst(1);
-        Reader(pointers.Build()).Load.Error.Should().Be(Errno.ELOOP);
+        Reader(pointers.Build()).Load.Error.Should().Be(Errno.EEXIST);
 
         var list = CDeclParser.Parse("struct list { struct list *const next; };", "t");
         Reader(list).Load.Error.Should().Be(Errno.None);

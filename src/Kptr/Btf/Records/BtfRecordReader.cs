@@ -68,7 +68,7 @@ public sealed class BtfRecordReader
     {
         try
         {
-            new BtfLoadCheck(_btf).Run();
+            new BtfLoadCheck(_btf, _rules).Run();
             var special = SpecialTypes();
             var found = new SortedDictionary<int, BtfRecord>();
             for (var id = 1; id < _btf.TypeCount && special.Count > 0; id++)

@@ -45,6 +45,7 @@ public sealed record BtfRecordRules
     {
         Kinds = Linux6_12.Kinds | BtfFieldKind.Uptr | BtfFieldKind.ResSpinLock | BtfFieldKind.TaskWork,
         Tags = Linux6_12.Tags.Add("uptr", BtfFieldKind.Uptr),
+        AllowsAttributeTags = true,
     };
 
     /// <summary>Kinds that are special; fields of other kinds are ordinary memory.</summary>
@@ -64,6 +65,9 @@ public sealed record BtfRecordRules
 
     /// <summary>Whether a kptr may point to a type of the program's own BTF.</summary>
     public bool AllowsLocalKptrs { get; init; } = true;
+
+    /// <summary>Whether type and declaration tags may carry the kind flag, by which they stand for any attribute.</summary>
+    public bool AllowsAttributeTags { get; init; }
 
     /// <summary>Size of <c>struct bpf_list_node</c>.</summary>
     public int NodeSizeBytes { get; init; } = 24;

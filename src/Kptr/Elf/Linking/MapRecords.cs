@@ -7,17 +7,21 @@ namespace Kptr.Elf.Linking;
 /// <summary>Gives maps the record of their value's special fields.</summary>
 internal sealed class MapRecords
 {
-    private readonly BtfSpec _btf;
     private readonly BtfRecordReader _reader;
 
+    /// <param name="btf">The object's BTF as the kernel gets it.</param>
+    /// <param name="kernel">The kernel whose types and rules count.</param>
     public MapRecords(BtfSpec btf, KernelSpec kernel)
     {
-        _btf = btf;
+        Btf = btf;
         _reader = new(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
         LoadFault = _reader.Load.IsOk
             ? null
             : new(DiagCode.BtfMalformed, $"the kernel refuses the object's BTF: {_reader.Load.Message}") { Section = ".BTF" };
     }
+
+    /// <summary>The BTF that linked maps refer to.</summary>
+    public BtfSpec Btf { get; }
 
     /// <summary>Why a kernel would not take the BTF at all; null where it would.</summary>
     public Diagnostic? LoadFault { get; }
@@ -29,7 +33,8 @@ internal sealed class MapRecords
             map = map with { InnerMap = Resolve(inner, ref fault) };
         }
 
-        if (map.Btf != _btf || map.ValueTypeId == 0 || !TakesBtf(map.Type))
+        map = map.Btf is null ? map : map with { Btf = Btf };
+        if (map.Btf is null || map.ValueTypeId == 0 || !TakesBtf(map.Type))
         {
             return map;
         }

@@ -11,12 +11,13 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
     public ObjectSpec Run()
     {
         var (structOpsMaps, members) = new StructOpsLinker(kernel).Link(spec);
-        var records = spec.Btf is null ? null : new MapRecords(spec.Btf, kernel);
-        var objectFault = records?.LoadFault;
+        var records = spec.Btf is null ? null : new MapRecords(LoadedBtf.Of(spec), kernel);
+        var refused = records?.LoadFault;
+        var objectFault = refused is not null && CannotDoWithout(structOpsMaps) ? refused : null;
         var maps = ImmutableArray.CreateBuilder<MapSpec>(spec.Maps.Length);
         foreach (var map in structOpsMaps)
         {
-            var linked = records?.Resolve(map, ref objectFault) ?? map;
+            var linked = refused is null ? records?.Resolve(map, ref objectFault) ?? map : WithoutBtf(map);
             maps.Add(map.Name == ".kconfig" ? KconfigWriter.Fill(linked, spec.Externs, kernel, ref objectFault) : linked);
         }
 
@@ -26,11 +27,36 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         foreach (var prog in spec.Progs)
         {
             var fault = prog.LinkFault ?? objectFault;
-            progs.Add(Report(fault is null ? linker.Link(prog) : prog with { LinkFault = fault, Maps = ready }));
+            var linked = Report(fault is null ? linker.Link(prog) : prog with { LinkFault = fault, Maps = ready });
+            progs.Add(refused is null ? linked with { Btf = records?.Btf ?? linked.Btf } : WithoutBtf(linked));
         }
 
-        return spec with { Maps = ready, Progs = progs.MoveToImmutable() };
+        return spec with
+        {
+            Maps = ready,
+            Progs = progs.MoveToImmutable(),
+            Btf = refused is null ? records?.Btf : null,
+            BtfFault = refused,
+        };
     }
+
+    /// <summary>
+    /// Whether loading fails with the BTF: struct_ops are made of it, and storage of sockets, inodes, tasks and cgroups is not
+    /// created without the types of key and value. Everything else goes on without.
+    /// </summary>
+    private static bool CannotDoWithout(ImmutableArray<MapSpec> maps) => maps.Any(m => m.StructOps is not null || (m.Autocreate
+        && m.Type is BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage));
+
+    private static MapSpec WithoutBtf(MapSpec map) => map with
+    {
+        Btf = null,
+        KeyTypeId = 0,
+        ValueTypeId = 0,
+        InnerMap = map.InnerMap is { } inner ? WithoutBtf(inner) : null,
+    };
+
+    /// <summary>Functions and lines are described in terms of the BTF, so the kernel does not hear of them either.</summary>
+    private static ProgSpec WithoutBtf(ProgSpec prog) => prog with { Btf = null, FuncInfos = [], LineInfos = [] };
 
     private ProgSpec Report(ProgSpec prog)
     {
