@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Mutation testing, room by room: mutate.sh [ROOM...]; all rooms of rooms.tsv without an argument. Hours: for the night.
+# Reports and scores are under bin/. See README.md.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export DOTNET_INFO_WAIT_TIME=300000 # a busy machine answers late
+export RunAnalyzers=false           # the code was checked when it was built
+rooms=("$@")
+if [ ${#rooms[@]} = 0 ]; then
+    mapfile -t rooms < <(grep -v '^#' "$here/rooms.tsv" | cut -f1)
+fi
+
+column() { awk -F'\t' -v room="$1" -v column="$2" '$1 == room { print $column }' "$here/rooms.tsv"; }
+
+# A test project with the room's tests alone: Stryker then builds and runs no more than those. Its assembly is named
+# Kptr.Tests, which may see Kptr's internals.
+write_project() {
+    cat >"$1/Kptr.Tests.csproj" <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <IsTestProject>true</IsTestProject>
+    <NoWarn>\$(NoWarn);CS8981</NoWarn>
+    <EnableDefaultItems>false</EnableDefaultItems>
+    <TreatWarningsAsErrors>false</TreatWarningsAsErrors>
+  </PropertyGroup>
+  <ItemGroup>
+    <ProjectReference Include="$root/src/Kptr/Kptr.csproj" />
+    <PackageReference Include="FluentAssertions" />
+    <PackageReference Include="FsCheck.Xunit" />
+    <PackageReference Include="Microsoft.NET.Test.Sdk" />
+    <PackageReference Include="xunit" />
+    <PackageReference Include="xunit.runner.visualstudio" />
+    <Using Include="FluentAssertions" />
+    <Using Include="Xunit" />
+    <Compile Include="$root/tests/Shared/*.cs;$root/tests/Kptr.Tests/TestData.cs" />
+$(sed 's|[^,]*|    <Compile Include="'"$root"'/tests/Kptr.Tests/&" />\n|g; s|,||g' <<<"$2")
+    <Compile Remove="$root/tests/Kptr.Tests/**/*FuzzTests.cs" />
+  </ItemGroup>
+</Project>
+XML
+}
+
+cd "$root"
+dotnet tool restore >/dev/null
+for room in "${rooms[@]}"; do
+    files=$(column "$room" 2)
+    tests=$(column "$room" 3)
+    if [ -z "$files" ]; then
+        echo "no room $room in rooms.tsv" >&2
+        exit 2
+    fi
+
+    # MUTATE_FILES narrows a room to some of its files, for work on them.
+    mutate=$(sed 's/[^,]*/"**\/&"/g' <<<"${MUTATE_FILES:-$files}")
+    work=$here/bin/$room
+    mkdir -p "$work"
+    write_project "$work" "$tests"
+    cat >"$work/stryker.json" <<JSON
+{
+  "stryker-config": {
+    "project": "Kptr.csproj",
+    "mutate": [$mutate],
+    "coverage-analysis": "perTest",
+    "concurrency": ${MUTATE_JOBS:-1},
+    "additional-timeout": 30000,
+    "reporters": ["json", "progress"]
+  }
+}
+JSON
+    (cd "$work" && dotnet stryker --config-file stryker.json --output "$work/report" --skip-version-check)
+    python3 "$here/score.py" "$room" "$work/report/reports/mutation-report.json" | tee "$work/score.txt"
+done
