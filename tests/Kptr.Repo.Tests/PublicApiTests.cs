@@ -1,38 +1,57 @@
+using PublicApiGenerator;
+
 namespace Kptr.Repo.Tests;
 
 /// <summary>
-/// The public API, one text file a namespace in Api/: a change of it is seen in review.
-/// <c>KPTR_UPDATE_API=1 dotnet test tests/Kptr.Repo.Tests</c> writes the files anew.
+/// The public API as PublicApiGenerator writes it, one text file a namespace in Api/: a change of it is seen in review.
 /// </summary>
 public class PublicApiTests
 {
+    private const string Accept = "KPTR_UPDATE_API=1 dotnet test tests/Kptr.Repo.Tests --filter PublicApi";
+
+    private static readonly ApiGeneratorOptions Options = new()
+    {
+        IncludeAssemblyAttributes = false,
+        UseDenyNamespacePrefixesForExtensionMethods = false,
+        OrderBy = OrderMode.NamespaceThenFullName,
+    };
+
     private static string ApiFolder => Repo.PathOf("tests", "Kptr.Repo.Tests", "Api");
 
     [Fact]
     public void PublicApi_EqualsItsBaseline()
     {
-        var now = PublicApi.Describe(typeof(Btf.BtfSpec).Assembly);
+        var now = Describe();
         if (Environment.GetEnvironmentVariable("KPTR_UPDATE_API") == "1")
         {
             Write(now);
         }
 
-        var baseline = Directory.GetFiles(ApiFolder, "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)!);
-        baseline.Should().BeEquivalentTo(now.Keys);
+        var baseline = Directory.GetFiles(ApiFolder, "*.txt")
+            .ToDictionary(f => Path.GetFileNameWithoutExtension(f)!, File.ReadAllText);
+        baseline.Keys.Should().BeEquivalentTo(now.Keys, $"each namespace has a file; accept the change with: {Accept}");
         foreach (var (ns, text) in now)
         {
-            File.ReadAllText(Path.Combine(ApiFolder, ns + ".txt")).Should().Be(text, $"the public API of {ns} is written down");
+            var added = Lines(text).Except(Lines(baseline[ns]));
+            var gone = Lines(baseline[ns]).Except(Lines(text));
+            text.Should().Be(
+                baseline[ns],
+                $"the public API of {ns} is written down;\nadded:\n{string.Join('\n', added)}\n"
+                + $"gone:\n{string.Join('\n', gone)}\naccept the change with: {Accept}\n");
         }
     }
 
-    private static void Write(SortedDictionary<string, string> now)
-    {
-        Directory.CreateDirectory(ApiFolder);
-        foreach (var old in Directory.GetFiles(ApiFolder, "*.txt"))
-        {
-            File.Delete(old);
-        }
+    private static Dictionary<string, string> Describe() =>
+        typeof(KernelModel).Assembly.GetExportedTypes()
+            .GroupBy(t => t.Namespace!)
+            .ToDictionary(g => g.Key, g => g.ToArray().GeneratePublicApi(Options).ReplaceLineEndings("\n") + "\n");
 
+    private static IEnumerable<string> Lines(string text) => text.Split('\n').Select(l => l.Trim());
+
+    private static void Write(Dictionary<string, string> now)
+    {
+        Directory.Delete(ApiFolder, recursive: true);
+        Directory.CreateDirectory(ApiFolder);
         foreach (var (ns, text) in now)
         {
             File.WriteAllText(Path.Combine(ApiFolder, ns + ".txt"), text);
