@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
@@ -10,15 +12,39 @@ public delegate ulong MapElemCallback(ulong key, ulong value);
 // The helpers that programs call: values are addresses in live memory, good as long as the caller's RCU reader lasts.
 public abstract partial class BpfMap
 {
+    private HashTable? _direct;
+
     /// <summary>Finds a value (<c>bpf_map_lookup_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="cpu">The CPU the caller runs on.</param>
     /// <returns>Its address, or 0. Of maps of maps: the address of the inner map.</returns>
-    public ulong ProgLookup(ReadOnlySpan<byte> key, int cpu)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe ulong ProgLookup(ReadOnlySpan<byte> key, int cpu)
+    {
+        // The usual hash with the usual key, without a virtual call. What is not found here may still be there.
+        if (_direct is { } table && key.Length == sizeof(uint) && (uint)cpu < (uint)_cpuCount)
+        {
+            var wanted = new Key4(Unsafe.ReadUnaligned<uint>(in MemoryMarshal.GetReference(key)));
+            var elem = HashTable.Walk(new BlockElems(table), table.BucketOf(wanted), wanted, out _, out _);
+            GC.KeepAlive(this);
+            if (elem != null)
+            {
+                return (ulong)(elem + table.PrefixBytes);
+            }
+        }
+
+        return ProgLookupSlow(key, cpu);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong ProgLookupSlow(ReadOnlySpan<byte> key, int cpu)
     {
         CheckProg(key.Length, cpu);
         return CheckFound(FindValue(key, MapCall.Program(cpu)));
     }
+
+    /// <summary>Programs' look-ups may search this table, as <see cref="FindValue"/> would do nothing else.</summary>
+    private protected void LookUpIn(HashTable table) => _direct = table.KeySize == sizeof(uint) ? table : null;
 
     /// <summary>Finds another CPU's value (<c>bpf_map_lookup_percpu_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Kptr.Btf;
 
 namespace Kptr.Maps;
@@ -18,18 +20,39 @@ public ref struct DyingFields
     private readonly DeathPath _path;
     private readonly DeathAction _action;
     private Items _items;
-    private List<Item>? _more;
+    private Item[]? _more;
     private int _count;
 
-    /// <summary>Begins to collect.</summary>
+    /// <summary>Begins to collect. Memory for what one slot may own is set aside here, so that nothing fails under the lock.</summary>
     /// <param name="map">The map whose values end.</param>
     /// <param name="path">How; with the map's <see cref="DestroyPolicy"/> it decides what happens to the fields.</param>
+    /// <exception cref="OutOfMemoryException">Nothing was done.</exception>
     public DyingFields(BpfMap map, DeathPath path)
     {
         ArgumentNullException.ThrowIfNull(map);
         _map = map;
         _path = path;
         _action = map.HoldsMaps ? DeathAction.Destroy : map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
+        Reserve(1);
+    }
+
+    /// <summary>Slots that can be ended before more memory is needed.</summary>
+    internal readonly int SlotsLeft => _action == DeathAction.Keep
+        ? int.MaxValue
+        : (Items.Length + (_more?.Length ?? 0) - _count) / FieldsPerSlot;
+
+    private readonly int FieldsPerSlot => Math.Max(1, _map.Record.Fields.Length) * (_map.IsPerCpu ? _map.Core.CpuCount : 1);
+
+    /// <summary>Sets memory aside for this many slots more.</summary>
+    /// <remarks>Call it with no lock held where more than one slot may end.</remarks>
+    /// <param name="slots">How many.</param>
+    /// <exception cref="OutOfMemoryException">Nothing was done.</exception>
+    internal void Reserve(int slots)
+    {
+        if (_action != DeathAction.Keep && SlotsLeft < slots)
+        {
+            ReserveFields((long)slots * FieldsPerSlot);
+        }
     }
 
     /// <summary>Ends one value: does to its special fields what the policy says for the path.</summary>
@@ -81,16 +104,32 @@ public ref struct DyingFields
     }
 
     /// <summary>Destroys what was taken out.</summary>
+    /// <remarks>All of it, also where a destructor throws: the first exception is thrown on at the end.</remarks>
     public void Dispose()
     {
         var count = _count;
         _count = 0;
+        ExceptionDispatchInfo? thrown = null;
         for (var i = 0; i < count; i++)
         {
-            Destroy(i < Items.Length ? _items[i] : _more![i - Items.Length]);
+            try
+            {
+                Destroy(i < Items.Length ? _items[i] : _more![i - Items.Length]);
+            }
+            catch (Exception e)
+            {
+                thrown ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
 
-        _more = null;
+        if (_more is { } more)
+        {
+            _more = null;
+            Array.Clear(more, 0, Math.Max(0, count - Items.Length));
+            ArrayPool<Item>.Shared.Return(more);
+        }
+
+        thrown?.Throw();
     }
 
     private readonly void CheckMade()
@@ -111,6 +150,7 @@ public ref struct DyingFields
 
     private void TakeFields(ulong value)
     {
+        ReserveFields(Math.Max(1, _map.Record.Fields.Length));
         if (_map.HoldsMaps)
         {
             Keep(null, InnerMaps.TakeOut(value));
@@ -123,53 +163,82 @@ public ref struct DyingFields
             switch (field.Kind)
             {
                 case BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork:
-                    _map.AsyncFields?.CancelAndFree(_map, field, at);
+                    Keep(_map.AsyncFields?.Cancel(_map, field, at));
                     break;
                 case BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Uptr
                     or BtfFieldKind.ListHead or BtfFieldKind.RbRoot when _action == DeathAction.Destroy:
-                    TakeOwned(field, at);
+                    Keep(field, FieldOwnership.TakeOut(_map, field, at));
                     break;
             }
         }
     }
 
-    private void TakeOwned(BtfField field, ulong at)
+    // Before anything is taken out: what fails here leaves the value as it was.
+    private void ReserveFields(long count)
     {
-        Keep(field, FieldOwnership.TakeOut(_map, field, at));
+        var room = Items.Length + (_more?.Length ?? 0);
+        if (_count + count <= room)
+        {
+            return;
+        }
+
+        var more = ArrayPool<Item>.Shared.Rent(checked((int)Math.Max(_count + count - Items.Length, 2L * (_more?.Length ?? 0))));
+        if (_more is { } old)
+        {
+            old.CopyTo(more, 0);
+            ArrayPool<Item>.Shared.Return(old, clearArray: true);
+        }
+
+        _more = more;
+    }
+
+    private void Keep(IDisposable? cancelled)
+    {
+        if (cancelled is not null)
+        {
+            Add(new(cancelled, 0));
+        }
     }
 
     private void Keep(BtfField? field, ulong owned)
     {
-        if (owned == 0)
+        if (owned != 0)
         {
-            return;
+            Add(new(field, owned));
         }
+    }
 
+    private void Add(Item item)
+    {
         if (_count < Items.Length)
         {
-            _items[_count] = new(field, owned);
+            _items[_count++] = item;
         }
         else
         {
-            (_more ??= []).Add(new(field, owned));
+            _more![_count++ - Items.Length] = item;
         }
-
-        _count++;
     }
 
     private readonly void Destroy(Item item)
     {
-        if (item.Field is null)
+        switch (item.What)
         {
-            InnerMaps.Drop(_map, item.Owned, needsDefer: _path != DeathPath.MapFree);
-            return;
+            case null:
+                InnerMaps.Drop(_map, item.Owned, needsDefer: _path != DeathPath.MapFree);
+                break;
+            case BtfField field:
+                _map.OnFieldDied(_path, field);
+                FieldOwnership.Destroy(_map.Core, field, item.Owned);
+                break;
+            default:
+                ((IDisposable)item.What).Dispose();
+                break;
         }
-
-        _map.OnFieldDied(_path, item.Field);
-        FieldOwnership.Destroy(_map.Core, item.Field, item.Owned);
     }
 
-    private readonly record struct Item(BtfField? Field, ulong Owned);
+    // What: the field that owned something, the timer or work that was taken out, or null for a map.
+    private readonly record struct Item(object? What, ulong Owned);
 
     [InlineArray(Length)]
     private struct Items

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
@@ -8,17 +7,21 @@ namespace Kptr.Maps;
 /// A freed element goes to the cache and may be handed out again at once, with whatever its special fields hold. Only
 /// when the cache overflows do elements leave it: after a grace period of both RCU flavours, when no writer can be late any
 /// more, their fields are destroyed (the fix 1df97a7453ee of 2026) and the memory is zeroed for a later use.
-/// Kernel: <c>kernel/bpf/memalloc.c</c>; marks as there for small units.
+/// Giving an element back never fails for want of memory: elements are linked by number, and those that nobody could be told about wait
+/// for the next that can. Kernel: <c>kernel/bpf/memalloc.c</c>; marks as there for small units.
 /// </remarks>
-internal sealed unsafe class ElemCache
+internal sealed unsafe partial class ElemCache
 {
     private readonly BpfMap _map;
     private readonly ValuePool _pool;
-    private readonly Stack<int>[] _cached;
-    private readonly Stack<int> _fresh = [];
     private readonly RankedLock _lock = new(LockRank.ElemCache);
+    private readonly ElemList[] _cached;
+    private readonly ElemList[] _toReturn;
     private readonly int _highMark;
     private readonly int _batchCount;
+    private int[] _next = [];
+    private ElemList _fresh;
+    private ElemList _toLeave;
     private int _waitingCount;
 
     internal ElemCache(BpfMap map, ValuePool pool)
@@ -26,7 +29,8 @@ internal sealed unsafe class ElemCache
         _map = map;
         _pool = pool;
         map.Allocator = this;
-        _cached = [.. Enumerable.Range(0, map.Core.CpuCount).Select(_ => new Stack<int>())];
+        _cached = new ElemList[map.Core.CpuCount];
+        _toReturn = new ElemList[map.Core.CpuCount];
         var size = pool.StrideBytes;
         var low = size <= 256 ? 32 : Math.Max(32 * 256 / size, 1);
         _highMark = size <= 256 ? 96 : Math.Max(96 * 256 / size, 3);
@@ -38,6 +42,7 @@ internal sealed unsafe class ElemCache
     {
         get
         {
+            Send();
             using (_lock.Enter())
             {
                 return _waitingCount > 0;
@@ -45,51 +50,48 @@ internal sealed unsafe class ElemCache
         }
     }
 
-    /// <summary>Takes an element, the CPU's newest cached one first.</summary>
+    /// <summary>Takes an element, the CPU's newest cached one first. Not under a bucket's lock: it may need memory.</summary>
+    /// <exception cref="OutOfMemoryException">Nothing was taken.</exception>
     internal int Take(int cpu)
     {
         using (_lock.Enter())
         {
-            if (_cached[cpu].TryPop(out var elem))
+            if (_cached[cpu].Count > 0)
             {
-                return elem;
+                return Pop(ref _cached[cpu]);
             }
 
             if (_fresh.Count == 0)
             {
-                var first = _pool.SlotCount;
-                for (var i = first + _pool.AddBlock() - 1; i >= first; i--)
-                {
-                    _fresh.Push(i);
-                }
+                AddBlock();
             }
 
-            return _fresh.Pop();
+            return Pop(ref _fresh);
+        }
+    }
+
+    /// <summary>Puts an element back that was taken and not used.</summary>
+    internal void PutBack(int elem, int cpu)
+    {
+        using (_lock.Enter())
+        {
+            Push(ref _cached[cpu], elem);
         }
     }
 
     /// <summary>Puts an element back; its fields were treated as the destroy policy says.</summary>
     internal void Return(int elem, int cpu)
     {
-        int[] leaving;
+        bool isOver;
         using (_lock.Enter())
         {
-            _cached[cpu].Push(elem);
-            if (_cached[cpu].Count <= _highMark)
-            {
-                return;
-            }
-
-            leaving = new int[_batchCount];
-            for (var i = 0; i < leaving.Length; i++)
-            {
-                leaving[i] = _cached[cpu].Pop();
-            }
-
-            _waitingCount += leaving.Length;
+            isOver = ReturnLocked(elem, cpu);
         }
 
-        _map.Core.RcuTrace.Call(static s => ((Leaving)s).AfterTasksTrace(), new Leaving(this, leaving), "bpf_mem_alloc");
+        if (isOver)
+        {
+            Send();
+        }
     }
 
     /// <summary>Puts an element back once no reader can stand on it any more.</summary>
@@ -97,10 +99,11 @@ internal sealed unsafe class ElemCache
     {
         using (_lock.Enter())
         {
+            Push(ref _toReturn[cpu], elem);
             _waitingCount++;
         }
 
-        _map.Core.Rcu.Call(static s => ((Returning)s).AfterRcu(), new Returning(this, elem, cpu), "bpf_mem_cache_free_rcu");
+        Send();
     }
 
     /// <summary>Lets an element go for good: both grace periods, then a last look at its fields, then zeroed memory.</summary>
@@ -108,60 +111,24 @@ internal sealed unsafe class ElemCache
     {
         using (_lock.Enter())
         {
+            Push(ref _toLeave, elem);
             _waitingCount++;
         }
 
-        _map.Core.RcuTrace.Call(static s => ((Leaving)s).AfterTasksTrace(), new Leaving(this, [elem]), "bpf_selem_free");
+        Send();
     }
 
     internal MapCensus TakeCensus(long live)
     {
         using (_lock.Enter())
         {
-            return new(_pool.SlotCount, live, _fresh.Count + _cached.Sum(c => c.Count), Deferred: _waitingCount);
-        }
-    }
-
-    private void Release(int[] elems)
-    {
-        using (var dying = new DyingFields(_map, DeathPath.AllocatorRelease))
-        {
-            foreach (var elem in elems)
+            long free = _fresh.Count;
+            foreach (ref readonly var cached in _cached.AsSpan())
             {
-                dying.Recycle(_pool, elem);
-            }
-        }
-
-        using (_lock.Enter())
-        {
-            foreach (var elem in elems)
-            {
-                NativeMemory.Clear(_pool.SlotOf(elem) + _pool.PrefixBytes, (nuint)(_pool.StrideBytes - _pool.PrefixBytes));
-                _fresh.Push(elem);
+                free += cached.Count;
             }
 
-            _waitingCount -= elems.Length;
+            return new(_pool.SlotCount, live, free, Deferred: _waitingCount);
         }
-    }
-
-    private sealed class Returning(ElemCache cache, int elem, int cpu)
-    {
-        internal void AfterRcu()
-        {
-            // Counted as waiting until it is back, so that the map is not freed in between.
-            cache.Return(elem, cpu);
-            using (cache._lock.Enter())
-            {
-                cache._waitingCount--;
-            }
-        }
-    }
-
-    private sealed class Leaving(ElemCache cache, int[] elems)
-    {
-        internal void AfterTasksTrace() =>
-            cache._map.Core.Rcu.Call(static s => ((Leaving)s).AfterRcu(), this, "bpf_mem_alloc");
-
-        private void AfterRcu() => cache.Release(elems);
     }
 }

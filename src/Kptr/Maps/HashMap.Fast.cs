@@ -8,8 +8,9 @@ namespace Kptr.Maps;
 public unsafe partial class HashMap
 {
     private readonly bool _isFast;
+    private readonly bool _canOwn;
 
-    /// <summary>Whether <see cref="TryUpdateFast{TShape}"/> and <see cref="TryDeleteFast{TShape}"/> may be tried.</summary>
+    /// <summary>Whether <c>TryUpdateFast</c> and <c>TryDeleteFast</c> may be tried.</summary>
     private protected bool IsFast => _isFast;
 
     /// <inheritdoc/>
@@ -18,16 +19,16 @@ public unsafe partial class HashMap
         // Whoever writes without being counted has checked under a bucket's lock.
         for (var bucket = 0L; bucket < Table.BucketCount; bucket++)
         {
-            Table.Buckets[bucket].Unlock(Table.Lock(Table.Buckets + bucket));
+            new BucketLock(Table.Buckets + bucket).Dispose();
         }
     }
 
-    /// <summary>Creates or replaces an element.</summary>
-    /// <param name="shape">What elements look like.</param>
+    /// <summary>Creates or replaces an element that owns nothing. Between lock and unlock nothing is done that can throw.</summary>
+    /// <param name="elems">Where the elements lie.</param>
     /// <param name="key">The key.</param>
-    /// <param name="value">The value; its special fields are not looked at.</param>
+    /// <param name="value">The value.</param>
     /// <param name="flags">At most <see cref="MapUpdateFlags.Exist"/>.</param>
-    /// <param name="stock">Whose spare and free elements to use.</param>
+    /// <param name="stock">Whose extra and free elements to use.</param>
     /// <param name="isUncounted">
     /// The caller is user space and neither counted as a writer nor in a reader: it may not write to maps that are read-only,
     /// frozen or freed. Elements never go back to the system while the map is there, so it needs no reader.
@@ -35,106 +36,104 @@ public unsafe partial class HashMap
     /// <param name="err">The outcome.</param>
     /// <returns>False: nothing was done, and the slow way knows why.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected bool TryUpdateFast<TShape>(
-        TShape shape, byte* key, byte* value, MapUpdateFlags flags, StockUse stock, bool isUncounted, out Errno err)
-        where TShape : struct, IElemShape
+    private protected bool TryUpdateFast<TElems, TKey, TValue>(
+        TElems elems, TKey key, TValue value, MapUpdateFlags flags, PcpuFreelistHead* stock, bool isUncounted, out Errno err)
+        where TElems : struct, IElems
+        where TKey : struct, IElemKey
+        where TValue : struct, IElemValue
     {
-        var table = Table;
-        var bucket = table.BucketOf(shape, key);
-        var seq = table.Lock(bucket, stock.Thread);
-        if (Faults.IsArmed || (isUncounted && IsWriteBlocked))
+        var bucket = Table.BucketOf(key);
+        bucket->Lock.Enter(LockRank.Bucket);
+        var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
+        var isDone = !IsHindered(isUncounted) && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        err = isDone && flags != MapUpdateFlags.Any ? CheckExistence(old != null, flags) : Errno.None;
+        if (isDone && err == Errno.None)
         {
-            bucket->Unlock(seq);
-            err = Errno.None;
-            return false;
-        }
-
-        var link = table.FindLink(shape, bucket, key);
-        var old = *link;
-        err = flags == MapUpdateFlags.Any ? Errno.None : CheckExistence(old >= 0, flags);
-        if (err == Errno.None && old >= 0)
-        {
-            if (!shape.IsPlain && Layout.OwnsAnything(table.At(shape, old) + shape.ValueOffset))
+            if (old != null)
             {
-                ReplaceOwner(bucket, seq, link, key, value, stock);
-                return true;
+                HashTable.Replace(elems, bucket, link, old, stock->TakeExtraElem(), key, value);
+                stock->ReturnExtraElem(oldIndex);
             }
-
-            table.Replace(shape, bucket, link, FreeList.TakeSpare(stock), key, value, Layout);
-            FreeList.ReturnSpare(old, stock);
-        }
-        else if (err == Errno.None)
-        {
-            var elem = _free!.Pop(stock);
-            err = elem < 0 ? Errno.E2BIG : Errno.None;
-            if (elem >= 0)
+            else if (Pool.FreeSlots!.Pop(stock) is var elem and >= 0)
             {
-                table.Link(shape, bucket, elem, key, value, Layout);
+                HashTable.Insert(elems, bucket, elem, key, value);
+            }
+            else
+            {
+                err = Errno.E2BIG;
             }
         }
 
-        bucket->Unlock(seq);
-        return true;
+        bucket->Lock.Exit(LockRank.Bucket);
+        GC.KeepAlive(this);
+        return isDone;
     }
 
-    /// <summary>Deletes an element.</summary>
-    /// <inheritdoc cref="TryUpdateFast{TShape}"/>
+    /// <summary>Deletes an element that owns nothing. Between lock and unlock nothing is done that can throw.</summary>
+    /// <inheritdoc cref="TryUpdateFast"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected bool TryDeleteFast<TShape>(TShape shape, byte* key, StockUse stock, bool isUncounted, out Errno err)
-        where TShape : struct, IElemShape
+    private protected bool TryDeleteFast<TElems, TKey>(
+        TElems elems, TKey key, PcpuFreelistHead* stock, bool isUncounted, out Errno err)
+        where TElems : struct, IElems
+        where TKey : struct, IElemKey
     {
-        var table = Table;
-        var bucket = table.BucketOf(shape, key);
-        var seq = table.Lock(bucket, stock.Thread);
-        if (Faults.IsArmed || (isUncounted && IsWriteBlocked))
+        var bucket = Table.BucketOf(key);
+        bucket->Lock.Enter(LockRank.Bucket);
+        var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
+        var isDone = !IsHindered(isUncounted) && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        if (isDone && old != null)
         {
-            bucket->Unlock(seq);
-            err = Errno.None;
-            return false;
+            HashTable.Unlink(link, old);
         }
 
-        var link = table.FindLink(shape, bucket, key);
-        var old = *link;
-        if (old < 0)
+        bucket->Lock.Exit(LockRank.Bucket);
+        err = old == null ? Errno.ENOENT : Errno.None;
+        if (isDone && old != null)
         {
-            bucket->Unlock(seq);
-            err = Errno.ENOENT;
-            return true;
+            Pool.FreeSlots!.Push(oldIndex, stock);
         }
 
-        var at = table.At(shape, old);
-        Volatile.Write(ref *link, *(int*)at);
-        bucket->Unlock(seq);
-        err = Errno.None;
-        if (!shape.IsPlain && Layout.OwnsAnything(at + shape.ValueOffset))
-        {
-            RetireOwner(old, stock);
-            return true;
-        }
-
-        _free!.Push(old, stock);
-        return true;
+        GC.KeepAlive(this);
+        return isDone;
     }
 
-    // Destructors run after the bucket's lock is left, in a reader as in Linux.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReplaceOwner(HashBucket* bucket, uint seq, int* link, byte* key, byte* value, StockUse stock)
+    // A machine code for each kind of key. The caller is counted and in a reader.
+    private bool TryUpdateFast(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu, out Errno err)
     {
-        using var reader = Core.Rcu.ReadLock();
-        using var dying = new DyingFields(this, DeathPath.Replace);
-        var old = *link;
-        Table.Replace(_shape, bucket, link, FreeList.TakeSpare(stock), key, value, Layout);
-        dying.RecycleAt(Pool.ValueOf(old));
-        FreeList.ReturnSpare(old, stock);
-        bucket->Unlock(seq);
+        fixed (byte* keyAt = key, valueAt = value)
+        {
+            return KeySize switch
+            {
+                sizeof(uint) => TryUpdateBytes(new Key4(*(uint*)keyAt), valueAt, flags, cpu, out err),
+                sizeof(ulong) => TryUpdateBytes(new Key8(*(ulong*)keyAt), valueAt, flags, cpu, out err),
+                _ => TryUpdateBytes(new KeyBytes(keyAt, KeySize), valueAt, flags, cpu, out err),
+            };
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RetireOwner(int elem, StockUse stock)
+    private bool TryUpdateBytes<TKey>(TKey key, byte* value, MapUpdateFlags flags, int cpu, out Errno err)
+        where TKey : struct, IElemKey => TryUpdateFast(
+        new BlockElems(Table), key, new LaidOutValue(value, Layout), flags, _free!.Stock(cpu), isUncounted: false, out err);
+
+    private bool TryDeleteFast(ReadOnlySpan<byte> key, int cpu, out Errno err)
     {
-        using var reader = Core.Rcu.ReadLock();
-        using var dying = new DyingFields(this, DeathPath.Delete);
-        dying.Recycle(Pool, elem);
-        _free!.Push(elem, stock);
+        fixed (byte* at = key)
+        {
+            return KeySize switch
+            {
+                sizeof(uint) => TryDeleteBytes(new Key4(*(uint*)at), cpu, out err),
+                sizeof(ulong) => TryDeleteBytes(new Key8(*(ulong*)at), cpu, out err),
+                _ => TryDeleteBytes(new KeyBytes(at, KeySize), cpu, out err),
+            };
+        }
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryDeleteBytes<TKey>(TKey key, int cpu, out Errno err)
+        where TKey : struct, IElemKey =>
+        TryDeleteFast(new BlockElems(Table), key, _free!.Stock(cpu), isUncounted: false, out err);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsHindered(bool isUncounted) => Faults.IsArmed || (isUncounted && IsWriteBlocked);
 }

@@ -14,17 +14,11 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     where TKey : unmanaged
     where TValue : unmanaged
 {
-    private readonly HashBucket* _buckets;
-    private readonly byte* _base;
-    private readonly uint _mask;
-    private readonly int _bits;
-    // Elements that may be found without asking further, none where they do not lie in one block; of these, that may be copied
-    // out; of these, that have no special fields.
-    private readonly uint _slotCount;
-    private readonly FreeList? _free;
-    private readonly uint _readableCount;
-    private readonly uint _plainCount;
-    private readonly bool _hasSpecials;
+    // Of a type and not of a map, so that the JIT knows it where it compiles a look-up.
+    private static readonly bool HasSpecials = StructFields.Of<TValue>().Any(f => f.IsSpecial);
+
+    // Elements may be copied out by whoever finds them.
+    private readonly bool _isReadable;
 
     /// <summary>Makes a hash.</summary>
     /// <param name="core">The kernel.</param>
@@ -35,20 +29,11 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     public HashMap(KernelCore core, uint maxEntries, string name = "hash", MapFlags flags = MapFlags.None)
         : base(core, StructSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
     {
-        _buckets = Table.Buckets;
-        _base = Pool.Base;
-        _free = Pool.FreeSlots;
-        _mask = Table.Mask;
-        _bits = Table.Bits;
-        _hasSpecials = Layout.HasSpecials;
-        _slotCount = _base == null ? 0 : (uint)Pool.SlotCount;
-        _readableCount = (flags & MapFlags.WrOnly) != 0 ? 0 : _slotCount;
-        _plainCount = _hasSpecials ? 0 : _readableCount;
+        _isReadable = (flags & MapFlags.WrOnly) == 0;
+        LookUpIn(Table);
     }
 
     BpfMap ITypedMap<TKey, TValue>.Map => this;
-
-    private ElemShape<TKey, TValue> Shape => new(!_hasSpecials);
 
     /// <summary>Finds a value in live memory. It stays the key's until the element is updated or deleted.</summary>
     /// <param name="key">The key.</param>
@@ -56,22 +41,14 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
-        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
+        var elem = sizeof(TKey) switch
         {
-            var elem = Volatile.Read(ref BucketOf(key)->Head);
-            while ((uint)elem < _slotCount)
-            {
-                var at = _base + ((nint)elem * Shape.StrideBytes);
-                if (IsKey(at + Shape.KeyOffset, key))
-                {
-                    return ref Unsafe.AsRef<TValue>(at + Shape.ValueOffset);
-                }
-
-                elem = Volatile.Read(ref *(int*)at);
-            }
-        }
-
-        return ref LookupSlow(key);
+            sizeof(uint) => Find(new Key4(Unsafe.BitCast<TKey, uint>(key))),
+            sizeof(ulong) => Find(new Key8(Unsafe.BitCast<TKey, ulong>(key))),
+            _ => null,
+        };
+        GC.KeepAlive(this);
+        return ref elem == null ? ref LookupSlow(key) : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
     }
 
     /// <summary>Copies a value out, never a mix of two; special fields read as zero.</summary>
@@ -82,33 +59,13 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGetValue(TKey key, out TValue value)
     {
-        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
+        var isCopied = sizeof(TKey) switch
         {
-            var bucket = BucketOf(key);
-            var word = Volatile.Read(ref *(long*)bucket);
-            var elem = HashBucket.HeadOf(word);
-            while ((uint)elem < _plainCount)
-            {
-                var at = _base + ((nint)elem * Shape.StrideBytes);
-                if (IsKey(at + Shape.KeyOffset, key))
-                {
-                    value = Unsafe.ReadUnaligned<TValue>(at + Shape.ValueOffset);
-                    if (bucket->IsStill(word))
-                    {
-                        return true;
-                    }
-
-                    break;
-                }
-
-                elem = Volatile.Read(ref *(int*)at);
-            }
-        }
-
-        // A copy of its own, so that the one above can stay in registers.
-        var found = TryGetElse(key, out var other);
-        value = other;
-        return found;
+            sizeof(uint) => TryCopy(new Key4(Unsafe.BitCast<TKey, uint>(key)), out value),
+            sizeof(ulong) => TryCopy(new Key8(Unsafe.BitCast<TKey, ulong>(key)), out value),
+            _ => TryCopyNothing(out value),
+        };
+        return isCopied || TryGetSlow(key, out value);
     }
 
     /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>
@@ -139,16 +96,14 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     {
         fixed (TValue* at = &value)
         {
-            return IsFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(Shape, (byte*)&key, (byte*)at, flags, Stock, isUncounted: true, out var err)
+            return IsFast && flags <= MapUpdateFlags.Exist && TryUpdate(key, at, flags, out var err)
                 ? err
                 : UpdateElem(new(&key, sizeof(TKey)), new(at, sizeof(TValue)), flags);
         }
     }
 
     /// <summary>Deletes an element.</summary>
-    public Errno Delete(TKey key) => IsFast && TryDeleteFast(Shape, (byte*)&key, Stock, isUncounted: true, out var err)
-        ? err
-        : DeleteElem(new(&key, sizeof(TKey)));
+    public Errno Delete(TKey key) => IsFast && TryDelete(key, out var err) ? err : DeleteElem(new(&key, sizeof(TKey)));
 
     /// <summary>Copies a value out and deletes its element; what its special fields owned is destroyed.</summary>
     public Errno LookupAndDelete(TKey key, out TValue value)
@@ -177,64 +132,87 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
         return all;
     }
 
+    private StructElems<TKey, TValue> Elems => new(Table);
+
     // Nobody can tell by which CPU an element came where it can own nothing.
-    private StockUse Stock => _hasSpecials ? _free!.StockOf(Core.CurrentCpu) : _free!.StockOfThread();
+    private PcpuFreelistHead* Stock =>
+        HasSpecials ? Pool.FreeSlots!.Stock(Core.CurrentCpu) : Pool.FreeSlots!.StockNearby();
 
     private static ReadOnlySpan<byte> BytesOf<T>(ref T value)
         where T : unmanaged => MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
 
-    // By value: a key whose address is taken does not stay in its register.
+    // Null also where the elements lie in several blocks, and where a writer was there.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsKey(byte* at, TKey key) => sizeof(TKey) == sizeof(uint)
-        ? *(uint*)at == Unsafe.As<TKey, uint>(ref key)
-        : *(ulong*)at == Unsafe.As<TKey, ulong>(ref key);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private HashBucket* BucketOf(TKey key) => _buckets + ((sizeof(TKey) == sizeof(uint)
-        ? KeyHash.Of4(Unsafe.As<TKey, uint>(ref key), _bits)
-        : KeyHash.Of8(Unsafe.As<TKey, ulong>(ref key), _bits)) & _mask);
+    private byte* Find<TElemKey>(TElemKey key)
+        where TElemKey : struct, IElemKey => HashTable.Walk(Elems, Table.BucketOf(key), key, out _, out _);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ref TValue LookupSlow(TKey key)
     {
-        var elem = Table.Find(BytesOf(ref key));
+        var elem = FindElem(new(&key, sizeof(TKey)));
         return ref elem < 0 ? ref Unsafe.NullRef<TValue>() : ref Unsafe.AsRef<TValue>((void*)Pool.ValueOf(elem));
     }
 
-    // With special fields to zero, or slow.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryGetElse(TKey key, out TValue value)
+    // False: nothing was found, or it changed while it was copied, or it may not be copied. The slow way knows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryCopy<TElemKey>(TElemKey key, out TValue value)
+        where TElemKey : struct, IElemKey
     {
-        if (sizeof(TKey) is sizeof(uint) or sizeof(ulong))
+        Unsafe.SkipInit(out value);
+        var bucket = Table.BucketOf(key);
+        var seq = bucket->Lock.Read();
+        var elem = HashTable.Walk(Elems, bucket, key, out _, out _);
+        if (elem == null || !_isReadable)
         {
-            var bucket = BucketOf(key);
-            var word = Volatile.Read(ref *(long*)bucket);
-            var elem = HashBucket.HeadOf(word);
-            while ((uint)elem < _readableCount)
-            {
-                var at = _base + ((nint)elem * Shape.StrideBytes);
-                if (IsKey(at + Shape.KeyOffset, key))
-                {
-                    value = Unsafe.ReadUnaligned<TValue>(at + Shape.ValueOffset);
-                    Layout.ClearSpecials(ref Unsafe.As<TValue, byte>(ref value));
-                    if (bucket->IsStill(word))
-                    {
-                        return true;
-                    }
-
-                    break;
-                }
-
-                elem = Volatile.Read(ref *(int*)at);
-            }
+            return false;
         }
 
-        return TryGetSlow(key, out value);
+        if (HasSpecials)
+        {
+            Layout.CopyOutWords(ref Unsafe.As<TValue, byte>(ref value), elem + Elems.PrefixBytes, sizeof(TValue));
+        }
+        else
+        {
+            value = Unsafe.ReadUnaligned<TValue>(elem + Elems.PrefixBytes);
+        }
+
+        var isWhole = bucket->Lock.IsStill(seq);
+        GC.KeepAlive(this);
+        return isWhole;
     }
 
+    private static bool TryCopyNothing(out TValue value)
+    {
+        value = default;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryGetSlow(TKey key, out TValue value)
     {
         value = default;
         return LookupElem(new(&key, sizeof(TKey)), MemoryMarshal.AsBytes(new Span<TValue>(ref value))) == Errno.None;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryUpdate(TKey key, TValue* value, MapUpdateFlags flags, out Errno err) => sizeof(TKey) switch
+    {
+        sizeof(uint) => TryUpdate(new Key4(Unsafe.BitCast<TKey, uint>(key)), value, flags, out err),
+        sizeof(ulong) => TryUpdate(new Key8(Unsafe.BitCast<TKey, ulong>(key)), value, flags, out err),
+        _ => TryUpdate(new KeyBytes((byte*)&key, sizeof(TKey)), value, flags, out err),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryUpdate<TElemKey>(TElemKey key, TValue* value, MapUpdateFlags flags, out Errno err)
+        where TElemKey : struct, IElemKey => HasSpecials
+        ? TryUpdateFast(Elems, key, new LaidOutValue((byte*)value, Layout), flags, Stock, isUncounted: true, out err)
+        : TryUpdateFast(Elems, key, new StructValue<TValue>(value), flags, Stock, isUncounted: true, out err);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryDelete(TKey key, out Errno err) => sizeof(TKey) switch
+    {
+        sizeof(uint) => TryDeleteFast(Elems, new Key4(Unsafe.BitCast<TKey, uint>(key)), Stock, isUncounted: true, out err),
+        sizeof(ulong) => TryDeleteFast(Elems, new Key8(Unsafe.BitCast<TKey, ulong>(key)), Stock, isUncounted: true, out err),
+        _ => TryDeleteFast(Elems, new KeyBytes((byte*)&key, sizeof(TKey)), Stock, isUncounted: true, out err),
+    };
 }

@@ -6,16 +6,15 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_HASH</c>, preallocated or not.</summary>
 /// <remarks>
-/// An update of an existing key takes another element and swaps it in. Preallocated, that is the CPU's spare element,
-/// and the old one becomes the spare: so the map owns one element more per CPU than it has room for, and each of them
+/// An update of an existing key takes another element and swaps it in. Preallocated, that is the CPU's extra element
+/// (<c>extra_elems</c>), and the old one becomes that: so the map owns one element more per CPU than it has room for, and each of them
 /// may hold kptrs. With <c>BPF_F_NO_PREALLOC</c> elements come from an allocator's cache (<see cref="ElemCache"/>).
 /// </remarks>
 public unsafe partial class HashMap : HashMapBase
 {
     private const int None = -1;
     private readonly ElemCache? _cache;
-    private readonly FreeList? _free;
-    private readonly ElemShape _shape;
+    private readonly PcpuFreelist? _free;
     private int _cachedCount;
 
     /// <summary>Makes a hash.</summary>
@@ -33,6 +32,11 @@ public unsafe partial class HashMap : HashMapBase
             (spec.Flags & MapFlags.NoPrealloc) == 0 ? core.CpuCount : 0,
             (spec.Flags & MapFlags.NoPrealloc) == 0 ? PoolKind.FreeList : PoolKind.Chunked)
     {
+        if (GetType() == typeof(HashMap))
+        {
+            LookUpIn(Table);
+        }
+
         if (!IsPreallocated)
         {
             _cache = new(this, Pool);
@@ -40,8 +44,8 @@ public unsafe partial class HashMap : HashMapBase
         }
 
         _free = Pool.FreeSlots!;
-        _free.SetSparesAside();
-        _shape = new(KeySize, ValueSize, !Layout.HasSpecials);
+        _free.SetExtraElemsAside();
+        _canOwn = Layout.HasSpecials;
         _isFast = !HoldsMaps && !Layout.HasAsync;
     }
 
@@ -65,28 +69,15 @@ public unsafe partial class HashMap : HashMapBase
             live += Table.CountIn(Table.Buckets + bucket);
         }
 
-        return new(Pool.SlotCount, live, free, _free.SpareCount);
-    }
-
-    /// <inheritdoc/>
-    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
-    {
-        var elem = Table.Find(key);
-        return elem < 0 ? 0 : Pool.ValueOf(elem);
+        return new(Pool.SlotCount, live, free, _free.ExtraElemCount);
     }
 
     /// <inheritdoc/>
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if (_isFast && flags <= MapUpdateFlags.Exist)
+        if (_isFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value[..ValueSize], flags, caller.Cpu, out var done))
         {
-            fixed (byte* keyAt = key, valueAt = value[..ValueSize])
-            {
-                if (TryUpdateFast(_shape, keyAt, valueAt, flags, _free!.StockOf(caller.Cpu), isUncounted: false, out var done))
-                {
-                    return done;
-                }
-            }
+            return done;
         }
 
         if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist)
@@ -94,31 +85,36 @@ public unsafe partial class HashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out var err))
+        while (true)
         {
-            return err;
-        }
+            if ((flags & MapUpdateFlags.Lock) != 0 && UpdateLocked(key, value, flags, out var err))
+            {
+                return err;
+            }
 
-        var dying = new DyingFields(this, DeathPath.Replace);
-        err = Upsert(key, value, flags, caller, ref dying);
-        dying.Dispose();
-        return err;
+            if (TryUpsert(key, value, flags, caller, out err))
+            {
+                return err;
+            }
+        }
     }
 
     /// <inheritdoc/>
-    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
-    {
-        fixed (byte* at = key)
-        {
-            return _isFast && TryDeleteFast(_shape, at, _free!.StockOf(caller.Cpu), isUncounted: false, out var err) ? err : base.DeleteValue(key, caller);
-        }
-    }
+    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) =>
+        _isFast && TryDeleteFast(key, caller.Cpu, out var err) ? err : base.DeleteValue(key, caller);
 
     /// <inheritdoc/>
     private protected override void Retire(int elem, int cpu)
     {
-        CountElem(-1);
-        ReturnElem(elem, cpu);
+        if (_cache is null)
+        {
+            _free!.Push(elem, cpu);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _cachedCount);
+            _cache.Return(elem, cpu);
+        }
     }
 
     // BPF_F_LOCK on an existing element writes in place and frees nothing, under either policy.
@@ -130,7 +126,7 @@ public unsafe partial class HashMap : HashMapBase
             return true;
         }
 
-        var elem = Table.Find(key);
+        var elem = FindElem(key);
         err = CheckExistence(elem >= 0, flags);
         if (err == Errno.None && elem >= 0)
         {
@@ -147,100 +143,142 @@ public unsafe partial class HashMap : HashMapBase
         dying.RecycleAt(Pool.ValueOf(elem));
     }
 
-    private Errno Upsert(
-        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+    // False: the key came while BPF_F_LOCK was looking for it without the bucket's lock.
+    private bool TryUpsert(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, out Errno err)
     {
-        if (!TryLock(key, out var bucket, out var seq))
+        var dying = new DyingFields(this, DeathPath.Replace);
+        try
         {
-            return Errno.EBUSY;
+            return _cache is null
+                ? TryUpsertPreallocated(key, value, flags, caller, ref dying, out err)
+                : TryUpsertAllocated(key, value, flags, caller, ref dying, out err);
         }
-
-        var old = Table.FindIn(bucket, key);
-        var err = CheckExistence(old >= 0, flags);
-        if (err == Errno.None && old >= 0 && (flags & MapUpdateFlags.Lock) != 0)
+        finally
         {
-            // Somebody inserted it since the search without the lock.
-            WriteInPlace(old, value);
-        }
-        else if (err == Errno.None)
-        {
-            err = Swap(bucket, old, key, value, caller, ref dying);
-            if (err == Errno.None && old >= 0 && !IsPreallocated)
-            {
-                bucket->Unlock(seq);
-                dying.RecycleAt(Pool.ValueOf(old));
-                ReturnElem(old, caller.Cpu);
-                return err;
-            }
-        }
-
-        bucket->Unlock(seq);
-        return err;
-    }
-
-    // Links a new element and unlinks the old one. A preallocated old element becomes the spare, emptied first.
-    private Errno Swap(
-        HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
-    {
-        var elem = TakeElem(old, caller.Cpu, out var err);
-        if (elem < 0)
-        {
-            return err;
-        }
-
-        FillElem(elem, value, caller);
-        Table.LinkLocked(bucket, elem, key);
-        if (old < 0)
-        {
-            CountElem(1);
-            return Errno.None;
-        }
-
-        Table.UnlinkLocked(bucket, old);
-        if (IsPreallocated)
-        {
-            dying.RecycleAt(Pool.ValueOf(old));
-            FreeList.ReturnSpare(old, _free!.StockOf(caller.Cpu));
-        }
-
-        return Errno.None;
-    }
-
-    private void CountElem(int by)
-    {
-        if (_cache is not null)
-        {
-            Interlocked.Add(ref _cachedCount, by);
+            dying.Dispose();
         }
     }
 
-    private int TakeElem(int old, int cpu, out Errno err)
+    private bool TryUpsertPreallocated(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying, out Errno err)
     {
-        err = Errno.None;
-        if (!IsPreallocated)
+        err = Errno.EBUSY;
+        using var held = LockBucket(key);
+        if (!held.IsTaken)
         {
-            err = old < 0 && _cachedCount >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
-            return err == Errno.E2BIG || Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _cache!.Take(cpu);
+            return true;
+        }
+
+        var old = Table.FindIn(held.Bucket, key);
+        err = CheckExistence(old >= 0, flags);
+        if (err != Errno.None)
+        {
+            return true;
         }
 
         if (old >= 0)
         {
-            return FreeList.TakeSpare(_free!.StockOf(cpu));
+            if ((flags & MapUpdateFlags.Lock) != 0)
+            {
+                return false;
+            }
+
+            SwapExtraElem(held.Bucket, old, key, value, caller, ref dying);
+            return true;
         }
 
-        err = Errno.E2BIG;
-        return Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _free!.Pop(cpu);
+        var elem = Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _free!.Pop(caller.Cpu);
+        err = elem < 0 ? Errno.E2BIG : Errno.None;
+        if (elem >= 0)
+        {
+            FillElem(elem, value, caller);
+            Table.LinkLocked(held.Bucket, elem, key);
+        }
+
+        return true;
     }
 
-    private void ReturnElem(int elem, int cpu)
+    // The old element becomes the CPU's extra one, emptied first.
+    private void SwapExtraElem(
+        HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
     {
-        if (IsPreallocated)
+        var stock = _free!.Stock(caller.Cpu);
+        var elem = stock->TakeExtraElem();
+        var extra = elem;
+        try
         {
-            _free!.Push(elem, cpu);
+            FillElem(elem, value, caller);
+            Table.ReplaceLocked(bucket, elem, key);
+            extra = old;
+            dying.RecycleAt(Pool.ValueOf(old));
+        }
+        finally
+        {
+            stock->ReturnExtraElem(extra);
+        }
+    }
+
+    // The element is taken before the bucket is locked, as that may need memory, and put back where it is not used.
+    private bool TryUpsertAllocated(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying, out Errno err)
+    {
+        var elem = _cache!.Take(caller.Cpu);
+        var unused = elem;
+        var old = None;
+        try
+        {
+            err = Errno.EBUSY;
+            using var held = LockBucket(key);
+            if (!held.IsTaken)
+            {
+                return true;
+            }
+
+            old = Table.FindIn(held.Bucket, key);
+            err = CheckExistence(old >= 0, flags);
+            if (err == Errno.None && old >= 0 && (flags & MapUpdateFlags.Lock) != 0)
+            {
+                return false;
+            }
+
+            err = err != Errno.None ? err : CheckRoom(old);
+            if (err == Errno.None)
+            {
+                FillElem(elem, value, caller);
+                unused = None;
+                LinkOrReplace(held.Bucket, old, elem, key);
+            }
+        }
+        finally
+        {
+            if (unused >= 0)
+            {
+                _cache.PutBack(unused, caller.Cpu);
+            }
+        }
+
+        if (err == Errno.None && old >= 0)
+        {
+            dying.RecycleAt(Pool.ValueOf(old));
+            _cache.Return(old, caller.Cpu);
+        }
+
+        return true;
+    }
+
+    private Errno CheckRoom(int old) => old < 0 && _cachedCount >= MaxEntries ? Errno.E2BIG
+        : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM : Errno.None;
+
+    private void LinkOrReplace(HashBucket* bucket, int old, int elem, ReadOnlySpan<byte> key)
+    {
+        if (old >= 0)
+        {
+            Table.ReplaceLocked(bucket, elem, key);
         }
         else
         {
-            _cache!.Return(elem, cpu);
+            Table.LinkLocked(bucket, elem, key);
+            Interlocked.Increment(ref _cachedCount);
         }
     }
 }

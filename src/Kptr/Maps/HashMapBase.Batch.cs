@@ -55,39 +55,82 @@ public abstract unsafe partial class HashMapBase
     }
 
     // False when the bucket does not fit any more.
-    private bool CopyBucket(HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags, bool take)
+    private bool CopyBucket(
+        HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags, bool take)
     {
-        using var dying = new DyingFields(this, DeathPath.BatchDelete);
-        var seq = Table.Lock(bucket);
-        var length = Table.CountIn(bucket);
-        var taken = HashTable.End;
-        var size = UserBytesOf(flags);
-        var fits = length <= wanted - count;
-        if (fits)
+        var dying = new DyingFields(this, DeathPath.BatchDelete);
+        try
         {
-            taken = bucket->Head;
-            for (var elem = taken; elem >= 0; elem = Table.NextOf(elem), count++)
+            int first;
+            while (true)
             {
-                Table.KeyOf(elem).CopyTo(keys[(count * KeySize)..]);
-                CopyForBatch(elem, values.Slice(count * size, size), flags);
+                var lengthMax = Math.Min(wanted - count, take ? dying.SlotsLeft : int.MaxValue);
+                if (TryCopyChain(bucket, keys, values, ref count, flags, take, lengthMax, out first, out var length))
+                {
+                    break;
+                }
+
+                if (length > wanted - count)
+                {
+                    return false;
+                }
+
+                dying.Reserve(length);
             }
 
-            if (take)
-            {
-                Volatile.Write(ref bucket->Head, HashTable.End);
-            }
+            RetireChain(take ? first : HashTable.End, ref dying);
+            return true;
+        }
+        finally
+        {
+            dying.Dispose();
+        }
+    }
+
+    // False: the chain is longer than that, and nothing was done.
+    private bool TryCopyChain(
+        HashBucket* bucket,
+        Span<byte> keys,
+        Span<byte> values,
+        ref int count,
+        MapUpdateFlags flags,
+        bool take,
+        int lengthMax,
+        out int first,
+        out int length)
+    {
+        var size = UserBytesOf(flags);
+        using var held = new BucketLock(bucket);
+        first = bucket->Head;
+        length = Table.CountIn(bucket);
+        if (length > lengthMax)
+        {
+            return false;
         }
 
-        bucket->Unlock(seq);
-        for (var elem = take ? taken : HashTable.End; elem >= 0;)
+        for (var elem = first; elem >= 0; elem = Table.NextOf(elem), count++)
+        {
+            Table.KeyOf(elem).CopyTo(keys[(count * KeySize)..]);
+            CopyForBatch(elem, values.Slice(count * size, size), flags);
+        }
+
+        if (take)
+        {
+            Volatile.Write(ref bucket->Head, HashTable.End);
+        }
+
+        return true;
+    }
+
+    private void RetireChain(int elem, ref DyingFields dying)
+    {
+        while (elem >= 0)
         {
             var next = Table.NextOf(elem);
             dying.Recycle(Pool, elem);
             Retire(elem, Core.CurrentCpu);
             elem = next;
         }
-
-        return fits;
     }
 
     /// <summary>A value as batches show it.</summary>

@@ -8,12 +8,15 @@ namespace Kptr.Maps;
 /// <remarks>Kernel: <c>kernel/bpf/hashtab.c</c> (6.12).</remarks>
 public abstract unsafe partial class HashMapBase : BpfMap
 {
-    private protected HashMapBase(KernelCore core, MapSpec spec, uint maxEntries, int spareCount, PoolKind kind)
+    private HashTable _table;
+
+    private protected HashMapBase(
+        KernelCore core, MapSpec spec, uint maxEntries, int extraCount, PoolKind kind, long? bucketCount = null)
         : base(core, spec)
     {
         MaxEntries = maxEntries;
-        Pool = CreatePool(checked((int)maxEntries + spareCount), HashTable.PrefixBytesOf(spec.KeySize), kind);
-        Table = new(Pool, spec.KeySize, maxEntries);
+        Pool = CreatePool(checked((int)maxEntries + extraCount), HashTable.PrefixBytesOf(spec.KeySize), kind);
+        _table = new(Pool, spec.KeySize, bucketCount ?? maxEntries);
     }
 
     /// <inheritdoc/>
@@ -28,7 +31,11 @@ public abstract unsafe partial class HashMapBase : BpfMap
     internal ValuePool Pool { get; }
 
     /// <summary>The buckets; a resizable hash replaces them.</summary>
-    internal HashTable Table { get; private protected set; }
+    internal HashTable Table
+    {
+        get => Volatile.Read(ref _table);
+        private protected set => Volatile.Write(ref _table, value);
+    }
 
     /// <inheritdoc/>
     protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
@@ -51,16 +58,18 @@ public abstract unsafe partial class HashMapBase : BpfMap
         while (true)
         {
             // An element may be reused while it is copied; the bucket's sequence tells, and the copy is made again.
-            var bucket = Table.BucketOf(key);
-            var seq = Volatile.Read(ref bucket->Seq);
-            var elem = Table.FindIn(bucket, key);
+            var table = Table;
+            var bucket = table.BucketOf(key);
+            var seq = bucket->Lock.Read();
+            var elem = table.FindIn(bucket, key);
             if (elem >= 0)
             {
                 ReadValue(value, Pool, elem, flags, caller);
             }
 
-            if (bucket->IsStill(seq))
+            if (bucket->Lock.IsStill(seq) && table == Table)
             {
+                GC.KeepAlive(this);
                 return elem >= 0 ? Errno.None : Errno.ENOENT;
             }
 
@@ -72,18 +81,17 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
         using var dying = new DyingFields(this, DeathPath.Delete);
-        if (!TryLock(key, out var bucket, out var seq))
+        int elem;
+        using (var held = LockBucket(key))
         {
-            return Errno.EBUSY;
+            if (!held.IsTaken)
+            {
+                return Errno.EBUSY;
+            }
+
+            elem = Table.UnlinkLocked(held.Bucket, key);
         }
 
-        var elem = Table.FindIn(bucket, key);
-        if (elem >= 0)
-        {
-            Table.UnlinkLocked(bucket, elem);
-        }
-
-        bucket->Unlock(seq);
         if (elem < 0)
         {
             return Errno.ENOENT;
@@ -98,22 +106,22 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         using var dying = new DyingFields(this, DeathPath.LookupAndDelete);
-        if (!TryLock(key, out var bucket, out var seq))
+        int elem;
+        using (var held = LockBucket(key))
         {
-            return Errno.EBUSY;
-        }
+            if (!held.IsTaken)
+            {
+                return Errno.EBUSY;
+            }
 
-        var elem = Table.FindIn(bucket, key);
-        if (elem >= 0)
-        {
+            elem = Table.FindIn(held.Bucket, key);
+            if (elem < 0)
+            {
+                return Errno.ENOENT;
+            }
+
             ReadValue(value, Pool, elem, flags, caller);
-            Table.UnlinkLocked(bucket, elem);
-        }
-
-        bucket->Unlock(seq);
-        if (elem < 0)
-        {
-            return Errno.ENOENT;
+            Table.UnlinkLocked(held.Bucket, key);
         }
 
         dying.Recycle(Pool, elem);
@@ -185,29 +193,44 @@ public abstract unsafe partial class HashMapBase : BpfMap
     }
 
     /// <summary>Finds a key without a lock; -1 when it is not there.</summary>
-    private protected virtual int FindElem(ReadOnlySpan<byte> key) => Table.Find(key);
-
-    /// <summary>Locks the bucket of a key, of the table that counts once the lock is taken.</summary>
-    private protected bool TryLock(ReadOnlySpan<byte> key, out HashBucket* bucket, out uint seq)
+    private protected int FindElem(ReadOnlySpan<byte> key)
     {
-        seq = 0;
-        bucket = null;
+        var spin = default(SpinWait);
+        while (true)
+        {
+            // Nothing found counts only in the table that counts: a resizable hash may have moved everything meanwhile.
+            var table = Table;
+            if (table.TryFind(key, out var elem) && (elem >= 0 || table == Table))
+            {
+                GC.KeepAlive(this);
+                return elem;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>
+    /// Locks the bucket of a key, of the table that counts once the lock is taken. What is done under it must not need memory.
+    /// </summary>
+    /// <returns>Nothing is locked where a test wants this to fail.</returns>
+    private protected BucketLock LockBucket(ReadOnlySpan<byte> key)
+    {
         if (Faults.ShouldFail(MapFaultPoint.LockBucket))
         {
-            return false;
+            return default;
         }
 
         while (true)
         {
             var table = Table;
-            bucket = table.BucketOf(key);
-            seq = table.Lock(bucket);
+            var held = new BucketLock(table.BucketOf(key));
             if (table == Table)
             {
-                return true;
+                return held;
             }
 
-            bucket->Unlock(seq);
+            held.Dispose();
         }
     }
 }

@@ -6,8 +6,12 @@ namespace Kptr.Maps;
 internal interface IAsyncFields
 {
     /// <summary>
-    /// Stops the timer or work in this field and frees it: it does not start again before it is initialised anew. Does not
-    /// wait for a callback that runs now. Called with map locks held.
+    /// Takes what an initialised field stands for out of it: another can be initialised there at once. Called with map locks held,
+    /// so it calls nobody.
     /// </summary>
-    void CancelAndFree(BpfMap map, BtfField field, ulong address);
+    /// <returns>
+    /// The timer or work, or null. Disposing of it, with no lock held, stops and frees it; that does not wait for a callback that
+    /// runs now.
+    /// </returns>
+    IDisposable? Cancel(BpfMap map, BtfField field, ulong address);
 }

@@ -54,20 +54,14 @@ public unsafe class LruHashMap : HashMapBase
         }
 
         var evicted = new DyingFields(this, DeathPath.Evict);
-        var elem = -1;
-        if (!IsPerCpu || flags != MapUpdateFlags.Exist)
+        try
         {
-            elem = Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _lists.Take(caller.Cpu, ref evicted);
-            if (elem < 0)
-            {
-                evicted.Dispose();
-                return Errno.ENOMEM;
-            }
+            return Update(key, value, flags, caller, ref evicted);
         }
-
-        var err = IsPerCpu ? UpdatePercpu(elem, key, value, flags, caller) : Insert(elem, key, value, flags);
-        evicted.Dispose();
-        return err;
+        finally
+        {
+            evicted.Dispose();
+        }
     }
 
     /// <inheritdoc/>
@@ -86,103 +80,160 @@ public unsafe class LruHashMap : HashMapBase
         return HasListPerCpu(spec) ? (spec.MaxEntries + cpus - 1) / cpus * cpus : spec.MaxEntries;
     }
 
-    private Errno Insert(int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags)
+    private Errno Update(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields evicted)
     {
-        using var replaced = new DyingFields(this, DeathPath.Replace);
-        Layout.CopyIn(Pool.ValueOf(elem), value);
-        if (!TryLock(key, out var bucket, out var seq))
+        var elem = -1;
+        if (!IsPerCpu || flags != MapUpdateFlags.Exist)
         {
-            Abandon(elem);
-            return Errno.EBUSY;
-        }
-
-        var old = Table.FindIn(bucket, key);
-        var err = CheckExistence(old >= 0, flags);
-        if (err == Errno.None)
-        {
-            Table.LinkLocked(bucket, elem, key);
-            Interlocked.Increment(ref _count);
-            if (old >= 0)
+            evicted.Reserve(_lists.EvictedMax);
+            elem = Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _lists.Take(caller.Cpu, ref evicted);
+            if (elem < 0)
             {
-                _lists.Mark(elem);
-                Table.UnlinkLocked(bucket, old);
+                return Errno.ENOMEM;
             }
         }
 
-        bucket->Unlock(seq);
-        if (err != Errno.None)
+        try
         {
-            Abandon(elem);
+            return IsPerCpu ? UpdatePercpu(ref elem, key, value, flags, caller) : Insert(ref elem, key, value, flags);
         }
-        else if (old >= 0)
+        finally
+        {
+            if (elem >= 0)
+            {
+                Abandon(elem);
+            }
+        }
+    }
+
+    // Sets elem to -1 when it is the map's.
+    private Errno Insert(ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags)
+    {
+        using var replaced = new DyingFields(this, DeathPath.Replace);
+        Layout.CopyIn(Pool.ValueOf(elem), value);
+        int old;
+        using (var held = LockBucket(key))
+        {
+            if (!held.IsTaken)
+            {
+                return Errno.EBUSY;
+            }
+
+            old = Table.FindIn(held.Bucket, key);
+            if (CheckExistence(old >= 0, flags) is var bad and not Errno.None)
+            {
+                return bad;
+            }
+
+            if (old < 0)
+            {
+                Table.LinkLocked(held.Bucket, elem, key);
+            }
+            else
+            {
+                _lists.Mark(elem);
+                Table.ReplaceLocked(held.Bucket, elem, key);
+            }
+
+            Interlocked.Increment(ref _count);
+            elem = -1;
+        }
+
+        if (old >= 0)
         {
             replaced.Recycle(Pool, old);
             Retire(old, 0);
         }
 
-        return err;
+        return Errno.None;
     }
 
-    private Errno UpdatePercpu(int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    private Errno UpdatePercpu(ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var written = new DyingFields(this, DeathPath.InPlaceUpdate);
-        var err = Errno.EBUSY;
-        if (TryLock(key, out var bucket, out var seq))
+        try
         {
-            var old = Table.FindIn(bucket, key);
-            err = CheckExistence(old >= 0, flags);
-            if (err == Errno.None && old >= 0)
-            {
-                _lists.Mark(old);
-                WriteValue(Pool, old, value, MapUpdateFlags.Any, caller, ref written);
-            }
-            else if (err == Errno.None)
-            {
-                FillElem(elem, value, caller);
-                RecycleFilled(elem, caller, ref written);
-                Table.LinkLocked(bucket, elem, key);
-                Interlocked.Increment(ref _count);
-                elem = -1;
-            }
+            using var held = LockBucket(key);
+            return held.IsTaken ? UpdatePercpuLocked(held.Bucket, ref elem, key, value, flags, caller, ref written) : Errno.EBUSY;
+        }
+        finally
+        {
+            written.Dispose();
+        }
+    }
 
-            bucket->Unlock(seq);
+    private Errno UpdatePercpuLocked(
+        HashBucket* bucket,
+        ref int elem,
+        ReadOnlySpan<byte> key,
+        ReadOnlySpan<byte> value,
+        MapUpdateFlags flags,
+        in MapCall caller,
+        ref DyingFields written)
+    {
+        var old = Table.FindIn(bucket, key);
+        var err = CheckExistence(old >= 0, flags);
+        if (err == Errno.None && old >= 0)
+        {
+            _lists.Mark(old);
+            WriteValue(Pool, old, value, MapUpdateFlags.Any, caller, ref written);
+        }
+        else if (err == Errno.None)
+        {
+            FillElem(elem, value, caller);
+            RecycleFilled(elem, caller, ref written);
+            Table.LinkLocked(bucket, elem, key);
+            Interlocked.Increment(ref _count);
+            elem = -1;
         }
 
-        if (elem >= 0)
-        {
-            _lists.Return(elem);
-        }
-
-        written.Dispose();
         return err;
     }
 
-    // An element that was taken and not used goes back, emptied: a lost one would shrink the map for ever (b34ffb0c6d23, 2023).
+    // An element that was taken and not used goes back: a lost one would shrink the map for ever (b34ffb0c6d23, 2023). Of a map
+    // without a value per CPU it was filled before, and is emptied.
     private void Abandon(int elem)
     {
-        using var dying = new DyingFields(this, DeathPath.FailedInsert);
-        dying.Recycle(Pool, elem);
-        _lists.Return(elem);
+        var isBack = false;
+        try
+        {
+            using var dying = new DyingFields(this, DeathPath.FailedInsert);
+            if (!IsPerCpu)
+            {
+                dying.Recycle(Pool, elem);
+            }
+
+            _lists.Return(elem);
+            isBack = true;
+        }
+        finally
+        {
+            if (!isBack)
+            {
+                _lists.Return(elem);
+            }
+        }
     }
 
-    // Called under the lists' lock.
+    // Called under the lists' lock, with room in dying.
     private bool TryEvict(int elem, ref DyingFields dying)
     {
-        var bucket = Table.BucketOf(Table.KeyOf(elem));
         if (Faults.ShouldFail(MapFaultPoint.LockBucket))
         {
             return false;
         }
 
-        var seq = Table.Lock(bucket);
-        var found = Table.UnlinkLocked(bucket, elem);
-        if (found)
+        var key = Table.KeyOf(elem);
+        using var held = new BucketLock(Table.BucketOf(key));
+        if (Table.FindIn(held.Bucket, key) != elem)
         {
-            dying.Recycle(Pool, elem);
-            Interlocked.Decrement(ref _count);
+            return false;
         }
 
-        bucket->Unlock(seq);
-        return found;
+        Table.UnlinkLocked(held.Bucket, key);
+        Interlocked.Decrement(ref _count);
+        dying.Recycle(Pool, elem);
+        return true;
     }
 }

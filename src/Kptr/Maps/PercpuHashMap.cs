@@ -52,32 +52,22 @@ public unsafe class PercpuHashMap : HashMapBase
         }
 
         var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
-        if (!TryLock(key, out var bucket, out var seq))
+        var elem = -1;
+        try
         {
-            return Errno.EBUSY;
+            // Before the bucket is locked, as it may need memory.
+            elem = _cache?.Take(caller.Cpu) ?? -1;
+            return Upsert(ref elem, key, value, flags, caller, ref dying);
         }
-
-        var elem = Table.FindIn(bucket, key);
-        var err = CheckExistence(elem >= 0, flags);
-        if (err == Errno.None && elem < 0)
+        finally
         {
-            elem = TakeElem(caller.Cpu, out err);
-            if (err == Errno.None)
+            if (elem >= 0)
             {
-                FillElem(elem, value, caller);
-                RecycleFilled(elem, caller, ref dying);
-                Table.LinkLocked(bucket, elem, key);
-                Interlocked.Increment(ref _count);
+                _cache!.PutBack(elem, caller.Cpu);
             }
-        }
-        else if (err == Errno.None)
-        {
-            WriteValue(Pool, elem, value, MapUpdateFlags.Any, caller, ref dying);
-        }
 
-        bucket->Unlock(seq);
-        dying.Dispose();
-        return err;
+            dying.Dispose();
+        }
     }
 
     /// <inheritdoc/>
@@ -94,13 +84,44 @@ public unsafe class PercpuHashMap : HashMapBase
         }
     }
 
-    private int TakeElem(int cpu, out Errno err)
+    // Sets elem to -1 when it is the map's.
+    private Errno Upsert(
+        ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+    {
+        using var held = LockBucket(key);
+        if (!held.IsTaken)
+        {
+            return Errno.EBUSY;
+        }
+
+        var old = Table.FindIn(held.Bucket, key);
+        var err = CheckExistence(old >= 0, flags);
+        if (err == Errno.None && old >= 0)
+        {
+            WriteValue(Pool, old, value, MapUpdateFlags.Any, caller, ref dying);
+        }
+        else if (err == Errno.None && TryTake(ref elem, caller.Cpu, out err))
+        {
+            FillElem(elem, value, caller);
+            RecycleFilled(elem, caller, ref dying);
+            Table.LinkLocked(held.Bucket, elem, key);
+            Interlocked.Increment(ref _count);
+            elem = -1;
+        }
+
+        return err;
+    }
+
+    private bool TryTake(ref int elem, int cpu, out Errno err)
     {
         err = IsPreallocated || Count >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
-        var isFull = !IsPreallocated && err == Errno.E2BIG;
-        var elem = isFull || Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1
-            : IsPreallocated ? Pool.FreeSlots!.Pop(cpu) : _cache!.Take(cpu);
+        if ((!IsPreallocated && err == Errno.E2BIG) || Faults.ShouldFail(MapFaultPoint.AllocElem))
+        {
+            return false;
+        }
+
+        elem = IsPreallocated ? Pool.FreeSlots!.Pop(cpu) : elem;
         err = elem >= 0 ? Errno.None : err;
-        return elem;
+        return elem >= 0;
     }
 }

@@ -13,17 +13,27 @@ namespace Kptr.Maps;
 public unsafe class RhashMap : HashMapBase
 {
     private const int MinBits = 4;
+    private const int MaxBits = 30;
     private readonly ElemCache _cache;
     private readonly RankedLock _resizeLock = new(LockRank.MapResize);
+
+    // Kept as long as the map: somebody late may still look at one, and a size that was there once comes back.
+    private readonly BucketArray?[] _bucketArrays = new BucketArray?[sizeof(uint) * 8 + 1];
     private int _count;
 
     /// <summary>Makes a resizable hash.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public RhashMap(KernelCore core, MapSpec spec)
-        : base(core, MapRules.Admit(core, spec, BpfMapType.Rhash), spec.MaxEntries, 0, PoolKind.Chunked)
+        : base(
+            core,
+            MapRules.Admit(core, spec, BpfMapType.Rhash),
+            spec.MaxEntries,
+            0,
+            PoolKind.Chunked,
+            Math.Max(1L << MinBits, (long)spec.MapExtra))
     {
         _cache = new(this, Pool);
-        Table = new(Pool, spec.KeySize, Math.Max(1L << MinBits, (long)spec.MapExtra));
+        _bucketArrays[Table.Bits] = Table.Memory;
     }
 
     /// <inheritdoc/>
@@ -49,31 +59,13 @@ public unsafe class RhashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
-        var err = Upsert(key, value, flags, caller, ref dying);
-        dying.Dispose();
+        var err = Upsert(key, value, flags, caller);
         if (err == Errno.None && Count > Table.BucketCount * 3 / 4)
         {
             Resize(Table.Bits + 1);
         }
 
         return err;
-    }
-
-    /// <inheritdoc/>
-    private protected override int FindElem(ReadOnlySpan<byte> key)
-    {
-        var spin = default(SpinWait);
-        while (true)
-        {
-            // The table is read anew each time: a resize keeps the old one locked until the new one is there.
-            if (Table.TryFind(key, out var elem))
-            {
-                return elem;
-            }
-
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
     }
 
     /// <inheritdoc/>
@@ -97,71 +89,107 @@ public unsafe class RhashMap : HashMapBase
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
         Walk(inBatch, outBatch, keys, values, wanted, ref count, flags, take: true);
 
-    private Errno Upsert(
-        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+    private Errno Upsert(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if (!TryLock(key, out var bucket, out var seq))
+        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var elem = -1;
+        try
         {
-            return Errno.EBUSY;
+            // Before the bucket is locked, as it may need memory.
+            elem = _cache.Take(caller.Cpu);
+            using var held = LockBucket(key);
+            return held.IsTaken ? UpsertLocked(held.Bucket, ref elem, key, value, flags, ref dying) : Errno.EBUSY;
         }
-
-        var elem = Table.FindIn(bucket, key);
-        var err = CheckExistence(elem >= 0, flags);
-        if (err == Errno.None && elem >= 0)
+        finally
         {
-            CopyIn(Pool.ValueOf(elem), value, flags & MapUpdateFlags.Lock);
-            dying.RecycleAt(Pool.ValueOf(elem));
+            if (elem >= 0)
+            {
+                _cache.PutBack(elem, caller.Cpu);
+            }
+
+            dying.Dispose();
+        }
+    }
+
+    // Sets elem to -1 when it is the map's.
+    private Errno UpsertLocked(
+        HashBucket* bucket, ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, ref DyingFields dying)
+    {
+        var old = Table.FindIn(bucket, key);
+        var err = CheckExistence(old >= 0, flags);
+        if (err == Errno.None && old >= 0)
+        {
+            CopyIn(Pool.ValueOf(old), value, flags & MapUpdateFlags.Lock);
+            dying.RecycleAt(Pool.ValueOf(old));
         }
         else if (err == Errno.None)
         {
             err = Count >= MaxEntries ? Errno.E2BIG : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM : Errno.None;
             if (err == Errno.None)
             {
-                elem = _cache.Take(caller.Cpu);
                 Layout.CopyIn(Pool.ValueOf(elem), value);
                 Table.LinkLocked(bucket, elem, key);
                 Interlocked.Increment(ref _count);
+                elem = -1;
             }
         }
 
-        bucket->Unlock(seq);
         return err;
     }
 
-    // All buckets of the old table are locked while their elements move over, and unlocked after the new one is in place:
-    // whoever found nothing in the old table sees its sequence changed and looks again, in the new one.
+    // All buckets of the old table are locked while their elements move over, and unlocked after the new one is in place: whoever
+    // gets into one later sees that it is not the table any more, and goes to the new one.
     private void Resize(int bits)
     {
         using (_resizeLock.Enter())
         {
             var old = Table;
-            if (bits < MinBits || bits == old.Bits || Math.Abs(bits - old.Bits) > 1 || bits > 30)
+            if (bits is < MinBits or > MaxBits || Math.Abs(bits - old.Bits) != 1 || MakeTable(bits) is not { } table)
             {
                 return;
             }
 
-            var table = new HashTable(Pool, KeySize, 1L << bits);
-            var seqs = new uint[old.BucketCount];
+            LockOrder.Entering(LockRank.Bucket);
             for (var i = 0L; i < old.BucketCount; i++)
             {
-                seqs[i] = old.Lock(old.Buckets + i);
+                old.Buckets[i].Lock.EnterUnranked();
             }
 
-            for (var i = 0L; i < old.BucketCount; i++)
-            {
-                for (var elem = old.HeadOf(i); elem >= 0;)
-                {
-                    var next = old.NextOf(elem);
-                    var key = table.KeyOf(elem);
-                    table.LinkLocked(table.BucketOf(key), elem, key);
-                    elem = next;
-                }
-            }
-
+            MoveAll(old, table);
             Table = table;
             for (var i = 0L; i < old.BucketCount; i++)
             {
-                old.Buckets[i].Unlock(seqs[i]);
+                old.Buckets[i].Lock.ExitUnranked();
+            }
+
+            LockOrder.Left(LockRank.Bucket);
+            GC.KeepAlive(this);
+        }
+    }
+
+    // Null where there is no memory: then the map stays as it is, only slower, as in Linux.
+    private HashTable? MakeTable(int bits)
+    {
+        try
+        {
+            return new(Pool, KeySize, _bucketArrays[bits] ??= new(bits));
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    private static void MoveAll(HashTable from, HashTable to)
+    {
+        for (var i = 0L; i < from.BucketCount; i++)
+        {
+            for (var elem = from.HeadOf(i); elem >= 0;)
+            {
+                var next = from.NextOf(elem);
+                var key = to.KeyOf(elem);
+                to.LinkLocked(to.BucketOf(key), elem, key);
+                elem = next;
             }
         }
     }

@@ -34,7 +34,7 @@ public sealed unsafe class ValuePool
     private const int Taken = 1;
     private const int Ended = 2;
     private readonly BpfMap _map;
-    private readonly FreeList? _free;
+    private readonly PcpuFreelist? _free;
     private readonly int _slotsPerBlock;
 
     // Of lent pools: what each slot is to its borrower.
@@ -76,6 +76,9 @@ public sealed unsafe class ValuePool
 
     internal int StrideBytes { get; }
 
+    /// <summary>Slots that <see cref="AddBlock"/> adds.</summary>
+    internal int SlotsPerBlock => _slotsPerBlock;
+
     /// <summary>Distance between the values of neighbouring CPUs.</summary>
     internal int ValueStride { get; }
 
@@ -84,7 +87,7 @@ public sealed unsafe class ValuePool
     /// <summary>First slot, when all slots lie in one block; else null.</summary>
     internal byte* Base { get; }
 
-    internal FreeList? FreeSlots => _free;
+    internal PcpuFreelist? FreeSlots => _free;
 
     /// <summary>Address of the value in a slot.</summary>
     /// <param name="slot">Which slot.</param>

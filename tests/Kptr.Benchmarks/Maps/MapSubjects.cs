@@ -204,11 +204,12 @@ internal sealed class MapSubjects : IDisposable
 
     private long KptrLookup(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         var sum = 0L;
         using var reader = _core.Rcu.ReadLock();
         foreach (var key in keys)
         {
-            sum += Kptrs.Lookup(key).Seen;
+            sum += map.Lookup(key).Seen;
         }
 
         return sum;
@@ -216,10 +217,11 @@ internal sealed class MapSubjects : IDisposable
 
     private long KptrCopyOut(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         var sum = 0L;
         foreach (var key in keys)
         {
-            sum += Kptrs.TryGetValue(key, out var value) ? value.Seen + value.Count : 0;
+            sum += map.TryGetValue(key, out var value) ? value.Seen + value.Count : 0;
         }
 
         return sum;
@@ -227,9 +229,10 @@ internal sealed class MapSubjects : IDisposable
 
     private long KptrUpdate(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         foreach (var key in keys)
         {
-            Kptrs.Update(key, new() { Seen = key, Count = 1 });
+            map.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -237,10 +240,11 @@ internal sealed class MapSubjects : IDisposable
 
     private long KptrDeleteInsert(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         foreach (var key in keys)
         {
-            Kptrs.Delete(key);
-            Kptrs.Update(key, new() { Seen = key, Count = 1 });
+            map.Delete(key);
+            map.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -249,14 +253,15 @@ internal sealed class MapSubjects : IDisposable
     // The update ends the reference that was stored a moment before.
     private long KptrStoreAndUpdate(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         foreach (var key in keys)
         {
             using (_core.Rcu.ReadLock())
             {
-                Kptrs.Lookup(key).Task.Exchange(_core.Tasks.Init.TryAcquire())?.Release();
+                map.Lookup(key).Task.Exchange(_core.Tasks.Init.TryAcquire())?.Release();
             }
 
-            Kptrs.Update(key, new() { Seen = key, Count = 1 });
+            map.Update(key, new() { Seen = key, Count = 1 });
         }
 
         return 0;
@@ -265,13 +270,14 @@ internal sealed class MapSubjects : IDisposable
     // As helpers call it: bytes, inside the program's reader, a value with a kptr.
     private long BytesUpdate(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         using var reader = _core.Rcu.ReadLock();
         Span<long> value = stackalloc long[3];
         value.Clear();
         for (var i = 0; i < keys.Length; i++)
         {
             value[1] = keys[i];
-            Kptrs.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, _core.CurrentCpu);
+            map.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, _core.CurrentCpu);
         }
 
         return 0;
@@ -279,11 +285,16 @@ internal sealed class MapSubjects : IDisposable
 
     private unsafe long BytesLookup(ReadOnlySpan<int> keys)
     {
+        var map = Kptrs;
         var sum = 0L;
         using var reader = _core.Rcu.ReadLock();
-        for (var i = 0; i < keys.Length; i++)
+        fixed (int* at = keys)
         {
-            sum += *(long*)Kptrs.ProgLookup(MemoryMarshal.AsBytes(keys.Slice(i, 1)), 0);
+            // A program has its key in memory.
+            for (var i = 0; i < keys.Length; i++)
+            {
+                sum += *(long*)map.ProgLookup(new(at + i, sizeof(int)), 0);
+            }
         }
 
         return sum;

@@ -15,13 +15,7 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
     /// <summary>How many are initialised.</summary>
     internal int Count => _fields.Count;
 
-    public void CancelAndFree(BpfMap map, BtfField field, ulong address)
-    {
-        if (_fields.TryRemove(address, out var old))
-        {
-            old.Dispose();
-        }
-    }
+    public IDisposable? Cancel(BpfMap map, BtfField field, ulong address) => _fields.TryRemove(address, out var old) ? old : null;
 
     internal AsyncField? Find(ulong address) => _fields.GetValueOrDefault(address);
 
@@ -52,7 +46,7 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
             return Errno.None;
         }
 
-        CancelAndFree(map, field, address);
+        Cancel(map, field, address)?.Dispose();
         return Errno.EPERM;
     }
 

@@ -79,6 +79,9 @@ internal sealed unsafe class LruLists
         }
     }
 
+    /// <summary>The most elements that one <see cref="Take"/> pushes out.</summary>
+    internal int EvictedMax => _scanMax + 1;
+
     /// <summary>Notes that an element was used.</summary>
     internal void Mark(int elem)
     {

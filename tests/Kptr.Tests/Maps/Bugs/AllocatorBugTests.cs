@@ -33,10 +33,10 @@ public class AllocatorBugTests : BugScenario
 
     /// <summary>1c21452d02ee, 2026.</summary>
     [Fact]
-    public void FreeList_HandsEachSlotOutOnce()
+    public void PcpuFreelist_HandsEachSlotOutOnce()
     {
         const int Slots = 64;
-        var free = new FreeList(Slots, 2);
+        var free = new PcpuFreelist(Slots, 2);
         CountDoubled(free, Slots).Should().Be(0);
         var left = new List<int>();
         free.Walk(left.Add);
@@ -53,7 +53,7 @@ public class AllocatorBugTests : BugScenario
         unguarded.Pop().Should().Be(met, "that is the bug");
     }
 
-    private static int CountDoubled(FreeList free, int slots)
+    private static int CountDoubled(PcpuFreelist free, int slots)
     {
         var owners = new int[slots];
         var doubled = 0;

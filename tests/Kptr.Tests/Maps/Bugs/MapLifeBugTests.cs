@@ -87,6 +87,10 @@ public class MapLifeBugTests : BugScenario
     {
         internal int Cancelled { get; private set; }
 
-        public void CancelAndFree(BpfMap map, BtfField field, ulong address) => Cancelled++;
+        public IDisposable? Cancel(BpfMap map, BtfField field, ulong address)
+        {
+            Cancelled++;
+            return null;
+        }
     }
 }

@@ -57,7 +57,11 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
         return err == Errno.None ? new SweepRun(cell, core, map!).Run() : [$"creation gives {err}"];
     }
 
-    void IAsyncFields.CancelAndFree(BpfMap map, BtfField field, ulong address) => _cancelled++;
+    IDisposable? IAsyncFields.Cancel(BpfMap map, BtfField field, ulong address)
+    {
+        _cancelled++;
+        return null;
+    }
 
     private List<string> Run()
     {

@@ -9,12 +9,11 @@ namespace Kptr.Maps;
 /// elements: a reader that still stands on a freed element must be able to walk on. A CPU that finds both empty takes from
 /// the others, so no slot is out of reach. Kernel: <c>kernel/bpf/percpu_freelist.c</c>.
 /// </remarks>
-internal sealed unsafe class FreeList
+internal sealed unsafe class PcpuFreelist
 {
     private const int None = -1;
-    private const int BatchMax = SlotStock.SlotsMax / 2;
-    private const int StocksSearched = 8;
-    private readonly NativeArray<SlotStock> _stocks;
+    private const int BatchMax = PcpuFreelistHead.SlotsMax / 2;
+    private readonly NativeArray<PcpuFreelistHead> _stocks;
     private readonly NativeArray<int> _links;
     private readonly int _cpuCount;
     private readonly int _cpuMask;
@@ -24,7 +23,7 @@ internal sealed unsafe class FreeList
     private int _depotCount;
     private int _usedCount;
 
-    internal FreeList(int slotCount, int cpuCount)
+    internal PcpuFreelist(int slotCount, int cpuCount)
     {
         _slotCount = slotCount;
         _cpuCount = cpuCount;
@@ -34,11 +33,11 @@ internal sealed unsafe class FreeList
         _links = new(slotCount);
         for (var cpu = 0; cpu < cpuCount; cpu++)
         {
-            Stock(cpu)->Spare = SlotStock.Taken;
+            Stock(cpu)->OmitExtraElem();
         }
     }
 
-    /// <summary>Free slots, spare ones not counted; exact while nobody pushes or pops.</summary>
+    /// <summary>Free slots, extra elements not counted; exact while nobody pushes or pops.</summary>
     internal int Count
     {
         get
@@ -53,71 +52,52 @@ internal sealed unsafe class FreeList
         }
     }
 
-    /// <summary>Spare slots that are where they belong.</summary>
-    internal int SpareCount => Enumerable.Range(0, _cpuCount).Count(cpu => Volatile.Read(ref Stock(cpu)->Spare) != SlotStock.Taken);
+    /// <summary>Extra elements that are where they belong.</summary>
+    internal int ExtraElemCount => Enumerable.Range(0, _cpuCount).Count(cpu => Stock(cpu)->HasExtraElem);
 
-    /// <summary>A CPU's stock, for use by the calling thread.</summary>
+    /// <summary>A CPU's stock.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal StockUse StockOf(int cpu) => new((nint)Stock(cpu), CallingThread.Id);
+    internal PcpuFreelistHead* Stock(int cpu) => _stocks.Pointer + cpu;
 
-    /// <summary>The stock that costs the calling thread least, where it does not matter which CPU's that is.</summary>
+    /// <summary>The stock near the calling thread, where it does not matter which modelled CPU's that is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal StockUse StockOfThread()
-    {
-        var thread = CallingThread.Id;
-        var stock = Stock(thread & _cpuMask);
-        return new((nint)(stock->Lock.IsOwnedBy(thread) ? stock : SearchStockOf(thread)), thread);
-    }
+    internal PcpuFreelistHead* StockNearby() => Stock(Thread.GetCurrentProcessorId() & _cpuMask);
 
-    internal void Push(int slot, int cpu) => Push(slot, StockOf(cpu));
+    internal void Push(int slot, int cpu) => Push(slot, Stock(cpu));
 
-    internal int Pop(int cpu) => Pop(StockOf(cpu));
+    internal int Pop(int cpu) => Pop(Stock(cpu));
 
     /// <summary>Adds a free slot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Push(int slot, StockUse use)
+    internal void Push(int slot, PcpuFreelistHead* stock)
     {
-        var stock = use.Stock;
-        var asOwner = stock->Lock.Enter(use.Thread);
-        if (stock->Count == SlotStock.SlotsMax)
+        stock->Enter();
+        if (stock->Count == PcpuFreelistHead.SlotsMax)
         {
             Relieve(stock);
         }
 
         stock->Slots[stock->Count] = slot;
         Volatile.Write(ref stock->Count, stock->Count + 1);
-        stock->Lock.Leave(asOwner);
+        stock->Exit();
     }
 
     /// <summary>Takes a slot, the newest of this stock first; -1 when no CPU has any.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int Pop(StockUse use)
+    internal int Pop(PcpuFreelistHead* stock)
     {
-        var stock = use.Stock;
-        var asOwner = stock->Lock.Enter(use.Thread);
+        stock->Enter();
         var slot = stock->Count > 0 || Refill(stock) ? stock->TakeNewest() : None;
-        stock->Lock.Leave(asOwner);
+        stock->Exit();
         return slot >= 0 ? slot : Steal(stock);
     }
 
-    /// <summary>Takes the spare slot, which <see cref="ReturnSpare"/> must replace soon.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int TakeSpare(StockUse use)
-    {
-        var slot = TryTakeSpare(use);
-        return slot != SlotStock.Taken ? slot : TakeSpareSlow(use);
-    }
-
-    /// <summary>Gives back a spare slot for the one that was taken.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void ReturnSpare(int slot, StockUse use) => Volatile.Write(ref use.Stock->Spare, slot);
-
     /// <summary>Sets one slot aside for each CPU. Before anything else.</summary>
-    internal void SetSparesAside()
+    internal void SetExtraElemsAside()
     {
         for (var cpu = 0; cpu < _cpuCount; cpu++)
         {
-            Stock(cpu)->Spare = _usedCount++;
+            Stock(cpu)->ReturnExtraElem(_usedCount++);
         }
     }
 
@@ -145,66 +125,9 @@ internal sealed unsafe class FreeList
 
     private static long Next(long old, int slot) => (((old >> 32) + 1) << 32) | (uint)slot;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private SlotStock* Stock(int cpu) => _stocks.Pointer + cpu;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int TryTakeSpare(StockUse use)
-    {
-        var stock = use.Stock;
-        var asOwner = stock->Lock.Enter(use.Thread);
-        var slot = Volatile.Read(ref stock->Spare);
-        if (slot != SlotStock.Taken)
-        {
-            // Only then: it is given back without the lock.
-            stock->Spare = SlotStock.Taken;
-        }
-
-        stock->Lock.Leave(asOwner);
-        return slot;
-    }
-
-    // Another thread that plays the same CPU has it for the moment; it runs nothing of anybody's meanwhile.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int TakeSpareSlow(StockUse use)
-    {
-        var spin = default(SpinWait);
-        int slot;
-        while ((slot = TryTakeSpare(use)) == SlotStock.Taken)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-
-        return slot;
-    }
-
-    // A thread without a stock of its own takes one that nobody had yet. Where there is none, it shares.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private SlotStock* SearchStockOf(int thread)
-    {
-        SlotStock* open = null;
-        for (var i = 0; i < Math.Min(_cpuCount, StocksSearched); i++)
-        {
-            // From where it would look first, so that it finds its own there the next time.
-            var cpu = ((thread & _cpuMask) + i) % _cpuCount;
-            var stock = Stock(cpu);
-            if (stock->Lock.IsOwnedBy(thread))
-            {
-                return stock;
-            }
-
-            if (open == null && stock->Lock.IsUnused)
-            {
-                open = stock;
-            }
-        }
-
-        return open != null ? open : Stock(thread & _cpuMask);
-    }
-
     // Moves the oldest half of a full stock to the depot, the newest of it on top. Needs the stock's lock.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Relieve(SlotStock* stock)
+    private void Relieve(PcpuFreelistHead* stock)
     {
         for (var i = 1; i < BatchMax; i++)
         {
@@ -219,18 +142,18 @@ internal sealed unsafe class FreeList
         }
         while (Interlocked.CompareExchange(ref _depot, Next(old, stock->Slots[BatchMax - 1]), old) != old);
         Interlocked.Add(ref _depotCount, BatchMax);
-        for (var i = BatchMax; i < SlotStock.SlotsMax; i++)
+        for (var i = BatchMax; i < PcpuFreelistHead.SlotsMax; i++)
         {
             stock->Slots[i - BatchMax] = stock->Slots[i];
         }
 
-        Volatile.Write(ref stock->Count, SlotStock.SlotsMax - BatchMax);
+        Volatile.Write(ref stock->Count, PcpuFreelistHead.SlotsMax - BatchMax);
     }
 
     // Fills an empty stock: with used slots before such as never were. Meanwhile its count is not zero, so that who finds the
     // depot empty waits for the outcome instead of calling the map full. Needs the stock's lock.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool Refill(SlotStock* stock)
+    private bool Refill(PcpuFreelistHead* stock)
     {
         if ((int)Volatile.Read(ref _depot) < 0 && Volatile.Read(ref _usedCount) >= _slotCount)
         {
@@ -244,7 +167,7 @@ internal sealed unsafe class FreeList
         return count > 0;
     }
 
-    private int TakeFromDepot(SlotStock* stock)
+    private int TakeFromDepot(PcpuFreelistHead* stock)
     {
         while (true)
         {
@@ -275,7 +198,7 @@ internal sealed unsafe class FreeList
         }
     }
 
-    private int TakeUnused(SlotStock* stock)
+    private int TakeUnused(PcpuFreelistHead* stock)
     {
         if (Volatile.Read(ref _usedCount) >= _slotCount)
         {
@@ -295,7 +218,7 @@ internal sealed unsafe class FreeList
 
     // Takes one slot from another CPU's stock; -1 when no CPU has any.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int Steal(SlotStock* own)
+    private int Steal(PcpuFreelistHead* own)
     {
         for (var i = 1; i < _cpuCount; i++)
         {
@@ -305,9 +228,9 @@ internal sealed unsafe class FreeList
                 continue;
             }
 
-            stock->Lock.EnterAsGuest();
+            stock->Enter();
             var slot = stock->Count > 0 ? stock->TakeNewest() : None;
-            stock->Lock.Leave(asOwner: false);
+            stock->Exit();
             if (slot >= 0)
             {
                 return slot;
