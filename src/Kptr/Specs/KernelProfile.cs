@@ -39,6 +39,15 @@ public enum DestroyBehavior
 /// <summary>What a kernel version knows and does. Code asks the profile and never compares version numbers.</summary>
 public sealed record KernelProfile(string Name, ProfileSet Member)
 {
+    private static readonly ImmutableDictionary<string, string> s_structOps = ImmutableDictionary.CreateRange(
+        new Dictionary<string, string>
+        {
+            ["tcp_congestion_ops"] = "tcp_congestion_ops",
+            ["sched_ext_ops"] = "sched_ext_ops",
+            ["hid_bpf_ops"] = "base",
+            ["bpf_testmod_st_ops"] = "base",
+        });
+
     /// <summary>Linux 6.2.</summary>
     public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2)
     {
@@ -56,6 +65,16 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
         TrustsKfuncArgs = true,
+        PacketsHaveNetnsCookie = true,
+        StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
+        {
+            ["bpf_testmod_ops"] = "base",
+            ["bpf_testmod_ops2"] = "base",
+            ["bpf_testmod_ops3"] = "base",
+            ["bpf_testmod_multi_st_ops"] = "base",
+            ["Qdisc_ops"] = "base",
+            ["smc_hs_ctrl"] = "base",
+        }),
         VersionCode = (7 << 16) | (2 << 8),
     };
 
@@ -73,6 +92,15 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// <c>KF_TRUSTED_ARGS</c> is gone.
     /// </summary>
     public bool TrustsKfuncArgs { get; init; }
+
+    /// <summary>Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.</summary>
+    public bool PacketsHaveNetnsCookie { get; init; }
+
+    /// <summary>
+    /// Struct types that programs may implement, with the set of helpers they get; programs of other types get none, like those
+    /// whose <c>bpf_verifier_ops</c> have no <c>get_func_proto</c>.
+    /// </summary>
+    internal ImmutableDictionary<string, string> StructOpsHelpers { get; init; } = s_structOps;
 
     /// <summary>What programs read in <c>LINUX_KERNEL_VERSION</c>: three bytes, <c>0x060c00</c> for 6.12.0.</summary>
     public int VersionCode { get; init; } = (6 << 16) | (12 << 8);

@@ -121,5 +121,5 @@ public class HelperTests
         LsmHooks.AllowsSockopt("socket_post_create").Should().BeTrue();
     }
 
-    private static HelperSpec? Find(ProgSpec prog, HelperId id) => HelperAccess.Find(prog, NoTypes, id);
+    private static HelperSpec? Find(ProgSpec prog, HelperId id) => HelperAccess.Find(prog, new KernelSpec(KernelProfile.Linux6_12, NoTypes), id);
 }

@@ -22,9 +22,9 @@ internal static class HelperAccess
     }.ToFrozenSet();
 
     /// <summary>The prototype <paramref name="prog"/> may call, or <see langword="null"/> for "program of this type cannot use helper".</summary>
-    public static HelperSpec? Find(ProgSpec prog, KernelTypes types, HelperId id)
+    public static HelperSpec? Find(ProgSpec prog, KernelSpec kernel, HelperId id)
     {
-        var found = FindByAttachment(prog, types, id) ?? FindBySet(prog, types, id);
+        var found = FindByAttachment(prog, kernel, id) ?? FindBySet(prog, kernel, id);
         return found is null || !prog.IsSleepable ? found : HelperTable.Find(id, "sleepable") ?? found;
     }
 
@@ -47,8 +47,9 @@ internal static class HelperAccess
     };
 
     // What depends on more than the program type.
-    private static HelperSpec? FindByAttachment(ProgSpec prog, KernelTypes types, HelperId id)
+    private static HelperSpec? FindByAttachment(ProgSpec prog, KernelSpec kernel, HelperId id)
     {
+        var types = kernel.Types;
         var isTracing = prog.Type is ProgType.Tracing or ProgType.Lsm;
         var isIter = prog.Type == ProgType.Tracing && prog.ExpectedAttachType == AttachType.TraceIter;
         return id switch
@@ -57,6 +58,8 @@ internal static class HelperAccess
             HelperId.SeqPrintf or HelperId.SeqWrite or HelperId.SeqPrintfBtf when isIter => HelperTable.Find(id),
             HelperId.GetFuncArg or HelperId.GetFuncRet or HelperId.GetFuncArgCnt when isTracing && HasTrampoline(prog) => HelperTable.Find(id),
             HelperId.GetRetval or HelperId.SetRetval when MayReturnValue(prog) => HelperTable.Find(id),
+            HelperId.GetNetnsCookie when kernel.Profile.PacketsHaveNetnsCookie
+                && prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb => HelperTable.Find(id),
             HelperId.Bind when prog.Type == ProgType.CgroupSockAddr
                 && prog.ExpectedAttachType is AttachType.CgroupInet4Connect or AttachType.CgroupInet6Connect => HelperTable.Find(id),
             HelperId.Setsockopt or HelperId.Getsockopt when MaySetSocketOption(prog, types, isIter) => HelperTable.Find(id, "sk"),
@@ -65,7 +68,7 @@ internal static class HelperAccess
         };
     }
 
-    private static HelperSpec? FindBySet(ProgSpec prog, KernelTypes types, HelperId id)
+    private static HelperSpec? FindBySet(ProgSpec prog, KernelSpec kernel, HelperId id)
     {
         switch (id)
         {
@@ -75,14 +78,14 @@ internal static class HelperAccess
             case HelperId.GetAttachCookie when prog.Type is ProgType.Tracing or ProgType.Lsm or ProgType.Syscall
                 && !HasTrampoline(prog) && prog.ExpectedAttachType != AttachType.TraceRawTp:
                 return null;
-            case HelperId.Setsockopt or HelperId.Getsockopt when prog.Type == ProgType.StructOps && IsMember(prog, types, "release"):
+            case HelperId.Setsockopt or HelperId.Getsockopt when prog.Type == ProgType.StructOps && IsMember(prog, kernel.Types, "release"):
                 return null;
             default:
-                return SetName(prog, types) is { } set ? HelperSets.Find(set, id) : null;
+                return SetName(prog, kernel) is { } set ? HelperSets.Find(set, id) : null;
         }
     }
 
-    private static string? SetName(ProgSpec prog, KernelTypes types) => prog.Type switch
+    private static string? SetName(ProgSpec prog, KernelSpec kernel) => prog.Type switch
     {
         ProgType.SocketFilter => "sk_filter",
         ProgType.Kprobe => "kprobe",
@@ -112,7 +115,7 @@ internal static class HelperAccess
         ProgType.SkLookup => "sk_lookup",
         ProgType.Syscall => "syscall",
         ProgType.Netfilter => "base",
-        ProgType.StructOps => StructName(prog, types) is "tcp_congestion_ops" or "sched_ext_ops" ? StructName(prog, types) : "base",
+        ProgType.StructOps => StructName(prog, kernel.Types) is { } name ? kernel.Profile.StructOpsHelpers.GetValueOrDefault(name) : null,
         _ => null,
     };
 

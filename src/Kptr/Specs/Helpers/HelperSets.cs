@@ -56,7 +56,7 @@ internal static class HelperSets
             skb_change_type skb_adjust_room skb_change_tail skb_change_head skb_get_tunnel_key skb_set_tunnel_key
             skb_get_tunnel_opt skb_set_tunnel_opt redirect redirect_neigh redirect_peer get_route_realm get_hash_recalc
             set_hash_invalid set_hash perf_event_output get_smp_processor_id skb_under_cgroup get_socket_cookie
-            get_netns_cookie get_socket_uid fib_lookup check_mtu sk_fullsock sk_storage_get sk_storage_delete
+            get_socket_uid fib_lookup check_mtu sk_fullsock sk_storage_get sk_storage_delete
             skb_get_xfrm_state skb_cgroup_classid skb_cgroup_id skb_ancestor_cgroup_id sk_lookup_tcp sk_lookup_udp sk_release
             tcp_sock get_listener_sock skc_lookup_tcp tcp_check_syncookie skb_ecn_set_ce tcp_gen_syncookie sk_assign
             skb_set_tstamp tcp_raw_gen_syncookie_ipv4 tcp_raw_gen_syncookie_ipv6 tcp_raw_check_syncookie_ipv4
@@ -97,17 +97,18 @@ internal static class HelperSets
             sk_release skc_lookup_tcp
             """),
         ("flow_dissector", "+sk_base skb_load_bytes"),
-        ("lwt_out", """
-            +sk_base skb_load_bytes skb_pull_data csum_diff get_cgroup_classid get_route_realm get_hash_recalc
-            perf_event_output get_smp_processor_id skb_under_cgroup
+        ("lwt_common", """
+            +sk_base skb_load_bytes csum_diff get_cgroup_classid get_route_realm get_hash_recalc perf_event_output
+            get_smp_processor_id skb_under_cgroup
             """),
+        ("lwt_out", "+lwt_common skb_pull_data"),
         ("lwt_in", "+lwt_out lwt_push_encap"),
         ("lwt_xmit", """
             +lwt_out skb_get_tunnel_key skb_set_tunnel_key skb_get_tunnel_opt skb_set_tunnel_opt redirect clone_redirect
             skb_change_tail skb_change_head skb_store_bytes csum_update csum_level l3_csum_replace l4_csum_replace
             set_hash_invalid lwt_push_encap
             """),
-        ("lwt_seg6local", "+lwt_out lwt_seg6_store_bytes lwt_seg6_action lwt_seg6_adjust_srh"),
+        ("lwt_seg6local", "+lwt_common lwt_seg6_store_bytes lwt_seg6_action lwt_seg6_adjust_srh"),
         ("sk_reuseport", """
             +base sk_select_reuseport skb_load_bytes skb_load_bytes_relative get_socket_cookie@ptr ktime_get_coarse_ns
             """),

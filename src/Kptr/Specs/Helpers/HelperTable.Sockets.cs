@@ -19,7 +19,7 @@ internal static partial class HelperTable
         skc_to_tcp_request_sock(btf_sock) -> btf:tcp_request_sock?
         skc_to_udp6_sock(btf_sock) -> btf:udp6_sock?
         skc_to_unix_sock(btf_sock) -> btf:unix_sock?
-        skc_to_mptcp_sock(btf_sock) -> btf:mptcp_sock?
+        skc_to_mptcp_sock(sock_common) -> btf:mptcp_sock?
         sock_from_file(btf:file) -> btf:socket?
 
         tcp_check_syncookie(btf_sock, ro mem, size, ro mem, size) | pkt

@@ -58,7 +58,7 @@ internal sealed partial class VerifierRun
 
         if (!_helperKnown[id])
         {
-            _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id)) ? null : HelperAccess.Find(Prog, Types, (HelperId)id);
+            _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id)) ? null : HelperAccess.Find(Prog, Kernel, (HelperId)id);
             _helperKnown[id] = true;
         }
 

@@ -87,17 +87,18 @@ internal sealed partial class VerifierRun
 
         if (meta.Fn.Special == SpecialKfunc.CastToKernCtx)
         {
-            var name = KernelCtxName(Prog.Type);
-            if (name is null)
+            if (KernelCtxName(Prog.Type) is not { } name)
             {
-                Unsupported(DiagCode.UnsupportedProgType, $"the kernel context of program type {Prog.Type} is not modelled");
+                Reject(DiagCode.CallArgType, $"the kernel's context of program type {Prog.Type} is not a struct", i + 1);
+                return;
             }
 
-            meta.RetBtfId = RequireKernelStruct(name!);
+            meta.RetBtfId = RequireKernelStruct(name);
         }
     }
 
-    /// <summary>The struct behind the context that programs see.</summary>
+    /// <summary>The struct behind the context that programs see; null where it is words or a pointer.</summary>
+    /// <remarks>Kernel: <c>include/linux/bpf_types.h</c>, 6.12.</remarks>
     private static string? KernelCtxName(ProgType type) => type switch
     {
         ProgType.SocketFilter or ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb or ProgType.LwtIn

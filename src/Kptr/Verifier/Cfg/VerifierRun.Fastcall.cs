@@ -97,7 +97,7 @@ internal sealed partial class VerifierRun
             return MaskOf(kfunc.Ret.Kind != Btf.BtfKind.Void, kfunc.Params.Length);
         }
 
-        if (HelperAccess.Find(Prog, Types, (HelperId)insn.Imm) is not { } helper)
+        if (HelperAccess.Find(Prog, Kernel, (HelperId)insn.Imm) is not { } helper)
         {
             return CallerSavedMask;
         }

@@ -43,6 +43,9 @@ internal sealed record CtxField(string Name, int Off, int SizeBytes, CtxSizes Re
     /// <summary>Aligned 8-byte accesses inside the field are taken too (<c>bpf_ctx_wide_access_ok</c>).</summary>
     public bool Wide { get; init; }
 
+    /// <summary>Loads that do not begin where the field does; where null, the same as others.</summary>
+    public CtxSizes? ReadInside { get; init; }
+
     /// <summary>Loads that extend the sign are refused.</summary>
     public bool NoSignExtension { get; init; }
 
@@ -59,7 +62,7 @@ internal sealed record CtxField(string Name, int Off, int SizeBytes, CtxSizes Re
             return false;
         }
 
-        return (Wide && size == 8 && off % 8 == 0) || (write ? Write : Read).Allows(size);
+        return (Wide && size == 8 && off % 8 == 0) || (write ? Write : off != Off && ReadInside is { } inside ? inside : Read).Allows(size);
     }
 }
 

@@ -47,7 +47,7 @@ internal static partial class CtxStructs
 
     /// <summary>Socket filters.</summary>
     public static CtxStruct SocketFilter { get; } =
-        Skb("tc_classid data data_meta data_end tstamp wire_len hwtstamp", "cb", packet: false);
+        Skb("tc_classid data data_meta data_end tstamp wire_len hwtstamp " + SocketPart, "cb", packet: false);
 
     /// <summary>Programs on a cgroup's packets.</summary>
     public static CtxStruct CgroupSkb { get; } = Skb("tc_classid data_meta wire_len", "mark priority cb tstamp");

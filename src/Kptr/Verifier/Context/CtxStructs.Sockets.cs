@@ -33,22 +33,23 @@ internal static partial class CtxStructs
         new("msg_src_ip6", 44, 16, Word) { Write = Four, Attach = [AttachType.CgroupUdp6Sendmsg], Wide = true },
         new("sk", 64, 8, Eight) { Type = RegType.PtrToSocket });
 
-    /// <summary><c>struct bpf_sock</c>, as a context.</summary>
+    /// <summary><c>struct bpf_sock</c>, as a context. The port has 2 bytes and may be read as 4.</summary>
     public static CtxStruct Sock { get; } = new(
         new("bound_dev_if", 0, 4, Four) { Write = Four, Attach = SockLife },
-        new("family", 4, 4, Word),
-        new("type", 8, 4, Word),
-        new("protocol", 12, 4, Word),
+        new("family", 4, 4, Word) { ReadInside = CtxSizes.None },
+        new("type", 8, 4, Word) { ReadInside = CtxSizes.None },
+        new("protocol", 12, 4, Word) { ReadInside = CtxSizes.None },
         new("mark", 16, 4, Four) { Write = Four, Attach = SockLife },
         new("priority", 20, 4, Four) { Write = Four, Attach = SockLife },
         new("src_ip4", 24, 4, Word) { Attach = [AttachType.CgroupInet4PostBind] },
         new("src_ip6", 28, 16, Word) { Attach = [AttachType.CgroupInet6PostBind] },
-        new("src_port", 44, 4, Word) { Attach = PostBind },
-        new("dst_port", 48, 2, CtxSizes.UpTo(2)),
+        new("src_port", 44, 4, Word) { ReadInside = CtxSizes.None, Attach = PostBind },
+        new("dst_port, second byte", 49, 1, CtxSizes.Exact(1)),
+        new("dst_port", 48, 4, Word) { ReadInside = CtxSizes.None },
         new("dst_ip4", 52, 4, Word),
         new("dst_ip6", 56, 16, Word),
-        new("state", 72, 4, Word),
-        new("rx_queue_mapping", 76, 4, Word));
+        new("state", 72, 4, Word) { ReadInside = CtxSizes.None },
+        new("rx_queue_mapping", 76, 4, Word) { ReadInside = CtxSizes.None });
 
     /// <summary><c>struct bpf_sock_ops</c></summary>
     public static CtxStruct SockOps { get; } = new(
@@ -62,7 +63,7 @@ internal static partial class CtxStructs
         new("skb_data", 192, 8, Eight) { Type = RegType.PtrToPacket },
         new("skb_data_end", 200, 8, Eight) { Type = RegType.PtrToPacketEnd },
         new("skb_len", 208, 4, Four),
-        new("skb_tcp_flags", 212, 4, Word),
+        new("skb_tcp_flags", 212, 4, Word) { ReadInside = CtxSizes.None },
         new("skb_hwtstamp", 216, 8, Eight));
 
     /// <summary><c>struct sk_msg_md</c></summary>
@@ -93,7 +94,7 @@ internal static partial class CtxStructs
         new("eth_protocol", 20, 4, new CtxSizes(4, true, Least: 2)),
         new("ip_protocol", 24, 4, Word),
         new("bind_inany", 28, 4, Word),
-        new("hash", 32, 4, Word),
+        new("hash", 32, 4, Four),
         new("sk", 40, 8, Eight) { Type = RegType.PtrToSocket },
         new("migrating_sk", 48, 8, Eight) { Type = RegType.PtrToSockCommon | RegType.MaybeNull });
 
@@ -140,7 +141,7 @@ internal static partial class CtxStructs
 
     /// <summary>Twelve words, the first the address of a buffer.</summary>
     public static CtxStruct RawTracepointWritable { get; } = new(
-        new("buffer", 0, 8, Eight) { Type = RegType.PtrToTpBuffer },
+        new("buffer", 0, 8, Eight) { Type = RegType.PtrToTpBuffer, ReadInside = CtxSizes.UpTo(4) },
         new("args", 8, 88, CtxSizes.UpTo(8)));
 
     /// <summary>The caller's memory, as large as the program touches.</summary>

@@ -34,7 +34,7 @@ internal sealed partial class VerifierRun
         }
 
         return ctx.FieldAt(off) is { } field && field.Allows(off, size, write, isLdsx, Prog.ExpectedAttachType)
-            ? new CtxAccess(field.Type)
+            ? new CtxAccess(off == field.Off ? field.Type : RegType.Scalar)
             : null;
     }
 
