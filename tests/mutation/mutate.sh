@@ -13,19 +13,36 @@ fi
 
 column() { awk -F'\t' -v room="$1" -v column="$2" '$1 == room { print $column }' "$here/rooms.tsv"; }
 
-# A test project with the room's tests alone: Stryker then builds and runs no more than those. Its assembly is named
-# Kptr.Tests, which may see Kptr's internals.
-write_project() {
-    cat >"$1/Kptr.Tests.csproj" <<XML
+# A room's own projects: the part of Kptr that it stands on and its tests alone, so that Stryker mutates, builds and runs no
+# more than those. The layers allow it.
+items() { sed 's|[^,]*|    <Compile Include="'"$2"'/&'"$3"'" />\n|g; s|,||g' <<<"$1"; }
+
+write_projects() {
+    mkdir -p "$1/Kptr"
+    cat >"$1/Kptr/Kptr.csproj" <<XML
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
-    <IsTestProject>true</IsTestProject>
-    <NoWarn>\$(NoWarn);CS8981</NoWarn>
     <EnableDefaultItems>false</EnableDefaultItems>
     <TreatWarningsAsErrors>false</TreatWarningsAsErrors>
   </PropertyGroup>
   <ItemGroup>
-    <ProjectReference Include="$root/src/Kptr/Kptr.csproj" />
+    <InternalsVisibleTo Include="Kptr.Tests" />
+    <PackageReference Include="Microsoft.Extensions.Logging.Abstractions" />
+    <EmbeddedResource Include="$root/src/Kptr/Kfuncs/Builtin/*" LogicalName="%(Filename)%(Extension)" />
+$(items "$3" "$root/src/Kptr" "/**/*.cs")
+    <Compile Remove="$root/src/Kptr/bin/**;$root/src/Kptr/obj/**" />
+  </ItemGroup>
+</Project>
+XML
+    cat >"$1/Kptr.Tests.csproj" <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <IsTestProject>true</IsTestProject>
+    <EnableDefaultItems>false</EnableDefaultItems>
+    <TreatWarningsAsErrors>false</TreatWarningsAsErrors>
+  </PropertyGroup>
+  <ItemGroup>
+    <ProjectReference Include="Kptr/Kptr.csproj" />
     <PackageReference Include="FluentAssertions" />
     <PackageReference Include="FsCheck.Xunit" />
     <PackageReference Include="Microsoft.NET.Test.Sdk" />
@@ -34,7 +51,7 @@ write_project() {
     <Using Include="FluentAssertions" />
     <Using Include="Xunit" />
     <Compile Include="$root/tests/Shared/*.cs;$root/tests/Kptr.Tests/TestData.cs" />
-$(sed 's|[^,]*|    <Compile Include="'"$root"'/tests/Kptr.Tests/&" />\n|g; s|,||g' <<<"$2")
+$(items "$2" "$root/tests/Kptr.Tests" "")
     <Compile Remove="$root/tests/Kptr.Tests/**/*FuzzTests.cs" />
   </ItemGroup>
 </Project>
@@ -46,6 +63,7 @@ dotnet tool restore >/dev/null
 for room in "${rooms[@]}"; do
     files=$(column "$room" 2)
     tests=$(column "$room" 3)
+    needed=$(column "$room" 4)
     if [ -z "$files" ]; then
         echo "no room $room in rooms.tsv" >&2
         exit 2
@@ -55,7 +73,7 @@ for room in "${rooms[@]}"; do
     mutate=$(sed 's/[^,]*/"**\/&"/g' <<<"${MUTATE_FILES:-$files}")
     work=$here/bin/$room
     mkdir -p "$work"
-    write_project "$work" "$tests"
+    write_projects "$work" "$tests" "$needed"
     cat >"$work/stryker.json" <<JSON
 {
   "stryker-config": {

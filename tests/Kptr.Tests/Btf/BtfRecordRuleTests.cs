@@ -1,0 +1,268 @@
+using System.Globalization;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+
+namespace Kptr.Tests.Btf;
+
+/// <summary>The limits of special fields, each from both sides, under the rules of each kernel.</summary>
+public class BtfRecordRuleTests
+{
+    private const string Prelude =
+        """
+        struct bpf_spin_lock { u32 val; };
+        struct bpf_res_spin_lock { u32 val; };
+        struct bpf_timer { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_task_work { u64 __opaque; } __attribute__((aligned(8)));
+        struct bpf_list_head { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_list_node { u64 __opaque[3]; } __attribute__((aligned(8)));
+        struct bpf_rb_root { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_rb_node { u64 __opaque[4]; } __attribute__((aligned(8)));
+        struct bpf_refcount { u32 __opaque[1]; } __attribute__((aligned(4)));
+        struct task_struct { int pid; };
+        struct other { int x; };
+
+        """;
+
+    private static readonly KernelTypes s_kernel = new(CDeclParser.Parse("struct task_struct { int pid; int tgid; };", "vmlinux"));
+
+    private static BtfRecordRules RulesOf(string kernel) => kernel switch
+    {
+        "6.2" => BtfRecordRules.Linux6_2,
+        "7.2" => BtfRecordRules.Linux7_2,
+        _ => BtfRecordRules.Linux6_12,
+    };
+
+    [Theory]
+    [InlineData("6.12", "struct task_struct __kptr *t[11];", 11)]
+    [InlineData("6.12", "struct task_struct __kptr *a[3]; struct task_struct __kptr *b[8];", 11)]
+    [InlineData("6.12", "struct { struct task_struct __kptr *t; int x; } s[11];", 11)]
+    [InlineData("6.12", "struct { struct task_struct __kptr *t; struct task_struct __kptr *u; } s[5];", 10)]
+    [InlineData("6.12", "struct bpf_timer t[1];", 1)]
+    [InlineData("6.12", "struct { struct bpf_spin_lock l; } s[1];", 1)]
+    [InlineData("6.12", "struct task_struct __kptr *t[3][0];", 0)]
+    [InlineData("6.12", "struct task_struct __kptr *volatile t;", 1)]
+    [InlineData("6.12", "const struct task_struct __kptr *t;", 1)]
+    [InlineData("6.12", "struct bpf_res_spin_lock l;", 0)]
+    [InlineData("6.12", "struct bpf_task_work w;", 0)]
+    [InlineData("6.12", "struct bpf_list_node n; struct bpf_rb_node r;", 0)]
+    [InlineData("6.2", "struct task_struct __kptr *t[2];", 0)]
+    [InlineData("6.2", "struct { struct task_struct __kptr *t; } s;", 0)]
+    [InlineData("6.2", "struct bpf_refcount r; struct bpf_rb_root root;", 0)]
+    [InlineData("7.2", "struct bpf_res_spin_lock l; struct bpf_task_work w; struct bpf_timer t;", 3)]
+    [InlineData("7.2", "struct other __uptr *u; struct task_struct __percpu_kptr *p;", 2)]
+    public void MapValue_WithinTheLimits_HasItsFields(string kernel, string members, int count)
+    {
+        var result = Read(kernel, $"struct v {{ {members} }};");
+        result.Error.Should().Be(Errno.None, result.Message);
+        result.IsOk.Should().BeTrue();
+        result.Record.Fields.Should().HaveCount(count);
+    }
+
+    [Theory]
+    [InlineData("6.12", "struct task_struct __kptr *a[3]; struct task_struct __kptr *b[9];", Errno.E2BIG, "more than 11")]
+    [InlineData("6.12", "struct task_struct __kptr *a[11]; struct task_struct __kptr *b;", Errno.E2BIG, "'b'")]
+    [InlineData("6.12", "struct { struct task_struct __kptr *t; struct task_struct __kptr *u; } s[6];", Errno.E2BIG, "'s'")]
+    [InlineData("6.12", "struct { struct bpf_spin_lock l; } s[2];", Errno.EINVAL, "array of SpinLock")]
+    [InlineData("6.12", "struct bpf_refcount a[3];", Errno.EINVAL, "array of Refcount")]
+    [InlineData("6.12", "struct { struct task_struct __kptr *k; struct bpf_timer l; } s[2];", Errno.EINVAL, "array of Timer")]
+    [InlineData("6.12", "struct { struct { struct bpf_timer t; } a; struct bpf_timer t; } s;", Errno.E2BIG, "'s.t' is the second bpf_timer")]
+    [InlineData("6.12", "struct { struct task_struct __rcu *p; } deep;", Errno.EINVAL, "'deep.p' has the unknown type tag 'rcu'")]
+    [InlineData("6.12", "struct task_struct __uptr *u;", Errno.EINVAL, "unknown type tag 'uptr'")]
+    [InlineData("6.12", "struct task_struct __kptr __rcu *p;", Errno.EINVAL, "more than one type tag")]
+    [InlineData("6.12", "struct { int x; } __kptr *p;", Errno.ENOENT, "anonymous struct")]
+    [InlineData("6.12", "enum e __kptr *p;", Errno.EINVAL, "complete struct")]
+    [InlineData("6.2", "struct other __kptr *p;", Errno.ENOENT, "the kernel has no struct other")]
+    [InlineData("6.2", "struct task_struct __percpu_kptr *p;", Errno.EINVAL, "unknown type tag")]
+    [InlineData("6.2", "struct task_struct __kptr *a; struct task_struct __kptr *b; struct task_struct __kptr *c; struct task_struct __kptr *d; struct task_struct __kptr *e; struct task_struct __kptr *f; struct task_struct __kptr *g; struct task_struct __kptr *h; struct task_struct __kptr *i; struct task_struct __kptr *j; struct task_struct __kptr *k;", Errno.E2BIG, "more than 10")]
+    [InlineData("7.2", "struct bpf_spin_lock a; struct bpf_res_spin_lock b;", Errno.EINVAL, "two kinds of locks")]
+    [InlineData("7.2", "struct empty __uptr *u;", Errno.EINVAL, "empty struct")]
+    [InlineData("7.2", "struct big __uptr *u;", Errno.E2BIG, "more than a page")]
+    public void MapValue_BeyondTheLimits_SaysWhich(string kernel, string members, Errno expected, string words)
+    {
+        var result = Read(kernel, $"enum e {{ A }}; struct empty {{ }}; struct page {{ char c[4096]; }}; struct big {{ char c[4097]; }}; struct v {{ {members} }};");
+        result.Error.Should().Be(expected, result.Message);
+        result.IsOk.Should().BeFalse();
+        result.Message.Should().Contain(words);
+        BtfRecordReader.RefusesMap(result).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Uptr_ToAWholePage_IsTheProgramsOwn()
+    {
+        var field = Read("7.2", "struct page { char c[4096]; }; struct v { int x; struct page __uptr *u; };").Record.Fields.Single();
+        field.Should().Match<BtfField>(f => f.Kind == BtfFieldKind.Uptr && f.OffsetBytes == 8 && f.SizeBytes == 8 && f.IsLocalPointee && f.Inner == null);
+        field.Pointee.SizeBytes.Should().Be(4096);
+    }
+
+    [Theory]
+    [InlineData(31, Errno.None)]
+    [InlineData(32, Errno.E2BIG)]
+    public void Structs_InStructs_AreSearchedToADepth(int depth, Errno expected)
+    {
+        var text = "struct s0 { struct task_struct __kptr *t; };";
+        for (var i = 1; i < depth; i++)
+        {
+            text += string.Create(CultureInfo.InvariantCulture, $"struct s{i} {{ long pad; struct s{i - 1} s; }};");
+        }
+
+        var result = Read("6.12", text + $"struct v {{ struct s{depth - 1} s; }};");
+        result.Error.Should().Be(expected, result.Message);
+        result.Record.Fields.Select(f => f.OffsetBytes).Should().Equal(expected == Errno.None ? [8 * (depth - 1)] : []);
+    }
+
+    [Theory]
+    [InlineData(31, Errno.None)]
+    [InlineData(32, Errno.None)]
+    [InlineData(33, Errno.E2BIG)]
+    public void Arrays_OfArrays_AreSearchedToADepth(int dimensions, Errno expected)
+    {
+        var b = new BtfBuilder("t");
+        var type = b.AddPtr(b.AddTypeTag("kptr", b.AddStruct("task_struct", 4, [new("pid", b.AddInt("int", 4), 0, 0)])));
+        for (var i = 0; i < dimensions; i++)
+        {
+            type = b.AddArray(type, 1, 1);
+        }
+
+        var v = b.AddStruct("v", 8, [new("a", type, 0, 0)]);
+        Reader(b.Build(), "6.12").ReadMapValue(v, 8).Error.Should().Be(expected);
+    }
+
+    [Theory]
+    [InlineData(8, Errno.None)]
+    [InlineData(7, Errno.EFAULT)]
+    public void Value_SmallerThanItsType_HasAFieldPastItsEnd(int valueBytes, Errno expected)
+    {
+        var btf = CDeclParser.Parse(Prelude + "struct v { struct task_struct __kptr *t; };", "t");
+        var result = Reader(btf, "6.12").ReadMapValue(btf.FindId("v", BtfKind.Struct), valueBytes);
+        result.Error.Should().Be(expected);
+        BtfRecordReader.RefusesMap(result).Should().Be(expected == Errno.EFAULT);
+    }
+
+    [Theory]
+    [InlineData("struct bpf_list_head h __contains(n, l);", "struct n { struct bpf_list_node l; };", "a lock beside it")]
+    [InlineData("struct bpf_rb_root r __contains(n, l);", "struct n { struct bpf_rb_node l; };", "a lock beside it")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_rb_root r __contains(n, l);", "struct n { struct bpf_list_node l; };", "not one well placed struct bpf_rb_node")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);", "struct n { struct bpf_rb_node l; };", "not one well placed struct bpf_list_node")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);", "struct n { char c; struct bpf_list_node l; } __attribute__((packed));", "not one well placed")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l) __contains(n, m);", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n\")));", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n:\")));", "struct n { struct bpf_list_node l; };", "does not name the node's field")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"other:n:l\")));", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    public void Root_ThatIsNotWhole_IsEINVAL(string members, string node, string words)
+    {
+        var result = Read("6.12", $"{node} struct v {{ {members} }};");
+        result.Error.Should().Be(Errno.EINVAL, result.Message);
+        result.Message.Should().Contain(words);
+    }
+
+    [Fact]
+    public void Roots_OfListAndTree_KnowTheirNodesPlaces()
+    {
+        var result = Read("7.2", """
+            struct n { long pad; struct bpf_list_node l; struct bpf_rb_node r; struct bpf_refcount c; };
+            struct v { struct bpf_res_spin_lock k; struct bpf_list_head h __contains(n, l); struct bpf_rb_root r __contains(n, r); };
+            """);
+        result.Error.Should().Be(Errno.None, result.Message);
+        result.Record.Fields.Select(f => (f.Kind, f.NodeOffsetBytes, f.SizeBytes)).Should().Equal(
+            (BtfFieldKind.ResSpinLock, 0, 4), (BtfFieldKind.ListHead, 8, 16), (BtfFieldKind.RbRoot, 32, 16));
+        result.Record.Fields[1].Inner.Should().BeSameAs(result.Record.Fields[2].Inner);
+        result.Record.Fields[1].Inner!.Fields.Select(f => (f.Kind, f.OffsetBytes, f.SizeBytes)).Should().Equal(
+            (BtfFieldKind.ListNode, 8, 24), (BtfFieldKind.RbNode, 32, 32), (BtfFieldKind.Refcount, 64, 4));
+    }
+
+    [Theory]
+    [InlineData("6.12", Errno.None)]
+    [InlineData("6.2", Errno.ELOOP)]
+    public void NodeWithARoot_OfATypeWithARoot_IsRefusedByTheOlderRule(string kernel, Errno expected)
+    {
+        var nodeBytes = kernel == "6.2" ? 2 : 3;
+        var text = Prelude.Replace("struct bpf_list_node { u64 __opaque[3]; }", $"struct bpf_list_node {{ u64 __opaque[{nodeBytes}]; }}", StringComparison.Ordinal)
+            + """
+            struct c { struct bpf_list_node n; };
+            struct b { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(c, n); };
+            struct a { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(b, n); };
+            """;
+        Reader(CDeclParser.Parse(text, "t"), kernel).Load.Error.Should().Be(expected);
+    }
+
+    [Theory]
+    [InlineData("struct w { struct bpf_timer t; };", "6.12", null)]
+    [InlineData("struct w { struct other __kptr *o; };", "6.12", BtfFieldKind.KptrRef)]
+    [InlineData("struct w { struct other __percpu_kptr *o; };", "6.12", BtfFieldKind.KptrPercpu)]
+    [InlineData("struct w { struct other __uptr *o; };", "7.2", null)]
+    [InlineData("struct w { struct bpf_task_work t; };", "7.2", null)]
+    [InlineData("struct w { struct bpf_res_spin_lock t; };", "7.2", BtfFieldKind.ResSpinLock)]
+    [InlineData("struct w { struct bpf_res_spin_lock t; };", "6.12", null)]
+    [InlineData("struct w { struct bpf_rb_node t; };", "6.2", null)]
+    [InlineData("struct w { struct task_struct __attribute__((btf_type_tag(\"kptr_ref\"))) *t; };", "6.2", null)]
+    public void StructRecord_HoldsWhatAnAllocatedObjectMay(string text, string kernel, BtfFieldKind? expected)
+    {
+        var btf = CDeclParser.Parse(Prelude + text, "t");
+        var reader = Reader(btf, kernel);
+        reader.Load.IsOk.Should().BeTrue(reader.Load.Message);
+        reader.StructRecord(btf.FindId("w", BtfKind.Struct))?.Kinds.Should().Be(expected);
+        (reader.StructRecord(btf.FindId("w", BtfKind.Struct)) is null).Should().Be(expected is null);
+    }
+
+    [Fact]
+    public void Record_AnswersByByteAndKind()
+    {
+        var (timer, kptr) = (new BtfField(BtfFieldKind.Timer, "t", 8, 16), new BtfField(BtfFieldKind.KptrRef, "k", 24, 8));
+        var record = new BtfRecord([timer, kptr]);
+
+        record.Kinds.Should().Be(BtfFieldKind.Timer | BtfFieldKind.KptrRef);
+        record.Has(BtfFieldKind.Kptr).Should().BeTrue();
+        record.Has(BtfFieldKind.SpinLock | BtfFieldKind.KptrUnref).Should().BeFalse();
+        Enumerable.Range(0, 40).Select(i => record.FindAt(i)?.Name ?? "-").Should().Equal(
+            Enumerable.Repeat("-", 8).Concat(Enumerable.Repeat("t", 16)).Concat(Enumerable.Repeat("k", 8)).Concat(Enumerable.Repeat("-", 8)));
+        record.FindAt(8, BtfFieldKind.Kptr).Should().BeNull();
+        record.FindAt(31, BtfFieldKind.Kptr).Should().BeSameAs(kptr);
+        BtfRecord.Empty.Kinds.Should().Be(BtfFieldKind.None);
+        BtfRecord.Empty.FindAt(0).Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData(BtfFieldKind.SpinLock, 4, 4)]
+    [InlineData(BtfFieldKind.ResSpinLock, 4, 4)]
+    [InlineData(BtfFieldKind.Refcount, 4, 4)]
+    [InlineData(BtfFieldKind.KptrUnref, 8, 8)]
+    [InlineData(BtfFieldKind.KptrRef, 8, 8)]
+    [InlineData(BtfFieldKind.KptrPercpu, 8, 8)]
+    [InlineData(BtfFieldKind.Uptr, 8, 8)]
+    [InlineData(BtfFieldKind.TaskWork, 8, 8)]
+    [InlineData(BtfFieldKind.Timer, 16, 8)]
+    [InlineData(BtfFieldKind.Workqueue, 16, 8)]
+    [InlineData(BtfFieldKind.ListHead, 16, 8)]
+    [InlineData(BtfFieldKind.RbRoot, 16, 8)]
+    [InlineData(BtfFieldKind.ListNode, 24, 8)]
+    [InlineData(BtfFieldKind.RbNode, 32, 8)]
+    public void Kind_HasItsSizeAndAlignment(BtfFieldKind kind, int size, int align)
+    {
+        BtfRecordRules.Linux6_12.SizeOf(kind).Should().Be(size);
+        BtfRecordRules.Linux7_2.AlignOf(kind).Should().Be(align);
+        BtfRecordRules.Linux6_2.SizeOf(BtfFieldKind.ListNode).Should().Be(16);
+    }
+
+    [Fact]
+    public void Variables_OfAnotherSizeThanTheirType_AreOrdinary()
+    {
+        var btf = CDeclParser.Parse(Prelude + "struct bpf_spin_lock lock SEC(\".data\"); struct task_struct __kptr *t[2] SEC(\".data\");", "t");
+        var section = btf.FindId(".data", BtfKind.DataSec);
+        Reader(btf, "6.12").ReadMapValue(section, 64).Record.Fields.Select(f => (f.Name, f.OffsetBytes)).Should().Equal(("lock", 0), ("t", 8), ("t", 16));
+
+        var b = new BtfBuilder("t");
+        var spin = b.AddStruct("bpf_spin_lock", 4, [new("val", b.AddInt("u32", 4), 0, 0)]);
+        var odd = b.AddDataSec(".data", 16, [new(b.AddVar("lock", spin, 1), 0, 5)]);
+        Reader(b.Build(), "6.12").ReadMapValue(odd, 16).Record.Fields.Should().BeEmpty();
+    }
+
+    private static BtfRecordResult Read(string kernel, string text)
+    {
+        var btf = CDeclParser.Parse(Prelude + text, "t");
+        var id = btf.FindId("v", BtfKind.Struct);
+        return Reader(btf, kernel).ReadMapValue(id, btf.ResolveSize(id));
+    }
+
+    private static BtfRecordReader Reader(BtfSpec btf, string kernel) =>
+        new(btf, s_kernel, n => n == "task_struct" ? "bpf_task_release" : null, RulesOf(kernel));
+}
