@@ -156,7 +156,8 @@ public sealed class BtfBuilder
     {
         var typeBytes = 4 * _types.Sum(t => t.Length);
         var bytes = new byte[BtfHeader.Bytes + typeBytes + _strings.Count];
-        new BtfHeader(BtfHeader.Bytes, 0, (uint)typeBytes, (uint)typeBytes, (uint)_strings.Count).Write(bytes, bigEndian);
+        new BtfHeader(BtfHeader.Bytes, 0, (uint)typeBytes, (uint)typeBytes, (uint)_strings.Count).Write(
+            bytes, bigEndian);
         var at = BtfHeader.Bytes;
         foreach (var word in _types.SelectMany(t => t))
         {
@@ -202,7 +203,8 @@ public sealed class BtfBuilder
 
         uint[] x = Own(a), y = Own(b);
         return KindOf(x) == BtfKind.FuncProto && x.Length == y.Length && x[1] == y[1] && x[2] == y[2]
-            && Enumerable.Range(3, x.Length - 3).All(i => (i & 1) != 0 || x[i] == y[i] || SameShape((int)x[i], (int)y[i]));
+            && Enumerable.Range(3, x.Length - 3).All(
+                i => (i & 1) != 0 || x[i] == y[i] || SameShape((int)x[i], (int)y[i]));
     }
 
     internal uint StringOffset(string text)

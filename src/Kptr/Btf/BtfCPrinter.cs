@@ -4,9 +4,9 @@ namespace Kptr.Btf;
 
 /// <summary>Prints BTF as C declarations, which <see cref="CDeclParser"/> reads back to the same types.</summary>
 /// <remarks>
-/// What a declaration needs stands before it, as in bpftool's <c>vmlinux.h</c>; of two different types with one name the
-/// second is called <c>name___2</c>. Gaps that no attribute explains become unnamed bit fields. Type tags print as the
-/// kernel's macros (<c>__kptr</c>, <c>__rcu</c>).
+/// What a declaration needs stands before it, as in bpftool's <c>vmlinux.h</c>; of two different types with one name
+/// the second is called <c>name___2</c>. Gaps that no attribute explains become unnamed bit fields. Type tags print as
+/// the kernel's macros (<c>__kptr</c>, <c>__rcu</c>).
 /// </remarks>
 public static class BtfCPrinter
 {
@@ -37,6 +37,8 @@ public static class BtfCPrinter
     public static string Declare(BtfType type, string name = "")
     {
         ArgumentNullException.ThrowIfNull(name);
-        return type.Btf is null ? throw new ArgumentException("no type", nameof(type)) : new CWriter(type.Btf).Declare(type.Id, name, 0);
+        return type.Btf is null
+            ? throw new ArgumentException("no type", nameof(type))
+            : new CWriter(type.Btf).Declare(type.Id, name, 0);
     }
 }

@@ -38,7 +38,8 @@ public readonly record struct BtfExtRelo(BtfSpec Btf, int InsnOffsetBytes, int T
 /// <summary>The content of a <c>.BTF.ext</c> section: functions, lines and CO-RE relocations by ELF section.</summary>
 /// <remarks>
 /// <code>
-/// magic eb9f:16  version:8  flags:8  hdr_len:32  func_off:32 func_len:32  line_off:32 line_len:32 [ core_off:32 core_len:32 ]
+/// magic eb9f:16  version:8  flags:8  hdr_len:32
+/// func_off:32 func_len:32  line_off:32 line_len:32 [ core_off:32 core_len:32 ]
 /// each part: record size:32, then per section: name_off:32 count:32 records
 /// </code>
 /// Type ids and string offsets are checked against the BTF; instruction offsets are the ELF reader's to check.
@@ -72,7 +73,9 @@ public sealed class BtfExt
         return TryRead(data, btf, sink) ?? throw new DiagnosticException(sink.All);
     }
 
-    /// <summary>Reads <c>.BTF.ext</c>; reports what is wrong to <paramref name="sink"/> and returns null then.</summary>
+    /// <summary>
+    /// Reads <c>.BTF.ext</c>; reports what is wrong to <paramref name="sink"/> and returns null then.
+    /// </summary>
     public static BtfExt? TryRead(ReadOnlyMemory<byte> data, BtfSpec btf, DiagSink sink)
     {
         ArgumentNullException.ThrowIfNull(btf);
@@ -80,7 +83,8 @@ public sealed class BtfExt
         var span = data.Span;
         if (BtfHeader.TryRead(span, out var bigEndian) is not { } header || header.HeaderLen < BtfHeader.Bytes)
         {
-            sink.Report(new(DiagCode.BtfBadHeader, "no .BTF.ext header") { File = btf.Name, Section = ".BTF.ext", OffsetBytes = 0 });
+            sink.Report(new(DiagCode.BtfBadHeader, "no .BTF.ext header") { File = btf.Name, Section =
+                ".BTF.ext", OffsetBytes = 0 });
             return null;
         }
 

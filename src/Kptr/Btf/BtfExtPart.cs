@@ -4,7 +4,8 @@ using Kptr.Diagnostics;
 namespace Kptr.Btf;
 
 /// <summary>Reads one part of <c>.BTF.ext</c>: a record size, then records by section.</summary>
-internal readonly ref struct BtfExtPart(ReadOnlySpan<byte> data, int headerLen, bool bigEndian, BtfSpec btf, DiagSink sink)
+internal readonly ref struct BtfExtPart(
+    ReadOnlySpan<byte> data, int headerLen, bool bigEndian, BtfSpec btf, DiagSink sink)
 {
     private readonly ReadOnlySpan<byte> _data = data;
 

@@ -37,14 +37,17 @@ internal sealed unsafe class BtfFile
         return new(data.ToArray(), 0, data.Length);
     }
 
-    /// <summary>Maps a file; reads it instead where it cannot be mapped, as in /sys. Null and a report where neither works.</summary>
+    /// <summary>
+    /// Maps a file; reads it instead where it cannot be mapped, as in /sys. Null and a report where neither works.
+    /// </summary>
     internal static BtfFile? Open(string path, DiagSink sink)
     {
         try
         {
             return TryMap(path) ?? Of(File.ReadAllBytes(path));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentException)
         {
             sink.Report(new(DiagCode.FileUnreadable, e.Message) { File = path });
             return null;
@@ -98,9 +101,12 @@ internal sealed unsafe class BtfFile
 }
 
 /// <summary>The two sections of a BTF; types are words of this machine's byte order, whatever the file had.</summary>
-internal sealed class BtfBytes(BtfFile types, int typesStart, int typesLength, BtfFile strings, int stringsStart, int stringsLength)
+internal sealed class BtfBytes(
+    BtfFile types, int typesStart, int typesLength, BtfFile strings, int stringsStart, int stringsLength)
 {
-    /// <summary>What a kernel has against the way header and sections fill the file; null where it has nothing.</summary>
+    /// <summary>
+    /// What a kernel has against the way header and sections fill the file; null where it has nothing.
+    /// </summary>
     internal string? LayoutFault { get; init; }
 
     internal int StringsLength => stringsLength;

@@ -11,7 +11,9 @@ namespace Kptr.Btf;
 /// <param name="Aligned">It needs <c>aligned(n)</c>; 0 where it does not.</param>
 internal readonly record struct CShape(int Align, bool IsPacked, int Aligned);
 
-/// <summary>Works the shapes of one BTF's structs and unions out, each once. Not safe for several threads at once.</summary>
+/// <summary>
+/// Works the shapes of one BTF's structs and unions out, each once. Not safe for several threads at once.
+/// </summary>
 internal sealed class BtfLayout(BtfSpec btf)
 {
     private const int DepthMax = 64;
@@ -22,7 +24,9 @@ internal sealed class BtfLayout(BtfSpec btf)
 
     internal CShape ShapeOf(int id) => ShapeOf(id, 0);
 
-    /// <summary>Places member <paramref name="i"/> and returns its offset in bits, which may not be what BTF says.</summary>
+    /// <summary>
+    /// Places member <paramref name="i"/> and returns its offset in bits, which may not be what BTF says.
+    /// </summary>
     internal long Place(CLayout layout, int id, int i)
     {
         var (typeId, bits) = (btf.MemberTypeOf(id, i), btf.MemberBitsOf(id, i));

@@ -60,15 +60,19 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
         return offsets is not null && Check(bytes.Types, offsets) ? (bytes, offsets) : null;
     }
 
-    /// <summary>A kernel wants the types right behind the header, the strings right behind the types, and nothing else.</summary>
+    /// <summary>
+    /// A kernel wants the types right behind the header, the strings right behind the types, and nothing else.
+    /// </summary>
     /// <remarks>Kernel: <c>btf_parse_hdr</c>, <c>btf_check_sec_info</c> and <c>btf_parse_str_sec</c>.</remarks>
     private static string? LayoutFault(ReadOnlySpan<byte> data, BtfHeader header) => data switch
     {
         _ when data[3] != 0 => "Unsupported flags",
-        _ when header.HeaderLen > BtfHeader.Bytes && data[BtfHeader.Bytes..(int)header.HeaderLen].ContainsAnyExcept((byte)0)
+        _ when header.HeaderLen > BtfHeader.Bytes
+            && data[BtfHeader.Bytes..(int)header.HeaderLen].ContainsAnyExcept((byte)0)
             => "Unsupported btf_header",
         _ when header.TypeOff != 0 || header.StrOff != header.TypeLen => "Unsupported section found",
-        _ when header.HeaderLen + (long)header.StrOff + header.StrLen != data.Length => "String section is not at the end",
+        _ when header.HeaderLen + (long)header.StrOff + header.StrLen != data.Length =>
+            "String section is not at the end",
         _ when header.StrLen is 0 or > StringsMax || data[^1] != 0 || data[(int)(header.HeaderLen + header.StrOff)] != 0
             => "Invalid string section",
         _ => null,
@@ -86,7 +90,8 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
     }
 
     /// <summary>The word each type starts at; null after a report.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs once over everything: there is no second call to tier up for
+    // runs once over everything: there is no second call to tier up for
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int[]? Scan(ReadOnlySpan<uint> types)
     {
         var offsets = new int[(types.Length / 6) + 16];

@@ -38,7 +38,9 @@ public sealed record BtfField(BtfFieldKind Kind, string Name, int OffsetBytes, i
     /// <summary>Of kptrs: the pointee is a type of the program's own BTF (made by <c>bpf_obj_new</c>).</summary>
     public bool IsLocalPointee { get; init; }
 
-    /// <summary>Of referenced kptrs to kernel types: the registered destructor kfunc (<c>bpf_task_release</c>).</summary>
+    /// <summary>
+    /// Of referenced kptrs to kernel types: the registered destructor kfunc (<c>bpf_task_release</c>).
+    /// </summary>
     public string? Dtor { get; init; }
 
     /// <summary>Of graph roots: the node's type, in the program's BTF.</summary>
@@ -47,7 +49,9 @@ public sealed record BtfField(BtfFieldKind Kind, string Name, int OffsetBytes, i
     /// <summary>Of graph roots: offset of the node field in <see cref="NodeType"/>, in bytes.</summary>
     public int NodeOffsetBytes { get; init; }
 
-    /// <summary>Of graph roots: the record of <see cref="NodeType"/>; of local kptrs: that of the pointee. May be null.</summary>
+    /// <summary>
+    /// Of graph roots: the record of <see cref="NodeType"/>; of local kptrs: that of the pointee. May be null.
+    /// </summary>
     public BtfRecord? Inner { get; init; }
 }
 

@@ -9,7 +9,9 @@ namespace Kptr.Btf;
 /// <content>Strings, and finding types by name.</content>
 public sealed partial class BtfSpec
 {
-    /// <summary>Longest string given out whole: many offsets into one long string must not multiply it without bound.</summary>
+    /// <summary>
+    /// Longest string given out whole: many offsets into one long string must not multiply it without bound.
+    /// </summary>
     private const int StringBytesMax = 4096;
 
     private const int LookupsWithoutIndex = 2;
@@ -20,7 +22,9 @@ public sealed partial class BtfSpec
     private int _lookups;
     private int[]? _flavoured;
 
-    /// <summary>The string at an offset of the string table (the base's first, then this one's); empty where there is none.</summary>
+    /// <summary>
+    /// The string at an offset of the string table (the base's first, then this one's); empty where there is none.
+    /// </summary>
     public string StringAt(int offset)
     {
         if (offset == 0)
@@ -45,7 +49,9 @@ public sealed partial class BtfSpec
             : text;
     }
 
-    /// <summary>The first own type with this name and kind, or 0. One look at the types costs less than an index of them.</summary>
+    /// <summary>
+    /// The first own type with this name and kind, or 0. One look at the types costs less than an index of them.
+    /// </summary>
     private int FirstOwn(string name, BtfKind kind) =>
         _index.IsValueCreated || Interlocked.Increment(ref _lookups) > LookupsWithoutIndex
             ? _index.Value.First(name, kind)
@@ -84,7 +90,9 @@ public sealed partial class BtfSpec
     internal IEnumerable<int> FindAll(string name, BtfKind kind) =>
         _index.Value.All(name, kind).Concat(Base?.FindAll(name, kind) ?? []);
 
-    /// <summary>Own types with a flavour suffix (<c>name___x</c>), by rising id: a handful in a kernel, made once.</summary>
+    /// <summary>
+    /// Own types with a flavour suffix (<c>name___x</c>), by rising id: a handful in a kernel, made once.
+    /// </summary>
     internal IReadOnlyList<int> Flavoured => _flavoured ??= FindFlavoured();
 
     private int[] FindFlavoured()
@@ -134,7 +142,9 @@ public sealed partial class BtfSpec
         return end < 0 ? rest : rest[..end];
     }
 
-    /// <summary>Hash table over the names of a BTF's own types: chains of ids, the lowest id first. Holds no strings.</summary>
+    /// <summary>
+    /// Hash table over the names of a BTF's own types: chains of ids, the lowest id first. Holds no strings.
+    /// </summary>
     private sealed class NameIndex
     {
         private readonly BtfSpec _btf;
@@ -189,7 +199,8 @@ public sealed partial class BtfSpec
 
         private int Head(string name)
         {
-            Span<byte> bytes = stackalloc byte[Math.Min(Encoding.UTF8.GetMaxByteCount(name.Length), StringBytesMax * 3)];
+            Span<byte> bytes = stackalloc byte[Math.Min(
+                Encoding.UTF8.GetMaxByteCount(name.Length), StringBytesMax * 3)];
             return name.Length is > 0 and <= StringBytesMax && Encoding.UTF8.TryGetBytes(name, bytes, out var length)
                 ? _heads[Hash(bytes[..length]) & (uint)(_heads.Length - 1)]
                 : 0;

@@ -17,7 +17,8 @@ public sealed partial class BtfSpec
 
     internal int SizeOf(int id) => KindOf(id) switch
     {
-        BtfKind.Int or BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64 or BtfKind.Float or BtfKind.DataSec
+        BtfKind.Int or BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64
+            or BtfKind.Float or BtfKind.DataSec
             => (int)Word(id, 2),
         BtfKind.Ptr => 8,
         _ => 0,

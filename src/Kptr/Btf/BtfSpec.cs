@@ -2,7 +2,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Btf;
 
-/// <summary>BPF type format: the types of a kernel, a module (split, on top of a kernel's) or a program object.</summary>
+/// <summary>
+/// BPF type format: the types of a kernel, a module (split, on top of a kernel's) or a program object.
+/// </summary>
 /// <remarks>
 /// A view over the bytes, read on demand: opening checks every type once and keeps 4 bytes for each. Immutable and safe
 /// for any number of threads. Kernel: <c>Documentation/bpf/btf.rst</c>.
@@ -39,7 +41,9 @@ public sealed partial class BtfSpec
     /// <summary>Size of all types, the base's included, in 4-byte words.</summary>
     internal long WordCount => _bytes.Types.Length + (Base?.WordCount ?? 0);
 
-    /// <summary>What a kernel has against the layout of the bytes that this was read from; null where it has nothing.</summary>
+    /// <summary>
+    /// What a kernel has against the layout of the bytes that this was read from; null where it has nothing.
+    /// </summary>
     internal string? LayoutFault => _bytes.LayoutFault;
 
     /// <summary>Size of header, types and strings, without the base's.</summary>
@@ -72,7 +76,9 @@ public sealed partial class BtfSpec
         return TryRead(data, name, baseBtf, sink) ?? throw new DiagnosticException(sink.All);
     }
 
-    /// <summary>Reads raw BTF; reports what is wrong to <paramref name="sink"/> and returns <see langword="null"/> then.</summary>
+    /// <summary>
+    /// Reads raw BTF; reports what is wrong to <paramref name="sink"/> and returns <see langword="null"/> then.
+    /// </summary>
     public static BtfSpec? TryRead(ReadOnlyMemory<byte> data, string name, BtfSpec? baseBtf, DiagSink sink)
     {
         ArgumentNullException.ThrowIfNull(sink);
@@ -91,12 +97,15 @@ public sealed partial class BtfSpec
         ArgumentException.ThrowIfNullOrEmpty(path);
         var sink = new DiagSink();
         name ??= Path.GetFileName(path);
-        return BtfFile.Open(path, sink) is { } file && new BtfReader(name, baseBtf, sink).Read(file) is var (bytes, offsets)
+        return BtfFile.Open(path, sink) is { } file
+            && new BtfReader(name, baseBtf, sink).Read(file) is var (bytes, offsets)
             ? new BtfSpec(name, baseBtf, bytes, offsets)
             : throw new DiagnosticException(sink.All);
     }
 
-    /// <summary>Id of the type with this name and kind, looked up in this BTF first and then its base; 0 if none.</summary>
+    /// <summary>
+    /// Id of the type with this name and kind, looked up in this BTF first and then its base; 0 if none.
+    /// </summary>
     public int FindId(string name, BtfKind kind)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -106,7 +115,9 @@ public sealed partial class BtfSpec
     /// <summary>The type below typedefs, qualifiers and type tags.</summary>
     public BtfType SkipModifiers(int id) => this[SkipModifiersId(id)];
 
-    /// <summary>Size of the type in bytes through modifiers and arrays, or -1 where it has none (void, functions, cycles).</summary>
+    /// <summary>
+    /// Size of the type in bytes through modifiers and arrays, or -1 where it has none (void, functions, cycles).
+    /// </summary>
     public int ResolveSize(int id)
     {
         long times = 1;

@@ -14,7 +14,9 @@ public readonly record struct BtfType(BtfSpec Btf, int Id)
     /// <summary>Number of members, values, parameters or variables.</summary>
     public int VLen => Btf.VLenOf(Id);
 
-    /// <summary>The <c>kind_flag</c> bit: bit fields in structs, signed enums, union in <see cref="BtfKind.Fwd"/>.</summary>
+    /// <summary>
+    /// The <c>kind_flag</c> bit: bit fields in structs, signed enums, union in <see cref="BtfKind.Fwd"/>.
+    /// </summary>
     public bool KindFlag => Btf.KindFlagOf(Id);
 
     /// <summary>Size in bytes of a sized kind; 0 for the others (see <see cref="BtfSpec.ResolveSize"/>).</summary>

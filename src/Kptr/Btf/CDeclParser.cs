@@ -5,12 +5,13 @@ namespace Kptr.Btf;
 
 /// <summary>Reads C declarations and gives the BTF that a kernel or compiler for x86-64 would make of them.</summary>
 /// <remarks>
-/// Understood are structs and unions (bit fields, anonymous ones, <c>packed</c>, <c>aligned</c>), enums, typedefs,
-/// variables, function prototypes, forward declarations and <c>#define</c> of integers; the kernel's everyday names
-/// (<c>u64</c>, <c>bool</c>, <c>size_t</c>) need no declaration. <c>__kptr</c>, <c>__kptr_untrusted</c>,
-/// <c>__percpu_kptr</c>, <c>__uptr</c>, <c>__rcu</c>, <c>__user</c> and <c>__percpu</c> become type tags below the pointer,
-/// <c>__contains(type, field)</c>, <c>__arg_ctx</c> and its like and <c>__bpf_kfunc</c> declaration tags. A function is static with <c>static</c>,
-/// extern with <c>extern</c> and global without either. Not safe for several threads at once.
+/// Understood are structs and unions (bit fields, anonymous ones, <c>packed</c>, <c>aligned</c>), enums,
+/// typedefs, variables, function prototypes, forward declarations and <c>#define</c> of integers; the kernel's
+/// everyday names (<c>u64</c>, <c>bool</c>, <c>size_t</c>) need no declaration. <c>__kptr</c>,
+/// <c>__kptr_untrusted</c>, <c>__percpu_kptr</c>, <c>__uptr</c>, <c>__rcu</c>, <c>__user</c> and <c>__percpu</c>
+/// become type tags below the pointer, <c>__contains(type, field)</c>, <c>__arg_ctx</c> and its like and
+/// <c>__bpf_kfunc</c> declaration tags. A function is static with <c>static</c>, extern with <c>extern</c> and
+/// global without either. Not safe for several threads at once.
 /// </remarks>
 public sealed class CDeclParser
 {

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Kptr.Btf;
 
-/// <summary>The type information of one kernel: <c>vmlinux</c> and its modules. Index 0 is vmlinux, modules follow.</summary>
+/// <summary>
+/// The type information of one kernel: <c>vmlinux</c> and its modules. Index 0 is vmlinux, modules follow.
+/// </summary>
 public sealed class KernelTypes
 {
     /// <summary>Collects a kernel's BTFs.</summary>
@@ -14,10 +16,15 @@ public sealed class KernelTypes
     /// <summary>The kernel's own BTF.</summary>
     public BtfSpec Vmlinux => All[0];
 
-    /// <summary>Every BTF; the index is what <see cref="BtfRef.BtfIdx"/> and a kfunc call's <c>off</c> field name.</summary>
+    /// <summary>
+    /// Every BTF; the index is what <see cref="BtfRef.BtfIdx"/> and a kfunc call's <c>off</c> field name.
+    /// </summary>
     public ImmutableArray<BtfSpec> All { get; }
 
-    /// <summary>Whether the kernel has a struct of a name that <see cref="All"/> says nothing of; never, unless these types are an excerpt.</summary>
+    /// <summary>
+    /// Whether the kernel has a struct of a name that <see cref="All"/> says nothing of; never, unless
+    /// these types are an excerpt.
+    /// </summary>
     internal Func<string, bool> HasUndescribedStruct { get; init; } = static _ => false;
 
     /// <summary>Finds a type by name and kind, in vmlinux first and then in the modules in order.</summary>

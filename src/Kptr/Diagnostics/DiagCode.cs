@@ -30,7 +30,9 @@ public enum DiagCode
     /// <summary>The object has no symbol table.</summary>
     ElfNoSymbols = 1004,
 
-    /// <summary>The object uses something libbpf does not support (any more): a legacy <c>maps</c> section, static programs.</summary>
+    /// <summary>
+    /// The object uses something libbpf does not support (any more): a legacy <c>maps</c> section, static programs.
+    /// </summary>
     ElfUnsupported = 1005,
 
     /// <summary>A function symbol does not cover whole instructions inside its section.</summary>
@@ -370,7 +372,9 @@ public enum DiagCode
     /// <summary>A list or tree is not what its nodes say it is.</summary>
     GraphCorrupt = 8112,
 
-    /// <summary>A map takes a slot back whose value still owns a reference, though the policy destroys what deleted values own.</summary>
+    /// <summary>
+    /// A map takes a slot back whose value still owns a reference, though the policy destroys what deleted values own.
+    /// </summary>
     SlotStillOwns = 8115,
 
     // 8200: calls that a running program makes

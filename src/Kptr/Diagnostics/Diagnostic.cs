@@ -26,7 +26,9 @@ public sealed record Diagnostic(DiagCode Code, string Message)
     /// <summary>Index of the instruction that acquired the reference, or <see langword="null"/>.</summary>
     public int? AcquiredAtInsn { get; init; }
 
-    /// <summary>C source position of the instruction as <c>file:line</c>, or <see langword="null"/> without line info.</summary>
+    /// <summary>
+    /// C source position of the instruction as <c>file:line</c>, or <see langword="null"/> without line info.
+    /// </summary>
     public string? Source { get; init; }
 
     /// <summary>What would mend it, in one sentence, or <see langword="null"/>.</summary>

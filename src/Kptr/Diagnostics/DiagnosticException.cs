@@ -1,6 +1,8 @@
 namespace Kptr.Diagnostics;
 
-/// <summary>Bad input, from the throwing form of a reader: it carries what the <c>Try</c> form would have reported.</summary>
+/// <summary>
+/// Bad input, from the throwing form of a reader: it carries what the <c>Try</c> form would have reported.
+/// </summary>
 public class DiagnosticException : Exception
 {
     /// <summary>Wraps the faults of one read; the first gives the message.</summary>

@@ -1,7 +1,9 @@
 namespace Kptr.Diagnostics;
 
 /// <summary>Linux error numbers as kernel functions return them: zero or a negative value.</summary>
-/// <remarks>Kernel: <c>include/uapi/asm-generic/errno-base.h</c>, <c>errno.h</c> and <c>include/linux/errno.h</c>.</remarks>
+/// <remarks>
+/// Kernel: <c>include/uapi/asm-generic/errno-base.h</c>, <c>errno.h</c> and <c>include/linux/errno.h</c>.
+/// </remarks>
 public enum Errno
 {
     /// <summary>Success.</summary>

@@ -6,10 +6,12 @@ using Kptr.Specs;
 namespace Kptr.Elf;
 
 /// <summary>
-/// Fills in what the compiler could not know when it wrote an object's BTF: sizes and offsets of data sections, the layout of
-/// <c>.kconfig</c>, and the linkage of hidden functions and variables.
+/// Fills in what the compiler could not know when it wrote an object's BTF: sizes and offsets of data sections, the
+/// layout of <c>.kconfig</c>, and the linkage of hidden functions and variables.
 /// </summary>
-/// <remarks>Works on a copy of the BTF bytes, so type ids stay as they are. Kernel: <c>bpf_object_fixup_btf</c> (libbpf 1.5).</remarks>
+/// <remarks>
+/// Works on a copy of the BTF bytes, so type ids stay as they are. Kernel: <c>bpf_object_fixup_btf</c> (libbpf 1.5).
+/// </remarks>
 internal sealed class BtfFixup
 {
     private readonly ElfFile _file;
@@ -32,7 +34,8 @@ internal sealed class BtfFixup
     }
 
     /// <summary>The object's BTF with everything filled in.</summary>
-    public static BtfSpec Apply(ElfFile file, BtfSpec btf, ReadOnlyMemory<byte> raw, ExternTable externs, ElfProgTable progs)
+    public static BtfSpec Apply(
+        ElfFile file, BtfSpec btf, ReadOnlyMemory<byte> raw, ExternTable externs, ElfProgTable progs)
     {
         var fixup = new BtfFixup(file, btf, raw.ToArray());
         for (var id = 1; id < btf.TypeCount; id++)

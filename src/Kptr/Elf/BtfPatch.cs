@@ -3,7 +3,9 @@ using Kptr.Btf;
 
 namespace Kptr.Elf;
 
-/// <summary>The bytes of a BTF with the places of its types, so that single words can be changed and ids stay as they are.</summary>
+/// <summary>
+/// The bytes of a BTF with the places of its types, so that single words can be changed and ids stay as they are.
+/// </summary>
 internal sealed class BtfPatch
 {
     private readonly int[] _offsets;
@@ -19,7 +21,8 @@ internal sealed class BtfPatch
     public byte[] Bytes { get; }
 
     /// <summary>Changes a word of a type; the first three are the same for all kinds.</summary>
-    public void Put(int id, int word, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Bytes.AsSpan(_offsets[id] + (4 * word)), value);
+    public void Put(int id, int word, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(Bytes.AsSpan(_offsets[id] + (4 * word)), value);
 
     /// <summary>What follows the first three words of a type.</summary>
     public Span<byte> TrailerOf(BtfType type) => Bytes.AsSpan(_offsets[type.Id] + 12, TrailerBytes(type));
@@ -27,7 +30,8 @@ internal sealed class BtfPatch
     private static int[] TypeOffsets(BtfSpec btf, byte[] bytes)
     {
         var header = bytes.AsSpan();
-        var at = (int)(BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + BinaryPrimitives.ReadUInt32LittleEndian(header[8..]));
+        var at = (int)(BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + BinaryPrimitives.ReadUInt32LittleEndian(
+            header[8..]));
         var offsets = new int[btf.TypeCount];
         for (var id = 1; id < offsets.Length; id++)
         {

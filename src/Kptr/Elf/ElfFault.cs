@@ -3,7 +3,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Elf;
 
-/// <summary>Leaves a read with one fault; <see cref="ObjectReader.TryRead(ReadOnlyMemory{byte}, string, DiagSink)"/> catches it.</summary>
+/// <summary>
+/// Leaves a read with one fault; <see cref="ObjectReader.TryRead(ReadOnlyMemory{byte}, string, DiagSink)"/> catches it.
+/// </summary>
 internal static class ElfFault
 {
     [DoesNotReturn]

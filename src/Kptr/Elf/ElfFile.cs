@@ -5,10 +5,14 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Elf;
 
-/// <summary>An ELF64 relocatable file for BPF, little-endian: sections, symbols, relocations. Every read is bounds-checked.</summary>
+/// <summary>
+/// An ELF64 relocatable file for BPF, little-endian: sections, symbols, relocations. Every read is bounds-checked.
+/// </summary>
 internal sealed class ElfFile
 {
-    /// <summary>Longest name read; the kernel's own limit for symbols is 512. Bounds memory on hostile string tables.</summary>
+    /// <summary>
+    /// Longest name read; the kernel's own limit for symbols is 512. Bounds memory on hostile string tables.
+    /// </summary>
     private const int NameMaxBytes = 1024;
 
     private readonly ReadOnlyMemory<byte> _data;
@@ -60,7 +64,9 @@ internal sealed class ElfFile
     /// <summary>Reads a BPF object.</summary>
     public static ElfFile Read(ReadOnlyMemory<byte> data, string name) => new(name, data, isBpf: true);
 
-    /// <summary>Reads the sections of any 64-bit little-endian ELF file, a kernel or a module; not its symbols.</summary>
+    /// <summary>
+    /// Reads the sections of any 64-bit little-endian ELF file, a kernel or a module; not its symbols.
+    /// </summary>
     public static ElfFile ReadAny(ReadOnlyMemory<byte> data, string name) => new(name, data, isBpf: false);
 
     public ElfSection? Find(string section) => Sections.FirstOrDefault(s => s.Name == section);
@@ -95,7 +101,8 @@ internal sealed class ElfFile
             var info = BinaryPrimitives.ReadUInt64LittleEndian(span[8..]);
             if (info >> 32 >= (ulong)Symbols.Length)
             {
-                Fail<int>(DiagCode.RelocBadTarget, section.Name, at, $"relocation against symbol {info >> 32}, which does not exist");
+                Fail<int>(DiagCode.RelocBadTarget, section.Name,
+                    at, $"relocation against symbol {info >> 32}, which does not exist");
             }
 
             yield return new(BinaryPrimitives.ReadUInt64LittleEndian(span), (int)(info >> 32), (uint)info);
@@ -121,8 +128,12 @@ internal sealed class ElfFile
 
         // More than 65,279 sections: the numbers are in section 0.
         var first = span[(int)tableAt..];
-        count = count == 0 ? (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(first[0x20..]), int.MaxValue) : count;
-        namesIdx = namesIdx == ElfConst.SectionXIndex ? BinaryPrimitives.ReadUInt32LittleEndian(first[0x28..]) : namesIdx;
+        count = count == 0
+            ? (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(first[0x20..]), int.MaxValue)
+            : count;
+        namesIdx = namesIdx == ElfConst.SectionXIndex
+            ? BinaryPrimitives.ReadUInt32LittleEndian(first[0x28..])
+            : namesIdx;
         if (count > (span.Length - (long)tableAt) / ElfConst.SectionHeaderBytes)
         {
             Fail<int>(DiagCode.ElfTruncated, null, (long)tableAt, "the section table reaches past the end");
@@ -167,7 +178,8 @@ internal sealed class ElfFile
             return;
         }
 
-        if (BinaryPrimitives.ReadUInt16LittleEndian(span[0x10..]) != ElfConst.TypeRel || machine is not (0 or ElfConst.MachineBpf))
+        if (BinaryPrimitives.ReadUInt16LittleEndian(span[0x10..]) != ElfConst.TypeRel
+            || machine is not (0 or ElfConst.MachineBpf))
         {
             Fail<int>(DiagCode.ElfNotBpfObject, null, 0x10, "not a relocatable BPF object");
         }
@@ -231,7 +243,8 @@ internal sealed class ElfFile
     {
         if (offset >= table.Length)
         {
-            return offset == 0 ? "" : Fail<string>(DiagCode.ElfMalformed, section, offset, "a name reaches past its string table");
+            return offset == 0 ? "" : Fail<string>(
+                DiagCode.ElfMalformed, section, offset, "a name reaches past its string table");
         }
 
         var rest = table[(int)offset..];

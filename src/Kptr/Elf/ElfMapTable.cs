@@ -34,7 +34,9 @@ internal sealed class ElfMapTable
         _file = layout.File;
         _btf = btf;
         AddDefined();
-        foreach (var section in layout.WithRole(SectionRole.Data, SectionRole.RoData, SectionRole.Bss).Where(s => s.SizeBytes > 0))
+        foreach (var section in layout
+            .WithRole(SectionRole.Data, SectionRole.RoData, SectionRole.Bss)
+            .Where(s => s.SizeBytes > 0))
         {
             AddData(section);
         }
@@ -54,14 +56,16 @@ internal sealed class ElfMapTable
     public ElfMap? FindAt(int section, long offset) => _all.Find(m => m.Section == section && m.Offset == offset);
 
     public ElfMap? FindCovering(int section, ulong offset, int sizeBytes) =>
-        _all.Find(m => m.Section == section && offset >= (ulong)m.Offset && offset + (ulong)sizeBytes <= (ulong)(m.Offset + m.SizeBytes)
+        _all.Find(m => m.Section == section && offset >= (ulong)m.Offset
+            && offset + (ulong)sizeBytes <= (ulong)(m.Offset + m.SizeBytes)
             && offset <= long.MaxValue);
 
     private BtfSpec RequireBtf(string section)
     {
         if (_btf is null)
         {
-            ElfFault.Throw(DiagCode.ElfBtfMissing, _file.Name, section, null, "BTF is required, but is missing or corrupted");
+            ElfFault.Throw(DiagCode.ElfBtfMissing, _file.Name, section, null,
+                "BTF is required, but is missing or corrupted");
         }
 
         return _btf;
@@ -130,7 +134,8 @@ internal sealed class ElfMapTable
         const long PageBytes = 4096;
         if ((data.SizeBytes + PageBytes - 1) / PageBytes > spec.MaxEntries)
         {
-            Fail(DiagCode.ElfBadMapDef, data.Name, $"the arena of {spec.MaxEntries} pages is too small for {data.SizeBytes} bytes of variables");
+            Fail(DiagCode.ElfBadMapDef, data.Name,
+                $"the arena of {spec.MaxEntries} pages is too small for {data.SizeBytes} bytes of variables");
         }
 
         return spec with { InitialValue = [.. data.Data.Span] };
@@ -156,7 +161,8 @@ internal sealed class ElfMapTable
         if (externs.KconfigSizeBytes > 0)
         {
             var typeId = _btf!.FindId(".kconfig", BtfKind.DataSec);
-            _all.Add(new(DataMap(".kconfig", typeId, externs.KconfigSizeBytes, isReadOnly: true), -1, 0, externs.KconfigSizeBytes));
+            _all.Add(new(DataMap(".kconfig", typeId, externs.KconfigSizeBytes, isReadOnly: true),
+                -1, 0, externs.KconfigSizeBytes));
         }
     }
 
@@ -165,13 +171,16 @@ internal sealed class ElfMapTable
         KeySize = 4,
         ValueSize = sizeBytes,
         MaxEntries = 1,
-        Flags = (isReadOnly ? MapFlags.RdOnlyProg : MapFlags.None) | (IsMmapable(typeId) ? MapFlags.Mmapable : MapFlags.None),
+        Flags = (isReadOnly ? MapFlags.RdOnlyProg : MapFlags.None)
+            | (IsMmapable(typeId) ? MapFlags.Mmapable : MapFlags.None),
         Btf = typeId != 0 ? _btf : null,
         ValueTypeId = typeId,
         Frozen = isReadOnly,
     };
 
-    /// <summary>A data map can be mapped into user space where one of its variables is visible outside the object.</summary>
+    /// <summary>
+    /// A data map can be mapped into user space where one of its variables is visible outside the object.
+    /// </summary>
     private bool IsMmapable(int typeId)
     {
         for (var i = 0; typeId != 0 && i < _btf![typeId].VLen; i++)
@@ -202,12 +211,15 @@ internal sealed class ElfMapTable
             var type = btf.SkipModifiers(btf[info.TypeId].RefTypeId);
             if (type.Kind != BtfKind.Struct || type.Name.Length == 0)
             {
-                Fail(DiagCode.ElfBadStructOps, section.Name, $"'{btf[info.TypeId].Name}' is not of a struct with a name");
+                Fail(DiagCode.ElfBadStructOps, section.Name,
+                    $"'{btf[info.TypeId].Name}' is not of a struct with a name");
             }
 
-            if (info.OffsetBytes < 0 || type.SizeBytes < 0 || (long)info.OffsetBytes + type.SizeBytes > section.Data.Length)
+            if (info.OffsetBytes < 0 || type.SizeBytes < 0
+                || (long)info.OffsetBytes + type.SizeBytes > section.Data.Length)
             {
-                Fail(DiagCode.ElfBadStructOps, section.Name, $"'{btf[info.TypeId].Name}' is beyond the end of its section");
+                Fail(DiagCode.ElfBadStructOps, section.Name,
+                    $"'{btf[info.TypeId].Name}' is beyond the end of its section");
             }
 
             var spec = new MapSpec(btf[info.TypeId].Name, BpfMapType.StructOps)
@@ -226,5 +238,6 @@ internal sealed class ElfMapTable
         }
     }
 
-    private void Fail(DiagCode code, string section, string message) => ElfFault.Throw(code, _file.Name, section, null, message);
+    private void Fail(DiagCode code, string section, string message) =>
+        ElfFault.Throw(code, _file.Name, section, null, message);
 }

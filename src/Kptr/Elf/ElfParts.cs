@@ -8,16 +8,19 @@ namespace Kptr.Elf;
 /// <param name="Link"><c>sh_link</c>: of symbol tables the string table.</param>
 /// <param name="Info"><c>sh_info</c>: of relocations the section they apply to.</param>
 /// <param name="EntrySize"><c>sh_entsize</c>.</param>
-/// <param name="SizeBytes"><c>sh_size</c>; of <see cref="ElfConst.NoBits"/> sections there is no data of that size.</param>
+/// <param name="SizeBytes"><c>sh_size</c>; of <see cref="ElfConst.NoBits"/> sections there is no
+/// data of that size.</param>
 /// <param name="Data">The bytes in the file.</param>
 internal sealed record ElfSection(
-    int Index, string Name, uint Type, ulong Flags, uint Link, uint Info, ulong EntrySize, long SizeBytes, ReadOnlyMemory<byte> Data)
+    int Index, string Name, uint Type, ulong Flags, uint Link, uint Info, ulong EntrySize, long SizeBytes,
+    ReadOnlyMemory<byte> Data)
 {
     public bool IsCode => Type == ElfConst.ProgBits && (Flags & ElfConst.FlagExec) != 0;
 }
 
 /// <summary>One symbol; its name is read on demand (<see cref="ElfFile.NameOf"/>).</summary>
-internal readonly record struct ElfSymbol(int Index, uint NameOffset, byte Info, byte Other, ushort Section, ulong Value, ulong Size)
+internal readonly record struct ElfSymbol(
+    int Index, uint NameOffset, byte Info, byte Other, ushort Section, ulong Value, ulong Size)
 {
     public int Bind => Info >> 4;
 

@@ -4,8 +4,11 @@ using Kptr.Isa;
 
 namespace Kptr.Elf;
 
-/// <summary>One function symbol with its instructions: an entry program, or a subprogram where it is in <c>.text</c>.</summary>
-internal sealed record ElfProg(string Name, ElfSection Section, int StartInsn, int InsnCount, bool IsGlobal, bool IsHidden)
+/// <summary>
+/// One function symbol with its instructions: an entry program, or a subprogram where it is in <c>.text</c>.
+/// </summary>
+internal sealed record ElfProg(
+    string Name, ElfSection Section, int StartInsn, int InsnCount, bool IsGlobal, bool IsHidden)
 {
     /// <summary>Relocations inside it, by rising <see cref="ElfProgReloc.InsnIdx"/>.</summary>
     public List<ElfProgReloc> Relocs { get; } = [];
@@ -90,19 +93,22 @@ internal sealed class ElfProgTable
         if (symbol.Value > length || symbol.Size > length - symbol.Value)
         {
             ElfFault.Throw(
-                DiagCode.ElfBadProgSymbol, file.Name, section.Name, (long)symbol.Value, $"program '{name}' crosses the section boundary");
+                DiagCode.ElfBadProgSymbol, file.Name, section.Name, (long)symbol.Value,
+                $"program '{name}' crosses the section boundary");
         }
 
         if (symbol.Size == 0 || symbol.Size % BpfInsn.SizeBytes != 0 || symbol.Value % BpfInsn.SizeBytes != 0)
         {
             ElfFault.Throw(
-                DiagCode.ElfBadProgSymbol, file.Name, section.Name, (long)symbol.Value, $"program '{name}' is not made of whole instructions");
+                DiagCode.ElfBadProgSymbol, file.Name, section.Name, (long)symbol.Value,
+                $"program '{name}' is not made of whole instructions");
         }
 
         if (!isText && symbol.Bind == ElfConst.BindLocal)
         {
             ElfFault.Throw(
-                DiagCode.ElfUnsupported, file.Name, section.Name, (long)symbol.Value, $"program '{name}' is static and not supported");
+                DiagCode.ElfUnsupported, file.Name, section.Name, (long)symbol.Value,
+                $"program '{name}' is static and not supported");
         }
 
         return new(

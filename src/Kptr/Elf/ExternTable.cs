@@ -12,7 +12,9 @@ internal sealed class ExternTable
 
     public ExternTable(ElfFile file, BtfSpec? btf)
     {
-        var found = file.Symbols.Where(s => s.IsExtern).Select(s => (s.Index, Name: file.NameOf(s), IsWeak: s.Bind == ElfConst.BindWeak))
+        var found = file.Symbols
+            .Where(s => s.IsExtern)
+            .Select(s => (s.Index, Name: file.NameOf(s), IsWeak: s.Bind == ElfConst.BindWeak))
             .Where(s => s.Name.Length > 0).ToArray();
         if (found.Length == 0)
         {
@@ -22,7 +24,8 @@ internal sealed class ExternTable
 
         if (btf is null)
         {
-            ElfFault.Throw(DiagCode.ElfBtfMissing, file.Name, null, null, $"failed to find BTF for extern '{found[0].Name}': the object has none");
+            ElfFault.Throw(DiagCode.ElfBtfMissing, file.Name, null, null,
+                $"failed to find BTF for extern '{found[0].Name}': the object has none");
         }
 
         var ids = IndexVariables(btf);
@@ -65,7 +68,8 @@ internal sealed class ExternTable
     }
 
     private static ExternSpec Read(
-        string file, BtfSpec btf, Dictionary<string, int> ids, Dictionary<int, string> sections, string name, bool isWeak)
+        string file, BtfSpec btf, Dictionary<string, int> ids, Dictionary<int, string> sections,
+        string name, bool isWeak)
     {
         var id = ids.GetValueOrDefault(name);
         if (id == 0 || btf[id].Linkage != 2)
@@ -75,7 +79,8 @@ internal sealed class ExternTable
 
         if (!sections.TryGetValue(id, out var section))
         {
-            ElfFault.Throw(DiagCode.ElfBadExtern, file, ".BTF", null, $"failed to find BTF for extern '{name}' [{id}] section");
+            ElfFault.Throw(DiagCode.ElfBadExtern, file, ".BTF",
+                null, $"failed to find BTF for extern '{name}' [{id}] section");
         }
 
         var type = btf.SkipModifiers(btf[id].RefTypeId);
@@ -88,7 +93,8 @@ internal sealed class ExternTable
                     : type.Id == 0 ? ExternKind.KsymTypeless : ExternKind.KsymVar;
                 return new(name, kind, isWeak, type.Id);
             default:
-                ElfFault.Throw(DiagCode.ElfBadExtern, file, ".BTF", null, $"extern '{name}' is in unrecognized section '{section}'");
+                ElfFault.Throw(DiagCode.ElfBadExtern, file, ".BTF", null,
+                    $"extern '{name}' is in unrecognized section '{section}'");
                 return null;
         }
     }
@@ -112,7 +118,8 @@ internal sealed class ExternTable
         BtfKind.Int when type.SizeBytes is 2 or 4 or 8 => KconfigType.Int,
         BtfKind.Enum when type is { SizeBytes: 4, Name: "libbpf_tristate" } => KconfigType.Tristate,
         BtfKind.Enum64 when type.Name == "libbpf_tristate" => KconfigType.Tristate,
-        BtfKind.Array when type.Array.Count > 0 && btf.SkipModifiers(type.Array.ElemTypeId) is { Kind: BtfKind.Int, SizeBytes: 1 } e
+        BtfKind.Array when type.Array.Count > 0
+            && btf.SkipModifiers(type.Array.ElemTypeId) is { Kind: BtfKind.Int, SizeBytes: 1 } e
             && !e.Int.IsBool => KconfigType.CharArray,
         _ => null,
     };

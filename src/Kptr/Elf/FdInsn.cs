@@ -5,7 +5,8 @@ namespace Kptr.Elf;
 /// <summary>An instruction that refers to a map, a BTF or a module by file descriptor.</summary>
 internal static class FdInsn
 {
-    internal static bool Is(IReadOnlyList<BpfInsn> insns, int at) => IsMap(insns[at]) || IsKfunc(insns[at]) || IsBtf(insns, at);
+    internal static bool Is(IReadOnlyList<BpfInsn> insns, int at) =>
+        IsMap(insns[at]) || IsKfunc(insns[at]) || IsBtf(insns, at);
 
     /// <summary>Makes the number negative, so that it is no index and nothing is found under it.</summary>
     internal static void Disown(BpfInsn[] insns, int at)
@@ -29,7 +30,8 @@ internal static class FdInsn
         insn.Opcode == BpfOp.LdImm64 && insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue && insn.Imm >= 0;
 
     private static bool IsBtf(IReadOnlyList<BpfInsn> insns, int at) =>
-        insns[at].Opcode == BpfOp.LdImm64 && insns[at].Src == BpfOp.PseudoBtfId && at + 1 < insns.Count && insns[at + 1].Imm > 0;
+        insns[at].Opcode == BpfOp.LdImm64 && insns[at].Src == BpfOp.PseudoBtfId && at + 1 < insns.Count
+        && insns[at + 1].Imm > 0;
 
     private static bool IsKfunc(BpfInsn insn) =>
         insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && insn.Src == BpfOp.PseudoKfuncCall && insn.Off > 0;

@@ -4,7 +4,10 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Elf;
 
-/// <summary>Reads the types of a real kernel: raw BTF (<c>/sys/kernel/btf/vmlinux</c>), or an ELF file with a <c>.BTF</c> section.</summary>
+/// <summary>
+/// Reads the types of a real kernel: raw BTF (<c>/sys/kernel/btf/vmlinux</c>), or an ELF file
+/// with a <c>.BTF</c> section.
+/// </summary>
 public static class KernelBtfReader
 {
     private const ushort BtfMagic = 0xeb9f;
@@ -52,6 +55,7 @@ public static class KernelBtfReader
         using var file = File.OpenRead(path);
         Span<byte> start = stackalloc byte[2];
         return file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2
-            && (BinaryPrimitives.ReadUInt16LittleEndian(start) == BtfMagic || BinaryPrimitives.ReadUInt16BigEndian(start) == BtfMagic);
+            && (BinaryPrimitives.ReadUInt16LittleEndian(start) == BtfMagic
+                || BinaryPrimitives.ReadUInt16BigEndian(start) == BtfMagic);
     }
 }

@@ -5,10 +5,13 @@ using Kptr.Specs;
 
 namespace Kptr.Elf;
 
-/// <summary>Reads one map definition of <c>.maps</c>: a struct whose members' types spell the map's properties.</summary>
+/// <summary>
+/// Reads one map definition of <c>.maps</c>: a struct whose members' types spell the map's properties.
+/// </summary>
 /// <remarks>
-/// <c>__uint(n, v)</c> is <c>int (*n)[v]</c>, <c>__type(n, T)</c> is <c>T *n</c>, <c>__array(n, T)</c> is <c>T *n[]</c>,
-/// <c>__ulong(n, v)</c> an enum with the one value <c>v</c>. Kernel: <c>parse_btf_map_def</c> (libbpf 1.5).
+/// <c>__uint(n, v)</c> is <c>int (*n)[v]</c>, <c>__type(n, T)</c> is <c>T *n</c>, <c>__array(n, T)</c> is
+/// <c>T *n[]</c>, <c>__ulong(n, v)</c> an enum with the one value <c>v</c>. Kernel:
+/// <c>parse_btf_map_def</c> (libbpf 1.5).
 /// </remarks>
 internal sealed class MapDefReader
 {
@@ -105,7 +108,9 @@ internal sealed class MapDefReader
         };
     }
 
-    /// <summary>Rings are a power of two of pages; libbpf rounds up what is not, and leaves 0 for the kernel to refuse.</summary>
+    /// <summary>
+    /// Rings are a power of two of pages; libbpf rounds up what is not, and leaves 0 for the kernel to refuse.
+    /// </summary>
     private static uint RoundRing(uint bytes)
     {
         if (bytes == 0 || (bytes % PageBytes == 0 && BitOperations.IsPow2(bytes / PageBytes)))
@@ -218,5 +223,6 @@ internal sealed class MapDefReader
         _map = _map with { PinByName = pinning == 1 };
     }
 
-    private void Fail(string message) => ElfFault.Throw(DiagCode.ElfBadMapDef, _file, ".maps", null, $"map '{_name}': {message}");
+    private void Fail(string message) =>
+        ElfFault.Throw(DiagCode.ElfBadMapDef, _file, ".maps", null, $"map '{_name}': {message}");
 }

@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Elf;
 
-/// <summary>The order in which an object is taken apart; libbpf's order, so that the first fault found is the one libbpf names.</summary>
+/// <summary>
+/// The order in which an object is taken apart; libbpf's order, so that the first fault found is the one libbpf names.
+/// </summary>
 internal sealed class ObjectBuilder(ElfFile file)
 {
     private readonly SectionLayout _layout = new(file);
@@ -55,7 +57,9 @@ internal sealed class ObjectBuilder(ElfFile file)
         return dot >= 0 ? name[..dot] : name;
     }
 
-    /// <summary>Programs in <c>struct_ops</c> slots learn their type and member, and are loaded where one of their maps is.</summary>
+    /// <summary>
+    /// Programs in <c>struct_ops</c> slots learn their type and member, and are loaded where one of their maps is.
+    /// </summary>
     private static IEnumerable<ProgSpec> WithStructOps(IEnumerable<ProgSpec> progs, ElfMapTable maps)
     {
         var uses = maps.All.Where(m => m.Spec.StructOps is not null)

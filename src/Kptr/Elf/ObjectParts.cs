@@ -5,11 +5,14 @@ using Kptr.Specs;
 namespace Kptr.Elf;
 
 /// <summary>Everything of one object that building its programs needs.</summary>
-internal sealed class ObjectParts(string file, string license, ElfProgTable progs, ExternTable externs, ExtInfo ext, BtfSpec? btf)
+internal sealed class ObjectParts(
+    string file, string license, ElfProgTable progs, ExternTable externs, ExtInfo ext, BtfSpec? btf)
 {
     private const string ExceptionTag = "exception_callback:";
     private readonly Dictionary<int, string> _strings = [];
-    private readonly Dictionary<string, ExternSpec> _externs = externs.All.DistinctBy(e => e.Name).ToDictionary(e => e.Name);
+    private readonly Dictionary<string, ExternSpec> _externs = externs.All
+        .DistinctBy(e => e.Name)
+        .ToDictionary(e => e.Name);
     private readonly ILookup<string, string> _exceptionCallbacks = FindExceptionCallbacks(btf);
 
     public string File { get; } = file;
@@ -39,7 +42,8 @@ internal sealed class ObjectParts(string file, string license, ElfProgTable prog
     }
 
     /// <summary>How many records of <c>.BTF.ext</c> are about a function.</summary>
-    public int CountInfos(ElfProg prog) => Ext.FuncsOf(prog).Length + Ext.LinesOf(prog).Length + Ext.CoReOf(prog).Length;
+    public int CountInfos(ElfProg prog) =>
+        Ext.FuncsOf(prog).Length + Ext.LinesOf(prog).Length + Ext.CoReOf(prog).Length;
 
     private static ILookup<string, string> FindExceptionCallbacks(BtfSpec? btf)
     {
@@ -58,8 +62,8 @@ internal sealed class ObjectParts(string file, string license, ElfProgTable prog
 }
 
 /// <summary>
-/// How many instructions, with their relocations and lines, all programs of an object may take together: a small file can ask
-/// for a great many copies. Of 792 objects of Linux's own tests none needs more than an eighth of its bytes.
+/// How many instructions, with their relocations and lines, all programs of an object may take together: a small file
+/// can ask for a great many copies. Of 792 objects of Linux's own tests none needs more than an eighth of its bytes.
 /// </summary>
 internal sealed class InsnBudget(long fileBytes)
 {

@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Elf;
 
-/// <summary>Reads BPF object files as clang and <c>bpftool gen object</c> write them, with libbpf's conventions.</summary>
+/// <summary>
+/// Reads BPF object files as clang and <c>bpftool gen object</c> write them, with libbpf's conventions.
+/// </summary>
 /// <remarks>Reading touches no kernel: names stay names until the linker meets a <see cref="KernelSpec"/>.</remarks>
 public static class ObjectReader
 {
@@ -42,7 +44,9 @@ public static class ObjectReader
         return TryRead(data, path, sink);
     }
 
-    /// <summary>Reads an object from memory; what is wrong goes to <paramref name="sink"/>, and null comes back.</summary>
+    /// <summary>
+    /// Reads an object from memory; what is wrong goes to <paramref name="sink"/>, and null comes back.
+    /// </summary>
     /// <param name="data">The whole file; not kept.</param>
     /// <param name="name">Its path or name, for diagnostics and for the object's own name.</param>
     /// <param name="sink">Where faults go.</param>

@@ -5,12 +5,14 @@ using Kptr.Specs;
 namespace Kptr.Elf;
 
 /// <summary>
-/// Builds one entry program: its own instructions, then every subprogram it reaches, each once, in the order of libbpf: a
-/// subprogram is appended at the first call met, and its own calls are followed before the caller's next one.
+/// Builds one entry program: its own instructions, then every subprogram it reaches, each once, in the order of libbpf:
+/// a subprogram is appended at the first call met, and its own calls are followed before the caller's next one.
 /// </summary>
 internal sealed class ProgAssembler
 {
-    /// <summary>The kernel refuses more than 256 subprograms; this bounds recursion for what it would refuse anyway.</summary>
+    /// <summary>
+    /// The kernel refuses more than 256 subprograms; this bounds recursion for what it would refuse anyway.
+    /// </summary>
     private const int SubprogsMax = 1024;
 
     private readonly ObjectParts _parts;
@@ -31,7 +33,9 @@ internal sealed class ProgAssembler
         _budget = budget;
     }
 
-    /// <summary>Builds the program; one whose calls lead nowhere comes back with a <see cref="ProgSpec.LinkFault"/>.</summary>
+    /// <summary>
+    /// Builds the program; one whose calls lead nowhere comes back with a <see cref="ProgSpec.LinkFault"/>.
+    /// </summary>
     public static ProgSpec Build(ObjectParts parts, ElfProg main, InsnBudget budget)
     {
         var assembler = new ProgAssembler(parts, main, budget);
@@ -80,7 +84,8 @@ internal sealed class ProgAssembler
         var infos = _parts.CountInfos(prog);
         if (_startOf.Count >= SubprogsMax || !_budget.TryTake((long)prog.InsnCount + prog.Relocs.Count + infos))
         {
-            ElfFault.Throw(DiagCode.ElfTooLarge, _parts.File, prog.Section.Name, null, $"prog '{_main.Name}': too many subprograms or instructions");
+            ElfFault.Throw(DiagCode.ElfTooLarge, _parts.File, prog.Section.Name, null,
+                $"prog '{_main.Name}': too many subprograms or instructions");
         }
 
         var start = _insns.Count;
@@ -103,12 +108,15 @@ internal sealed class ProgAssembler
                 next++;
             }
 
-            var reloc = next < prog.Relocs.Count && prog.Relocs[next].InsnIdx == i ? prog.Relocs[next] : (ElfProgReloc?)null;
+            var reloc = next < prog.Relocs.Count && prog.Relocs[next].InsnIdx == i
+                ? prog.Relocs[next]
+                : (ElfProgReloc?)null;
             var insn = _insns[start + i];
             if (reloc is null && insn.Opcode == BpfOp.LdImm64 && insn.Src == BpfOp.PseudoFunc)
             {
                 ElfFault.Throw(
-                    DiagCode.RelocNoSubprog, _parts.File, prog.Section.Name, (long)(prog.StartInsn + i) * BpfInsn.SizeBytes,
+                    DiagCode.RelocNoSubprog, _parts.File, prog.Section.Name,
+                    (long)(prog.StartInsn + i) * BpfInsn.SizeBytes,
                     $"prog '{_main.Name}': missing subprog addr relo");
             }
 
@@ -120,7 +128,8 @@ internal sealed class ProgAssembler
             if (_parts.Progs.TextIdx == 0 || _parts.Progs.Find(_parts.Progs.TextIdx, target) is not { } subprog)
             {
                 ElfFault.Throw(
-                    DiagCode.RelocNoSubprog, _parts.File, prog.Section.Name, (long)(prog.StartInsn + i) * BpfInsn.SizeBytes,
+                    DiagCode.RelocNoSubprog, _parts.File, prog.Section.Name,
+                    (long)(prog.StartInsn + i) * BpfInsn.SizeBytes,
                     $"prog '{_main.Name}': no .text section found yet sub-program call exists");
                 return;
             }
@@ -135,7 +144,9 @@ internal sealed class ProgAssembler
         }
     }
 
-    /// <summary>The instruction of <c>.text</c> that this one calls or takes the address of; null for everything else.</summary>
+    /// <summary>
+    /// The instruction of <c>.text</c> that this one calls or takes the address of; null for everything else.
+    /// </summary>
     private static long? TargetOf(ElfProg prog, int index, BpfInsn insn, ElfProgReloc? reloc)
     {
         var isCall = insn.Opcode == (byte)InsnClass.Jmp + BpfOp.Call && insn.Src == BpfOp.PseudoCall;
@@ -159,7 +170,8 @@ internal sealed class ProgAssembler
                     _relocs.Add(new(at, ProgRelocKind.Map, reloc.Name));
                     break;
                 case ElfRelocKind.MapValue:
-                    _relocs.Add(new(at, ProgRelocKind.MapValue, reloc.Name, (int)(_insns[at].Imm + reloc.SymbolOffset)));
+                    _relocs.Add(
+                        new(at, ProgRelocKind.MapValue, reloc.Name, (int)(_insns[at].Imm + reloc.SymbolOffset)));
                     break;
                 case ElfRelocKind.Extern:
                     _relocs.Add(ExternReloc(at, _parts.Extern(reloc.Name)));
@@ -168,11 +180,15 @@ internal sealed class ProgAssembler
         }
     }
 
-    /// <summary>Notes the references without a relocation: they name file descriptors of whoever wrote the object.</summary>
+    /// <summary>
+    /// Notes the references without a relocation: they name file descriptors of whoever wrote the object.
+    /// </summary>
     private void NoteFileDescriptors(ElfProg prog, int start)
     {
         var relocated = prog.Relocs.Select(r => r.InsnIdx).ToHashSet();
-        _fdInsns.AddRange(Enumerable.Range(0, prog.InsnCount).Where(i => !relocated.Contains(i) && FdInsn.Is(_insns, start + i)).Select(i => start + i));
+        _fdInsns.AddRange(Enumerable.Range(0, prog.InsnCount)
+            .Where(i => !relocated.Contains(i) && FdInsn.Is(_insns, start + i))
+            .Select(i => start + i));
     }
 
     private ProgReloc ExternReloc(int at, ExternSpec spec)
@@ -204,13 +220,15 @@ internal sealed class ProgAssembler
             foreach (var l in _parts.Ext.LinesOf(prog))
             {
                 _lines.Add(new(
-                    IndexOf(l.InsnOffsetBytes) + shift, _parts.String(l.FileOffset), _parts.String(l.TextOffset), l.Line, l.Column));
+                    IndexOf(l.InsnOffsetBytes) + shift, _parts.String(l.FileOffset),
+                    _parts.String(l.TextOffset), l.Line, l.Column));
             }
         }
 
         foreach (var r in _parts.Ext.CoReOf(prog))
         {
-            _coRe.Add(new(IndexOf(r.InsnOffsetBytes) + shift, (CoReKind)r.Kind, r.TypeId, _parts.String(r.AccessOffset)));
+            _coRe.Add(new(IndexOf(r.InsnOffsetBytes) + shift, (CoReKind)r.Kind, r.TypeId,
+                _parts.String(r.AccessOffset)));
         }
     }
 

@@ -6,7 +6,8 @@ using Kptr.Specs;
 namespace Kptr.Elf;
 
 /// <summary>Reads every relocation section of an object and says what each entry means.</summary>
-internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfMapTable maps, ExternTable externs, BtfSpec? btf)
+internal sealed class RelocReader(
+    SectionLayout layout, ElfProgTable progs, ElfMapTable maps, ExternTable externs, BtfSpec? btf)
 {
     private readonly ElfFile _file = layout.File;
 
@@ -36,7 +37,9 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
 
         foreach (var prog in progs.All)
         {
-            prog.Relocs.Sort((a, b) => a.InsnIdx != b.InsnIdx ? a.InsnIdx.CompareTo(b.InsnIdx) : a.Kind.CompareTo(b.Kind));
+            prog.Relocs.Sort((a, b) => a.InsnIdx != b.InsnIdx
+                ? a.InsnIdx.CompareTo(b.InsnIdx)
+                : a.Kind.CompareTo(b.Kind));
         }
     }
 
@@ -59,7 +62,8 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
         var isCall = insn.Opcode == (byte)InsnClass.Jmp + BpfOp.Call;
         if (!isCall && insn.Opcode != BpfOp.LdImm64)
         {
-            Fail(DiagCode.RelocBadPlace, section, reloc, $"invalid relo against '{_file.NameOf(symbol)}' for code 0x{insn.Opcode:x}");
+            Fail(DiagCode.RelocBadPlace, section,
+                reloc, $"invalid relo against '{_file.NameOf(symbol)}' for code 0x{insn.Opcode:x}");
         }
 
         if (!isCall && insnIdx + 1 >= prog.InsnCount)
@@ -72,14 +76,17 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
             var spec = externs.BySymbol(symbol.Index);
             if (spec is null || (isCall && spec.Kind != ExternKind.KsymFunc))
             {
-                Fail(DiagCode.RelocBadTarget, section, reloc, $"no extern '{_file.NameOf(symbol)}'{(isCall ? " to call" : "")}");
+                Fail(DiagCode.RelocBadTarget, section, reloc,
+                    $"no extern '{_file.NameOf(symbol)}'{(isCall ? " to call" : "")}");
             }
 
             prog.Relocs.Add(new(insnIdx, ElfRelocKind.Extern, spec!.Name, 0));
             return;
         }
 
-        prog.Relocs.Add(isCall ? ReadCall(section, reloc, symbol, insn, insnIdx) : ReadAddress(section, reloc, symbol, insn, insnIdx));
+        prog.Relocs.Add(isCall
+            ? ReadCall(section, reloc, symbol, insn, insnIdx)
+            : ReadAddress(section, reloc, symbol, insn, insnIdx));
     }
 
     private ElfProgReloc ReadCall(ElfSection section, ElfReloc reloc, ElfSymbol symbol, BpfInsn insn, int insnIdx)
@@ -101,14 +108,16 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
     {
         if (symbol.Section == 0 || symbol.Section >= _file.Sections.Length)
         {
-            Fail(DiagCode.RelocBadTarget, section, reloc, $"'{_file.NameOf(symbol)}' is in no section; forgot to initialize a global variable?");
+            Fail(DiagCode.RelocBadTarget, section,
+                reloc, $"'{_file.NameOf(symbol)}' is in no section; forgot to initialize a global variable?");
         }
 
         if (IsSubprog(symbol))
         {
             if (symbol.Value % BpfInsn.SizeBytes != 0 || insn.Imm % BpfInsn.SizeBytes != 0)
             {
-                Fail(DiagCode.RelocBadTarget, section, reloc, $"bad subprog addr relo against '{_file.NameOf(symbol)}'");
+                Fail(DiagCode.RelocBadTarget, section, reloc,
+                    $"bad subprog addr relo against '{_file.NameOf(symbol)}'");
             }
 
             return new(insnIdx, ElfRelocKind.SubprogAddress, "", (long)symbol.Value);
@@ -128,7 +137,8 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
                 DiagCode.RelocBadTarget,
                 section,
                 reloc,
-                $"no map for '{_file.NameOf(symbol)}' in section '{_file.Sections[symbol.Section].Name}', off {symbol.Value}");
+                $"no map for '{_file.NameOf(symbol)}' in section '{_file.Sections[symbol.Section].Name}', "
+                    + $"off {symbol.Value}");
         }
 
         return role == SectionRole.MapDefs
@@ -158,7 +168,8 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
             ? symbol.Section == target.Index && maps.All.Any(m => m.Spec.Name == name)
                 && (map.Spec.Type != BpfMapType.HashOfMaps || map.Spec.KeySize == 4)
             : map.Spec.Type == BpfMapType.ProgArray && symbol.Value % BpfInsn.SizeBytes == 0
-                && progs.Find(symbol.Section, (long)(symbol.Value / BpfInsn.SizeBytes)) is { } prog && !progs.IsSubprog(prog)
+                && progs.Find(symbol.Section, (long)(symbol.Value / BpfInsn.SizeBytes)) is { } prog
+                && !progs.IsSubprog(prog)
                 && prog.Name == name && (ulong)prog.StartInsn * BpfInsn.SizeBytes == symbol.Value;
         if (!isKnown)
         {
@@ -186,7 +197,8 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
         }
 
         var offset = (long)reloc.Offset - map.Offset;
-        var index = Enumerable.Range(0, map.Def.VLen).FirstOrDefault(i => map.Def.Member(i).BitOffset == offset * 8, -1);
+        var index = Enumerable.Range(0, map.Def.VLen).FirstOrDefault(
+            i => map.Def.Member(i).BitOffset == offset * 8, -1);
         if (index < 0 || !IsFuncPointer(map.Def.Member(index).TypeId))
         {
             Fail(DiagCode.RelocBadPlace, section, reloc, $"'{map.Spec.Name}' has no function pointer there");
@@ -201,7 +213,8 @@ internal sealed class RelocReader(SectionLayout layout, ElfProgTable progs, ElfM
         }
 
         var ops = map.Spec.StructOps!;
-        map.Spec = map.Spec with { StructOps = ops with { Slots = ops.Slots.Add((map.Def.Member(index).Name, prog.Name)) } };
+        map.Spec = map.Spec with { StructOps =
+            ops with { Slots = ops.Slots.Add((map.Def.Member(index).Name, prog.Name)) } };
     }
 
     private bool IsFuncPointer(int typeId)

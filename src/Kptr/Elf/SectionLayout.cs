@@ -73,7 +73,8 @@ internal sealed class SectionLayout
                     ? SectionRole.None
                     : Fail(DiagCode.ElfMalformed, section, "the version section is not 4 bytes");
             case "maps":
-                return Fail(DiagCode.ElfUnsupported, section, "legacy map definitions in 'maps' section are not supported by libbpf v1.0+");
+                return Fail(DiagCode.ElfUnsupported, section,
+                    "legacy map definitions in 'maps' section are not supported by libbpf v1.0+");
             case ".maps":
                 MapDefs = section;
                 return SectionRole.MapDefs;
@@ -89,7 +90,8 @@ internal sealed class SectionLayout
         {
             ElfConst.ProgBits when section.Data.Length > 0 => ClassifyProgBits(section),
             ElfConst.Rel => ClassifyReloc(section),
-            ElfConst.NoBits when section.Name == ".bss" || section.Name.StartsWith(".bss.", StringComparison.Ordinal) => SectionRole.Bss,
+            ElfConst.NoBits when section.Name == ".bss" || section.Name.StartsWith(".bss.", StringComparison.Ordinal) =>
+                SectionRole.Bss,
             _ => SectionRole.None,
         };
     }
@@ -127,8 +129,11 @@ internal sealed class SectionLayout
         }
 
         var name = section.Name;
-        var isForData = name == ".rel.maps" || (name.StartsWith(".rel", StringComparison.Ordinal) && IsStructOpsName(name[4..]));
-        return isForData || (File.Sections[(int)section.Info].Flags & ElfConst.FlagExec) != 0 ? SectionRole.Reloc : SectionRole.None;
+        var isForData = name == ".rel.maps"
+            || (name.StartsWith(".rel", StringComparison.Ordinal) && IsStructOpsName(name[4..]));
+        return isForData || (File.Sections[(int)section.Info].Flags & ElfConst.FlagExec) != 0
+            ? SectionRole.Reloc
+            : SectionRole.None;
     }
 
     private ElfSection RequireProgBits(ElfSection section)

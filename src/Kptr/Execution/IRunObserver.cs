@@ -18,7 +18,8 @@ internal interface IRunObserver
 }
 
 /// <summary>A place in a run.</summary>
-internal readonly ref struct RunPoint(ImmutableArray<BpfInsn> insns, int insnIdx, int depth, bool isDeferred, Span<ulong> regs)
+internal readonly ref struct RunPoint(
+    ImmutableArray<BpfInsn> insns, int insnIdx, int depth, bool isDeferred, Span<ulong> regs)
 {
     /// <summary>The program; after a tail call, that one.</summary>
     internal ImmutableArray<BpfInsn> Insns { get; } = insns;

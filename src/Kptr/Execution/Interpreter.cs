@@ -22,7 +22,8 @@ public sealed class Interpreter : IDisposable
     private bool _isDisposed;
     private readonly Lazy<OpCode> _hotCode;
 
-    private Interpreter(ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
+    private Interpreter(
+        ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
     {
         Prog = prog;
         Links = links;
@@ -59,17 +60,22 @@ public sealed class Interpreter : IDisposable
     /// <summary>Prepares raw instructions.</summary>
     /// <param name="insns">Any slots; those that are no instruction fault when control gets there.</param>
     /// <param name="helpers">Helpers they may call, by number.</param>
-    public static Interpreter ForRaw(ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
-        new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
+    public static Interpreter ForRaw(
+        ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
+            new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
 
     /// <summary>Prepares a linked program for one kernel.</summary>
     /// <param name="linked">The program.</param>
     /// <param name="links">What its numbers mean there.</param>
     /// <param name="probedLoads">By slot, whether a load reads zero where its pointer is stale; empty for none.</param>
-    internal static Interpreter ForLinked(ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default) =>
-        new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads);
+    internal static Interpreter ForLinked(
+        ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default) =>
+            new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads);
 
-    /// <summary>Runs raw instructions: <c>r1</c> is the address of <paramref name="memory"/> (0 where it is empty), <c>r2</c> its length.</summary>
+    /// <summary>
+    /// Runs raw instructions: <c>r1</c> is the address of <paramref name="memory"/> (0 where it is
+    /// empty), <c>r2</c> its length.
+    /// </summary>
     /// <remarks>Legacy packet loads read from <paramref name="memory"/> too.</remarks>
     public unsafe ExecResult Run(Span<byte> memory, ExecOptions? options = null)
     {
@@ -77,17 +83,21 @@ public sealed class Interpreter : IDisposable
         fixed (byte* start = memory)
         {
             var region = new Region((ulong)start, (ulong)memory.Length, IsWritable: true);
-            var run = new ProgRun(this, null, new MemoryRegions(null), options ?? ExecOptions.Default) { RawPacket = region };
+            var run = new ProgRun(this, null, new MemoryRegions(null), options
+                ?? ExecOptions.Default) { RawPacket = region };
             return run.Start(region, (ulong)memory.Length);
         }
     }
 
-    /// <summary>Refuses further runs. Runs that are going on end in their own time; the last of them lets the memory go.</summary>
+    /// <summary>
+    /// Refuses further runs. Runs that are going on end in their own time; the last of them lets the memory go.
+    /// </summary>
     public void Dispose() => Volatile.Write(ref _isDisposed, true);
 
     /// <summary>Runs the program in its kernel.</summary>
     /// <param name="ctx">Who it is; the run puts itself there as the machine and ends its activity.</param>
-    /// <param name="context">What <c>r1</c> points to; an empty region makes <c>r1</c> its address and nothing accessible.</param>
+    /// <param name="context">What <c>r1</c> points to; an empty region makes <c>r1</c> its address and
+    /// nothing accessible.</param>
     /// <param name="options">Limits.</param>
     internal ExecResult Run(ProgContext ctx, Region context, ExecOptions? options = null)
     {

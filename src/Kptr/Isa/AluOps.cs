@@ -3,10 +3,12 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Isa;
 
-/// <summary>What each arithmetic instruction computes: the only definition, for every engine and for the verifier's constants.</summary>
+/// <summary>
+/// What each arithmetic instruction computes: the only definition, for every engine and for the verifier's constants.
+/// </summary>
 /// <remarks>
-/// Division by zero gives zero, modulo by zero leaves the destination; the overflowing signed quotient wraps to itself and
-/// its remainder is zero; shift counts are taken modulo the width. RFC 9669 section 4.1; kernel/bpf/core.c (6.12).
+/// Division by zero gives zero, modulo by zero leaves the destination; the overflowing signed quotient wraps to itself
+/// and its remainder is zero; shift counts are taken modulo the width. RFC 9669 section 4.1; kernel/bpf/core.c (6.12).
 /// 32-bit operations work on the low halves, and their result is zero-extended into the register.
 /// </remarks>
 public static class AluOps
@@ -15,7 +17,8 @@ public static class AluOps
     /// <param name="op">The operation bits, <see cref="BpfOp.Add"/> to <see cref="BpfOp.Arsh"/>.</param>
     /// <param name="dst">The destination before.</param>
     /// <param name="src">The second operand; an immediate is sign-extended before it comes here.</param>
-    /// <param name="off">The offset field: 1 makes division and modulo signed, 8, 16 and 32 make moves sign-extend.</param>
+    /// <param name="off">The offset field: 1 makes division and modulo signed, 8, 16 and 32 make
+    /// moves sign-extend.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Alu64(int op, ulong dst, ulong src, int off = 0) => op switch
     {
@@ -97,8 +100,11 @@ public static class AluOps
         _ => value,
     };
 
-    /// <summary>A byte-order instruction's result: the low <paramref name="bits"/> bits, reordered, the rest zero.</summary>
-    /// <param name="opcode">The whole opcode: class and source bit tell <c>le</c>, <c>be</c> and <c>bswap</c> apart.</param>
+    /// <summary>
+    /// A byte-order instruction's result: the low <paramref name="bits"/> bits, reordered, the rest zero.
+    /// </summary>
+    /// <param name="opcode">The whole opcode: class and source bit tell <c>le</c>, <c>be</c> and
+    /// <c>bswap</c> apart.</param>
     /// <param name="value">The register before.</param>
     /// <param name="bits">16, 32 or 64.</param>
     /// <remarks>The machine is little-endian, as <c>bpfel</c> programs expect, whatever the host is.</remarks>

@@ -2,7 +2,9 @@ namespace Kptr.Isa;
 
 public static partial class Asm
 {
-    /// <summary>A 64-bit conditional jump over <paramref name="off"/> slots; <paramref name="op"/> is <see cref="BpfOp.Jeq"/>...</summary>
+    /// <summary>
+    /// A 64-bit conditional jump over <paramref name="off"/> slots; <paramref name="op"/> is <see cref="BpfOp.Jeq"/>...
+    /// </summary>
     public static BpfInsn Jmp(byte op, BpfReg dst, BpfReg src, short off) =>
         new((byte)((byte)InsnClass.Jmp | op | BpfOp.X), (int)dst, (int)src, off, 0);
 
@@ -67,7 +69,8 @@ public static partial class Asm
     public static BpfInsn Call(int helperId) => new((byte)InsnClass.Jmp | BpfOp.Call, 0, 0, 0, helperId);
 
     /// <summary>Calls a label of this program, or a kfunc by its name.</summary>
-    public static AsmItem Call(string name) => new(new BpfInsn((byte)InsnClass.Jmp | BpfOp.Call, 0, BpfOp.PseudoKfuncCall, 0, 0), name);
+    public static AsmItem Call(string name) =>
+        new(new BpfInsn((byte)InsnClass.Jmp | BpfOp.Call, 0, BpfOp.PseudoKfuncCall, 0, 0), name);
 
     /// <summary>Calls the subprogram <paramref name="delta"/> slots past the next instruction.</summary>
     public static BpfInsn CallRel(int delta) => new((byte)InsnClass.Jmp | BpfOp.Call, 0, BpfOp.PseudoCall, 0, delta);

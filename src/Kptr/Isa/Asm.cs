@@ -2,7 +2,8 @@ namespace Kptr.Isa;
 
 /// <summary>
 /// BPF's assembler in C#: with <c>using static Kptr.Isa.Asm</c> a program is a collection expression, of
-/// <see cref="BpfInsn"/> where offsets are numbers, of <see cref="AsmItem"/> (an <see cref="AsmProgram"/>) where they are labels.
+/// <see cref="BpfInsn"/> where offsets are numbers, of <see cref="AsmItem"/> (an
+/// <see cref="AsmProgram"/>) where they are labels.
 /// </summary>
 /// <remarks>Names are the kernel's macros without their prefixes; a trailing 32 is the 32-bit form.</remarks>
 public static partial class Asm
@@ -51,7 +52,10 @@ public static partial class Asm
     public static BpfInsn Neg(BpfReg dst) => Alu64(BpfOp.Neg, dst, 0);
 #pragma warning restore CS1591
 
-    /// <summary>A 64-bit arithmetic instruction with a register operand; <paramref name="off"/> selects signed and sign-extending forms.</summary>
+    /// <summary>
+    /// A 64-bit arithmetic instruction with a register operand; <paramref name="off"/> selects signed
+    /// and sign-extending forms.
+    /// </summary>
     public static BpfInsn Alu64(byte op, BpfReg dst, BpfReg src, short off = 0) =>
         new((byte)((byte)InsnClass.Alu64 | op | BpfOp.X), (int)dst, (int)src, off, 0);
 
@@ -74,7 +78,8 @@ public static partial class Asm
     public static BpfInsn Bswap(BpfReg dst, int bits) => new((byte)InsnClass.Alu64 | BpfOp.End, (int)dst, 0, 0, bits);
 
     /// <summary>Converts the low 16, 32 or 64 bits to big-endian.</summary>
-    public static BpfInsn ToBe(BpfReg dst, int bits) => new((byte)InsnClass.Alu | BpfOp.End | BpfOp.X, (int)dst, 0, 0, bits);
+    public static BpfInsn ToBe(BpfReg dst, int bits) =>
+        new((byte)InsnClass.Alu | BpfOp.End | BpfOp.X, (int)dst, 0, 0, bits);
 
     /// <summary>Converts the low 16, 32 or 64 bits to little-endian.</summary>
     public static BpfInsn ToLe(BpfReg dst, int bits) => new((byte)InsnClass.Alu | BpfOp.End, (int)dst, 0, 0, bits);
@@ -95,7 +100,10 @@ public static partial class Asm
     public static BpfInsn St(byte size, BpfReg dst, short off, int imm) =>
         new((byte)((byte)InsnClass.St | BpfOp.Mem | size), (int)dst, 0, off, imm);
 
-    /// <summary>An atomic operation on <c>dst + off</c>; <paramref name="op"/> is <see cref="BpfOp.Add"/>..., with <see cref="BpfOp.Fetch"/> where wanted.</summary>
+    /// <summary>
+    /// An atomic operation on <c>dst + off</c>; <paramref name="op"/> is <see cref="BpfOp.Add"/>..., with
+    /// <see cref="BpfOp.Fetch"/> where wanted.
+    /// </summary>
     public static BpfInsn Atomic(byte size, int op, BpfReg dst, short off, BpfReg src) =>
         new((byte)((byte)InsnClass.Stx | BpfOp.Atomic | size), (int)dst, (int)src, off, op);
 
@@ -106,7 +114,9 @@ public static partial class Asm
     public static BpfInsn[] LdImm64(BpfReg dst, int pseudo, int imm, int nextImm = 0) =>
         [new(BpfOp.LdImm64, (int)dst, pseudo, 0, imm), new(0, 0, 0, 0, nextImm)];
 
-    /// <summary>The address of a map, variable, kernel symbol or of a label in this program: two slots, to be spread.</summary>
+    /// <summary>
+    /// The address of a map, variable, kernel symbol or of a label in this program: two slots, to be spread.
+    /// </summary>
     public static AsmItem[] LdAddr(BpfReg dst, string name, int addend = 0) =>
         [new(new BpfInsn(BpfOp.LdImm64, (int)dst, 0, 0, 0), name, addend), new BpfInsn(0, 0, 0, 0, 0)];
 }

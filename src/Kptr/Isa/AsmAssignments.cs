@@ -78,7 +78,8 @@ internal static class AsmAssignments
 
     private static AsmItem[]? Packet(AsmScanner scan, int dst, bool is64)
     {
-        if (dst != 0 || !is64 || !scan.TryChar('*') || !AsmStatements.TryCast(scan, out var size, out var isSigned) || isSigned
+        if (dst != 0 || !is64 || !scan.TryChar('*')
+            || !AsmStatements.TryCast(scan, out var size, out var isSigned) || isSigned
             || size == BpfOp.Dw || !scan.TryWord("skb") || !scan.TryChar('['))
         {
             return null;
@@ -146,7 +147,8 @@ internal static class AsmAssignments
     {
         if (!scan.TryName(out var word) || !word.StartsWith("atomic_fetch_", StringComparison.Ordinal)
             || AsmWords.AtomicOp(word["atomic_fetch_".Length..]) is var op && op < 0
-            || !scan.TryChar('(') || !AsmStatements.TryMem(scan, out var size, out var isSigned, out var at, out var off) || isSigned
+            || !scan.TryChar('(')
+            || !AsmStatements.TryMem(scan, out var size, out var isSigned, out var at, out var off) || isSigned
             || !scan.TryChar(',') || !scan.TryReg(is64, out var src) || !scan.TryChar(')') || src != dst
             || size is not (BpfOp.W or BpfOp.Dw) || (size == BpfOp.Dw && !is64))
         {
@@ -173,7 +175,8 @@ internal static class AsmAssignments
             return null;
         }
 
-        return [Asm.Atomic(isDw ? BpfOp.Dw : BpfOp.W, isCompare ? BpfOp.CmpXchg : BpfOp.Xchg, (BpfReg)at, off, (BpfReg)src)];
+        return [Asm.Atomic(isDw ? BpfOp.Dw : BpfOp.W, isCompare ? BpfOp.CmpXchg : BpfOp.Xchg,
+            (BpfReg)at, off, (BpfReg)src)];
     }
 
     private static AsmItem[]? Imm64(AsmScanner scan, int dst, bool is64) =>

@@ -7,7 +7,8 @@ namespace Kptr.Isa;
 internal sealed class AsmLayout
 {
     private readonly ImmutableArray<BpfInsn>.Builder _insns = ImmutableArray.CreateBuilder<BpfInsn>();
-    private readonly ImmutableDictionary<string, int>.Builder _labels = ImmutableDictionary.CreateBuilder<string, int>();
+    private readonly ImmutableDictionary<string, int>.Builder _labels =
+        ImmutableDictionary.CreateBuilder<string, int>();
     private readonly List<(int InsnIdx, string Name, int Addend)> _uses = [];
 
     internal int Count => _insns.Count;

@@ -20,7 +20,10 @@ public enum AsmSymbolKind
 /// <param name="Addend">Byte offset written behind the name, 0 where there is none.</param>
 public readonly record struct AsmSymbol(int InsnIdx, AsmSymbolKind Kind, string Name, int Addend);
 
-/// <summary>Assembled code, with labels resolved and other names listed. A collection expression of <see cref="AsmItem"/>s makes one.</summary>
+/// <summary>
+/// Assembled code, with labels resolved and other names listed. A collection expression of
+/// <see cref="AsmItem"/>s makes one.
+/// </summary>
 /// <example>
 /// <code>
 /// AsmProgram p = [Mov(R0, 0), Label("top"), Add(R0, 1), Jlt(R0, 10, "top"), Exit()];
@@ -29,7 +32,8 @@ public readonly record struct AsmSymbol(int InsnIdx, AsmSymbolKind Kind, string 
 [CollectionBuilder(typeof(AsmProgram), nameof(Create))]
 public sealed class AsmProgram
 {
-    internal AsmProgram(ImmutableArray<BpfInsn> insns, ImmutableArray<AsmSymbol> symbols, ImmutableDictionary<string, int> labels)
+    internal AsmProgram(
+        ImmutableArray<BpfInsn> insns, ImmutableArray<AsmSymbol> symbols, ImmutableDictionary<string, int> labels)
     {
         Insns = insns;
         Symbols = symbols;
@@ -73,7 +77,9 @@ public sealed class AsmProgram
     }
 }
 
-/// <summary>One element of a program written in C#: an instruction, possibly with a label to go to, or a label.</summary>
+/// <summary>
+/// One element of a program written in C#: an instruction, possibly with a label to go to, or a label.
+/// </summary>
 public readonly struct AsmItem
 {
     internal AsmItem(BpfInsn insn, string? target = null, int addend = 0)

@@ -1,6 +1,8 @@
 namespace Kptr.Isa;
 
-/// <summary>The statements of the assembler text: each reader gives the items of its form, or null where the text is another's.</summary>
+/// <summary>
+/// The statements of the assembler text: each reader gives the items of its form, or null where the text is another's.
+/// </summary>
 internal static class AsmStatements
 {
     private const byte CallOp = (byte)InsnClass.Jmp | BpfOp.Call;
@@ -39,7 +41,8 @@ internal static class AsmStatements
     {
         reg = 0;
         off = 0;
-        return TryCast(scan, out size, out isSigned) && scan.TryChar('(') && TryRegOff(scan, out reg, out off) && scan.TryChar(')');
+        return TryCast(scan, out size, out isSigned) && scan.TryChar('(') && TryRegOff(scan, out reg, out off)
+            && scan.TryChar(')');
     }
 
     /// <summary>Reads <c>r1 + 0x8</c>.</summary>
@@ -115,7 +118,8 @@ internal static class AsmStatements
 
     private static AsmItem[]? If(AsmScanner scan)
     {
-        if (!scan.TryReg(out var dst, out var is64) || !scan.TrySign(out var sign) || AsmWords.JumpOp(sign) is var op && op < 0)
+        if (!scan.TryReg(out var dst, out var is64) || !scan.TrySign(out var sign)
+            || AsmWords.JumpOp(sign) is var op && op < 0)
         {
             return null;
         }
@@ -141,7 +145,8 @@ internal static class AsmStatements
     private static AsmItem[]? Lock(AsmScanner scan)
     {
         if (!scan.TryChar('*') || !TryMem(scan, out var size, out var isSigned, out var dst, out var off) || isSigned
-            || !scan.TrySign(out var sign) || AsmWords.AtomicOp(sign) is var op && op < 0 || size is not (BpfOp.W or BpfOp.Dw)
+            || !scan.TrySign(out var sign) || AsmWords.AtomicOp(sign) is var op && op < 0
+            || size is not (BpfOp.W or BpfOp.Dw)
             || !scan.TryReg(out var src, out var is64) || (size == BpfOp.Dw && !is64))
         {
             return null;
@@ -152,7 +157,8 @@ internal static class AsmStatements
 
     private static AsmItem[]? LdPseudo(AsmScanner scan)
     {
-        if (!scan.TryReg(true, out var dst) || !scan.TryChar(',') || !scan.TryNumber(0, 15, out var src) || !scan.TryChar(',')
+        if (!scan.TryReg(true, out var dst) || !scan.TryChar(',') || !scan.TryNumber(0, 15, out var src)
+            || !scan.TryChar(',')
             || !scan.TryNumber(int.MinValue, uint.MaxValue, out var imm))
         {
             return null;

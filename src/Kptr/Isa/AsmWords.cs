@@ -1,12 +1,15 @@
 namespace Kptr.Isa;
 
-/// <summary>The signs and words of BPF's C-like assembler, read by the assembler and printed by the disassembler.</summary>
+/// <summary>
+/// The signs and words of BPF's C-like assembler, read by the assembler and printed by the disassembler.
+/// </summary>
 internal static class AsmWords
 {
     private static readonly (string Sign, int Op)[] Alu =
     [
         ("+=", BpfOp.Add), ("-=", BpfOp.Sub), ("*=", BpfOp.Mul), ("/=", BpfOp.Div), ("|=", BpfOp.Or), ("&=", BpfOp.And),
-        ("<<=", BpfOp.Lsh), (">>=", BpfOp.Rsh), ("%=", BpfOp.Mod), ("^=", BpfOp.Xor), ("=", BpfOp.Mov), ("s>>=", BpfOp.Arsh),
+        ("<<=", BpfOp.Lsh), (">>=", BpfOp.Rsh), ("%=", BpfOp.Mod), ("^=", BpfOp.Xor), ("=", BpfOp.Mov),
+        ("s>>=", BpfOp.Arsh),
     ];
 
     private static readonly (string Sign, int Op)[] Jumps =
@@ -20,7 +23,9 @@ internal static class AsmWords
         ("+=", "add", BpfOp.Add), ("|=", "or", BpfOp.Or), ("&=", "and", BpfOp.And), ("^=", "xor", BpfOp.Xor),
     ];
 
-    /// <summary>The assignment sign of an arithmetic operation (<c>+=</c>); it is there for all but negation and swaps.</summary>
+    /// <summary>
+    /// The assignment sign of an arithmetic operation (<c>+=</c>); it is there for all but negation and swaps.
+    /// </summary>
     internal static string? AluSign(int op) => Alu.FirstOrDefault(a => a.Op == op).Sign;
 
     /// <summary>The operation of an assignment sign, or -1.</summary>

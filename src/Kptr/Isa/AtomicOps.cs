@@ -10,7 +10,8 @@ public static class AtomicOps
     /// <summary>Whether the immediate of an atomic instruction names an operation.</summary>
     public static bool IsKnown(int imm) => imm is
         BpfOp.Add or BpfOp.Or or BpfOp.And or BpfOp.Xor
-        or (BpfOp.Add | BpfOp.Fetch) or (BpfOp.Or | BpfOp.Fetch) or (BpfOp.And | BpfOp.Fetch) or (BpfOp.Xor | BpfOp.Fetch)
+        or (BpfOp.Add | BpfOp.Fetch) or (BpfOp.Or | BpfOp.Fetch) or (BpfOp.And | BpfOp.Fetch)
+        or (BpfOp.Xor | BpfOp.Fetch)
         or BpfOp.Xchg or BpfOp.CmpXchg;
 
     /// <summary>Runs a 64-bit operation.</summary>

@@ -6,7 +6,9 @@ namespace Kptr.Isa;
 /// <summary>Which of LLVM's two ways of reading BPF code a <see cref="Disassembler"/> follows.</summary>
 public enum DisasmCpu
 {
-    /// <summary>As <c>llvm-objdump -d</c>: 32-bit loads show 64-bit registers, 32-bit atomics other than add are unknown.</summary>
+    /// <summary>
+    /// As <c>llvm-objdump -d</c>: 32-bit loads show 64-bit registers, 32-bit atomics other than add are unknown.
+    /// </summary>
     Generic,
 
     /// <summary>As <c>llvm-objdump -d --mcpu=v4</c>: 32-bit registers everywhere.</summary>
@@ -19,10 +21,13 @@ public enum DisasmCpu
 /// <param name="Text">The mnemonic text.</param>
 public readonly record struct DisasmLine(int InsnIdx, int Slots, string Text);
 
-/// <summary>Prints instructions exactly as <c>llvm-objdump-19 -d</c> does: its mnemonic text, without <c>&lt;symbol&gt;</c> notes.</summary>
+/// <summary>
+/// Prints instructions exactly as <c>llvm-objdump-19 -d</c> does: its mnemonic text, without
+/// <c>&lt;symbol&gt;</c> notes.
+/// </summary>
 /// <remarks>
-/// LLVM is more lenient than the kernel in some reserved fields and prints what it can; so does this. What LLVM does not
-/// know prints as <see cref="Unknown"/>.
+/// LLVM is more lenient than the kernel in some reserved fields and prints what it can; so does this. What LLVM does
+/// not know prints as <see cref="Unknown"/>.
 /// </remarks>
 public static class Disassembler
 {
@@ -60,7 +65,8 @@ public static class Disassembler
             InsnClass.Jmp or InsnClass.Jmp32 => JumpText(insn),
             InsnClass.Ld => LdText(insn, second),
             InsnClass.Ldx => LdxText(insn, cpu),
-            InsnClass.St => (insn.Opcode & BpfOp.ModeMask) == BpfOp.Mem ? $"{Mem(insn, insn.Dst)} = {Hex(insn.Imm)}" : Unknown,
+            InsnClass.St =>
+                (insn.Opcode & BpfOp.ModeMask) == BpfOp.Mem ? $"{Mem(insn, insn.Dst)} = {Hex(insn.Imm)}" : Unknown,
             _ => StxText(insn, cpu),
         };
     }
@@ -129,7 +135,8 @@ public static class Disassembler
             return $"{dst} = addr_space_cast(r{insn.Src}, 0x{(uint)insn.Imm >> 16:x}, 0x{insn.Imm & 0xffff:x})";
         }
 
-        return insn.Off is 8 or 16 || (is64 && insn.Off == 32) ? $"{dst} = (s{insn.Off}){Reg(insn.Src, is64)}" : Unknown;
+        return insn.Off is 8 or 16
+            || (is64 && insn.Off == 32) ? $"{dst} = (s{insn.Off}){Reg(insn.Src, is64)}" : Unknown;
     }
 
     private static string JumpText(BpfInsn insn)
@@ -183,7 +190,8 @@ public static class Disassembler
         return (insn.Opcode & BpfOp.ModeMask) switch
         {
             BpfOp.Mem => $"{Reg(insn.Dst, isDw || cpu == DisasmCpu.Generic)} = {Mem(insn, insn.Src)}",
-            BpfOp.Memsx when !isDw => $"r{insn.Dst} = {Mem(insn, insn.Src).Replace("(u", "(s", StringComparison.Ordinal)}",
+            BpfOp.Memsx when !isDw =>
+                $"r{insn.Dst} = {Mem(insn, insn.Src).Replace("(u", "(s", StringComparison.Ordinal)}",
             _ => Unknown,
         };
     }

@@ -2,10 +2,12 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Isa;
 
-/// <summary>Which encodings Linux 6.12 takes: opcodes, reserved fields, register numbers, pairs and jump targets.</summary>
+/// <summary>
+/// Which encodings Linux 6.12 takes: opcodes, reserved fields, register numbers, pairs and jump targets.
+/// </summary>
 /// <remarks>
-/// <see cref="Fault"/> looks at one instruction and answers in the kernel's words, for a verifier that meets instructions
-/// on its paths; <see cref="CheckAll"/> holds a whole stream to the same rules and to its jump targets.
+/// <see cref="Fault"/> looks at one instruction and answers in the kernel's words, for a verifier that meets
+/// instructions on its paths; <see cref="CheckAll"/> holds a whole stream to the same rules and to its jump targets.
 /// </remarks>
 public static class InsnCheck
 {
@@ -36,7 +38,9 @@ public static class InsnCheck
     /// <param name="second">The slot after it, where there is one; matters to two-slot loads.</param>
     public static string? Fault(BpfInsn insn, BpfInsn? second) => EncodingFault(insn, second) ?? OperandFault(insn);
 
-    /// <summary><see cref="Fault"/> without the operands that only the verifier minds: RFC 9669 defines their results.</summary>
+    /// <summary>
+    /// <see cref="Fault"/> without the operands that only the verifier minds: RFC 9669 defines their results.
+    /// </summary>
     internal static string? EncodingFault(BpfInsn insn, BpfInsn? second)
     {
         if (insn.Class != InsnClass.Ldx && !IsKnownOpcode(insn.Opcode))
@@ -55,7 +59,9 @@ public static class InsnCheck
         }) ?? RegFault(insn);
     }
 
-    /// <summary>Holds every instruction of a stream to <see cref="Fault"/>, and its jumps and calls to its bounds.</summary>
+    /// <summary>
+    /// Holds every instruction of a stream to <see cref="Fault"/>, and its jumps and calls to its bounds.
+    /// </summary>
     /// <returns>True where nothing was reported.</returns>
     public static bool CheckAll(ReadOnlySpan<BpfInsn> insns, DiagSink sink)
     {
@@ -77,16 +83,20 @@ public static class InsnCheck
 
         for (var i = 0; i < insns.Length; i++)
         {
-            if (starts[i] && TargetOf(insns[i], i) is { } target && (target < 0 || target >= insns.Length || !starts[target]))
+            if (starts[i] && TargetOf(insns[i], i) is { } target
+                && (target < 0 || target >= insns.Length || !starts[target]))
             {
-                sink.Report(new Diagnostic(DiagCode.InsnBadTarget, $"jump out of range from insn {i} to {target}") { InsnIdx = i });
+                sink.Report(new Diagnostic(
+                    DiagCode.InsnBadTarget, $"jump out of range from insn {i} to {target}") { InsnIdx = i });
             }
         }
 
         return sink.All.Count == before;
     }
 
-    /// <summary>Index an instruction jumps, calls or points to within the program, or null where it does none of these.</summary>
+    /// <summary>
+    /// Index an instruction jumps, calls or points to within the program, or null where it does none of these.
+    /// </summary>
     public static long? TargetOf(BpfInsn insn, int insnIdx)
     {
         if (insn.Opcode == BpfOp.LdImm64)
@@ -198,7 +208,8 @@ public static class InsnCheck
 
     private static string? RegFault(BpfInsn insn)
     {
-        var isSrcReg = insn.Opcode != BpfOp.LdImm64 && (insn.Opcode & BpfOp.OpMask, insn.Class) is not (BpfOp.Call, InsnClass.Jmp);
+        var isSrcReg = insn.Opcode != BpfOp.LdImm64
+            && (insn.Opcode & BpfOp.OpMask, insn.Class) is not (BpfOp.Call, InsnClass.Jmp);
         return isSrcReg && insn.Src > (int)BpfReg.R10 ? $"R{insn.Src} is invalid"
             : insn.Dst > (int)BpfReg.R10 ? $"R{insn.Dst} is invalid"
             : null;

@@ -2,8 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Isa;
 
-/// <summary>When each conditional jump is taken: the only definition, for every engine and for the verifier's constants.</summary>
-/// <remarks>RFC 9669 section 4.3; <see cref="BpfOp.Jcond"/> (<c>may_goto</c>) depends on the machine and is not here.</remarks>
+/// <summary>
+/// When each conditional jump is taken: the only definition, for every engine and for the verifier's constants.
+/// </summary>
+/// <remarks>
+/// RFC 9669 section 4.3; <see cref="BpfOp.Jcond"/> (<c>may_goto</c>) depends on the machine and is not here.
+/// </remarks>
 public static class JumpOps
 {
     /// <summary>Whether a 64-bit conditional jump is taken.</summary>

@@ -8,7 +8,8 @@ namespace Kptr.Isa;
 /// One statement a line; <c>;</c>, <c>#</c> and <c>//</c> start comments; <c>name:</c> is a label. Beyond LLVM's text:
 /// <c>call name</c> calls a label, else a helper of that name, else a kfunc (left as a symbol); <c>call +n</c> and
 /// <c>call -n</c> call within the program; <c>r1 = name ll</c> and <c>r1 = name+8 ll</c> take addresses;
-/// <c>ld_pseudo r1, src, imm, high</c> gives a pseudo load's second immediate, <c>skb[r1 + 4]</c> an indirect packet load's; <c>goto +1 &lt;note&gt;</c> may carry objdump's note.
+/// <c>ld_pseudo r1, src, imm, high</c> gives a pseudo load's second immediate, <c>skb[r1 + 4]</c> an indirect packet
+/// load's; <c>goto +1 &lt;note&gt;</c> may carry objdump's note.
 /// </remarks>
 public static class TextAssembler
 {
@@ -36,7 +37,8 @@ public static class TextAssembler
             var scan = new AsmScanner(lines[i]);
             if (AddLine(scan, layout, helpers) is { } fault)
             {
-                sink.Report(new Diagnostic(fault.Code, $"line {i + 1}: {fault.Message}: {lines[i].Trim()}") { InsnIdx = layout.Count });
+                sink.Report(new Diagnostic(fault.Code, $"line {i + 1}: {fault.Message}: {lines[i].Trim()}") { InsnIdx =
+                    layout.Count });
             }
         }
 
@@ -55,7 +57,8 @@ public static class TextAssembler
         return true;
     }
 
-    private static (DiagCode Code, string Message)? AddLine(AsmScanner scan, AsmLayout layout, Func<string, int?>? helpers)
+    private static (DiagCode Code, string Message)? AddLine(
+        AsmScanner scan, AsmLayout layout, Func<string, int?>? helpers)
     {
         while (scan.TryLabel(out var label))
         {
@@ -73,7 +76,9 @@ public static class TextAssembler
         var items = AsmStatements.Read(scan, helpers);
         if (items is null || !scan.AtEnd)
         {
-            return scan.OutOfRange ? (DiagCode.AsmRange, "a number does not fit") : (DiagCode.AsmSyntax, "cannot read this");
+            return scan.OutOfRange
+                ? (DiagCode.AsmRange, "a number does not fit")
+                : (DiagCode.AsmSyntax, "cannot read this");
         }
 
         foreach (var item in items)

@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Kernels to load programs into: the one Kptr declares itself, or a real one's types with Kptr's kfuncs.</summary>
+/// <summary>
+/// Kernels to load programs into: the one Kptr declares itself, or a real one's types with Kptr's kfuncs.
+/// </summary>
 /// <remarks>
 /// The built-in kernel has the types that the model keeps alive, in an order of its own, and one function for each
 /// declared kfunc: CO-RE relocations find every field by name. Contexts have the user ABI's exact layout.
@@ -34,7 +36,8 @@ public static class BuiltinKernel
         var prototypes = kfuncs.Of(profile).Where(d => d.Spec.Module is null && d.Spec.Prototype.Length > 0)
             .Select(d => d.Spec.Prototype + ";\n");
         var text = string.Concat([.. s_headers.Select(EmbeddedText.Read), declarations, "\n", .. prototypes]);
-        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")) { HasUndescribedStruct = StructNames.Contains }, kfuncs);
+        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")) { HasUndescribedStruct =
+            StructNames.Contains }, kfuncs);
     }
 
     /// <summary>A kernel with the types of a real one (its <c>vmlinux</c> BTF and modules).</summary>

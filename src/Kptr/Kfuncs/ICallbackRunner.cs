@@ -4,7 +4,8 @@ namespace Kptr.Kfuncs;
 internal interface ICallbackRunner
 {
     /// <summary>Calls a callback of the running program and returns its <c>r0</c>.</summary>
-    /// <param name="func">What the program passed: the value that loading the callback's address put into the register.</param>
+    /// <param name="func">What the program passed: the value that loading the callback's address put
+    /// into the register.</param>
     /// <param name="r1">First argument.</param>
     /// <param name="r2">Second.</param>
     /// <param name="r3">Third.</param>
@@ -12,15 +13,22 @@ internal interface ICallbackRunner
     /// <param name="r5">Fifth.</param>
     ulong Call(ulong func, ulong r1, ulong r2 = 0, ulong r3 = 0, ulong r4 = 0, ulong r5 = 0);
 
-    /// <summary>A callback to be run after this run has ended, each time as a run of its own: a timer, a work item.</summary>
-    /// <returns>Takes the three arguments and gives <c>r0</c>; a fault in it is reported to the kernel, not thrown.</returns>
+    /// <summary>
+    /// A callback to be run after this run has ended, each time as a run of its own: a timer, a work item.
+    /// </summary>
+    /// <returns>Takes the three arguments and gives <c>r0</c>; a fault in it is reported to the
+    /// kernel, not thrown.</returns>
     Func<ulong, ulong, ulong, ulong> Defer(ulong func);
 
-    /// <summary>Leaves this program for another (<c>bpf_tail_call</c>); returns only where that is not possible.</summary>
+    /// <summary>
+    /// Leaves this program for another (<c>bpf_tail_call</c>); returns only where that is not possible.
+    /// </summary>
     /// <param name="target">What the slot of the program array holds.</param>
     void TailCall(object target);
 
-    /// <summary>Whether the run may read, or write, all of these bytes: its stack, its context, map values, kernel memory.</summary>
+    /// <summary>
+    /// Whether the run may read, or write, all of these bytes: its stack, its context, map values, kernel memory.
+    /// </summary>
     bool IsAccessible(ulong address, int sizeBytes, bool isWrite);
 
     /// <summary>Makes memory accessible until the run ends: a ring buffer record, a dynptr's slice.</summary>

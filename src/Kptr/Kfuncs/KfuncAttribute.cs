@@ -2,7 +2,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Declares a static method as a kfunc: what the verifier reads, what the machine runs and what C# calls.</summary>
+/// <summary>
+/// Declares a static method as a kfunc: what the verifier reads, what the machine runs and what C# calls.
+/// </summary>
 /// <remarks>Several on one method declare it under several names, or with other flags for other profiles.</remarks>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class KfuncAttribute : Attribute
@@ -26,14 +28,17 @@ public sealed class KfuncAttribute : Attribute
     public string Prototype { get; set; } = "";
 
     /// <summary>
-    /// Where it may be called from; <see cref="KfuncHooks.None"/> takes that of the class (<see cref="KfuncSetAttribute"/>), and
-    /// without one the generic set.
+    /// Where it may be called from; <see cref="KfuncHooks.None"/> takes that of the class
+    /// (<see cref="KfuncSetAttribute"/>), and without one the generic set.
     /// </summary>
     public KfuncHooks Hooks { get; set; }
 
     /// <summary>Kernel versions that have it like this.</summary>
     public ProfileSet Profiles { get; set; } = ProfileSet.Linux6_12 | ProfileSet.Linux7_2;
 
-    /// <summary>The struct whose <c>__kptr</c> fields this kfunc destroys (<c>task_struct</c>), or null where it is no destructor.</summary>
+    /// <summary>
+    /// The struct whose <c>__kptr</c> fields this kfunc destroys (<c>task_struct</c>), or null
+    /// where it is no destructor.
+    /// </summary>
     public string? DestructorOf { get; set; }
 }

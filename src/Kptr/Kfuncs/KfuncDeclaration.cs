@@ -4,20 +4,23 @@ namespace Kptr.Kfuncs;
 
 /// <summary>One kfunc: what the verifier reads and the body that the machine runs.</summary>
 /// <remarks>
-/// Kptr's source generator makes these of methods with <see cref="KfuncAttribute"/>. Where it does not run (another language,
-/// a body that is no static method), they are made by hand and given to <see cref="KfuncRegistry.With(KfuncDeclaration[])"/>.
+/// Kptr's source generator makes these of methods with <see cref="KfuncAttribute"/>. Where it does not run (another
+/// language, a body that is no static method), they are made by hand and given to
+/// <see cref="KfuncRegistry.With(KfuncDeclaration[])"/>.
 /// </remarks>
 public sealed class KfuncDeclaration
 {
     /// <summary>Declares a kfunc by its parts.</summary>
     /// <param name="declared">Name, flags, prototype and the rest. No hooks mean the generic set.</param>
-    /// <param name="body">What a call runs; it takes and gives references with <see cref="ProgContext.TakeRef{T}"/> and <see cref="ProgContext.GiveRef{T}"/>.</param>
+    /// <param name="body">What a call runs; it takes and gives references with <see cref="ProgContext.TakeRef{T}"/> and
+    /// <see cref="ProgContext.GiveRef{T}"/>.</param>
     public KfuncDeclaration(KfuncAttribute declared, CallThunk body)
     {
         ArgumentNullException.ThrowIfNull(declared);
         ArgumentNullException.ThrowIfNull(body);
         Hooks = declared.Hooks == KfuncHooks.None ? KfuncHooks.Generic : declared.Hooks;
-        Spec = new(declared.Name, declared.Prototype, declared.Flags) { ProgTypes = Hooks.ToProgTypes(), Profiles = declared.Profiles };
+        Spec = new(declared.Name, declared.Prototype, declared.Flags) { ProgTypes = Hooks.ToProgTypes(), Profiles =
+            declared.Profiles };
         DestructorOf = declared.DestructorOf;
         Body = body;
     }

@@ -4,7 +4,9 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>Where a kfunc may be called from: the hooks it is registered for, several program types each.</summary>
-/// <remarks>Kernel: <c>enum btf_kfunc_hook</c> and <c>bpf_prog_type_to_kfunc_hook</c> (kernel/bpf/btf.c, 6.12).</remarks>
+/// <remarks>
+/// Kernel: <c>enum btf_kfunc_hook</c> and <c>bpf_prog_type_to_kfunc_hook</c> (kernel/bpf/btf.c, 6.12).
+/// </remarks>
 [Flags]
 public enum KfuncHooks
 {
@@ -68,8 +70,10 @@ internal static class KfuncHooksExtensions
         (KfuncHooks.Tracing, [ProgType.Tracing, ProgType.Tracepoint, ProgType.PerfEvent, ProgType.Lsm]),
         (KfuncHooks.Syscall, [ProgType.Syscall]),
         (KfuncHooks.Cgroup,
-            [ProgType.CgroupSkb, ProgType.CgroupSock, ProgType.CgroupDevice, ProgType.CgroupSockAddr, ProgType.CgroupSockopt,
-             ProgType.CgroupSysctl]),
+            [
+                ProgType.CgroupSkb, ProgType.CgroupSock, ProgType.CgroupDevice, ProgType.CgroupSockAddr,
+                ProgType.CgroupSockopt, ProgType.CgroupSysctl,
+            ]),
         (KfuncHooks.SchedAct, [ProgType.SchedAct]),
         (KfuncHooks.SkSkb, [ProgType.SkSkb]),
         (KfuncHooks.SocketFilter, [ProgType.SocketFilter]),
@@ -79,7 +83,9 @@ internal static class KfuncHooksExtensions
         (KfuncHooks.LsmOnly, [ProgType.Lsm]),
     ];
 
-    /// <summary>The program types of all hooks, or empty for <see cref="KfuncHooks.Common"/>, as in <see cref="KfuncSpec"/>.</summary>
+    /// <summary>
+    /// The program types of all hooks, or empty for <see cref="KfuncHooks.Common"/>, as in <see cref="KfuncSpec"/>.
+    /// </summary>
     public static ImmutableArray<ProgType> ToProgTypes(this KfuncHooks hooks) => hooks.HasFlag(KfuncHooks.Common)
         ? []
         : [.. Table.Where(row => hooks.HasFlag(row.Hook)).SelectMany(row => row.Types).Distinct()];

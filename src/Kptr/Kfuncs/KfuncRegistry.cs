@@ -12,16 +12,22 @@ public sealed class KfuncRegistry
 
     private KfuncRegistry(ImmutableArray<KfuncDeclaration> all) => _all = all;
 
-    /// <summary>Every kfunc declared in Kptr, with a body or as a row of the table of those that the model does not run.</summary>
+    /// <summary>
+    /// Every kfunc declared in Kptr, with a body or as a row of the table of those that the model does not run.
+    /// </summary>
     public static KfuncRegistry Builtin { get; } = new(
         [.. KfuncTables.All.SelectMany(t => t.Declarations), .. UnmodelledKfuncs.Read()]);
 
     /// <summary>The declarations, for the table in the documentation.</summary>
     internal ImmutableArray<KfuncDeclaration> All => _all;
 
-    /// <summary>This registry with the <see cref="KfuncAttribute"/> methods of more types; a name declared again replaces the old.</summary>
+    /// <summary>
+    /// This registry with the <see cref="KfuncAttribute"/> methods of more types; a name
+    /// declared again replaces the old.
+    /// </summary>
     /// <param name="declaring">
-    /// Classes with public or internal static kfunc methods, compiled with Kptr's source generator, which the package brings.
+    /// Classes with public or internal static kfunc methods, compiled with Kptr's source generator,
+    /// which the package brings.
     /// </param>
     /// <exception cref="ArgumentException">A type declares none, or the generator did not see it.</exception>
     public KfuncRegistry With(params Type[] declaring)
@@ -44,7 +50,8 @@ public sealed class KfuncRegistry
 
     /// <summary>Which kfunc destroys the <c>__kptr</c> fields of which kernel struct.</summary>
     public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
-        Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(d => d.DestructorOf!, d => d.Spec.Name);
+        Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(
+            d => d.DestructorOf!, d => d.Spec.Name);
 
     /// <summary>The body of a kfunc; null where the kernel has no such kfunc or the model no body for it.</summary>
     internal CallThunk? FindBody(string name, KernelProfile profile) =>

@@ -1,6 +1,8 @@
 namespace Kptr.Kfuncs;
 
-/// <summary>Says of a class where its kfuncs may be called from, unless one says otherwise: what Linux registers as one set.</summary>
+/// <summary>
+/// Says of a class where its kfuncs may be called from, unless one says otherwise: what Linux registers as one set.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class)]
 public sealed class KfuncSetAttribute : Attribute
 {

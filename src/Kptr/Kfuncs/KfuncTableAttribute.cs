@@ -1,6 +1,8 @@
 namespace Kptr.Kfuncs;
 
-/// <summary>The kfuncs of one class, hung on its assembly by Kptr's source generator; nobody writes one by hand.</summary>
+/// <summary>
+/// The kfuncs of one class, hung on its assembly by Kptr's source generator; nobody writes one by hand.
+/// </summary>
 /// <param name="declaring">The class with <see cref="KfuncAttribute"/> methods.</param>
 [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
 public abstract class KfuncTableAttribute(Type declaring) : Attribute

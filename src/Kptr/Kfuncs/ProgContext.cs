@@ -9,7 +9,9 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>One run of a program, as the kfuncs and helpers it calls and the ledger see it.</summary>
-/// <remarks>Belongs to the thread that runs the program, which is inside of it from its making until <see cref="End"/>.</remarks>
+/// <remarks>
+/// Belongs to the thread that runs the program, which is inside of it from its making until <see cref="End"/>.
+/// </remarks>
 public sealed class ProgContext : IProgramRun
 {
     private readonly Kptr.Objects.ThreadState _thread;
@@ -81,7 +83,9 @@ public sealed class ProgContext : IProgramRun
     /// <summary>The linked program; after a tail call, that one.</summary>
     internal ProgSpec Prog { get; set; }
 
-    /// <summary>The live maps of <see cref="ProgSpec.Maps"/>, by the same index; a map that was not created is null.</summary>
+    /// <summary>
+    /// The live maps of <see cref="ProgSpec.Maps"/>, by the same index; a map that was not created is null.
+    /// </summary>
     internal ImmutableArray<BpfMap?> Maps { get; init; } = [];
 
     /// <summary>What it shares with the other runs of this kernel.</summary>
@@ -138,7 +142,8 @@ public sealed class ProgContext : IProgramRun
     string? IProgramRun.Locate(ulong address) => _callbacks?.Locate(address);
 
     /// <summary>An instruction of this program as a place.</summary>
-    internal RefSite SiteOf(int insnIdx) => new(LineAt(insnIdx)?.File ?? "", LineAt(insnIdx)?.Line ?? 0, Prog.Name, insnIdx);
+    internal RefSite SiteOf(int insnIdx) =>
+        new(LineAt(insnIdx)?.File ?? "", LineAt(insnIdx)?.Line ?? 0, Prog.Name, insnIdx);
 
     /// <summary>The context of another run of the same program: a callback that runs later, on its own.</summary>
     internal ProgContext Again() => new(Core, Prog, Core.CurrentCpu, Host) { Maps = Maps, Program = Program };
@@ -177,13 +182,16 @@ public sealed class ProgContext : IProgramRun
     {
         if (!Core.Heap.TryFindRegion(address, sizeBytes, out var region) || region.State != HeapState.Live)
         {
-            throw new ProgramFaultException(DiagCode.CallBadObject, $"{sizeBytes} bytes at {address:x} are in no live object");
+            throw new ProgramFaultException(
+                DiagCode.CallBadObject, $"{sizeBytes} bytes at {address:x} are in no live object");
         }
 
         return new((void*)address, sizeBytes);
     }
 
-    /// <summary>Closes what the program left open, so that a fault in it does not disturb the thread it ran on.</summary>
+    /// <summary>
+    /// Closes what the program left open, so that a fault in it does not disturb the thread it ran on.
+    /// </summary>
     internal void End()
     {
         IsActive = false;

@@ -3,7 +3,9 @@ using Kptr.Objects;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>What all program runs of one kernel share beside the kernel's core: the trace pipe, random numbers.</summary>
+/// <summary>
+/// What all program runs of one kernel share beside the kernel's core: the trace pipe, random numbers.
+/// </summary>
 internal sealed class ProgHost
 {
     private const int TraceLinesMax = 100_000;

@@ -2,7 +2,9 @@ using Kptr.Objects;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>A loaded program as an object of the kernel (<c>struct bpf_prog</c>): what links and callbacks set for later pin.</summary>
+/// <summary>
+/// A loaded program as an object of the kernel (<c>struct bpf_prog</c>): what links and callbacks set for later pin.
+/// </summary>
 /// <remarks>Its references are the kernel's own, each with what it is for; ask <see cref="Ledger.WhoPins"/>.</remarks>
 public sealed class ProgObject : KernelObject
 {

@@ -6,8 +6,8 @@ namespace Kptr.Kfuncs;
 
 /// <summary>The structs of a real kernel (Linux 6.12, Debian's cloud configuration), by name.</summary>
 /// <remarks>
-/// The built-in types describe few of them. Where a program's own struct has the name of one of the others, a kernel takes a
-/// pointer to it in a map for a pointer to its own, which nobody may allocate.
+/// The built-in types describe few of them. Where a program's own struct has the name of one of the others, a kernel
+/// takes a pointer to it in a map for a pointer to its own, which nobody may allocate.
 /// </remarks>
 internal static class StructNames
 {
@@ -22,6 +22,7 @@ internal static class StructNames
         using var packed = typeof(StructNames).Assembly.GetManifestResourceStream(Resource);
         Invariant.That(packed is not null, $"{Resource} is not embedded");
         using var reader = new StreamReader(new GZipStream(packed, CompressionMode.Decompress));
-        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
+        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(
+            StringComparer.Ordinal);
     }
 }

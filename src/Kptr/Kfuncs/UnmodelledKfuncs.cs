@@ -9,7 +9,9 @@ namespace Kptr.Kfuncs;
 /// </summary>
 internal static class UnmodelledKfuncs
 {
-    /// <summary>Reads <c>Builtin/unmodelled.tsv</c>: name, flags, hooks, attach types, module, prototype; <c>-</c> is none.</summary>
+    /// <summary>
+    /// Reads <c>Builtin/unmodelled.tsv</c>: name, flags, hooks, attach types, module, prototype; <c>-</c> is none.
+    /// </summary>
     internal static IEnumerable<KfuncDeclaration> Read() =>
         from line in EmbeddedText.Read("unmodelled.tsv").Split('\n')
         where line.Length > 0 && line[0] != '#'
@@ -19,7 +21,8 @@ internal static class UnmodelledKfuncs
     {
         Invariant.That(cells.Length == 6, $"unmodelled.tsv: a row of {cells.Length} cells");
         var hooks = Enum.Parse<KfuncHooks>(cells[2].Replace('|', ','));
-        var spec = new KfuncSpec(cells[0], cells[5] == "-" ? "" : cells[5], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')))
+        var spec = new KfuncSpec(
+            cells[0], cells[5] == "-" ? "" : cells[5], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')))
         {
             ProgTypes = hooks.ToProgTypes(),
             AttachTypes = cells[3] == "-" ? [] : [Enum.Parse<AttachType>(cells[3])],
@@ -29,7 +32,9 @@ internal static class UnmodelledKfuncs
         return new(spec, hooks, DestructorOf(cells[0]));
     }
 
-    /// <summary>The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12).</summary>
+    /// <summary>
+    /// The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12).
+    /// </summary>
     private static string? DestructorOf(string name) => name switch
     {
         "bpf_kfunc_call_test_release" => "prog_test_ref_kfunc",

@@ -16,11 +16,14 @@ public enum ExternKind
     KsymTypeless,
 }
 
-/// <summary>One <c>extern</c> of an object file, in libbpf's order: kconfig values by alignment, then kernel symbols by name.</summary>
+/// <summary>
+/// One <c>extern</c> of an object file, in libbpf's order: kconfig values by alignment, then kernel symbols by name.
+/// </summary>
 /// <param name="Name">The name as declared, flavour suffix (<c>___x</c>) included.</param>
 /// <param name="Kind">What it names.</param>
 /// <param name="IsWeak">Declared <c>__weak</c>: it may be missing.</param>
-/// <param name="LocalTypeId">Its type in the object's BTF, below typedefs; the prototype of functions; 0 for typeless.</param>
+/// <param name="LocalTypeId">Its type in the object's BTF, below typedefs; the prototype of
+/// functions; 0 for typeless.</param>
 public sealed record ExternSpec(string Name, ExternKind Kind, bool IsWeak, int LocalTypeId)
 {
     /// <summary>Of kconfig values: how the value is written into the map.</summary>

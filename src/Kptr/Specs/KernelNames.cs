@@ -8,23 +8,27 @@ public static class KernelNames
     private static readonly ImmutableArray<string> ProgTypes =
     [
         "unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event", "cgroup_skb",
-        "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device", "sk_msg", "raw_tracepoint",
+        "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device",
+        "sk_msg", "raw_tracepoint",
         "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport", "flow_dissector", "cgroup_sysctl",
-        "raw_tracepoint_writable", "cgroup_sockopt", "tracing", "struct_ops", "ext", "lsm", "sk_lookup", "syscall", "netfilter",
+        "raw_tracepoint_writable", "cgroup_sockopt", "tracing", "struct_ops", "ext", "lsm", "sk_lookup",
+        "syscall", "netfilter",
     ];
 
     private static readonly ImmutableArray<string> MapTypes =
     [
         "unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array", "stack_trace",
         "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps", "hash_of_maps", "devmap", "sockmap",
-        "cpumap", "xskmap", "sockhash", "cgroup_storage", "reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack",
+        "cpumap", "xskmap", "sockhash", "cgroup_storage", "reuseport_sockarray",
+        "percpu_cgroup_storage", "queue", "stack",
         "sk_storage", "devmap_hash", "struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter",
         "user_ringbuf", "cgrp_storage", "arena", "insn_array", "rhash",
     ];
 
     private static readonly ImmutableArray<string> AttachTypes =
     [
-        "cgroup_inet_ingress", "cgroup_inet_egress", "cgroup_inet_sock_create", "cgroup_sock_ops", "sk_skb_stream_parser",
+        "cgroup_inet_ingress", "cgroup_inet_egress", "cgroup_inet_sock_create", "cgroup_sock_ops",
+        "sk_skb_stream_parser",
         "sk_skb_stream_verdict", "cgroup_device", "sk_msg_verdict", "cgroup_inet4_bind", "cgroup_inet6_bind",
         "cgroup_inet4_connect", "cgroup_inet6_connect", "cgroup_inet4_post_bind", "cgroup_inet6_post_bind",
         "cgroup_udp4_sendmsg", "cgroup_udp6_sendmsg", "lirc_mode2", "flow_dissector", "cgroup_sysctl",
@@ -41,10 +45,14 @@ public static class KernelNames
     /// <summary><c>struct_ops</c> for <see cref="ProgType.StructOps"/>; the number where it has no name.</summary>
     public static string Of(ProgType type) => At(ProgTypes, (int)type);
 
-    /// <summary><c>task_storage</c> for <see cref="BpfMapType.TaskStorage"/>; the number where it has no name.</summary>
+    /// <summary>
+    /// <c>task_storage</c> for <see cref="BpfMapType.TaskStorage"/>; the number where it has no name.
+    /// </summary>
     public static string Of(BpfMapType type) => At(MapTypes, (int)type);
 
-    /// <summary><c>trace_fentry</c> for <see cref="AttachType.TraceFentry"/>; the number where it has no name.</summary>
+    /// <summary>
+    /// <c>trace_fentry</c> for <see cref="AttachType.TraceFentry"/>; the number where it has no name.
+    /// </summary>
     public static string Of(AttachType type) => At(AttachTypes, (int)type);
 
     /// <summary>A helper's name by its number in call instructions: <c>bpf_map_lookup_elem</c> for 1.</summary>

@@ -32,7 +32,10 @@ public enum DestroyBehavior
     /// <summary>At once (Linux 5.19 to 7.1).</summary>
     Eager,
 
-    /// <summary>When the memory goes; until then the kptr rides along on recycled memory (7.2 and stable trees with the same fix).</summary>
+    /// <summary>
+    /// When the memory goes; until then the kptr rides along on recycled memory (7.2 and stable
+    /// trees with the same fix).
+    /// </summary>
     Recycle,
 }
 
@@ -84,12 +87,15 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
 
-    /// <summary>Whether system calls may name one CPU of a per-CPU map (<c>BPF_F_CPU</c>), or all with one value (<c>BPF_F_ALL_CPUS</c>).</summary>
+    /// <summary>
+    /// Whether system calls may name one CPU of a per-CPU map (<c>BPF_F_CPU</c>), or all with one
+    /// value (<c>BPF_F_ALL_CPUS</c>).
+    /// </summary>
     public bool HasPercpuFlags { get; init; }
 
     /// <summary>
-    /// Whether every kfunc wants trusted arguments, unless it says that RCU-protected ones will do: since 7.0, where the flag
-    /// <c>KF_TRUSTED_ARGS</c> is gone.
+    /// Whether every kfunc wants trusted arguments, unless it says that RCU-protected ones will do: since 7.0, where
+    /// the flag <c>KF_TRUSTED_ARGS</c> is gone.
     /// </summary>
     public bool TrustsKfuncArgs { get; init; }
 

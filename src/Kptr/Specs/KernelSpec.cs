@@ -3,7 +3,9 @@ using Kptr.Btf;
 
 namespace Kptr.Specs;
 
-/// <summary>Blueprint of a kernel as the loader and the verifier see it: its types, its kfuncs, its version's rules.</summary>
+/// <summary>
+/// Blueprint of a kernel as the loader and the verifier see it: its types, its kfuncs, its version's rules.
+/// </summary>
 public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
 {
     /// <summary>The kfuncs this kernel has, by name.</summary>
@@ -16,14 +18,15 @@ public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
     public ImmutableDictionary<string, string> Dtors { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     /// <summary>
-    /// One more than the highest number a CPU can have (<c>nr_cpu_ids</c>), which bounds what <c>bpf_get_smp_processor_id</c>
-    /// returns. The default is the most that a kernel can be built for: a program accepted with it loads on any machine.
+    /// One more than the highest number a CPU can have (<c>nr_cpu_ids</c>), which bounds what
+    /// <c>bpf_get_smp_processor_id</c> returns. The default is the most that a kernel can be built for: a program
+    /// accepted with it loads on any machine.
     /// </summary>
     public int CpuIds { get; init; } = 8192;
 
     /// <summary>
-    /// The kernel's configuration, for <c>__kconfig</c> externs: <c>CONFIG_HZ</c> to <c>250</c>, booleans to <c>y</c>, strings with
-    /// their quotes. What is not set is not in it.
+    /// The kernel's configuration, for <c>__kconfig</c> externs: <c>CONFIG_HZ</c> to <c>250</c>, booleans to <c>y</c>,
+    /// strings with their quotes. What is not set is not in it.
     /// </summary>
     public ImmutableDictionary<string, string> Kconfig { get; init; } = KernelConfig.Default;
 }

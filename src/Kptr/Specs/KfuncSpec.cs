@@ -5,8 +5,9 @@ namespace Kptr.Specs;
 /// <summary>Blueprint of a kfunc, made from its one declaration.</summary>
 /// <param name="Name">The kernel's name, <c>bpf_task_acquire</c>.</param>
 /// <param name="Prototype">
-/// Its C prototype with the kernel's parameter names, whose suffixes carry meaning (<c>__sz</c>, <c>__k</c>, <c>__ign</c>...);
-/// it becomes the FUNC and FUNC_PROTO of the built-in kernel BTF. With a real vmlinux BTF, that BTF's prototype counts.
+/// Its C prototype with the kernel's parameter names, whose suffixes carry meaning (<c>__sz</c>, <c>__k</c>,
+/// <c>__ign</c>...); it becomes the FUNC and FUNC_PROTO of the built-in kernel BTF. With a real vmlinux BTF,
+/// that BTF's prototype counts.
 /// </param>
 /// <param name="Flags">The <c>KF_</c> flags.</param>
 public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)

@@ -39,7 +39,9 @@ public sealed record MapSpec(string Name, BpfMapType Type)
     /// <summary>Initial content of data-section maps (<c>.data</c>, <c>.rodata</c>...); default where zero.</summary>
     public ImmutableArray<byte> InitialValue { get; init; }
 
-    /// <summary>Whether user space freezes the map after filling it (<c>.rodata</c>), so the verifier may read it as constant.</summary>
+    /// <summary>
+    /// Whether user space freezes the map after filling it (<c>.rodata</c>), so the verifier may read it as constant.
+    /// </summary>
     public bool Frozen { get; init; }
 
     /// <summary>Initial entries of maps of maps and program arrays: key to name of map or program.</summary>
@@ -51,7 +53,9 @@ public sealed record MapSpec(string Name, BpfMapType Type)
     /// <summary>False for <c>SEC("?.struct_ops")</c>: created only when asked for.</summary>
     public bool Autocreate { get; init; } = true;
 
-    /// <summary>Of <see cref="BpfMapType.StructOps"/>: what the struct is and which programs it holds; else null.</summary>
+    /// <summary>
+    /// Of <see cref="BpfMapType.StructOps"/>: what the struct is and which programs it holds; else null.
+    /// </summary>
     public StructOpsSpec? StructOps { get; init; }
 }
 

@@ -13,15 +13,17 @@ public sealed record ObjectSpec(string Name)
     /// <summary>Entry programs, in file order.</summary>
     public ImmutableArray<ProgSpec> Progs { get; init; } = [];
 
-    /// <summary>Maps in libbpf's order: BTF-defined ones, data sections, <c>.kconfig</c>, then <c>struct_ops</c>.</summary>
+    /// <summary>
+    /// Maps in libbpf's order: BTF-defined ones, data sections, <c>.kconfig</c>, then <c>struct_ops</c>.
+    /// </summary>
     public ImmutableArray<MapSpec> Maps { get; init; } = [];
 
     /// <summary>The object's BTF; of a linked object what the kernel got, which is null where it refused it.</summary>
     public BtfSpec? Btf { get; init; }
 
     /// <summary>
-    /// Of a linked object: why the kernel refuses its BTF; null where it takes it. libbpf then goes on without BTF where it can, and
-    /// programs are judged as if their functions and maps had no types.
+    /// Of a linked object: why the kernel refuses its BTF; null where it takes it. libbpf then goes on without BTF
+    /// where it can, and programs are judged as if their functions and maps had no types.
     /// </summary>
     public Diagnostic? BtfFault { get; init; }
 

@@ -9,16 +9,18 @@ namespace Kptr.Specs;
 /// Blueprint of one program: instructions with the subprograms it needs appended, and what they refer to.
 /// </summary>
 /// <remarks>
-/// In a <em>linked</em> program (<see cref="Relocs"/> is empty) references are numbers in the instructions, as the kernel
-/// sees them but with indexes for file descriptors:
+/// In a <em>linked</em> program (<see cref="Relocs"/> is empty) references are numbers in the instructions, as the
+/// kernel sees them but with indexes for file descriptors:
 /// <list type="bullet">
 /// <item><c>lddw</c> with <see cref="BpfOp.PseudoMapFd"/>: imm is an index into <see cref="Maps"/>.</item>
-/// <item><c>lddw</c> with <see cref="BpfOp.PseudoMapValue"/>: the same, and the second slot's imm is the byte offset.</item>
-/// <item><c>lddw</c> with <see cref="BpfOp.PseudoBtfId"/>: imm is a kernel BTF id, the second slot's imm the index of its BTF
-/// in <see cref="KernelTypes.All"/>.</item>
-/// <item><c>lddw</c> with <see cref="BpfOp.PseudoFunc"/> and calls with <see cref="BpfOp.PseudoCall"/>: imm is relative,
-/// in slots.</item>
-/// <item>calls with <see cref="BpfOp.PseudoKfuncCall"/>: imm is the function's kernel BTF id, off the index of its BTF.</item>
+/// <item><c>lddw</c> with <see cref="BpfOp.PseudoMapValue"/>: the same, and the second slot's imm
+/// is the byte offset.</item>
+/// <item><c>lddw</c> with <see cref="BpfOp.PseudoBtfId"/>: imm is a kernel BTF id, the second slot's imm the index of
+/// its BTF in <see cref="KernelTypes.All"/>.</item>
+/// <item><c>lddw</c> with <see cref="BpfOp.PseudoFunc"/> and calls with <see cref="BpfOp.PseudoCall"/>: imm is
+/// relative, in slots.</item>
+/// <item>calls with <see cref="BpfOp.PseudoKfuncCall"/>: imm is the function's kernel BTF id, off
+/// the index of its BTF.</item>
 /// </list>
 /// </remarks>
 public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn> Insns)
@@ -29,10 +31,14 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>Expected attach type; <see langword="null"/> where the program type has none.</summary>
     public AttachType? ExpectedAttachType { get; init; }
 
-    /// <summary>What it attaches to (function, tracepoint, <c>struct_ops</c> type and member...), without a prefix; or null.</summary>
+    /// <summary>
+    /// What it attaches to (function, tracepoint, <c>struct_ops</c> type and member...), without a prefix; or null.
+    /// </summary>
     public string? AttachTarget { get; init; }
 
-    /// <summary>The place of the attach target in the kernel's types; null until resolved or where there is none.</summary>
+    /// <summary>
+    /// The place of the attach target in the kernel's types; null until resolved or where there is none.
+    /// </summary>
     public BtfRef? AttachBtf { get; init; }
 
     /// <summary>For <c>struct_ops</c>: which member of the struct the program implements.</summary>
@@ -66,8 +72,8 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     public ImmutableArray<ProgReloc> Relocs { get; init; } = [];
 
     /// <summary>
-    /// Slots whose reference is a bare number without a relocation: a file descriptor of whoever wrote the object. Linking
-    /// makes it negative, since it is no index.
+    /// Slots whose reference is a bare number without a relocation: a file descriptor of whoever wrote the object.
+    /// Linking makes it negative, since it is no index.
     /// </summary>
     public ImmutableArray<int> FdInsns { get; init; } = [];
 
@@ -118,7 +124,8 @@ public enum ProgRelocKind
 /// <param name="Addend">Byte offset for <see cref="ProgRelocKind.MapValue"/>.</param>
 /// <param name="IsWeak">An unresolved weak symbol is address 0, not an error.</param>
 /// <param name="LocalTypeId">The extern's type in the program's BTF; 0 where it has none.</param>
-public sealed record ProgReloc(int InsnIdx, ProgRelocKind Kind, string Name, int Addend = 0, bool IsWeak = false, int LocalTypeId = 0);
+public sealed record ProgReloc(
+    int InsnIdx, ProgRelocKind Kind, string Name, int Addend = 0, bool IsWeak = false, int LocalTypeId = 0);
 
 /// <summary>One record of <c>.BTF.ext</c>'s CO-RE section.</summary>
 /// <param name="InsnIdx">The instruction to patch.</param>

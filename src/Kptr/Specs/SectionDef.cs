@@ -25,7 +25,8 @@ public enum SectionFlags
 /// <param name="Type">The program type it stands for.</param>
 /// <param name="Attach">Expected attach type, or null where the program is loaded without one.</param>
 /// <param name="Flags">Further properties.</param>
-public sealed record SectionDef(string Pattern, ProgType Type, AttachType? Attach, SectionFlags Flags = SectionFlags.None)
+public sealed record SectionDef(
+    string Pattern, ProgType Type, AttachType? Attach, SectionFlags Flags = SectionFlags.None)
 {
     /// <summary>Whether a section of this name falls under the entry. <c>?</c> must be cut off before.</summary>
     public bool Matches(string section)
@@ -41,7 +42,9 @@ public sealed record SectionDef(string Pattern, ProgType Type, AttachType? Attac
             && (section.Length == stem.Length || section[stem.Length] == '/');
     }
 
-    /// <summary>The attach target inside the name (<c>fentry/do_exit</c>: <c>do_exit</c>), or null where it has none.</summary>
+    /// <summary>
+    /// The attach target inside the name (<c>fentry/do_exit</c>: <c>do_exit</c>), or null where it has none.
+    /// </summary>
     public string? TargetOf(string section)
     {
         ArgumentNullException.ThrowIfNull(section);

@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
-/// <summary>Judges programs as Linux's verifier does. Has no state: any number of verifications may run in parallel.</summary>
+/// <summary>
+/// Judges programs as Linux's verifier does. Has no state: any number of verifications may run in parallel.
+/// </summary>
 public static class BpfVerifier
 {
     /// <summary>Judges one linked program.</summary>

@@ -38,7 +38,9 @@ internal struct InsnAux
     /// <summary>On some path it took, or gave back, a reference; for explanations only.</summary>
     public bool Acquires;
     public bool Releases;
-    /// <summary>How an unprivileged program's arithmetic is masked against speculation (<c>alu_state</c>, <c>alu_limit</c>).</summary>
+    /// <summary>
+    /// How an unprivileged program's arithmetic is masked against speculation (<c>alu_state</c>, <c>alu_limit</c>).
+    /// </summary>
     public PtrMask Mask;
     public bool SanitizeStackSpill;
     public bool StorageGetFuncAtomic;

@@ -3,12 +3,12 @@ using Kptr.Verifier.Scalars;
 namespace Kptr.Verifier;
 
 /// <summary>
-/// What the verifier took for granted of the registers before each instruction, path by path: for tests that run the program
-/// and look whether it was right.
+/// What the verifier took for granted of the registers before each instruction, path by path: for tests that run the
+/// program and look whether it was right.
 /// </summary>
 /// <remarks>
-/// A run is covered where, at every instruction, some recorded state contains all registers that the instruction reads. Where
-/// states are recorded, pruning compares imprecise scalars too, because their later ranges are recorded as well.
+/// A run is covered where, at every instruction, some recorded state contains all registers that the instruction reads.
+/// Where states are recorded, pruning compares imprecise scalars too, because their later ranges are recorded as well.
 /// One verification fills it, on one thread.
 /// </remarks>
 internal sealed class RegBeliefs
@@ -33,7 +33,8 @@ internal sealed class RegBeliefs
         for (var i = 0; i < regs.Length; i++)
         {
             ref var reg = ref state.Cur.Regs[i];
-            regs[i] = new(reg.Type, reg.Off, state.CurFrame - reg.Frameno, reg.Var) { Target = reg.Target, Word0 = reg.Word0 };
+            regs[i] = new(reg.Type, reg.Off, state.CurFrame - reg.Frameno, reg.Var) { Target =
+                reg.Target, Word0 = reg.Word0 };
         }
 
         if (states.Count < StatesMax)
@@ -59,7 +60,8 @@ internal sealed class RegBeliefs
     }
 
     /// <summary>What is believed of one register.</summary>
-    /// <param name="Type">Its type; <see cref="RegType.NotInit"/> where states disagree, about which nothing is believed.</param>
+    /// <param name="Type">Its type; <see cref="RegType.NotInit"/> where states disagree, about which
+    /// nothing is believed.</param>
     /// <param name="Off">A pointer's fixed offset.</param>
     /// <param name="FramesUp">Of stack pointers: how many frames up the stack is that it points into.</param>
     /// <param name="Var">A scalar's value; a pointer's variable offset.</param>

@@ -22,7 +22,9 @@ internal sealed class SubprogInfo
     public bool IsExceptionCallback;
     public bool ChangesPktData;
 
-    /// <summary>The subprogram was called by another that was reached (global functions are verified only then).</summary>
+    /// <summary>
+    /// The subprogram was called by another that was reached (global functions are verified only then).
+    /// </summary>
     public bool Called;
     public bool Verified;
 
@@ -31,7 +33,9 @@ internal sealed class SubprogInfo
     public string Name = "";
     public bool IsGlobal;
 
-    /// <summary>Its BTF does not describe its code well (static functions after optimisation): trust nothing of it.</summary>
+    /// <summary>
+    /// Its BTF does not describe its code well (static functions after optimisation): trust nothing of it.
+    /// </summary>
     public bool Unreliable;
     public bool ArgsCached;
     public SubprogArg[] Args = [];

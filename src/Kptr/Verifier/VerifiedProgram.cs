@@ -28,11 +28,14 @@ public sealed class VerifiedProgram
     public ImmutableArray<bool> Reached { get; internal init; } = [];
 
     /// <summary>
-    /// For each instruction slot, whether its memory access goes through a pointer that may be stale, so that a fault reads as
-    /// zero instead of being an error (<c>BPF_PROBE_MEM</c>).
+    /// For each instruction slot, whether its memory access goes through a pointer that may be stale, so that a fault
+    /// reads as zero instead of being an error (<c>BPF_PROBE_MEM</c>).
     /// </summary>
     public ImmutableArray<bool> ProbedLoads { get; internal init; } = [];
 
-    /// <summary>For each instruction slot, through what kind of pointer it loads or stores; what a loader must know to lead it elsewhere.</summary>
+    /// <summary>
+    /// For each instruction slot, through what kind of pointer it loads or stores; what a loader must
+    /// know to lead it elsewhere.
+    /// </summary>
     internal ImmutableArray<RegType> Accesses { get; init; } = [];
 }

@@ -7,7 +7,9 @@ using Kptr.Specs;
 namespace Kptr.Verifier;
 
 /// <summary>One verification: the program, what is known of its instructions, and the state being explored.</summary>
-/// <remarks>Kernel: <c>struct bpf_verifier_env</c>. The parts are partial files by role; one thread, used once.</remarks>
+/// <remarks>
+/// Kernel: <c>struct bpf_verifier_env</c>. The parts are partial files by role; one thread, used once.
+/// </remarks>
 internal sealed partial class VerifierRun
 {
     private int _idGen;

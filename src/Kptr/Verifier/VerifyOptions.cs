@@ -6,16 +6,22 @@ public sealed record VerifyOptions
     /// <summary>The defaults.</summary>
     public static VerifyOptions Default { get; } = new();
 
-    /// <summary>Log level as the kernel's: 0 nothing but the fault, 1 the path to it, 2 every path. No effect on the verdict.</summary>
+    /// <summary>
+    /// Log level as the kernel's: 0 nothing but the fault, 1 the path to it, 2 every path. No effect on the verdict.
+    /// </summary>
     public int LogLevel { get; init; }
 
     /// <summary>Whether the loader has CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN. Affects the verdict.</summary>
     public bool Privileged { get; init; } = true;
 
-    /// <summary>Whether equal states end a path. Off explores every path: same verdict where it finishes, much slower.</summary>
+    /// <summary>
+    /// Whether equal states end a path. Off explores every path: same verdict where it finishes, much slower.
+    /// </summary>
     public bool Pruning { get; init; } = true;
 
-    /// <summary>Remember a state at every pruning point (<c>BPF_F_TEST_STATE_FREQ</c>). No effect on the verdict.</summary>
+    /// <summary>
+    /// Remember a state at every pruning point (<c>BPF_F_TEST_STATE_FREQ</c>). No effect on the verdict.
+    /// </summary>
     public bool TestStateFreq { get; init; }
 
     /// <summary>
@@ -27,7 +33,9 @@ public sealed record VerifyOptions
     /// <summary>Ends the verification with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
 
-    /// <summary>Where to record what is believed of registers; null for nowhere. No effect on the verdict where it finishes.</summary>
+    /// <summary>
+    /// Where to record what is believed of registers; null for nowhere. No effect on the verdict where it finishes.
+    /// </summary>
     internal RegBeliefs? Beliefs { get; init; }
 
     /// <summary>Where time is read from.</summary>

@@ -20,7 +20,9 @@ public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Sugges
             text.Append(isSame ? step with { Source = null } : step).Append('\n');
         }
 
-        return Suggestion is null ? text.ToString().TrimEnd('\n') : text.Append("mend it: ").Append(Suggestion).ToString();
+        return Suggestion is null
+            ? text.ToString().TrimEnd('\n')
+            : text.Append("mend it: ").Append(Suggestion).ToString();
     }
 }
 
@@ -33,8 +35,10 @@ public sealed record VerifyStory(ImmutableArray<StoryStep> Steps, string? Sugges
 public sealed record StoryStep(int InsnIdx, StoryStepKind Kind, string Text, string? Source, string? SourceText)
 {
     /// <summary>The step in one line: instruction, sentence, source.</summary>
-    public override string ToString() =>
-        $"{InsnIdx,4}: {Text}{(Source is null ? "" : $"  [{Source}{(string.IsNullOrEmpty(SourceText) ? "" : $": {SourceText}")}]")}";
+    public override string ToString() => $"{InsnIdx,4}: {Text}{Place}";
+
+    private string Place =>
+        Source is null ? "" : string.IsNullOrEmpty(SourceText) ? $"  [{Source}]" : $"  [{Source}: {SourceText}]";
 }
 
 /// <summary>Kinds of <see cref="StoryStep"/>.</summary>

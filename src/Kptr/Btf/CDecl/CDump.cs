@@ -152,7 +152,8 @@ internal sealed class CDump(BtfSpec btf)
         var tags = _writer.DeclTags(id, -1, except: "bpf_kfunc");
         var kfunc = _writer.DeclTags(id, -1).Length > tags.Length ? "__bpf_kfunc " : "";
         var decl = $"{_writer.NameOf(id)}({_writer.Params(proto, 0, id)})";
-        _out.Append(kfunc).Append(storage).Append(_writer.Declare(btf.RefTypeOf(proto), decl, 0)).Append(tags).Append(";\n\n");
+        _out.Append(kfunc).Append(storage).Append(_writer.Declare(btf.RefTypeOf(proto), decl, 0)).Append(tags)
+            .Append(";\n\n");
     }
 
     private void PrintVar(int id)
@@ -169,7 +170,9 @@ internal sealed class CDump(BtfSpec btf)
             .Append(section).Append(_writer.DeclTags(id, -1)).Append(";\n\n");
     }
 
-    /// <summary>Gives the second type of a name another name. A forward declaration shares the name of what it announces.</summary>
+    /// <summary>
+    /// Gives the second type of a name another name. A forward declaration shares the name of what it announces.
+    /// </summary>
     private void Name(int id, Dictionary<string, int> names)
     {
         var name = Identifier(btf.NameOf(id));

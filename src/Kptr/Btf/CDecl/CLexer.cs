@@ -129,7 +129,8 @@ internal sealed class CLexer(string text)
         var digits = word.TrimEnd('u', 'U', 'l', 'L');
         var isHex = digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
         var ok = isHex
-            ? ulong.TryParse(digits.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+            ? ulong.TryParse(digits.AsSpan(2), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture, out var value)
             : digits.Length > 1 && digits[0] == '0'
                 ? TryOctal(digits, out value)
                 : ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out value);

@@ -108,7 +108,9 @@ internal sealed partial class CParser
         var aligned = specs.Attrs.Aligned;
         do
         {
-            var declarator = Now.Is(":") ? new CDeclarator(Now with { Text = "" }, []) : Declarator(specs, needsName: true);
+            var declarator = Now.Is(":")
+                ? new CDeclarator(Now with { Text = "" }, [])
+                : Declarator(specs, needsName: true);
             long? bits = Accept(":") ? Expr() : null;
             while (Attribute(specs.Attrs))
             {

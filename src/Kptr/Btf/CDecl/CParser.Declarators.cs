@@ -122,7 +122,8 @@ internal sealed partial class CParser
         var ops = declarator.Ops;
         var id = ops switch
         {
-            [.. var rest, CTypeOp.Array] => Apply(specs, declarator with { Ops = [.. rest, new CTypeOp.Ptr(CQuals.None, [])] }),
+            [.. var rest, CTypeOp.Array] =>
+                Apply(specs, declarator with { Ops = [.. rest, new CTypeOp.Ptr(CQuals.None, [])] }),
             [.., CTypeOp.Func] => Apply(specs, declarator with { Ops = [.. ops, new CTypeOp.Ptr(CQuals.None, [])] }),
             _ => Apply(specs, declarator),
         };
@@ -164,7 +165,8 @@ internal sealed partial class CParser
         var (size, _) = scope.Layout(id);
         return size >= 0 && size * Math.Max(array.Count, 1) <= int.MaxValue
             ? id
-            : throw new CSyntaxException(DiagCode.CDeclBadType, array.At, "the array's elements are incomplete or too large");
+            : throw new CSyntaxException(
+                DiagCode.CDeclBadType, array.At, "the array's elements are incomplete or too large");
     }
 
     private static IEnumerable<BtfParam> Ellipsis(CTypeOp.Func func) => func.IsVariadic ? [new BtfParam("", 0)] : [];

@@ -2,7 +2,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Btf.CDecl;
 
-/// <summary>Recursive descent over C declarations; each declaration goes to the builder as soon as it is read.</summary>
+/// <summary>
+/// Recursive descent over C declarations; each declaration goes to the builder as soon as it is read.
+/// </summary>
 internal sealed partial class CParser(List<CToken> tokens, CScope scope, BtfBuilder builder)
 {
     private const int DepthMax = 100;
@@ -160,7 +162,8 @@ internal sealed partial class CParser(List<CToken> tokens, CScope scope, BtfBuil
         return true;
     }
 
-    private CToken Expect(string text) => Now.Is(text) ? Next() : throw Syntax(Now, $"expected '{text}', not {Now.Shown}");
+    private CToken Expect(string text) =>
+        Now.Is(text) ? Next() : throw Syntax(Now, $"expected '{text}', not {Now.Shown}");
 
     private CToken Expect(CTokenKind kind, string what) =>
         Now.Kind == kind ? Next() : throw Syntax(Now, $"expected {what}, not {Now.Shown}");

@@ -21,7 +21,9 @@ internal sealed class CScope(BtfBuilder builder)
     internal bool IsTypedef(string name) =>
         _typedefs.ContainsKey(name) || CTypes.IsCommonTypedef(name) || BaseId(name, BtfKind.Typedef) != 0;
 
-    /// <summary>The typedef's id, made at first use where it is one of the kernel's everyday names; 0 if unknown.</summary>
+    /// <summary>
+    /// The typedef's id, made at first use where it is one of the kernel's everyday names; 0 if unknown.
+    /// </summary>
     internal int Typedef(string name)
     {
         if (_typedefs.TryGetValue(name, out var id) || (id = BaseId(name, BtfKind.Typedef)) != 0)
@@ -45,7 +47,9 @@ internal sealed class CScope(BtfBuilder builder)
         return _typedefs[name.Text] = builder.AddTypedef(name.Text, target);
     }
 
-    /// <summary>The struct, union or enum of this name; a forward declaration is made of an unknown struct or union.</summary>
+    /// <summary>
+    /// The struct, union or enum of this name; a forward declaration is made of an unknown struct or union.
+    /// </summary>
     internal int UseTag(CToken name, BtfKind kind)
     {
         if (_tags.TryGetValue(name.Text, out var known))

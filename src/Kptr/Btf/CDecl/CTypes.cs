@@ -5,7 +5,9 @@ namespace Kptr.Btf.CDecl;
 /// </summary>
 internal sealed class CTypes(BtfBuilder builder)
 {
-    /// <summary>Integer types by their C spelling with sorted words; the name is the one the kernel's BTF has.</summary>
+    /// <summary>
+    /// Integer types by their C spelling with sorted words; the name is the one the kernel's BTF has.
+    /// </summary>
     private static readonly Dictionary<string, (string Name, int Size, bool Signed)> s_ints = new()
     {
         ["char"] = ("char", 1, true),

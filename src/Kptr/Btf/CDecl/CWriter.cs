@@ -33,7 +33,8 @@ internal sealed class CWriter(BtfSpec btf)
             switch (kind)
             {
                 case BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict:
-                    var word = kind switch { BtfKind.Const => "const", BtfKind.Volatile => "volatile", _ => "restrict" };
+                    var word = kind switch { BtfKind.Const => "const", BtfKind.Volatile =>
+                        "volatile", _ => "restrict" };
                     // "const" on an array and on its elements is one word in C.
                     quals = quals.Contains(word, StringComparison.Ordinal) ? quals : Join(quals, word);
                     id = btf.RefTypeOf(id);
@@ -90,7 +91,8 @@ internal sealed class CWriter(BtfSpec btf)
         var all = new List<string>();
 
         // Nothing but form was checked: a function may name a type that is no prototype.
-        for (int i = 0, n = btf.KindOf(protoId) == BtfKind.FuncProto ? btf.VLenOf(protoId) : 0; i < n && --_budget > 0; i++)
+        for (int i = 0, n = btf.KindOf(protoId) == BtfKind.FuncProto ? btf.VLenOf(protoId) : 0; i < n
+            && --_budget > 0; i++)
         {
             var p = btf.ParamOf(protoId, i);
             all.Add(p.TypeId == 0 && i == n - 1
@@ -191,7 +193,8 @@ internal sealed class CWriter(BtfSpec btf)
             var v = btf.EnumValueOf(id, i);
             text.Append('\t', depth + 1).Append(v.Name).Append(" = ")
                 .Append(isHuge && v.Value < 0 ? "0x" : "")
-                .Append(v.Value.ToString(isHuge && v.Value < 0 ? "x" : "d", CultureInfo.InvariantCulture)).Append(",\n");
+                .Append(v.Value.ToString(isHuge && v.Value < 0 ? "x" : "d", CultureInfo.InvariantCulture))
+                .Append(",\n");
         }
 
         return text.Append('\t', depth).Append('}')
@@ -199,7 +202,8 @@ internal sealed class CWriter(BtfSpec btf)
     }
 
     private static string Grouped(string decl) =>
-        decl.StartsWith('*') || decl.StartsWith("__", StringComparison.Ordinal) && decl.Contains('*', StringComparison.Ordinal)
+        decl.StartsWith('*')
+        || decl.StartsWith("__", StringComparison.Ordinal) && decl.Contains('*', StringComparison.Ordinal)
             ? $"({decl})"
             : decl;
 

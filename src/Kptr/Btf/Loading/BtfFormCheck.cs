@@ -4,10 +4,12 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Btf;
 
-/// <summary>The form of single types: their flags, counts, names and sizes, without a look at what they refer to.</summary>
+/// <summary>
+/// The form of single types: their flags, counts, names and sizes, without a look at what they refer to.
+/// </summary>
 /// <remarks>
-/// Kernel: <c>btf_check_meta</c> and the <c>check_meta</c> of each kind (kernel/bpf/btf.c, 6.12). That every type lies within the
-/// section, and every name and id within its table, is checked when BTF is read.
+/// Kernel: <c>btf_check_meta</c> and the <c>check_meta</c> of each kind (kernel/bpf/btf.c, 6.12). That every type lies
+/// within the section, and every name and id within its table, is checked when BTF is read.
 /// </remarks>
 internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
 {
@@ -28,7 +30,8 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
             case BtfKind.Int:
                 CheckInt(id);
                 break;
-            case BtfKind.Ptr or BtfKind.Typedef or BtfKind.Volatile or BtfKind.Const or BtfKind.Restrict or BtfKind.TypeTag:
+            case BtfKind.Ptr or BtfKind.Typedef or BtfKind.Volatile or BtfKind.Const
+                or BtfKind.Restrict or BtfKind.TypeTag:
                 CheckRef(id);
                 break;
             case BtfKind.Fwd:

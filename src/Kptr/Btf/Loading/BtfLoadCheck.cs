@@ -3,8 +3,8 @@ using Kptr.Diagnostics;
 namespace Kptr.Btf;
 
 /// <summary>
-/// Whether a kernel takes a program's BTF, special fields aside: the layout of the file, the form of each type, what types
-/// refer to, and the order of type tags. After it, walks through members and modifiers end.
+/// Whether a kernel takes a program's BTF, special fields aside: the layout of the file, the form of each type, what
+/// types refer to, and the order of type tags. After it, walks through members and modifiers end.
 /// </summary>
 /// <remarks>Kernel: <c>btf_parse</c> (kernel/bpf/btf.c, 6.12). The BTF must have no base.</remarks>
 internal sealed class BtfLoadCheck(BtfSpec btf, BtfRecordRules rules)
@@ -41,7 +41,9 @@ internal sealed class BtfLoadCheck(BtfSpec btf, BtfRecordRules rules)
     }
 
     /// <summary>Type tags stand before other modifiers, and chains of modifiers are short.</summary>
-    /// <remarks>Kernel: <c>btf_check_type_tags</c>. A chain ends where it meets a type that was already looked at.</remarks>
+    /// <remarks>
+    /// Kernel: <c>btf_check_type_tags</c>. A chain ends where it meets a type that was already looked at.
+    /// </remarks>
     private void CheckTypeTags()
     {
         for (var id = 1; id < btf.TypeCount; id++)

@@ -1,7 +1,9 @@
 namespace Kptr.Btf;
 
 /// <summary>Whether members lie in their struct as their type asks.</summary>
-/// <remarks>Kernel: the <c>check_member</c> and <c>check_kflag_member</c> of each kind (kernel/bpf/btf.c, 6.12).</remarks>
+/// <remarks>
+/// Kernel: the <c>check_member</c> and <c>check_kflag_member</c> of each kind (kernel/bpf/btf.c, 6.12).
+/// </remarks>
 internal sealed class BtfMemberCheck(BtfSpec btf)
 {
     private const int BitsMax = 128;

@@ -2,8 +2,8 @@ namespace Kptr.Btf;
 
 /// <summary>Which names the kernel lets BTF use.</summary>
 /// <remarks>
-/// Kernel: <c>btf_name_valid_identifier</c> and <c>btf_name_valid_section</c>. The kernel's character classes are those of
-/// Latin-1: bytes from 0xc0 on are letters but for two signs, and bytes from 0xa0 on can be printed.
+/// Kernel: <c>btf_name_valid_identifier</c> and <c>btf_name_valid_section</c>. The kernel's character classes are those
+/// of Latin-1: bytes from 0xc0 on are letters but for two signs, and bytes from 0xa0 on can be printed.
 /// </remarks>
 internal static class BtfNames
 {

@@ -3,11 +3,14 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Btf;
 
-/// <summary>What types refer to: no type contains itself, nothing without a size stands where a size is needed.</summary>
+/// <summary>
+/// What types refer to: no type contains itself, nothing without a size stands where a size is needed.
+/// </summary>
 /// <remarks>
-/// Kernel: <c>btf_check_all_types</c> and the <c>resolve</c> of each kind (kernel/bpf/btf.c, 6.12). The order of the walk and
-/// its depth of 32 decide which deep types are refused, so both are the kernel's. Below a pointer the walk follows modifiers and
-/// pointers only, inside a struct or array only what lies in it by value: lists that point to themselves are no loop.
+/// Kernel: <c>btf_check_all_types</c> and the <c>resolve</c> of each kind (kernel/bpf/btf.c, 6.12). The order of
+/// the walk and its depth of 32 decide which deep types are refused, so both are the kernel's. Below a pointer the
+/// walk follows modifiers and pointers only, inside a struct or array only what lies in it by value: lists that
+/// point to themselves are no loop.
 /// </remarks>
 internal sealed class BtfResolver(BtfSpec btf)
 {
@@ -320,7 +323,9 @@ internal sealed class BtfResolver(BtfSpec btf)
         return HasSize(ref id, out _);
     }
 
-    /// <summary>The type's size; of modifiers and variables that of the type they end in, which <paramref name="id"/> becomes.</summary>
+    /// <summary>
+    /// The type's size; of modifiers and variables that of the type they end in, which <paramref name="id"/> becomes.
+    /// </summary>
     private bool HasSize(ref int id, out uint size)
     {
         var end = BtfSpec.IsModifier(btf.KindOf(id)) || btf.KindOf(id) == BtfKind.Var ? _ids[id] : id;
@@ -391,7 +396,8 @@ internal sealed class BtfResolver(BtfSpec btf)
     /// <summary>What lies in a struct or array is a value.</summary>
     private void RequirePart(int id, int part, string what)
     {
-        if (IsSourceOnly(btf.KindOf(part)) || btf.KindOf(part) is BtfKind.Void or BtfKind.Fwd or BtfKind.Func or BtfKind.FuncProto)
+        if (IsSourceOnly(btf.KindOf(part))
+            || btf.KindOf(part) is BtfKind.Void or BtfKind.Fwd or BtfKind.Func or BtfKind.FuncProto)
         {
             Refuse(id, what);
         }
@@ -415,7 +421,8 @@ internal sealed class BtfResolver(BtfSpec btf)
                 var elem = btf.ArrayOf(id).ElemTypeId;
                 return HasSize(ref elem, out _) && !BtfSpec.IsModifier(btf.KindOf(elem));
             default:
-                return !BtfSpec.IsModifier(btf.KindOf(_ids[id])) && btf.KindOf(_ids[id]) is not (BtfKind.Var or BtfKind.DataSec);
+                return !BtfSpec.IsModifier(btf.KindOf(_ids[id]))
+                    && btf.KindOf(_ids[id]) is not (BtfKind.Var or BtfKind.DataSec);
         }
     }
 

@@ -22,7 +22,9 @@ internal sealed class BtfDeclTags
         }
     }
 
-    /// <summary>What follows <paramref name="prefix"/> in the tags that start with it, in the order of their ids.</summary>
+    /// <summary>
+    /// What follows <paramref name="prefix"/> in the tags that start with it, in the order of their ids.
+    /// </summary>
     internal IEnumerable<string> Find(int typeId, int componentIdx, string prefix) =>
         _tags.TryGetValue((typeId, componentIdx), out var list)
             ? list.Where(t => t.StartsWith(prefix, StringComparison.Ordinal)).Select(t => t[prefix.Length..])

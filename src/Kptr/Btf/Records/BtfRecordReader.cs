@@ -7,7 +7,8 @@ namespace Kptr.Btf;
 /// <remarks>
 /// Two questions, as in the kernel. Loading the BTF gives a record to every struct with special fields among its direct
 /// members (<c>btf_parse_struct_metas</c>): those are what <c>bpf_obj_new</c>, graph nodes and local kptrs use, and one
-/// bad struct, or a type that contains itself, fails the whole BTF. Creating a map reads its value's type (<c>map_check_btf</c>). Safe for several threads.
+/// bad struct, or a type that contains itself, fails the whole BTF. Creating a map reads its value's type
+/// (<c>map_check_btf</c>). Safe for several threads.
 /// </remarks>
 public sealed class BtfRecordReader
 {
@@ -35,11 +36,15 @@ public sealed class BtfRecordReader
         Load = ReadStructs();
     }
 
-    /// <summary>Whether the kernel would load this BTF as far as special fields go; with an error there are no records.</summary>
+    /// <summary>
+    /// Whether the kernel would load this BTF as far as special fields go; with an error there are no records.
+    /// </summary>
     public BtfRecordResult Load { get; }
 
     /// <summary>The record of a struct for allocated objects, or null where the kernel keeps none for it.</summary>
-    /// <remarks>Kernel: <c>btf_find_struct_meta</c>. Fields only in nested structs or arrays do not make a record.</remarks>
+    /// <remarks>
+    /// Kernel: <c>btf_find_struct_meta</c>. Fields only in nested structs or arrays do not make a record.
+    /// </remarks>
     public BtfRecord? StructRecord(int typeId) => _structs.GetValueOrDefault(typeId);
 
     /// <summary>Reads the special fields of a map's value.</summary>
@@ -61,7 +66,9 @@ public sealed class BtfRecordReader
         }
     }
 
-    /// <summary>Whether a failed <see cref="ReadMapValue"/> also fails the creation of the map: a root's node has no record.</summary>
+    /// <summary>
+    /// Whether a failed <see cref="ReadMapValue"/> also fails the creation of the map: a root's node has no record.
+    /// </summary>
     public static bool RefusesMap(BtfRecordResult result) => result.Error == Errno.EFAULT;
 
     private BtfRecordResult ReadStructs()
@@ -77,7 +84,8 @@ public sealed class BtfRecordReader
                 {
                     var record = Parse(id, _rules.AllocKinds, _btf.SizeOf(id));
                     found[id] = record.Fields.IsEmpty
-                        ? throw new BtfRecordFault(Errno.EFAULT, $"struct {_btf.NameOf(id)} has misplaced special fields")
+                        ? throw new BtfRecordFault(
+                            Errno.EFAULT, $"struct {_btf.NameOf(id)} has misplaced special fields")
                         : record;
                 }
             }
@@ -226,11 +234,12 @@ public sealed class BtfRecordReader
     }
 
     /// <summary>
-    /// What destructors are registered for is described, so a referenced kptr to anything else is refused as in the kernel.
-    /// One without a reference would give a kernel struct of unknown layout: such a map is not made at all.
+    /// What destructors are registered for is described, so a referenced kptr to anything else is refused as in the
+    /// kernel. One without a reference would give a kernel struct of unknown layout: such a map is not made at all.
     /// </summary>
     private static BtfRecordFault UndescribedPointee(FoundField f, string name) => f.Kind == BtfFieldKind.KptrRef
-        ? new(Errno.ENOENT, $"'{f.Name}': struct {name} is the kernel's, has no registered destructor and cannot be a __kptr")
+        ? new(Errno.ENOENT,
+            $"'{f.Name}': struct {name} is the kernel's, has no registered destructor and cannot be a __kptr")
         : new(Errno.EFAULT, $"'{f.Name}': struct {name} is the kernel's, whose types in use do not describe it");
 
     private BtfField ResolveRoot(FoundField f, BtfField field)
@@ -275,7 +284,8 @@ public sealed class BtfRecordReader
             throw new BtfRecordFault(Errno.EINVAL, "a list head or tree root needs a lock beside it");
         }
 
-        return record.Has(BtfFieldKind.ListNode) && record.Has(BtfFieldKind.RbNode) && !record.Has(BtfFieldKind.Refcount)
+        return record.Has(BtfFieldKind.ListNode) && record.Has(BtfFieldKind.RbNode)
+            && !record.Has(BtfFieldKind.Refcount)
             ? throw new BtfRecordFault(Errno.EINVAL, "a node of both a list and a tree needs a bpf_refcount")
             : record;
     }

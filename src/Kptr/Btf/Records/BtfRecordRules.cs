@@ -57,7 +57,9 @@ public sealed record BtfRecordRules
     /// <summary>Most fields of one record (<c>BTF_FIELDS_MAX</c>).</summary>
     public int FieldsMax { get; init; } = 11;
 
-    /// <summary>How deep structs in structs are searched (below <c>MAX_RESOLVE_DEPTH</c>); 0: direct members only.</summary>
+    /// <summary>
+    /// How deep structs in structs are searched (below <c>MAX_RESOLVE_DEPTH</c>); 0: direct members only.
+    /// </summary>
     public int NestingMax { get; init; } = 31;
 
     /// <summary>Whether arrays of kptrs and roots, and structs in arrays, are searched.</summary>
@@ -66,15 +68,17 @@ public sealed record BtfRecordRules
     /// <summary>Whether a kptr may point to a type of the program's own BTF.</summary>
     public bool AllowsLocalKptrs { get; init; } = true;
 
-    /// <summary>Whether type and declaration tags may carry the kind flag, by which they stand for any attribute.</summary>
+    /// <summary>
+    /// Whether type and declaration tags may carry the kind flag, by which they stand for any attribute.
+    /// </summary>
     public bool AllowsAttributeTags { get; init; }
 
     /// <summary>Size of <c>struct bpf_list_node</c>.</summary>
     public int NodeSizeBytes { get; init; } = 24;
 
     /// <summary>
-    /// Longest chain of types that own each other (<c>BTF_MAX_OWNERSHIP_DEPTH</c>); null for the older rule that no type
-    /// which is in a graph owns a type that has a root.
+    /// Longest chain of types that own each other (<c>BTF_MAX_OWNERSHIP_DEPTH</c>); null for the older rule that no
+    /// type which is in a graph owns a type that has a root.
     /// </summary>
     public int? OwnershipDepthMax { get; init; } = 8;
 

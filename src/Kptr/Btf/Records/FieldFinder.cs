@@ -8,7 +8,8 @@ namespace Kptr.Btf;
 /// <param name="OffsetBytes">Offset from the start of the value.</param>
 /// <param name="RefTypeId">Of pointers the pointee, of graph roots the node's struct, in the program's BTF.</param>
 /// <param name="NodeName">Of graph roots: the member of that struct.</param>
-internal readonly record struct FoundField(BtfFieldKind Kind, string Name, int OffsetBytes, int RefTypeId, string NodeName);
+internal readonly record struct FoundField(
+    BtfFieldKind Kind, string Name, int OffsetBytes, int RefTypeId, string NodeName);
 
 /// <summary>Finds the special fields of a struct or data section, as <c>btf_find_field</c> of Linux does.</summary>
 internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags tags, BtfFieldKind mask)
@@ -53,7 +54,8 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
         for (int i = 0, n = btf.VLenOf(typeId); i < n; i++)
         {
             var v = btf.VarOf(typeId, i);
-            FindOne(new(v.TypeId, -1, btf.NameOf(v.TypeId)), btf.RefTypeOf(v.TypeId), v.OffsetBytes, v.SizeBytes, 0, found);
+            FindOne(new(v.TypeId, -1, btf.NameOf(v.TypeId)), btf.RefTypeOf(v.TypeId), v.OffsetBytes,
+                v.SizeBytes, 0, found);
         }
     }
 

@@ -11,7 +11,8 @@ internal sealed class OwnershipGraph(SortedDictionary<int, BtfRecord> records, B
     private readonly Dictionary<int, int> _depths = [];
 
     /// <summary>Checks every type and gives each root and local kptr the record of what it owns.</summary>
-    /// <exception cref="BtfRecordFault">A cycle, a chain that is too long, or a root whose node has no record.</exception>
+    /// <exception cref="BtfRecordFault">A cycle, a chain that is too long, or a root whose node
+    /// has no record.</exception>
     internal void ResolveInto(Dictionary<int, BtfRecord> resolved)
     {
         foreach (var (_, record) in records)
@@ -42,7 +43,8 @@ internal sealed class OwnershipGraph(SortedDictionary<int, BtfRecord> records, B
                 throw new BtfRecordFault(Errno.EFAULT, $"'{f.Name}': struct {f.NodeType.Name} has no record");
             }
 
-            if (rules.OwnershipDepthMax is null && record.Has(BtfFieldKind.GraphNode) && node.Has(BtfFieldKind.GraphRoot))
+            if (rules.OwnershipDepthMax is null && record.Has(BtfFieldKind.GraphNode)
+                && node.Has(BtfFieldKind.GraphRoot))
             {
                 throw new BtfRecordFault(Errno.ELOOP, $"'{f.Name}': a node with a root owns a type with a root");
             }

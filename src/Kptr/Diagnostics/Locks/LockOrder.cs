@@ -3,10 +3,13 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Diagnostics;
 
-/// <summary>Checks that each thread takes our locks in the order of <see cref="LockRank"/> and calls nobody out under one.</summary>
+/// <summary>
+/// Checks that each thread takes our locks in the order of <see cref="LockRank"/> and calls nobody out under one.
+/// </summary>
 /// <remarks>
-/// On where the switch <see cref="SwitchName"/> of the runtime configuration is true, as in all our tests; elsewhere the JIT
-/// drops the checks, because <see cref="IsChecked"/> never changes. What is held is noted per thread for all kernels together.
+/// On where the switch <see cref="SwitchName"/> of the runtime configuration is true, as in all our tests;
+/// elsewhere the JIT drops the checks, because <see cref="IsChecked"/> never changes. What is held is noted per
+/// thread for all kernels together.
 /// </remarks>
 internal static class LockOrder
 {

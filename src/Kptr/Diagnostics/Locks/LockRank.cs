@@ -1,7 +1,8 @@
 namespace Kptr.Diagnostics;
 
 /// <summary>
-/// Every lock of Kptr, in the one order in which a thread may take them: under a lock only locks further down may be taken.
+/// Every lock of Kptr, in the one order in which a thread may take them: under a lock only locks
+/// further down may be taken.
 /// </summary>
 /// <remarks>The table in this folder's README says what each guards; a test holds the two together.</remarks>
 internal enum LockRank

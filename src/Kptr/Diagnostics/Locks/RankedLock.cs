@@ -4,8 +4,8 @@ namespace Kptr.Diagnostics;
 
 /// <summary>A lock with its place in the order of all locks.</summary>
 /// <remarks>
-/// Held by <c>using</c>: <c>using (_lock.Enter()) { ... }</c>. A thread that holds it must not take it again, and calls nothing under it
-/// that is not ours.
+/// Held by <c>using</c>: <c>using (_lock.Enter()) { ... }</c>. A thread that holds it must not take it again, and calls
+/// nothing under it that is not ours.
 /// </remarks>
 /// <param name="rank">Its place.</param>
 internal sealed class RankedLock(LockRank rank)

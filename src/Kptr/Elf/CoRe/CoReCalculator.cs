@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Elf.CoRe;
 
-/// <summary>Computes the values a relocation stands for, from an access path in the program's or in the kernel's types.</summary>
+/// <summary>
+/// Computes the values a relocation stands for, from an access path in the program's or in the kernel's types.
+/// </summary>
 internal static class CoReCalculator
 {
     private readonly record struct Value(ulong Number, bool Poison = false)
@@ -106,7 +108,8 @@ internal static class CoReCalculator
         return kind switch
         {
             _ when size < 0 => null,
-            CoReKind.FieldByteOffset => new(spec.BitOffset / 8) { SizeBytes = size, SizedType = spec.Btf[spec.Last.TypeId] },
+            CoReKind.FieldByteOffset =>
+                new(spec.BitOffset / 8) { SizeBytes = size, SizedType = spec.Btf[spec.Last.TypeId] },
             CoReKind.FieldByteSize => new((ulong)size),
             _ => null,
         };
@@ -117,7 +120,9 @@ internal static class CoReCalculator
         var member = spec.Btf[spec.Last.TypeId].Member(spec.Last.Index);
         var type = spec.Btf.SkipModifiers(member.TypeId);
         var isBitfield = member.BitfieldSizeBits > 0;
-        if (Place(spec.BitOffset, member.BitfieldSizeBits, isBitfield ? type.SizeBytes : spec.Btf.ResolveSize(type.Id)) is not { } at)
+        if (Place(spec.BitOffset, member.BitfieldSizeBits, isBitfield
+            ? type.SizeBytes
+            : spec.Btf.ResolveSize(type.Id)) is not { } at)
         {
             return null;
         }
@@ -145,7 +150,9 @@ internal static class CoReCalculator
         }
     }
 
-    /// <summary>Where to load from, and how much; bit fields by the smallest aligned load that holds all their bits.</summary>
+    /// <summary>
+    /// Where to load from, and how much; bit fields by the smallest aligned load that holds all their bits.
+    /// </summary>
     private static (ulong OffsetBytes, ulong SizeBytes)? Place(uint bitOffset, int bitfieldBits, int typeBytes)
     {
         if (typeBytes < 0)

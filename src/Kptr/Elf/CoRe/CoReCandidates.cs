@@ -2,7 +2,9 @@ using Kptr.Btf;
 
 namespace Kptr.Elf.CoRe;
 
-/// <summary>The kernel's types that may be what a program's type stands for: same kind, same name without flavour.</summary>
+/// <summary>
+/// The kernel's types that may be what a program's type stands for: same kind, same name without flavour.
+/// </summary>
 internal static class CoReCandidates
 {
     /// <summary>All candidates by rising id: vmlinux's, or where it has none, those of every module.</summary>

@@ -14,7 +14,9 @@ internal static class CoReMatcher
         Error,
     }
 
-    /// <summary>Tries to follow <paramref name="local"/> through the candidate; <paramref name="found"/> is its path there.</summary>
+    /// <summary>
+    /// Tries to follow <paramref name="local"/> through the candidate; <paramref name="found"/> is its path there.
+    /// </summary>
     public static Outcome Match(CoReSpec local, BtfType candidate, out CoReSpec found)
     {
         found = new(candidate.Btf, candidate.Id, local.Kind);
@@ -26,7 +28,9 @@ internal static class CoReMatcher
                 : CoReTypes.AreCompatible(root, candidate));
         }
 
-        return CoReSpec.IsEnumValue(local.Kind) ? MatchEnumValue(local, candidate, found) : MatchField(local, candidate, found);
+        return CoReSpec.IsEnumValue(local.Kind)
+            ? MatchEnumValue(local, candidate, found)
+            : MatchField(local, candidate, found);
     }
 
     private static Outcome ToOutcome(bool? answer) => answer switch
@@ -103,7 +107,9 @@ internal static class CoReMatcher
         return Outcome.Yes;
     }
 
-    /// <summary>Looks for the member by name, into anonymous structs and unions as well; the first of that name decides.</summary>
+    /// <summary>
+    /// Looks for the member by name, into anonymous structs and unions as well; the first of that name decides.
+    /// </summary>
     private static Outcome MatchMember(BtfSpec local, CoReStep step, BtfType type, CoReSpec found, ref int id)
     {
         if (!type.IsComposite)

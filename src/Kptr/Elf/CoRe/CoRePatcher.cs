@@ -5,7 +5,9 @@ namespace Kptr.Elf.CoRe;
 /// <summary>Writes the outcome of a relocation into the instruction it is for.</summary>
 internal static class CoRePatcher
 {
-    /// <summary>Immediate of a poisoned instruction; the verifier names it when the instruction can be reached.</summary>
+    /// <summary>
+    /// Immediate of a poisoned instruction; the verifier names it when the instruction can be reached.
+    /// </summary>
     private const int PoisonImm = 195896080;
 
     /// <summary>Patches <paramref name="insns"/> in place.</summary>
@@ -102,7 +104,8 @@ internal static class CoRePatcher
         {
             if (SizeBytes(opcode) != result.OldSizeBytes || SizeBits(result.NewSizeBytes) is not { } bits)
             {
-                return $"cannot change an access of {SizeBytes(opcode)} bytes from {result.OldSizeBytes} to {result.NewSizeBytes}";
+                return $"cannot change an access of {SizeBytes(opcode)} bytes from {result.OldSizeBytes} to "
+                    + $"{result.NewSizeBytes}";
             }
 
             opcode = (byte)((opcode & ~BpfOp.SizeMask) | bits);

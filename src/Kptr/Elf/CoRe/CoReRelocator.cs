@@ -7,8 +7,8 @@ namespace Kptr.Elf.CoRe;
 
 /// <summary>Applies CO-RE relocations of one object against one kernel.</summary>
 /// <remarks>
-/// Candidates of a type that did not match one relocation are not tried for the next ones of the same type, as in libbpf.
-/// Kernel: <c>bpf_core_calc_relo_insn</c> (tools/lib/bpf/relo_core.c, 6.12).
+/// Candidates of a type that did not match one relocation are not tried for the next ones of the same type, as in
+/// libbpf. Kernel: <c>bpf_core_calc_relo_insn</c> (tools/lib/bpf/relo_core.c, 6.12).
 /// </remarks>
 internal sealed class CoReRelocator(BtfSpec local, KernelTypes kernel)
 {
@@ -44,7 +44,9 @@ internal sealed class CoReRelocator(BtfSpec local, KernelTypes kernel)
     }
 
     private Diagnostic? Patch(Span<BpfInsn> insns, CoReReloc reloc, CoReResult result) =>
-        CoRePatcher.Patch(insns, reloc.InsnIdx, result) is { } wrong ? Fault(DiagCode.CoReMalformed, reloc, wrong) : null;
+        CoRePatcher.Patch(insns, reloc.InsnIdx, result) is { } wrong
+            ? Fault(DiagCode.CoReMalformed, reloc, wrong)
+            : null;
 
     private CoReResult? Resolve(CoReSpec spec, CoReReloc reloc, out Diagnostic? fault)
     {
@@ -67,14 +69,17 @@ internal sealed class CoReRelocator(BtfSpec local, KernelTypes kernel)
 
             if (outcome == CoReMatcher.Outcome.Error || CoReCalculator.Compute(spec, target) is not { } result)
             {
-                fault = Fault(DiagCode.CoReMalformed, reloc, $"cannot be computed for {candidate.Kind} {candidate.Name} [{candidate.Id}]");
+                fault = Fault(DiagCode.CoReMalformed,
+                    reloc, $"cannot be computed for {candidate.Kind} {candidate.Name} [{candidate.Id}]");
                 return null;
             }
 
             if (first is { } earlier
-                && (firstBits != target.BitOffset || earlier.Poison != result.Poison || earlier.NewValue != result.NewValue))
+                && (firstBits != target.BitOffset || earlier.Poison != result.Poison
+                    || earlier.NewValue != result.NewValue))
             {
-                fault = Fault(DiagCode.CoReAmbiguous, reloc, $"relocation decision ambiguity: {earlier.NewValue} != {result.NewValue}");
+                fault = Fault(DiagCode.CoReAmbiguous,
+                    reloc, $"relocation decision ambiguity: {earlier.NewValue} != {result.NewValue}");
                 return null;
             }
 
@@ -103,7 +108,9 @@ internal sealed class CoReRelocator(BtfSpec local, KernelTypes kernel)
 
     private Diagnostic Fault(DiagCode code, CoReReloc reloc, string message)
     {
-        var name = (uint)reloc.TypeId < (uint)local.TypeCount ? $"{local[reloc.TypeId].Kind} {local[reloc.TypeId].Name} " : "";
+        var name = (uint)reloc.TypeId < (uint)local.TypeCount
+            ? $"{local[reloc.TypeId].Kind} {local[reloc.TypeId].Name} "
+            : "";
         return new(code, $"CO-RE {reloc.Kind} of {name}[{reloc.TypeId}] {reloc.Access}: {message}")
         {
             InsnIdx = reloc.InsnIdx,

@@ -8,7 +8,9 @@ internal readonly record struct CoReResult(ulong OldValue, ulong NewValue)
     /// <summary>The field or value does not exist: the instruction becomes an invalid one.</summary>
     public bool Poison { get; init; }
 
-    /// <summary>Whether the instruction must hold <see cref="OldValue"/> now. Bit fields may be read in several ways.</summary>
+    /// <summary>
+    /// Whether the instruction must hold <see cref="OldValue"/> now. Bit fields may be read in several ways.
+    /// </summary>
     public bool Validate { get; init; }
 
     /// <summary>Size of the field in the program's types in bytes; 0 where the access size cannot change.</summary>

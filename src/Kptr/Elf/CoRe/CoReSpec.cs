@@ -4,13 +4,15 @@ using Kptr.Specs;
 
 namespace Kptr.Elf.CoRe;
 
-/// <summary>One meaningful step of a field access: a named member, or an array index where <see cref="Name"/> is null.</summary>
+/// <summary>
+/// One meaningful step of a field access: a named member, or an array index where <see cref="Name"/> is null.
+/// </summary>
 internal readonly record struct CoReStep(int TypeId, int Index, string? Name);
 
 /// <summary>A relocation's access path through types: of the program, or of the kernel once matched.</summary>
 /// <remarks>
-/// The access string counts every member, anonymous structs included; the steps keep only what has a name or indexes an array,
-/// because anonymous nesting may differ between kernels.
+/// The access string counts every member, anonymous structs included; the steps keep only what has a name or indexes an
+/// array, because anonymous nesting may differ between kernels.
 /// </remarks>
 internal sealed class CoReSpec(BtfSpec btf, int rootTypeId, CoReKind kind)
 {
@@ -91,7 +93,9 @@ internal sealed class CoReSpec(BtfSpec btf, int rootTypeId, CoReKind kind)
         foreach (var index in access.AsSpan(1))
         {
             type = Btf.SkipModifiers(id);
-            if (type.IsComposite ? !StepMember(type, index, ref id) : type.Kind != BtfKind.Array || !StepArray(type, index, ref id))
+            if (type.IsComposite
+                ? !StepMember(type, index, ref id)
+                : type.Kind != BtfKind.Array || !StepArray(type, index, ref id))
             {
                 return false;
             }

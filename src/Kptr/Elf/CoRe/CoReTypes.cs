@@ -2,8 +2,12 @@ using Kptr.Btf;
 
 namespace Kptr.Elf.CoRe;
 
-/// <summary>When a type of a program and a type of the kernel are the same thing, under libbpf's three notions of it.</summary>
-/// <remarks>Null answers mean that the types are nested too deeply to say. Kernel: tools/lib/bpf/relo_core.c (6.12).</remarks>
+/// <summary>
+/// When a type of a program and a type of the kernel are the same thing, under libbpf's three notions of it.
+/// </summary>
+/// <remarks>
+/// Null answers mean that the types are nested too deeply to say. Kernel: tools/lib/bpf/relo_core.c (6.12).
+/// </remarks>
 internal static class CoReTypes
 {
     private const int DepthMax = 32;
@@ -12,7 +16,9 @@ internal static class CoReTypes
     public static bool SameKind(BtfType local, BtfType target) =>
         local.Kind == target.Kind || (IsEnum(local) && IsEnum(target));
 
-    /// <summary>May the field of the program stand for the field of the kernel? Structs mix freely, pointers too.</summary>
+    /// <summary>
+    /// May the field of the program stand for the field of the kernel? Structs mix freely, pointers too.
+    /// </summary>
     public static bool AreFieldsCompatible(BtfType local, BtfType target)
     {
         for (var depth = 0; depth < DepthMax; depth++)
@@ -49,7 +55,9 @@ internal static class CoReTypes
         return false;
     }
 
-    /// <summary>Same shape, whatever the names below the root: used for types and for prototypes of kernel functions.</summary>
+    /// <summary>
+    /// Same shape, whatever the names below the root: used for types and for prototypes of kernel functions.
+    /// </summary>
     public static bool? AreCompatible(BtfType local, BtfType target, int level = DepthMax)
     {
         if (!SameKind(local, target))
@@ -115,7 +123,8 @@ internal static class CoReTypes
                 case BtfKind.Struct or BtfKind.Union:
                     return CompositesMatch(local, target, isBehindPtr, level);
                 case BtfKind.Int:
-                    return target.Kind == BtfKind.Int && local.SizeBytes == target.SizeBytes && local.Int.IsSigned == target.Int.IsSigned;
+                    return target.Kind == BtfKind.Int && local.SizeBytes == target.SizeBytes
+                        && local.Int.IsSigned == target.Int.IsSigned;
                 case BtfKind.Ptr when target.Kind == BtfKind.Ptr:
                     isBehindPtr = true;
                     (local, target) = (local.Ref, target.Ref);
@@ -157,7 +166,8 @@ internal static class CoReTypes
             var answer = level <= 0
                 ? null
                 : AreCompatible(
-                    local.Btf.SkipModifiers(local.Param(i).TypeId), target.Btf.SkipModifiers(target.Param(i).TypeId), level - 1);
+                    local.Btf.SkipModifiers(local.Param(i).TypeId),
+                    target.Btf.SkipModifiers(target.Param(i).TypeId), level - 1);
             if (answer is not true)
             {
                 return answer;
@@ -171,7 +181,8 @@ internal static class CoReTypes
     {
         for (var i = 0; i < local.VLen; i++)
         {
-            var answer = Match(local.Btf[local.Param(i).TypeId], target.Btf[target.Param(i).TypeId], isBehindPtr, level - 1);
+            var answer = Match(local.Btf[local.Param(i).TypeId], target.Btf[target.Param(i).TypeId],
+                isBehindPtr, level - 1);
             if (answer is not true)
             {
                 return answer;
@@ -232,7 +243,8 @@ internal static class CoReTypes
         {
             var other = target.Member(j);
             if (NamesMatch(member.Name, other.Name)
-                && Match(local.Btf[member.TypeId], target.Btf[other.TypeId], false, level - 1) is not false and var answer)
+                && Match(local.Btf[member.TypeId], target.Btf[other.TypeId], false, level - 1) is not false
+                    and var answer)
             {
                 return answer;
             }

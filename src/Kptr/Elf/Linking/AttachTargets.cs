@@ -7,7 +7,9 @@ namespace Kptr.Elf.Linking;
 /// <summary>Finds what tracing and LSM programs attach to among the kernel's types.</summary>
 internal static class AttachTargets
 {
-    /// <summary>The program with <see cref="ProgSpec.AttachBtf"/> set, or with a fault where the target does not exist.</summary>
+    /// <summary>
+    /// The program with <see cref="ProgSpec.AttachBtf"/> set, or with a fault where the target does not exist.
+    /// </summary>
     public static ProgSpec Resolve(ProgSpec prog, KernelTypes kernel)
     {
         var flags = SectionDefs.Find(prog.SectionName)?.Flags ?? SectionFlags.None;
@@ -39,7 +41,9 @@ internal static class AttachTargets
     private static ProgSpec Missing(ProgSpec prog, string message) =>
         prog with { LinkFault = new(DiagCode.AttachTargetNotFound, message) };
 
-    /// <summary>Targets may be written <c>module:name</c>; raw tracepoints are typedefs, the rest are functions.</summary>
+    /// <summary>
+    /// Targets may be written <c>module:name</c>; raw tracepoints are typedefs, the rest are functions.
+    /// </summary>
     private static BtfRef? Find(string target, AttachType? attach, KernelTypes kernel)
     {
         var colon = target.IndexOf(':', StringComparison.Ordinal);

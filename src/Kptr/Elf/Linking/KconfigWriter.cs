@@ -7,10 +7,13 @@ using Kptr.Specs;
 
 namespace Kptr.Elf.Linking;
 
-/// <summary>Fills the <c>.kconfig</c> map from the kernel's configuration and from what libbpf makes up (<c>LINUX_...</c>).</summary>
+/// <summary>
+/// Fills the <c>.kconfig</c> map from the kernel's configuration and from what libbpf makes up (<c>LINUX_...</c>).
+/// </summary>
 internal static class KconfigWriter
 {
-    public static MapSpec Fill(MapSpec map, ImmutableArray<ExternSpec> externs, KernelSpec kernel, ref Diagnostic? fault)
+    public static MapSpec Fill(
+        MapSpec map, ImmutableArray<ExternSpec> externs, KernelSpec kernel, ref Diagnostic? fault)
     {
         var value = new byte[map.ValueSize];
         foreach (var spec in externs.Where(e => e.Kconfig is not null))
@@ -24,7 +27,9 @@ internal static class KconfigWriter
             {
                 fault ??= new(
                     DiagCode.KconfigUnresolved,
-                    text is null ? $"extern '{spec.Name}' (strong): not resolved" : $"extern (kcfg) '{spec.Name}': value '{text}' does not fit")
+                    text is null
+                        ? $"extern '{spec.Name}' (strong): not resolved"
+                        : $"extern (kcfg) '{spec.Name}': value '{text}' does not fit")
                 {
                     Section = ".kconfig",
                     Suggestion = "Give the kernel a value for it in KernelSpec.Kconfig, or declare it __weak.",
@@ -56,12 +61,15 @@ internal static class KconfigWriter
 
         var isHex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
         var digits = isHex ? text.AsSpan(2) : text;
-        if (!isHex && long.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var signed))
+        if (!isHex && long.TryParse(
+            digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var signed))
         {
             return TryWriteNumber(to, slot, (ulong)signed);
         }
 
-        return ulong.TryParse(digits, isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        return ulong.TryParse(digits, isHex
+            ? NumberStyles.AllowHexSpecifier
+            : NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && TryWriteNumber(to, slot, number);
     }
 
@@ -98,7 +106,8 @@ internal static class KconfigWriter
 
     private static bool TryWriteNumber(Span<byte> to, KconfigSlot slot, ulong value)
     {
-        if (slot.Type is not (KconfigType.Int or KconfigType.Char or KconfigType.Bool) || (slot.Type == KconfigType.Bool && value > 1))
+        if (slot.Type is not (KconfigType.Int or KconfigType.Char or KconfigType.Bool)
+            || (slot.Type == KconfigType.Bool && value > 1))
         {
             return false;
         }

@@ -5,16 +5,20 @@ using Kptr.Specs;
 
 namespace Kptr.Elf.Linking;
 
-/// <summary>Finds kernel functions and variables by name and compares their types with what the object believes.</summary>
+/// <summary>
+/// Finds kernel functions and variables by name and compares their types with what the object believes.
+/// </summary>
 internal sealed class KsymResolver(BtfSpec? local, KernelSpec kernel)
 {
     /// <summary>
-    /// Address given to typeless symbols the kernel is believed to have: no list of a kernel's symbols is at hand, and programs
-    /// can only compare or print it.
+    /// Address given to typeless symbols the kernel is believed to have: no list of a kernel's symbols is at hand, and
+    /// programs can only compare or print it.
     /// </summary>
     private const ulong AddressBase = 0xffff_ffff_8100_0000;
 
-    /// <summary>The symbol's place in the kernel's types; null where it is missing, and no fault where that is allowed.</summary>
+    /// <summary>
+    /// The symbol's place in the kernel's types; null where it is missing, and no fault where that is allowed.
+    /// </summary>
     public BtfRef? Find(ProgReloc reloc, out Diagnostic? fault)
     {
         fault = null;
@@ -41,7 +45,9 @@ internal sealed class KsymResolver(BtfSpec? local, KernelSpec kernel)
         // A weak function of another type counts as missing; a variable of another type never does.
         fault = reloc.IsWeak && isFunc ? null : new(
             DiagCode.KsymIncompatible,
-            isFunc ? $"extern (func ksym) '{reloc.Name}': func_proto [{reloc.LocalTypeId}] incompatible with {BtfName(place)} [{target.Id}]"
+            isFunc
+                ? $"extern (func ksym) '{reloc.Name}': func_proto [{reloc.LocalTypeId}] incompatible with "
+                    + $"{BtfName(place)} [{target.Id}]"
                 : $"extern (var ksym) '{reloc.Name}': incompatible types")
         {
             InsnIdx = reloc.InsnIdx,
@@ -52,7 +58,8 @@ internal sealed class KsymResolver(BtfSpec? local, KernelSpec kernel)
     /// <summary>The address of a symbol without type; 0 for a weak one that the kernel's types do not know.</summary>
     public ulong AddressOf(ProgReloc reloc)
     {
-        if (kernel.Types.Find(reloc.Name, BtfKind.Func) is not null || kernel.Types.Find(reloc.Name, BtfKind.Var) is not null || !reloc.IsWeak)
+        if (kernel.Types.Find(reloc.Name, BtfKind.Func) is not null
+            || kernel.Types.Find(reloc.Name, BtfKind.Var) is not null || !reloc.IsWeak)
         {
             var hash = 17u;
             foreach (var c in reloc.Name)

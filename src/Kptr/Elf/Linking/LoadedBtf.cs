@@ -4,11 +4,14 @@ using Kptr.Specs;
 
 namespace Kptr.Elf.Linking;
 
-/// <summary>The BTF of an object as the kernel gets to see it: libbpf turns externs into variables before it loads it.</summary>
+/// <summary>
+/// The BTF of an object as the kernel gets to see it: libbpf turns externs into variables before it loads it.
+/// </summary>
 /// <remarks>
-/// Kernel: <c>bpf_object__collect_externs</c> (libbpf 1.5). Each entry of <c>.ksyms</c> becomes a 4-byte integer; functions among
-/// them are replaced by a variable that is added at the end, whose name also stands in for names that their parameters lack.
-/// Where the object has no 32-bit integer, the variables have no type, and the kernel refuses the BTF.
+/// Kernel: <c>bpf_object__collect_externs</c> (libbpf 1.5). Each entry of <c>.ksyms</c> becomes a 4-byte
+/// integer; functions among them are replaced by a variable that is added at the end, whose name also stands in
+/// for names that their parameters lack. Where the object has no 32-bit integer, the variables have no type, and
+/// the kernel refuses the BTF.
 /// </remarks>
 internal static class LoadedBtf
 {
@@ -93,7 +96,8 @@ internal static class LoadedBtf
         bytes.AsSpan(typesEnd).CopyTo(longer.AsSpan(typesEnd + VarBytes));
         DummyName.CopyTo(longer.AsSpan(bytes.Length + VarBytes));
         var typeBytes = (uint)(typesEnd - BtfHeader.Bytes + VarBytes);
-        new BtfHeader(BtfHeader.Bytes, 0, typeBytes, typeBytes, (uint)(longer.Length - BtfHeader.Bytes) - typeBytes).Write(longer, false);
+        new BtfHeader(BtfHeader.Bytes, 0, typeBytes, typeBytes, (uint)(longer.Length - BtfHeader.Bytes) - typeBytes)
+            .Write(longer, false);
         return longer;
     }
 }

@@ -17,7 +17,10 @@ internal sealed class MapRecords
         _reader = new(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
         LoadFault = _reader.Load.IsOk
             ? null
-            : new(DiagCode.BtfMalformed, $"the kernel refuses the object's BTF: {_reader.Load.Message}") { Section = ".BTF" };
+            : new(DiagCode.BtfMalformed, $"the kernel refuses the object's BTF: {_reader.Load.Message}")
+            {
+                Section = ".BTF",
+            };
     }
 
     /// <summary>The BTF that linked maps refer to.</summary>
@@ -50,7 +53,8 @@ internal sealed class MapRecords
 
     /// <summary>libbpf creates maps of these types without BTF, so their values have no special fields.</summary>
     private static bool TakesBtf(BpfMapType type) => type is not (BpfMapType.PerfEventArray or BpfMapType.CgroupArray
-        or BpfMapType.StackTrace or BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps or BpfMapType.Devmap or BpfMapType.DevmapHash
+        or BpfMapType.StackTrace or BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps or BpfMapType.Devmap
+        or BpfMapType.DevmapHash
         or BpfMapType.Cpumap or BpfMapType.Xskmap or BpfMapType.Sockmap or BpfMapType.Sockhash or BpfMapType.Queue
         or BpfMapType.Stack or BpfMapType.Arena or BpfMapType.StructOps);
 }

@@ -18,7 +18,9 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         foreach (var map in structOpsMaps)
         {
             var linked = refused is null ? records?.Resolve(map, ref objectFault) ?? map : WithoutBtf(map);
-            maps.Add(map.Name == ".kconfig" ? KconfigWriter.Fill(linked, spec.Externs, kernel, ref objectFault) : linked);
+            maps.Add(map.Name == ".kconfig"
+                ? KconfigWriter.Fill(linked, spec.Externs, kernel, ref objectFault)
+                : linked);
         }
 
         var ready = maps.MoveToImmutable();
@@ -41,11 +43,13 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
     }
 
     /// <summary>
-    /// Whether loading fails with the BTF: struct_ops are made of it, and storage of sockets, inodes, tasks and cgroups is not
-    /// created without the types of key and value. Everything else goes on without.
+    /// Whether loading fails with the BTF: struct_ops are made of it, and storage of sockets, inodes, tasks and cgroups
+    /// is not created without the types of key and value. Everything else goes on without.
     /// </summary>
-    private static bool CannotDoWithout(ImmutableArray<MapSpec> maps) => maps.Any(m => m.StructOps is not null || (m.Autocreate
-        && m.Type is BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage));
+    private static bool CannotDoWithout(ImmutableArray<MapSpec> maps) =>
+        maps.Any(m => m.StructOps is not null || (m.Autocreate
+            && m.Type is BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage
+                or BpfMapType.CgrpStorage));
 
     private static MapSpec WithoutBtf(MapSpec map) => map with
     {
@@ -55,7 +59,9 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         InnerMap = map.InnerMap is { } inner ? WithoutBtf(inner) : null,
     };
 
-    /// <summary>Functions and lines are described in terms of the BTF, so the kernel does not hear of them either.</summary>
+    /// <summary>
+    /// Functions and lines are described in terms of the BTF, so the kernel does not hear of them either.
+    /// </summary>
     private static ProgSpec WithoutBtf(ProgSpec prog) => prog with { Btf = null, FuncInfos = [], LineInfos = [] };
 
     private ProgSpec Report(ProgSpec prog)
@@ -70,7 +76,9 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
             File = fault.File ?? spec.Name,
             Section = fault.Section ?? prog.SectionName,
             Source = SourceOf(prog, fault.InsnIdx),
-            Message = fault.Message.StartsWith("prog '", StringComparison.Ordinal) ? fault.Message : $"prog '{prog.Name}': {fault.Message}",
+            Message = fault.Message.StartsWith("prog '", StringComparison.Ordinal)
+                ? fault.Message
+                : $"prog '{prog.Name}': {fault.Message}",
         };
         sink.Report(fault);
         return prog with { LinkFault = fault };

@@ -52,14 +52,16 @@ internal sealed class ProgLinker(
 
         return fault is not null
             ? linked with { LinkFault = fault }
-            : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs = [], CoReRelocs = [], FdInsns = [] };
+            : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs =
+                [], CoReRelocs = [], FdInsns = [] };
     }
 
     private ProgSpec WithStructOps(ProgSpec prog)
     {
         if (prog.Type == ProgType.Unspec)
         {
-            return prog with { LinkFault = new(DiagCode.ProgTypeUnknown, $"missing BPF prog type, check ELF section name '{prog.SectionName}'") };
+            return prog with { LinkFault = new(
+                DiagCode.ProgTypeUnknown, $"missing BPF prog type, check ELF section name '{prog.SectionName}'") };
         }
 
         if (prog.Type != ProgType.StructOps || prog.AttachBtf is not null)
@@ -71,7 +73,8 @@ internal sealed class ProgLinker(
             ? prog with { AttachBtf = use.Type, StructOpsMember = use.Index, LinkFault = use.Fault }
             : prog with
             {
-                LinkFault = new(DiagCode.StructOpsMismatch, "SEC(\"struct_ops\") program isn't referenced anywhere, did you forget to use it?"),
+                LinkFault = new(DiagCode.StructOpsMismatch,
+                    "SEC(\"struct_ops\") program isn't referenced anywhere, did you forget to use it?"),
             };
     }
 
@@ -98,7 +101,9 @@ internal sealed class ProgLinker(
         }
 
         var isValue = reloc.Kind == ProgRelocKind.MapValue;
-        insns[at] = new(BpfOp.LdImm64, insns[at].Dst, isValue ? BpfOp.PseudoMapValue : BpfOp.PseudoMapFd, insns[at].Off, index);
+        insns[at] = new(BpfOp.LdImm64, insns[at].Dst, isValue
+            ? BpfOp.PseudoMapValue
+            : BpfOp.PseudoMapFd, insns[at].Off, index);
         if (isValue)
         {
             insns[at + 1] = SecondSlot(insns[at + 1], reloc.Addend);

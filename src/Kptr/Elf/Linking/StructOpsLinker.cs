@@ -103,7 +103,8 @@ internal sealed class StructOpsLinker(KernelSpec kernel)
             return $"Unmatched member type {mine.Name} {(int)a.Kind} != {(int)b.Kind}(kernel)";
         }
 
-        return a.Kind != BtfKind.Ptr && size != kernelBtf.ResolveSize(b.Id) ? $"Error in size of member {mine.Name}" : null;
+        return a.Kind != BtfKind.Ptr
+            && size != kernelBtf.ResolveSize(b.Id) ? $"Error in size of member {mine.Name}" : null;
     }
 
     private static bool IsZero(MapSpec map, BtfMember member, int size) =>

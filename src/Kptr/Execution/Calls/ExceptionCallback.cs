@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Execution;
 
-/// <summary>Finds the function that a program names with <c>__exception_cb</c>, which is called after <c>bpf_throw</c>.</summary>
+/// <summary>
+/// Finds the function that a program names with <c>__exception_cb</c>, which is called after <c>bpf_throw</c>.
+/// </summary>
 internal static class ExceptionCallback
 {
     private const string Tag = "exception_callback:";
@@ -20,7 +22,8 @@ internal static class ExceptionCallback
         for (var id = btf.StartId; id < btf.TypeCount; id++)
         {
             var type = btf[id];
-            if (type.Kind == BtfKind.DeclTag && type.RefTypeId == main && type.Name.StartsWith(Tag, StringComparison.Ordinal))
+            if (type.Kind == BtfKind.DeclTag && type.RefTypeId == main
+                && type.Name.StartsWith(Tag, StringComparison.Ordinal))
             {
                 return SlotOf(prog, btf, type.Name[Tag.Length..]);
             }

@@ -3,7 +3,9 @@ using Kptr.Kfuncs;
 
 namespace Kptr.Execution;
 
-/// <summary>What the numbers in one linked program mean in one live kernel. Whoever loads the program implements it.</summary>
+/// <summary>
+/// What the numbers in one linked program mean in one live kernel. Whoever loads the program implements it.
+/// </summary>
 internal interface IProgLinks
 {
     /// <summary>The value of a two-slot load that names a map, a map's value or a kernel variable.</summary>
@@ -21,6 +23,8 @@ internal interface IProgLinks
     /// <summary>Whether a call instruction calls <c>bpf_throw</c>, which ends the program.</summary>
     bool IsThrow(BpfInsn call);
 
-    /// <summary>The machine of the program that a slot of a program array holds, or null where it cannot be entered.</summary>
+    /// <summary>
+    /// The machine of the program that a slot of a program array holds, or null where it cannot be entered.
+    /// </summary>
     Interpreter? TailTarget(object target);
 }

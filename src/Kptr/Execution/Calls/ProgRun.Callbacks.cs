@@ -89,7 +89,8 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
 
         // What survives calls first: that is where a reference lives. The rest may be what an earlier call left behind.
         var top = _m->StackLow + Machine.StackBytes;
-        return LocateIn([6, 7, 8, 9], value) ?? LocateInStack(top, value) ?? LocateIn([0, 1, 2, 3, 4, 5], value) ?? LocateInCallers(value);
+        return LocateIn([6, 7, 8, 9], value) ?? LocateInStack(top, value) ?? LocateIn([0, 1, 2, 3, 4, 5], value)
+            ?? LocateInCallers(value);
     }
 
     private string? LocateIn(ReadOnlySpan<int> regs, ulong value)
@@ -144,6 +145,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
     private int SlotOf(ulong func)
     {
         var slot = _code.FuncSlot(func);
-        return slot >= 0 ? slot : throw new ProgramFaultException(DiagCode.RunNoSuchCall, $"{func:x} is no function of the program");
+        return slot >= 0 ? slot : throw new ProgramFaultException(
+            DiagCode.RunNoSuchCall, $"{func:x} is no function of the program");
     }
 }

@@ -117,8 +117,8 @@ internal sealed unsafe partial class ProgRun
     }
 
     /// <summary>
-    /// Runs the program from its start with as many frames as any program has, however many its caller has open: each of 33 tail
-    /// calls may come from a subprogram.
+    /// Runs the program from its start with as many frames as any program has, however many its caller has open: each
+    /// of 33 tail calls may come from a subprogram.
     /// </summary>
     private bool RunOnOwnStack()
     {

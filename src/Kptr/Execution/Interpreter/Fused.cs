@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Execution;
 
-/// <summary>What common sequences do, in one handler each. The first instruction's operands are First, then Second, Third.</summary>
+/// <summary>
+/// What common sequences do, in one handler each. The first instruction's operands are First, then Second, Third.
+/// </summary>
 /// <remarks>Every register is written that the sequence writes, and a stop names the slot it happened at.</remarks>
 internal static unsafe class Fused
 {

@@ -5,8 +5,8 @@ namespace Kptr.Execution;
 
 /// <summary>Puts common sequences inside loops into one op each.</summary>
 /// <remarks>
-/// Every slot is looked at for itself: its op does its own work and that of some slots after it, which keep ops of their
-/// own. A jump into a sequence thus always lands right, and sequences may overlap.
+/// Every slot is looked at for itself: its op does its own work and that of some slots after it, which keep ops of
+/// their own. A jump into a sequence thus always lands right, and sequences may overlap.
 /// </remarks>
 internal sealed unsafe class Fuser
 {
@@ -157,7 +157,8 @@ internal sealed unsafe class Fuser
         if (IsAlu(i + 1) && IsJump(i + 2) && !IsSkip(i + 2))
         {
             var (next, jump) = (_insns[i + 1], _insns[i + 2]);
-            var isTest = IsRegMove(i) && next.Dst == insn.Dst && jump.Dst == insn.Dst && !Reads(i + 1, insn.Dst) && !Reads(i + 2, insn.Dst);
+            var isTest = IsRegMove(i) && next.Dst == insn.Dst && jump.Dst == insn.Dst && !Reads(i + 1, insn.Dst)
+                && !Reads(i + 2, insn.Dst);
             Third(i);
             Second(i);
             Jumps(i, i + 2);
@@ -195,7 +196,9 @@ internal sealed unsafe class Fuser
         }
         else if (IsAlu(i + 1) && IndexedAt(i + 1) < 0)
         {
-            run = isLoad ? KindSwitch.Alu(next, new LoadAluFirst(_insns[i])) : KindSwitch.Alu(next, new StoreAluFirst(_insns[i]));
+            run = isLoad
+                ? KindSwitch.Alu(next, new LoadAluFirst(_insns[i]))
+                : KindSwitch.Alu(next, new StoreAluFirst(_insns[i]));
         }
         else
         {

@@ -3,8 +3,12 @@ using Kptr.Isa;
 
 namespace Kptr.Execution;
 
-/// <summary>What single instructions do. Each handler is a small method compiled for its operation, called through the op.</summary>
-/// <remarks>No handler throws, allocates or calls managed code beyond Isa's: everything else leaves the loop with a stop.</remarks>
+/// <summary>
+/// What single instructions do. Each handler is a small method compiled for its operation, called through the op.
+/// </summary>
+/// <remarks>
+/// No handler throws, allocates or calls managed code beyond Isa's: everything else leaves the loop with a stop.
+/// </remarks>
 internal static unsafe partial class Handlers
 {
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;

@@ -2,7 +2,9 @@ using Kptr.Isa;
 
 namespace Kptr.Execution;
 
-/// <summary>Continues with an arithmetic instruction's operation and operand as types; gives a handler's address.</summary>
+/// <summary>
+/// Continues with an arithmetic instruction's operation and operand as types; gives a handler's address.
+/// </summary>
 internal interface IAluCase
 {
     nint Of<TAlu, TSrc>()

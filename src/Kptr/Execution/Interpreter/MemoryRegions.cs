@@ -11,7 +11,9 @@ internal readonly record struct Region(ulong Address, ulong SizeBytes, bool IsWr
         sizeBytes <= SizeBytes && address - Address <= SizeBytes - sizeBytes;
 }
 
-/// <summary>Everything but the stack that one run may touch: what it was given, and the modelled kernel's heap.</summary>
+/// <summary>
+/// Everything but the stack that one run may touch: what it was given, and the modelled kernel's heap.
+/// </summary>
 internal sealed class MemoryRegions
 {
     private readonly List<Region> _own = [];

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Kptr.Execution;
 
-/// <summary>One pre-decoded instruction: a handler and its operands, one cache line. Slot n of the program is op n.</summary>
+/// <summary>
+/// One pre-decoded instruction: a handler and its operands, one cache line. Slot n of the program is op n.
+/// </summary>
 /// <remarks>
 /// A fused op does the work of the slots after it too and leads past them; each of those still has an op of its own, so
 /// that jumps between them land right.
@@ -12,7 +14,9 @@ internal unsafe struct Op
 {
     internal const int SizeBytes = 64;
 
-    /// <summary>Does it, and returns the op to go on with; null to leave the loop with a <see cref="Machine.Stop"/>.</summary>
+    /// <summary>
+    /// Does it, and returns the op to go on with; null to leave the loop with a <see cref="Machine.Stop"/>.
+    /// </summary>
     internal delegate*<Op*, Machine*, Op*> Run;
 
     /// <summary>Where to go on, when a jump is taken.</summary>

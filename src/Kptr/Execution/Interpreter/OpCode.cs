@@ -4,11 +4,14 @@ using Kptr.Isa;
 
 namespace Kptr.Execution;
 
-/// <summary>A program's instructions, pre-decoded into native memory. Immutable; any number of runs use it at once.</summary>
+/// <summary>
+/// A program's instructions, pre-decoded into native memory. Immutable; any number of runs use it at once.
+/// </summary>
 /// <remarks>
-/// Slots that are no legal instruction become ops that stop the run when it gets there; ops behind the last slot catch
-/// control that falls off the end and, one for each such jump, that jumps out or into a two-slot load. Two operands that only the verifier refuses run as RFC 9669 defines
-/// them: division by an immediate zero, and immediate shifts past the width.
+/// Slots that are no legal instruction become ops that stop the run when it gets there; ops behind the last slot
+/// catch control that falls off the end and, one for each such jump, that jumps out or into a two-slot load. Two
+/// operands that only the verifier refuses run as RFC 9669 defines them: division by an immediate zero, and
+/// immediate shifts past the width.
 /// </remarks>
 internal sealed unsafe class OpCode
 {
@@ -24,7 +27,8 @@ internal sealed unsafe class OpCode
 
     /// <summary>Decodes a linked program.</summary>
     /// <param name="insns">The slots.</param>
-    /// <param name="addressOf">The value of a two-slot load with a pseudo source other than a function, by its slot.</param>
+    /// <param name="addressOf">The value of a two-slot load with a pseudo source other than a
+    /// function, by its slot.</param>
     /// <param name="isFused">Whether common sequences become one op: worth it for code that repeats.</param>
     internal OpCode(ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null, bool isFused = false)
     {
@@ -172,6 +176,7 @@ internal sealed unsafe class OpCode
         }
 
         var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.Opcode == BpfOp.LdImm64;
-        return InsnCheck.EncodingFault(insn, idx + 1 < _insns.Length ? _insns[idx + 1] : null) is null && !(writesDst && insn.Dst == (int)BpfReg.R10);
+        return InsnCheck.EncodingFault(insn, idx + 1 < _insns.Length ? _insns[idx + 1] : null) is null
+            && !(writesDst && insn.Dst == (int)BpfReg.R10);
     }
 }

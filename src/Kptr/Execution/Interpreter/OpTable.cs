@@ -2,7 +2,10 @@ using Kptr.Isa;
 
 namespace Kptr.Execution;
 
-/// <summary>The handler's address for one instruction. Handlers are compiled when they are first run, so naming all costs nothing.</summary>
+/// <summary>
+/// The handler's address for one instruction. Handlers are compiled when they are first run, so
+/// naming all costs nothing.
+/// </summary>
 internal static unsafe class OpTable
 {
     /// <summary>An arithmetic instruction.</summary>

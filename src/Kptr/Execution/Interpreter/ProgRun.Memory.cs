@@ -17,13 +17,16 @@ internal sealed unsafe partial class ProgRun
         var sizeBytes = SizeOf(insn);
         if (insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic && address % sizeBytes != 0)
         {
-            return Fail(DiagCode.RunBadAccess, $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
+            return Fail(DiagCode.RunBadAccess,
+                $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
         }
 
         var isFound = TryFindRegion(address, sizeBytes, isWrite, out var region, out var code);
         if (!isFound)
         {
-            return IsProbed(idx, insn) ? ReadZero(insn, idx) : Fail(code, Describe(insn, sizeBytes, address, code), address);
+            return IsProbed(idx, insn)
+                ? ReadZero(insn, idx)
+                : Fail(code, Describe(insn, sizeBytes, address, code), address);
         }
 
         Remember(region);

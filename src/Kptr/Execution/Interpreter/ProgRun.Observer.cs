@@ -7,7 +7,8 @@ internal sealed unsafe partial class ProgRun
     internal bool IsDeferred { get; init; }
 
     /// <summary>Shows the run to its observer and runs one instruction.</summary>
-    /// <returns>True where the instruction left the loop, so that <see cref="Machine.Stop"/> is to be answered.</returns>
+    /// <returns>True where the instruction left the loop, so that <see cref="Machine.Stop"/> is
+    /// to be answered.</returns>
     private bool Step(ref Op* op)
     {
         var fault = _options.Observer!.Before(PointAt(op->Idx));

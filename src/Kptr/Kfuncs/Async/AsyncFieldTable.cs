@@ -7,7 +7,9 @@ using Kptr.Objects;
 namespace Kptr.Kfuncs;
 
 /// <summary>The initialised timers and work items of one kernel, by the address of their field.</summary>
-/// <remarks>Kernel: <c>struct bpf_async_cb</c>, to which the first word of the field points (kernel/bpf/helpers.c, 6.12).</remarks>
+/// <remarks>
+/// Kernel: <c>struct bpf_async_cb</c>, to which the first word of the field points (kernel/bpf/helpers.c, 6.12).
+/// </remarks>
 internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
 {
     private readonly ConcurrentDictionary<ulong, AsyncField> _fields = new();
@@ -15,7 +17,8 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
     /// <summary>How many are initialised.</summary>
     internal int Count => _fields.Count;
 
-    public IDisposable? Cancel(BpfMap map, BtfField field, ulong address) => _fields.TryRemove(address, out var old) ? old : null;
+    public IDisposable? Cancel(BpfMap map, BtfField field, ulong address) =>
+        _fields.TryRemove(address, out var old) ? old : null;
 
     internal AsyncField? Find(ulong address) => _fields.GetValueOrDefault(address);
 

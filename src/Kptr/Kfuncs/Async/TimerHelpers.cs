@@ -34,7 +34,9 @@ internal static class TimerHelpers
             ? known.Start((long)Math.Min(ns, long.MaxValue), (flags & Abs) != 0) : Errno.EINVAL;
     }
 
-    /// <summary>Stops the timer, waits for its callback, and forgets the callback: it must be set again before a start.</summary>
+    /// <summary>
+    /// Stops the timer, waits for its callback, and forgets the callback: it must be set again before a start.
+    /// </summary>
     /// <returns>1 if it was going to fire, 0 if not.</returns>
     [Helper(HelperId.TimerCancel)]
     internal static int Cancel(ProgContext ctx, ulong timer)

@@ -13,7 +13,8 @@ internal static class WorkqueueKfuncs
         flags == 0 ? ctx.Host.Async.Init(ctx.MapAt(map), wq, isTimer: false) : Errno.EINVAL;
 
     [Kfunc("bpf_wq_set_callback_impl",
-        Prototype = "int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), unsigned int flags, void *aux__ign)")]
+        Prototype = "int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), "
+            + "unsigned int flags, void *aux__ign)")]
     internal static Errno SetCallback(ProgContext ctx, ulong wq, ulong callback, uint flags, ulong aux)
     {
         _ = aux;

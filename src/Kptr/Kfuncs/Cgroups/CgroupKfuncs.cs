@@ -17,10 +17,12 @@ public static class CgroupKfuncs
     /// <remarks>Kernel: <c>bpf_cgroup_acquire</c>, 6.12 (<c>cgroup_tryget</c>).</remarks>
     [Kfunc("bpf_cgroup_acquire", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
         Prototype = "struct cgroup *bpf_cgroup_acquire(struct cgroup *cgrp)")]
-    [Kfunc("bpf_cgroup_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_cgroup_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct cgroup *bpf_cgroup_acquire(struct cgroup *cgrp)")]
     public static KernelRef<Cgroup>? CgroupAcquire(
-        Cgroup cgroup, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cgroup.TryAcquire(file, line);
+        Cgroup cgroup, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        cgroup.TryAcquire(file, line);
 
     /// <summary>Gives one reference back; the last one lets a removed cgroup go.</summary>
     /// <param name="cgroup">The reference, dead afterwards.</param>
@@ -32,7 +34,8 @@ public static class CgroupKfuncs
     [Kfunc("bpf_cgroup_release", KfuncFlags.Release, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
         Prototype = "void bpf_cgroup_release(struct cgroup *cgrp)", DestructorOf = "cgroup")]
     public static void CgroupRelease(
-        KernelRef<Cgroup> cgroup, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cgroup.Release(file, line);
+        KernelRef<Cgroup> cgroup, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        cgroup.Release(file, line);
 
     /// <summary>Takes a reference on the ancestor of a cgroup at a level, itself included.</summary>
     /// <param name="cgroup">The cgroup; its own count may be zero.</param>
@@ -44,7 +47,8 @@ public static class CgroupKfuncs
     [Kfunc("bpf_cgroup_ancestor", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
         Prototype = "struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level)")]
     [Kfunc("bpf_cgroup_ancestor", KfuncFlags.Acquire | KfuncFlags.TrustedArgs | KfuncFlags.RetNull, Hooks = Hooks6_2,
-        Profiles = ProfileSet.Linux6_2, Prototype = "struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level)")]
+        Profiles = ProfileSet.Linux6_2,
+        Prototype = "struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level)")]
     public static KernelRef<Cgroup>? CgroupAncestor(
         Cgroup cgroup, int level, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
@@ -97,7 +101,8 @@ public static class CgroupKfuncs
     /// <param name="slotAddress">Address of the slot.</param>
     /// <returns>Null where the slot is empty or the cgroup released.</returns>
     /// <remarks>Kernel: <c>bpf_cgroup_kptr_get</c>, 6.2.</remarks>
-    [Kfunc("bpf_cgroup_kptr_get", KfuncFlags.Acquire | KfuncFlags.KptrGet | KfuncFlags.RetNull, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_cgroup_kptr_get", KfuncFlags.Acquire | KfuncFlags.KptrGet | KfuncFlags.RetNull, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct cgroup *bpf_cgroup_kptr_get(struct cgroup **cgrpp)")]
     internal static KernelRef<Cgroup>? CgroupKptrGet(ProgContext ctx, ulong slotAddress)
     {

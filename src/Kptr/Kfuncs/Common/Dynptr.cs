@@ -42,7 +42,9 @@ internal readonly record struct Dynptr(ulong Data, uint SizeAndType, uint Offset
 
     internal DynptrType Type => (DynptrType)((SizeAndType & ~RdOnlyBit) >> TypeShift);
 
-    /// <summary>Whether it is over a packet, whose bytes may move: then <see cref="Data"/> is the packet's context.</summary>
+    /// <summary>
+    /// Whether it is over a packet, whose bytes may move: then <see cref="Data"/> is the packet's context.
+    /// </summary>
     internal bool IsPacket => !IsNull && Type is DynptrType.Skb or DynptrType.Xdp;
 
     /// <summary>Address of the first byte of the window, now.</summary>

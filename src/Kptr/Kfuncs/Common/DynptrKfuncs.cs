@@ -57,11 +57,13 @@ internal static class DynptrKfuncs
     internal static ulong Data(ProgContext ctx, ulong at, uint offset, uint length)
     {
         var ptr = Dynptr.Read(ctx, at);
-        return ptr.IsNull || ptr.IsRdOnly || ptr.IsPacket || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start(ctx) + offset;
+        return ptr.IsNull || ptr.IsRdOnly || ptr.IsPacket
+            || ptr.CheckRange(offset, length) != Errno.None ? 0 : ptr.Start(ctx) + offset;
     }
 
     [Kfunc("bpf_dynptr_slice", KfuncFlags.RetNull,
-        Prototype = "void *bpf_dynptr_slice(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)")]
+        Prototype = "void *bpf_dynptr_slice(const struct bpf_dynptr *p, u32 offset, "
+            + "void *buffer__opt, u32 buffer__szk)")]
     internal static ulong Slice(ProgContext ctx, ulong at, uint offset, ulong buffer, uint length)
     {
         _ = buffer; // only for packets in several parts, and the model's are in one
@@ -70,7 +72,8 @@ internal static class DynptrKfuncs
     }
 
     [Kfunc("bpf_dynptr_slice_rdwr", KfuncFlags.RetNull,
-        Prototype = "void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)")]
+        Prototype = "void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *p, u32 offset, "
+            + "void *buffer__opt, u32 buffer__szk)")]
     internal static ulong SliceRdwr(ProgContext ctx, ulong at, uint offset, ulong buffer, uint length) =>
         Dynptr.Read(ctx, at).IsRdOnly ? 0 : Slice(ctx, at, offset, buffer, length);
 
@@ -99,7 +102,8 @@ internal static class DynptrKfuncs
 
     [Kfunc("bpf_dynptr_is_rdonly",
         Prototype = "bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p)")]
-    internal static bool IsRdOnly(ProgContext ctx, ulong at) => Dynptr.Read(ctx, at) is { IsNull: false, IsRdOnly: true };
+    internal static bool IsRdOnly(ProgContext ctx, ulong at) =>
+        Dynptr.Read(ctx, at) is { IsNull: false, IsRdOnly: true };
 
     [Kfunc("bpf_dynptr_size",
         Prototype = "__u32 bpf_dynptr_size(const struct bpf_dynptr *p)")]

@@ -7,7 +7,8 @@ namespace Kptr.Kfuncs;
 /// <remarks>Kernel: kernel/bpf/helpers.c, 6.12.</remarks>
 internal static class SectionKfuncs
 {
-    [Kfunc("bpf_rcu_read_lock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2, Prototype = "void bpf_rcu_read_lock(void)")]
+    [Kfunc("bpf_rcu_read_lock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2,
+        Prototype = "void bpf_rcu_read_lock(void)")]
     [Kfunc("bpf_rcu_read_lock",
         Hooks = KfuncHooks.Common,
         Prototype = "void bpf_rcu_read_lock(void)")]
@@ -17,7 +18,8 @@ internal static class SectionKfuncs
         ctx.RcuDepth++;
     }
 
-    [Kfunc("bpf_rcu_read_unlock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2, Prototype = "void bpf_rcu_read_unlock(void)")]
+    [Kfunc("bpf_rcu_read_unlock", Hooks = KfuncHooks.Common, Profiles = ProfileSet.Linux6_2,
+        Prototype = "void bpf_rcu_read_unlock(void)")]
     [Kfunc("bpf_rcu_read_unlock",
         Hooks = KfuncHooks.Common,
         Prototype = "void bpf_rcu_read_unlock(void)")]
@@ -67,7 +69,9 @@ internal static class SectionKfuncs
         return obj;
     }
 
-    /// <summary>Ends the program. The machine does that itself, since it owns the frames; this stands for the declaration.</summary>
+    /// <summary>
+    /// Ends the program. The machine does that itself, since it owns the frames; this stands for the declaration.
+    /// </summary>
     [Kfunc("bpf_throw",
         Prototype = "void bpf_throw(u64 cookie)")]
     internal static void Throw(ulong cookie) =>

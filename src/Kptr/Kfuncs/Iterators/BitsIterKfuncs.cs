@@ -76,7 +76,8 @@ internal static class BitsIterKfuncs
     {
         if (ctx.Read<int>(it + 8) > BitsPerWord && !ctx.Core.Heap.TryFree(ctx.Read<ulong>(it)))
         {
-            throw new ProgramFaultException(DiagCode.CallMisuse, "bpf_iter_bits_destroy of an iterator that is not open");
+            throw new ProgramFaultException(
+                DiagCode.CallMisuse, "bpf_iter_bits_destroy of an iterator that is not open");
         }
 
         ctx.Write(it + 8, 0);

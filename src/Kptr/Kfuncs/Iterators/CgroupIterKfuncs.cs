@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Iterators over the cgroup tree and the tasks in a cgroup. Kernel: kernel/bpf/cgroup_iter.c and task_iter.c, 6.12.</summary>
+/// <summary>
+/// Iterators over the cgroup tree and the tasks in a cgroup. Kernel: kernel/bpf/cgroup_iter.c and task_iter.c, 6.12.
+/// </summary>
 /// <remarks>The only css the model has is a cgroup's own (<c>cgroup->self</c>).</remarks>
 [KfuncSet(KfuncHooks.Common)]
 internal static class CgroupIterKfuncs
@@ -13,7 +15,8 @@ internal static class CgroupIterKfuncs
     private const uint Threaded = 2;
 
     [Kfunc("bpf_iter_css_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew | KfuncFlags.RcuProtected,
-        Prototype = "int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags)")]
+        Prototype = "int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, "
+            + "unsigned int flags)")]
     internal static Errno CssNew(ProgContext ctx, ulong it, ulong start, uint flags)
     {
         ctx.Iterators.Close(ctx, it);
@@ -28,7 +31,8 @@ internal static class CgroupIterKfuncs
     }
 
     [Kfunc("bpf_iter_css_task_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew,
-        Prototype = "int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags)")]
+        Prototype = "int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, "
+            + "unsigned int flags)")]
     internal static Errno CssTaskNew(ProgContext ctx, ulong it, ulong css, uint flags)
     {
         ctx.Iterators.Close(ctx, it);

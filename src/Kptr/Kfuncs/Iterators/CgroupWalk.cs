@@ -2,7 +2,9 @@ using Kptr.Objects;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>The cgroup tree in the orders that iterators know, by the numbers of <c>enum bpf_cgroup_iter_order</c>.</summary>
+/// <summary>
+/// The cgroup tree in the orders that iterators know, by the numbers of <c>enum bpf_cgroup_iter_order</c>.
+/// </summary>
 internal static class CgroupWalk
 {
     internal const int SelfOnly = 1;

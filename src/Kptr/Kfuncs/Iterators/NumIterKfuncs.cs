@@ -4,7 +4,9 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>The open-coded iterator over a range of numbers. Kernel: kernel/bpf/bpf_iter.c, 6.12.</summary>
-/// <remarks><c>struct bpf_iter_num</c> holds the current number and the end, 4 bytes each; current counts from start - 1.</remarks>
+/// <remarks>
+/// <c>struct bpf_iter_num</c> holds the current number and the end, 4 bytes each; current counts from start - 1.
+/// </remarks>
 [KfuncSet(KfuncHooks.Common)]
 internal static class NumIterKfuncs
 {

@@ -17,9 +17,13 @@ internal static class ObjectIterKfuncs
         Prototype = "struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it)")]
     internal static ulong Next(ProgContext ctx, ulong it) => ctx.Iterators.Next(it);
 
-    [Kfunc("bpf_iter_task_destroy", KfuncFlags.IterDestroy, Prototype = "void bpf_iter_task_destroy(struct bpf_iter_task *it)")]
-    [Kfunc("bpf_iter_task_vma_destroy", KfuncFlags.IterDestroy, Prototype = "void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it)")]
-    [Kfunc("bpf_iter_css_destroy", KfuncFlags.IterDestroy, Prototype = "void bpf_iter_css_destroy(struct bpf_iter_css *it)")]
-    [Kfunc("bpf_iter_css_task_destroy", KfuncFlags.IterDestroy, Prototype = "void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it)")]
+    [Kfunc("bpf_iter_task_destroy", KfuncFlags.IterDestroy,
+        Prototype = "void bpf_iter_task_destroy(struct bpf_iter_task *it)")]
+    [Kfunc("bpf_iter_task_vma_destroy", KfuncFlags.IterDestroy,
+        Prototype = "void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it)")]
+    [Kfunc("bpf_iter_css_destroy", KfuncFlags.IterDestroy,
+        Prototype = "void bpf_iter_css_destroy(struct bpf_iter_css *it)")]
+    [Kfunc("bpf_iter_css_task_destroy", KfuncFlags.IterDestroy,
+        Prototype = "void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it)")]
     internal static void Destroy(ProgContext ctx, ulong it) => ctx.Iterators.Close(ctx, it);
 }

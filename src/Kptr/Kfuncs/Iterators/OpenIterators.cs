@@ -4,8 +4,9 @@ namespace Kptr.Kfuncs;
 
 /// <summary>The open-coded iterators over kernel objects that one run has on its stack, by address.</summary>
 /// <remarks>
-/// An iterator walks what was there when it was made. Nothing it meets is freed under it: most are for programs inside RCU readers, and
-/// <see cref="OpenPinning"/> is for those that need none. The iterator's own bytes only say that it is open.
+/// An iterator walks what was there when it was made. Nothing it meets is freed under it: most are for
+/// programs inside RCU readers, and <see cref="OpenPinning"/> is for those that need none. The iterator's own
+/// bytes only say that it is open.
 /// </remarks>
 internal sealed class OpenIterators
 {
@@ -15,7 +16,9 @@ internal sealed class OpenIterators
     internal void Open(ProgContext ctx, ulong it, IEnumerable<ulong> addresses, KernelObject? pinned = null) =>
         Open(ctx, it, new State(new(addresses.Select(a => (a, (KernelObject?)null))), pinned));
 
-    /// <summary>Opens one that has a reference on the object it is at; those that are gone by then are left out.</summary>
+    /// <summary>
+    /// Opens one that has a reference on the object it is at; those that are gone by then are left out.
+    /// </summary>
     internal void OpenPinning(ProgContext ctx, ulong it, IEnumerable<KernelObject> objects) =>
         Open(ctx, it, new State(new(objects.Select(o => (o.Address, (KernelObject?)o))), null));
 

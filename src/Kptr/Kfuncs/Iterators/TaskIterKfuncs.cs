@@ -13,7 +13,8 @@ internal static class TaskIterKfuncs
     private const uint ProcThreads = 2;
 
     [Kfunc("bpf_iter_task_new", KfuncFlags.TrustedArgs | KfuncFlags.IterNew | KfuncFlags.RcuProtected,
-        Prototype = "int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, unsigned int flags)")]
+        Prototype = "int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, "
+            + "unsigned int flags)")]
     internal static Errno TaskNew(ProgContext ctx, ulong it, TaskStruct? task, uint flags)
     {
         ctx.Iterators.Close(ctx, it);

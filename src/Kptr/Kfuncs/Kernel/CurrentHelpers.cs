@@ -19,7 +19,8 @@ internal static class CurrentHelpers
     {
         var layout = ctx.Core.LayoutOf("cred", TaskFields.Cred);
         var cred = ctx.Current.Read<ulong>("cred");
-        return cred == 0 ? 0 : Pair((int)KernelMemory.Get(cred, layout.Field("gid.val")), (int)KernelMemory.Get(cred, layout.Field("uid.val")));
+        return cred == 0 ? 0 : Pair(
+            (int)KernelMemory.Get(cred, layout.Field("gid.val")), (int)KernelMemory.Get(cred, layout.Field("uid.val")));
     }
 
     [Helper(HelperId.GetCurrentComm)]
@@ -59,7 +60,8 @@ internal static class CurrentHelpers
         room.Clear();
         var task = ctx.Current;
         var ns = task.PidNamespace;
-        if (dev != NsFsDev || ino != KernelMemory.Get(ns.Address, ctx.Core.LayoutOf("pid_namespace", TaskFields.PidNamespace).Field("ns.inum")))
+        if (dev != NsFsDev || ino != KernelMemory.Get(
+            ns.Address, ctx.Core.LayoutOf("pid_namespace", TaskFields.PidNamespace).Field("ns.inum")))
         {
             return Errno.EINVAL;
         }

@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>About the traced function: its arguments, its result, its address. Kernel: kernel/trace/bpf_trace.c, 6.12.</summary>
+/// <summary>
+/// About the traced function: its arguments, its result, its address. Kernel: kernel/trace/bpf_trace.c, 6.12.
+/// </summary>
 internal static class FuncArgHelpers
 {
     [Helper(HelperId.GetFuncArgCnt)]

@@ -60,15 +60,21 @@ internal static class MapHelpers
 
     [Helper(HelperId.ForEachMapElem)]
     internal static long ForEach(ProgContext ctx, ulong map, ulong callback, ulong callbackCtx, ulong flags) =>
-        ctx.MapAt(map).ForEachElem((key, value) => ctx.Callbacks.Call(callback, map, key, value, callbackCtx), flags, ctx.Cpu);
+        ctx.MapAt(map).ForEachElem(
+            (key, value) => ctx.Callbacks.Call(callback, map, key, value, callbackCtx), flags, ctx.Cpu);
 
-    /// <summary>Elements of a hash; other types keep no count and give 0. Kernel: kernel/bpf/map_iter.c, 6.12.</summary>
+    /// <summary>
+    /// Elements of a hash; other types keep no count and give 0. Kernel: kernel/bpf/map_iter.c, 6.12.
+    /// </summary>
     [Kfunc("bpf_map_sum_elem_count", KfuncFlags.TrustedArgs,
         Hooks = KfuncHooks.Common,
         Prototype = "s64 bpf_map_sum_elem_count(const struct bpf_map *map)")]
-    internal static long SumElemCount(ProgContext ctx, ulong map) => ctx.MapAt(map) is HashMapBase hash ? hash.TakeCensus().Live : 0;
+    internal static long SumElemCount(ProgContext ctx, ulong map) =>
+        ctx.MapAt(map) is HashMapBase hash ? hash.TakeCensus().Live : 0;
 
-    /// <summary>The kptr in a slot and the one that the program brings change places; the ledger sees both moves.</summary>
+    /// <summary>
+    /// The kptr in a slot and the one that the program brings change places; the ledger sees both moves.
+    /// </summary>
     [Helper(HelperId.KptrXchg)]
     internal static ulong KptrXchg(ProgContext ctx, ulong slot, ulong next)
     {

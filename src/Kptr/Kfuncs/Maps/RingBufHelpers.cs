@@ -14,7 +14,9 @@ internal static class RingBufHelpers
 
     [Helper(HelperId.RingbufOutput)]
     internal static Errno Output(ProgContext ctx, ulong map, ulong data, ulong size, ulong flags) =>
-        (flags & ~WakeupFlags) != 0 ? Errno.EINVAL : RingAt(ctx, map).Output(ctx.Memory(data, (int)size, isWrite: false));
+        (flags & ~WakeupFlags) != 0
+            ? Errno.EINVAL
+            : RingAt(ctx, map).Output(ctx.Memory(data, (int)size, isWrite: false));
 
     [Helper(HelperId.RingbufReserve)]
     internal static ulong Reserve(ProgContext ctx, ulong map, ulong size, ulong flags) =>
@@ -47,10 +49,12 @@ internal static class RingBufHelpers
     }
 
     [Helper(HelperId.RingbufSubmitDynptr)]
-    internal static void SubmitDynptr(ProgContext ctx, ulong ptr, ulong flags) => CommitDynptr(ctx, ptr, flags, isDiscarded: false);
+    internal static void SubmitDynptr(ProgContext ctx, ulong ptr, ulong flags) =>
+        CommitDynptr(ctx, ptr, flags, isDiscarded: false);
 
     [Helper(HelperId.RingbufDiscardDynptr)]
-    internal static void DiscardDynptr(ProgContext ctx, ulong ptr, ulong flags) => CommitDynptr(ctx, ptr, flags, isDiscarded: true);
+    internal static void DiscardDynptr(ProgContext ctx, ulong ptr, ulong flags) =>
+        CommitDynptr(ctx, ptr, flags, isDiscarded: true);
 
     /// <summary>Gives each record that user space posted to a callback, as a dynptr.</summary>
     [Helper(HelperId.UserRingbufDrain)]
@@ -84,14 +88,16 @@ internal static class RingBufHelpers
     }
 
     [Helper(HelperId.PerfEventOutput)]
-    internal static Errno PerfEventOutput(ProgContext ctx, ulong programCtx, ulong map, ulong flags, ulong data, ulong size)
+    internal static Errno PerfEventOutput(
+        ProgContext ctx, ulong programCtx, ulong map, ulong flags, ulong data, ulong size)
     {
         _ = programCtx;
         var events = ctx.MapAt(map) as PerfEventArrayMap ?? throw NotARing(map);
         var index = flags & PerfIndexMask;
         return (flags & ~PerfIndexMask) != 0
             ? Errno.EINVAL
-            : events.Output(index == CurrentCpuIndex ? (uint)ctx.Cpu : (uint)index, ctx.Memory(data, (int)size, isWrite: false));
+            : events.Output(index == CurrentCpuIndex ? (uint)ctx.Cpu : (uint)index,
+                ctx.Memory(data, (int)size, isWrite: false));
     }
 
     private static ulong Call(ProgContext ctx, byte[] record, ulong callback, ulong callbackCtx)
@@ -128,5 +134,6 @@ internal static class RingBufHelpers
             ? ring
             : throw new ProgramFaultException(DiagCode.CallBadObject, $"{record:x} is no ring buffer record");
 
-    private static ProgramFaultException NotARing(ulong map) => new(DiagCode.CallBadObject, $"the map at {map:x} is of another type");
+    private static ProgramFaultException NotARing(ulong map) =>
+        new(DiagCode.CallBadObject, $"the map at {map:x} is of another type");
 }

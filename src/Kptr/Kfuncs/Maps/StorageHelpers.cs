@@ -5,7 +5,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Local storage of tasks, cgroups and sockets. Kernel: kernel/bpf/bpf_local_storage.c and its users, 6.12.</summary>
+/// <summary>
+/// Local storage of tasks, cgroups and sockets. Kernel: kernel/bpf/bpf_local_storage.c and its users, 6.12.
+/// </summary>
 internal static class StorageHelpers
 {
     private const ulong Create = 1;
@@ -30,7 +32,8 @@ internal static class StorageHelpers
             : storage.Get(owner, default, isCreate);
     }
 
-    [Helper(HelperId.TaskStorageDelete, HelperId.CgrpStorageDelete, HelperId.SkStorageDelete, HelperId.InodeStorageDelete)]
+    [Helper(HelperId.TaskStorageDelete, HelperId.CgrpStorageDelete, HelperId.SkStorageDelete,
+        HelperId.InodeStorageDelete)]
     internal static Errno Delete(ProgContext ctx, ulong map, KernelObject? owner) =>
         owner is null ? Errno.EINVAL : StorageAt(ctx, map).Delete(owner);
 

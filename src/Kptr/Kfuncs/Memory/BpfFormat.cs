@@ -5,8 +5,8 @@ namespace Kptr.Kfuncs;
 
 /// <summary>The format strings of BPF programs: a part of the kernel's <c>printf</c>.</summary>
 /// <remarks>
-/// <c>%d %i %u %x %X</c> with <c>l</c> or <c>ll</c>, <c>%c %s %p %px %pK %pks %pus %pI4 %pi4 %pI6 %pi6</c>, width, <c>0</c>, <c>-</c>,
-/// <c>+</c> and blank. Pointers are printed as they are: the model's addresses are no secret.
+/// <c>%d %i %u %x %X</c> with <c>l</c> or <c>ll</c>, <c>%c %s %p %px %pK %pks %pus %pI4 %pi4 %pI6 %pi6</c>, width,
+/// <c>0</c>, <c>-</c>, <c>+</c> and blank. Pointers are printed as they are: the model's addresses are no secret.
 /// Kernel: <c>bpf_bprintf_prepare</c> (kernel/bpf/helpers.c, 6.12).
 /// </remarks>
 internal sealed class BpfFormat
@@ -26,8 +26,11 @@ internal sealed class BpfFormat
         _args = args;
     }
 
-    /// <summary>Formats; false, and nothing is printed, for a format that the kernel refuses (<c>-EINVAL</c>).</summary>
-    internal static bool TryFormat(ProgContext ctx, ReadOnlySpan<byte> format, ReadOnlySpan<ulong> args, out string text)
+    /// <summary>
+    /// Formats; false, and nothing is printed, for a format that the kernel refuses (<c>-EINVAL</c>).
+    /// </summary>
+    internal static bool TryFormat(
+        ProgContext ctx, ReadOnlySpan<byte> format, ReadOnlySpan<ulong> args, out string text)
     {
         var end = format.IndexOf((byte)0);
         var run = new BpfFormat(ctx, format[..Math.Max(end, 0)].ToArray(), args.ToArray());
@@ -68,7 +71,8 @@ internal sealed class BpfFormat
     {
         var flags = TakeWhile(static c => c is '0' or '+' or '-' or ' ');
         var width = 0;
-        if (Peek() is >= '1' and <= '9' && !int.TryParse(TakeWhile(char.IsAsciiDigit), CultureInfo.InvariantCulture, out width))
+        if (Peek() is >= '1' and <= '9'
+            && !int.TryParse(TakeWhile(char.IsAsciiDigit), CultureInfo.InvariantCulture, out width))
         {
             return false;
         }
@@ -86,7 +90,9 @@ internal sealed class BpfFormat
             return false;
         }
 
-        _text.Append(flags.Contains('-', StringComparison.Ordinal) ? body.PadRight(width) : body.PadLeft(width, Fill(flags)));
+        _text.Append(flags.Contains('-', StringComparison.Ordinal)
+            ? body.PadRight(width)
+            : body.PadLeft(width, Fill(flags)));
         return true;
     }
 
@@ -106,7 +112,8 @@ internal sealed class BpfFormat
         switch ((char)_format[_at++])
         {
             case 'd' or 'i':
-                var sign = value < 0 ? "" : flags.Contains('+', StringComparison.Ordinal) ? "+" : flags.Contains(' ', StringComparison.Ordinal) ? " " : "";
+                var sign = value < 0 ? "" : flags.Contains('+', StringComparison.Ordinal)
+                    ? "+" : flags.Contains(' ', StringComparison.Ordinal) ? " " : "";
                 return sign + value.ToString(CultureInfo.InvariantCulture);
             case 'u':
                 return unsigned.ToString(CultureInfo.InvariantCulture);
@@ -143,7 +150,9 @@ internal sealed class BpfFormat
 
     private string Address(ulong at, int count, string separator, Func<byte, string> show, int group)
     {
-        var bytes = _ctx.Callbacks.IsAccessible(at, count, isWrite: false) ? _ctx.Memory(at, count, isWrite: false).ToArray() : new byte[count];
+        var bytes = _ctx.Callbacks.IsAccessible(at, count, isWrite: false)
+            ? _ctx.Memory(at, count, isWrite: false).ToArray()
+            : new byte[count];
         return string.Join(separator, bytes.Chunk(group).Select(g => string.Concat(g.Select(show))));
     }
 
@@ -154,7 +163,8 @@ internal sealed class BpfFormat
         return length <= 1 ? "" : Encoding.UTF8.GetString(room[..(length - 1)]);
     }
 
-    private bool IsSpecEnd() => Peek() is var c && (c == 0 || char.IsWhiteSpace(c) || char.IsPunctuation(c) || char.IsSymbol(c));
+    private bool IsSpecEnd() =>
+        Peek() is var c && (c == 0 || char.IsWhiteSpace(c) || char.IsPunctuation(c) || char.IsSymbol(c));
 
     private char Peek() => _at < _format.Length ? (char)_format[_at] : '\0';
 

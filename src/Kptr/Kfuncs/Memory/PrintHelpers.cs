@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Printing, to the trace pipe and into memory. Kernel: kernel/trace/bpf_trace.c and kernel/bpf/helpers.c, 6.12.</summary>
+/// <summary>
+/// Printing, to the trace pipe and into memory. Kernel: kernel/trace/bpf_trace.c and kernel/bpf/helpers.c, 6.12.
+/// </summary>
 internal static class PrintHelpers
 {
     private const int ArgsMax = 12;

@@ -3,8 +3,12 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Reads from addresses that nobody vouches for. Kernel: kernel/trace/bpf_trace.c and kernel/bpf/helpers.c, 6.12.</summary>
-/// <remarks>Kernel and user memory are one address space here; what the model does not know at an address is <c>-EFAULT</c>.</remarks>
+/// <summary>
+/// Reads from addresses that nobody vouches for. Kernel: kernel/trace/bpf_trace.c and kernel/bpf/helpers.c, 6.12.
+/// </summary>
+/// <remarks>
+/// Kernel and user memory are one address space here; what the model does not know at an address is <c>-EFAULT</c>.
+/// </remarks>
 internal static class ProbeHelpers
 {
     private const ulong PadZeros = 1;
@@ -71,7 +75,9 @@ internal static class ProbeHelpers
         return length;
     }
 
-    /// <summary>Copies up to and with the zero byte; cuts the string where there is no room, and ends it with zero then.</summary>
+    /// <summary>
+    /// Copies up to and with the zero byte; cuts the string where there is no room, and ends it with zero then.
+    /// </summary>
     /// <returns>Bytes written, zero byte included, or <c>-EFAULT</c>.</returns>
     internal static int CopyString(ProgContext ctx, Span<byte> room, ulong source)
     {

@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Stack traces: the model's tasks run no code, so there are none to take. Kernel: kernel/bpf/stackmap.c, 6.12.</summary>
+/// <summary>
+/// Stack traces: the model's tasks run no code, so there are none to take. Kernel: kernel/bpf/stackmap.c, 6.12.
+/// </summary>
 internal static class StackHelpers
 {
     /// <summary>As in Linux where a stack cannot be walked, the program's buffer is cleared.</summary>

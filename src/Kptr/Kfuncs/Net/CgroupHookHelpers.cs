@@ -3,7 +3,10 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>What programs at cgroup hooks and on TCP's events ask for besides. Kernel: kernel/bpf/cgroup.c, net/core/filter.c, 6.12.</summary>
+/// <summary>
+/// What programs at cgroup hooks and on TCP's events ask for besides. Kernel:
+/// kernel/bpf/cgroup.c, net/core/filter.c, 6.12.
+/// </summary>
 internal static class CgroupHookHelpers
 {
     private const int AllEvents = 0x7f;

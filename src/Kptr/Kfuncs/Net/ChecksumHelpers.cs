@@ -19,7 +19,9 @@ internal static class ChecksumHelpers
     /// <summary>Takes a change of a field into the sum of the network header.</summary>
     [Helper(HelperId.L3CsumReplace)]
     internal static Errno ReplaceL3(ProgContext ctx, ulong skb, uint offset, ulong from, ulong to, ulong flags) =>
-        (flags & ~FieldBytesMask) != 0 ? Errno.EINVAL : Replace(ctx.PacketAt(skb), offset, from, to, flags, keepsZero: false);
+        (flags & ~FieldBytesMask) != 0
+            ? Errno.EINVAL
+            : Replace(ctx.PacketAt(skb), offset, from, to, flags, keepsZero: false);
 
     /// <summary>The same for the transport header's, which is 0 where UDP has none.</summary>
     [Helper(HelperId.L4CsumReplace)]
@@ -42,7 +44,9 @@ internal static class ChecksumHelpers
         return result;
     }
 
-    /// <summary>What a checksum changes by where one stretch of memory takes another's place, or the sum of one alone.</summary>
+    /// <summary>
+    /// What a checksum changes by where one stretch of memory takes another's place, or the sum of one alone.
+    /// </summary>
     [Helper(HelperId.CsumDiff)]
     internal static long Diff(ProgContext ctx, ulong from, uint fromBytes, ulong to, uint toBytes, uint seed)
     {
@@ -118,7 +122,8 @@ internal static class ChecksumHelpers
     private static uint Words(ProgContext ctx, ulong at, uint sizeBytes)
     {
         var sum = 0ul;
-        for (var bytes = ctx.Memory(at, (int)sizeBytes, isWrite: false); bytes.Length > 0; bytes = bytes[sizeof(uint)..])
+        for (var bytes = ctx.Memory(at, (int)sizeBytes, isWrite: false); bytes.Length > 0; bytes =
+            bytes[sizeof(uint)..])
         {
             sum += BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         }

@@ -2,11 +2,13 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>How the context of a program type lies in memory: the user ABI's struct, and behind it what does not fit into that.</summary>
+/// <summary>
+/// How the context of a program type lies in memory: the user ABI's struct, and behind it what does not fit into that.
+/// </summary>
 /// <remarks>
-/// <c>__sk_buff</c> and <c>xdp_md</c> have 32 bits for each pointer into the packet, and Linux rewrites the loads. Here the
-/// pointers lie behind the struct, <see cref="ShadowBytes"/> of them, and loads are led there when a program is made ready.
-/// Offsets are bytes; -1 means that the context has no such field.
+/// <c>__sk_buff</c> and <c>xdp_md</c> have 32 bits for each pointer into the packet, and Linux rewrites the loads. Here
+/// the pointers lie behind the struct, <see cref="ShadowBytes"/> of them, and loads are led there when a program is
+/// made ready. Offsets are bytes; -1 means that the context has no such field.
 /// </remarks>
 internal sealed record ContextLayout(int UserBytes)
 {
@@ -31,7 +33,9 @@ internal sealed record ContextLayout(int UserBytes)
     /// <summary>Where the pointer to the flow dissector's keys is.</summary>
     internal int FlowKeys { get; private init; } = -1;
 
-    /// <summary>Offsets of the 32-bit fields that stand for pointers; empty where pointers have their full size.</summary>
+    /// <summary>
+    /// Offsets of the 32-bit fields that stand for pointers; empty where pointers have their full size.
+    /// </summary>
     internal int[] NarrowPointers { get; private init; } = [];
 
     /// <summary>Bytes of the whole context.</summary>
@@ -42,7 +46,8 @@ internal sealed record ContextLayout(int UserBytes)
         Length = 0, Socket = 168, NarrowPointers = [76, 80, 140], Data = 192, DataEnd = 200, DataMeta = 208,
     };
 
-    internal static ContextLayout Xdp { get; } = new(24) { NarrowPointers = [0, 4, 8], Data = 24, DataEnd = 32, DataMeta = 40 };
+    internal static ContextLayout Xdp { get; } =
+        new(24) { NarrowPointers = [0, 4, 8], Data = 24, DataEnd = 32, DataMeta = 40 };
 
     private static ContextLayout FlowDissector { get; } = SkBuff with { FlowKeys = 144, Socket = -1 };
 

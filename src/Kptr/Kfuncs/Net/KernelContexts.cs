@@ -11,9 +11,12 @@ namespace Kptr.Kfuncs;
 internal static class KernelContexts
 {
     private static readonly FieldSpec[] SkbFields =
-        [new("len", 4), new("data", 8), new("head", 8), new("dev", 8), new("sk", 8), new("protocol", 2), new("mark", 4), new("hash", 4), new("priority", 4)];
+        [new("len", 4), new("data", 8), new("head", 8), new("dev", 8), new("sk", 8), new("protocol", 2), new(
+            "mark", 4), new("hash", 4), new("priority", 4)];
 
-    private static readonly FieldSpec[] XdpFields = [new("data", 8), new("data_end", 8), new("data_meta", 8), new("rxq", 8)];
+    private static readonly FieldSpec[] XdpFields = [
+        new("data", 8), new("data_end", 8), new("data_meta", 8), new("rxq", 8),
+    ];
     private static readonly FieldSpec[] RxqFields = [new("dev", 8), new("queue_index", 4)];
     private static readonly FieldSpec[] DeviceFields = [new("ifindex", 4)];
 
@@ -32,7 +35,8 @@ internal static class KernelContexts
         {
             { IsXdp: true } => XdpBuff(ctx, packet),
             { IsSkb: true } => SkBuff(ctx, packet),
-            _ => throw new ProgramFaultException(DiagCode.CallNotModelled, $"bpf_cast_to_kern_ctx of the context of {ctx.Prog.Type} programs"),
+            _ => throw new ProgramFaultException(
+                DiagCode.CallNotModelled, $"bpf_cast_to_kern_ctx of the context of {ctx.Prog.Type} programs"),
         };
     }
 

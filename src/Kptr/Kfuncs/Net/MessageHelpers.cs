@@ -4,7 +4,10 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>Messages on their way out of a socket. Kernel: net/core/filter.c, 6.12.</summary>
-/// <remarks>The model's messages are in one part, and a run sees one message: how many bytes a verdict holds for changes nothing.</remarks>
+/// <remarks>
+/// The model's messages are in one part, and a run sees one message: how many bytes a verdict
+/// holds for changes nothing.
+/// </remarks>
 internal static class MessageHelpers
 {
     [Helper(HelperId.MsgApplyBytes, HelperId.MsgCorkBytes)]

@@ -4,7 +4,9 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>Where a packet goes, and what is known of it besides its bytes. Kernel: net/core/filter.c, 6.12.</summary>
-/// <remarks>The model's one device is the loopback: packets that are sent elsewhere are noted in the run's result.</remarks>
+/// <remarks>
+/// The model's one device is the loopback: packets that are sent elsewhere are noted in the run's result.
+/// </remarks>
 internal static class PacketFateHelpers
 {
     /// <summary>Index of the loopback device.</summary>
@@ -33,7 +35,8 @@ internal static class PacketFateHelpers
     }
 
     [Helper(HelperId.RedirectPeer)]
-    internal static int RedirectPeer(ProgContext ctx, uint ifindex, ulong flags) => RedirectUnless(ctx, ifindex, flags != 0);
+    internal static int RedirectPeer(ProgContext ctx, uint ifindex, ulong flags) =>
+        RedirectUnless(ctx, ifindex, flags != 0);
 
     [Helper(HelperId.RedirectNeigh)]
     internal static int RedirectNeigh(ProgContext ctx, uint ifindex, ulong parameters, uint size, ulong flags)
@@ -43,7 +46,9 @@ internal static class PacketFateHelpers
         return RedirectUnless(ctx, ifindex, flags != 0 || (size > 0 && size < leastBytes));
     }
 
-    /// <summary>Sends a packet where an entry of a map says; without an entry the low bits of the flags are the action.</summary>
+    /// <summary>
+    /// Sends a packet where an entry of a map says; without an entry the low bits of the flags are the action.
+    /// </summary>
     [Helper(HelperId.RedirectMap)]
     internal static int RedirectMap(ProgContext ctx, ulong map, ulong key, ulong flags)
     {
@@ -71,7 +76,9 @@ internal static class PacketFateHelpers
         return Errno.None;
     }
 
-    /// <summary>Whether a packet of this length, changed by so much, fits through a device; its limit goes to the program.</summary>
+    /// <summary>
+    /// Whether a packet of this length, changed by so much, fits through a device; its limit goes to the program.
+    /// </summary>
     /// <returns>0, or 1 where it is too long.</returns>
     [Helper(HelperId.CheckMtu)]
     internal static int CheckMtu(ProgContext ctx, ulong context, uint ifindex, ulong length, int delta, ulong flags)

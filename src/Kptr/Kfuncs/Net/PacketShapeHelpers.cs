@@ -20,7 +20,8 @@ internal static class PacketShapeHelpers
     internal static Errno XdpHead(ProgContext ctx, ulong xdp, int delta)
     {
         var packet = ctx.PacketAt(xdp);
-        return delta <= packet.Length - EthernetBytes && packet.TryMoveStart(delta, FrameBytes) ? Errno.None : Errno.EINVAL;
+        return delta <= packet.Length - EthernetBytes
+            && packet.TryMoveStart(delta, FrameBytes) ? Errno.None : Errno.EINVAL;
     }
 
     [Helper(HelperId.XdpAdjustTail)]
@@ -97,7 +98,8 @@ internal static class PacketShapeHelpers
             return Errno.ENOTSUPP;
         }
 
-        if (at > packet.Length || packet.Length + (long)delta < at + (delta < 0 && mode == AdjustMac ? NetworkHeaderBytes(packet) : 0))
+        if (at > packet.Length
+            || packet.Length + (long)delta < at + (delta < 0 && mode == AdjustMac ? NetworkHeaderBytes(packet) : 0))
         {
             return Errno.ENOTSUPP;
         }

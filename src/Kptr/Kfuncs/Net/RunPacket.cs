@@ -6,9 +6,9 @@ namespace Kptr.Kfuncs;
 
 /// <summary>The packet (or message, or option value) that one run works on, and its context.</summary>
 /// <remarks>
-/// The bytes lie in memory of their own with room before and behind, as in a driver's buffer. A program may touch exactly
-/// what lies between <c>data_meta</c> and <c>data_end</c>; whoever moves these ends takes the old pointers away.
-/// Belongs to the thread of the run.
+/// The bytes lie in memory of their own with room before and behind, as in a driver's buffer. A program may touch
+/// exactly what lies between <c>data_meta</c> and <c>data_end</c>; whoever moves these ends takes the old pointers
+/// away. Belongs to the thread of the run.
 /// </remarks>
 internal sealed unsafe class RunPacket : IDisposable
 {
@@ -69,7 +69,9 @@ internal sealed unsafe class RunPacket : IDisposable
     /// <summary>The socket it belongs to, or that the context is about; null for none.</summary>
     internal Sock? Socket { get; set; }
 
-    /// <summary>The socket that the program chose (<c>bpf_sk_assign</c>); the run owns a reference where it is a counted one.</summary>
+    /// <summary>
+    /// The socket that the program chose (<c>bpf_sk_assign</c>); the run owns a reference where it is a counted one.
+    /// </summary>
     internal Sock? Assigned { get; set; }
 
     /// <summary>Index of the device, or of the map's entry, that the program redirected to; null for none.</summary>
@@ -147,7 +149,9 @@ internal sealed unsafe class RunPacket : IDisposable
         return true;
     }
 
-    /// <summary>Puts zero bytes in, or takes bytes out where the count is negative, without a limit on the size.</summary>
+    /// <summary>
+    /// Puts zero bytes in, or takes bytes out where the count is negative, without a limit on the size.
+    /// </summary>
     internal void Insert(int at, int count)
     {
         var old = Bytes.ToArray();
@@ -225,5 +229,6 @@ internal static class RunPacketExtensions
     internal static RunPacket PacketAt(this ProgContext ctx, ulong context) =>
         ctx.Packet is { } packet && packet.ContextAddress == context
             ? packet
-            : throw new ProgramFaultException(DiagCode.CallNotModelled, $"{context:x} is no context with a packet; the run was given none");
+            : throw new ProgramFaultException(
+                DiagCode.CallNotModelled, $"{context:x} is no context with a packet; the run was given none");
 }

@@ -16,9 +16,12 @@ internal static class SkbBytesHelpers
     internal static Errno LoadBytes(ProgContext ctx, ulong skb, uint offset, ulong target, uint length) =>
         Load(ctx, ctx.PacketAt(skb).Bytes, offset, target, length, Errno.EFAULT);
 
-    /// <summary>Counts from the link layer's or the network's header, wherever the packet starts for this program.</summary>
+    /// <summary>
+    /// Counts from the link layer's or the network's header, wherever the packet starts for this program.
+    /// </summary>
     [Helper(HelperId.SkbLoadBytesRelative)]
-    internal static Errno LoadBytesRelative(ProgContext ctx, ulong skb, uint offset, ulong target, uint length, uint startHeader)
+    internal static Errno LoadBytesRelative(
+        ProgContext ctx, ulong skb, uint offset, ulong target, uint length, uint startHeader)
     {
         var packet = ctx.PacketAt(skb);
         var isLinkLayer = packet.HiddenHeaderBytes == 0;
@@ -31,7 +34,9 @@ internal static class SkbBytesHelpers
     internal static Errno StoreBytes(ProgContext ctx, ulong skb, uint offset, ulong source, uint length, ulong flags)
     {
         var bytes = ctx.PacketAt(skb).Bytes;
-        return (flags & ~(RecomputeCsum | InvalidateHash)) != 0 ? Errno.EINVAL : Store(ctx, bytes, offset, source, length, Errno.EFAULT);
+        return (flags & ~(RecomputeCsum | InvalidateHash)) != 0
+            ? Errno.EINVAL
+            : Store(ctx, bytes, offset, source, length, Errno.EFAULT);
     }
 
     /// <summary>The model's packets are in one part: there is never anything to pull.</summary>
@@ -51,7 +56,8 @@ internal static class SkbBytesHelpers
     private static bool InBounds(RunPacket packet, uint offset, uint length) => (long)offset + length <= packet.Length;
 
     // Linux clears the program's buffer where it cannot fill it.
-    private static Errno Load(ProgContext ctx, ReadOnlySpan<byte> packet, long offset, ulong target, uint length, Errno error)
+    private static Errno Load(
+        ProgContext ctx, ReadOnlySpan<byte> packet, long offset, ulong target, uint length, Errno error)
     {
         var room = ctx.Memory(target, (int)length);
         if (offset > packet.Length || length > packet.Length - offset)

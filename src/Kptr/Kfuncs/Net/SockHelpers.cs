@@ -26,7 +26,8 @@ internal static class SockHelpers
     internal static Sock? ToUdp6(Sock? sock) => sock is { Tuple: { IsV6: true, Protocol: 17 } } ? sock : null;
 
     /// <summary>Kinds of socket that the model does not have.</summary>
-    [Helper(HelperId.SkcToTcpTimewaitSock, HelperId.SkcToTcpRequestSock, HelperId.SkcToUnixSock, HelperId.SkcToMptcpSock)]
+    [Helper(HelperId.SkcToTcpTimewaitSock, HelperId.SkcToTcpRequestSock, HelperId.SkcToUnixSock,
+        HelperId.SkcToMptcpSock)]
     internal static Sock? ToOther(Sock? sock)
     {
         _ = sock;

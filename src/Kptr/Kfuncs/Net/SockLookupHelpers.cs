@@ -7,8 +7,8 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Finding sockets and giving them back. Kernel: net/core/filter.c, 6.12.</summary>
 /// <remarks>
-/// A look-up takes a reference on a connected TCP socket. Listeners and UDP sockets are freed by RCU: they are lent without one, and
-/// releasing them does nothing. One network namespace.
+/// A look-up takes a reference on a connected TCP socket. Listeners and UDP sockets are freed by RCU: they are lent
+/// without one, and releasing them does nothing. One network namespace.
 /// </remarks>
 internal static class SockLookupHelpers
 {
@@ -120,7 +120,8 @@ internal static class SockLookupHelpers
         var n = size == TupleV6Bytes ? 16 : 4;
         var local = new FlowTuple(
             FlowTuple.FromNetwork(bytes.Slice(n, n)), BinaryPrimitives.ReadUInt16BigEndian(bytes[((2 * n) + 2)..]),
-            FlowTuple.FromNetwork(bytes[..n]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(2 * n)..]), protocol, size == TupleV6Bytes);
+            FlowTuple.FromNetwork(bytes[..n]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(2 * n)..]), protocol,
+            size == TupleV6Bytes);
         using var reader = ctx.Core.Rcu.ReadLock();
         return ctx.Core.Sockets.Find(local) is not { } sock ? 0
             : sock.IsRefcounted ? ctx.GiveRef(sock.TryAcquire())

@@ -27,7 +27,8 @@ internal static class SockMapHelpers
     {
         var target = MapAt(ctx, map);
         return ctx.PacketAt(context).Socket is { } sock
-            ? target.Set(ctx.Memory(key, target.KeySize, isWrite: false), sock, (MapUpdateFlags)flags) : Errno.EOPNOTSUPP;
+            ? target.Set(ctx.Memory(key, target.KeySize, isWrite: false), sock, (MapUpdateFlags)flags)
+            : Errno.EOPNOTSUPP;
     }
 
     /// <summary>The model's sockets are in no reuseport group, so none can be chosen.</summary>
@@ -41,7 +42,8 @@ internal static class SockMapHelpers
     private static int Redirect(ProgContext ctx, ulong context, ulong map, ReadOnlySpan<byte> key, ulong flags)
     {
         var packet = ctx.PacketAt(context);
-        if ((flags & ~Ingress) != 0 || ctx.Core.Heap.FindObject(MapAt(ctx, map).ProgLookup(key, ctx.Cpu)) is not Sock sock)
+        if ((flags & ~Ingress) != 0
+            || ctx.Core.Heap.FindObject(MapAt(ctx, map).ProgLookup(key, ctx.Cpu)) is not Sock sock)
         {
             return Drop;
         }

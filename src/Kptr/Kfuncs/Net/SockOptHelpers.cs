@@ -5,7 +5,10 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Options of a socket, which are kept and given back. Kernel: net/core/filter.c (<c>sol_socket_sockopt</c> and so on), 6.12.</summary>
+/// <summary>
+/// Options of a socket, which are kept and given back. Kernel: net/core/filter.c
+/// (<c>sol_socket_sockopt</c> and so on), 6.12.
+/// </summary>
 internal static class SockOptHelpers
 {
     private const int SolIp = 0;
@@ -20,9 +23,12 @@ internal static class SockOptHelpers
     /// <summary>Integer options that programs may get and set, with what they are before anybody sets them.</summary>
     private static readonly Dictionary<(int Level, int Name), int> s_integers = new()
     {
-        [(SolSocket, 2)] = 0, [(SolSocket, SendBuffer)] = 87040, [(SolSocket, ReceiveBuffer)] = 131072, [(SolSocket, 9)] = 0,
-        [(SolSocket, 12)] = 0, [(SolSocket, 18)] = 1, [(SolSocket, 36)] = 0, [(SolSocket, 47)] = -1, [(SolSocket, 62)] = 0, [(SolSocket, 74)] = 1,
-        [(SolTcp, 1)] = 0, [(SolTcp, 2)] = 536, [(SolTcp, 4)] = 7200, [(SolTcp, 5)] = 75, [(SolTcp, 6)] = 9, [(SolTcp, 7)] = 6, [(SolTcp, 10)] = 0,
+        [(SolSocket, 2)] = 0, [(SolSocket, SendBuffer)] = 87040, [(SolSocket, ReceiveBuffer)] =
+            131072, [(SolSocket, 9)] = 0,
+        [(SolSocket, 12)] = 0, [(SolSocket, 18)] = 1, [(SolSocket, 36)] = 0, [(SolSocket, 47)] = -1, [(SolSocket, 62)] =
+            0, [(SolSocket, 74)] = 1,
+        [(SolTcp, 1)] = 0, [(SolTcp, 2)] = 536, [(SolTcp, 4)] = 7200, [(SolTcp, 5)] = 75, [(SolTcp, 6)] =
+            9, [(SolTcp, 7)] = 6, [(SolTcp, 10)] = 0,
         [(SolTcp, 16)] = 0, [(SolTcp, 18)] = 0, [(SolTcp, 25)] = 0, [(SolTcp, 27)] = 0,
         [(SolIp, 1)] = 0, [(SolV6, 67)] = 0, [(SolV6, 70)] = 1,
     };
@@ -79,7 +85,9 @@ internal static class SockOptHelpers
         return Errno.None;
     }
 
-    /// <summary>Checks the address and binds nothing: a socket of the model keeps the addresses it was opened with.</summary>
+    /// <summary>
+    /// Checks the address and binds nothing: a socket of the model keeps the addresses it was opened with.
+    /// </summary>
     [Helper(HelperId.Bind)]
     internal static Errno Bind(ProgContext ctx, ulong context, ulong address, int length)
     {

@@ -4,27 +4,34 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Lists and ordered trees of program objects; the caller holds the root's spin lock. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
+/// <summary>
+/// Lists and ordered trees of program objects; the caller holds the root's spin lock. Kernel:
+/// kernel/bpf/helpers.c, 6.12.
+/// </summary>
 /// <remarks>Adding takes the object's reference over even when it fails; taking out gives it back.</remarks>
 internal static class GraphKfuncs
 {
     [Kfunc("bpf_list_push_front_impl",
-        Prototype = "int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off)")]
+        Prototype = "int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, "
+            + "void *meta__ign, u64 off)")]
     internal static Errno ListPushFront(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset) =>
         ListPush(ctx, head, node, meta, offset, atTail: false);
 
     [Kfunc("bpf_list_push_back_impl",
-        Prototype = "int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off)")]
+        Prototype = "int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, "
+            + "void *meta__ign, u64 off)")]
     internal static Errno ListPushBack(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset) =>
         ListPush(ctx, head, node, meta, offset, atTail: true);
 
-    [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
         Prototype = "struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head)")]
     [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head)")]
     internal static ulong ListPopFront(ProgContext ctx, ulong head) => ListPop(ctx, head, atTail: false);
 
-    [Kfunc("bpf_list_pop_back", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_list_pop_back", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
         Prototype = "struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head)")]
     [Kfunc("bpf_list_pop_back", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head)")]
@@ -41,7 +48,8 @@ internal static class GraphKfuncs
     internal static ulong ListBack(ProgContext ctx, ulong head) => ListPeek(ctx, head, atTail: true);
 
     [Kfunc("bpf_rbtree_add_impl",
-        Prototype = "int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *), void *meta__ign, u64 off)")]
+        Prototype = "int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, "
+            + "bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *), void *meta__ign, u64 off)")]
     internal static Errno RbtreeAdd(ProgContext ctx, ulong root, ulong node, ulong less, ulong meta, ulong offset)
     {
         _ = (meta, offset);

@@ -25,7 +25,8 @@ internal static class LockHelpers
         ctx.KernelMemory(address, sizeof(int));
         if (ctx.HeldLock != address || !KernelSpinLock.Unlock(ctx.Core, address))
         {
-            throw new ProgramFaultException(DiagCode.UnbalancedUnlock, "bpf_spin_unlock of a lock that the program does not hold");
+            throw new ProgramFaultException(
+                DiagCode.UnbalancedUnlock, "bpf_spin_unlock of a lock that the program does not hold");
         }
 
         ctx.HeldLock = 0;

@@ -8,17 +8,19 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Objects of a program's own types. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
 /// <remarks>
-/// The verifier gives the kernel's functions a hidden argument with the type's special fields. Here the type comes from the
-/// constant id, and for existing objects from the object itself.
+/// The verifier gives the kernel's functions a hidden argument with the type's special fields. Here the type comes from
+/// the constant id, and for existing objects from the object itself.
 /// </remarks>
 internal static class ObjectKfuncs
 {
-    [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
         Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     internal static KernelRef<AllocatedObject>? ObjNew(
-        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
     {
         _ = meta;
         var type = LocalType(ctx, localTypeId);
@@ -28,13 +30,15 @@ internal static class ObjectKfuncs
     [Kfunc("bpf_percpu_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "void *bpf_percpu_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     internal static KernelRef<AllocatedObject>? PercpuObjNew(
-        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
     {
         _ = meta;
         return KernelRef.Own(ctx.Core.NewPercpuObject(LocalType(ctx, localTypeId)), file, line);
     }
 
-    [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
     [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release,
         Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
@@ -72,7 +76,8 @@ internal static class ObjectKfuncs
     internal static ulong ThisCpuPtr(ProgContext ctx, ulong percpu) => PerCpuPtr(ctx, percpu, (uint)ctx.Cpu);
 
     private static BtfType LocalType(ProgContext ctx, ulong id) =>
-        ctx.Prog.Btf is { } btf && id < (ulong)btf.TypeCount && btf[(int)id].SkipModifiers() is { Kind: BtfKind.Struct } type
+        ctx.Prog.Btf is { } btf && id < (ulong)btf.TypeCount
+        && btf[(int)id].SkipModifiers() is { Kind: BtfKind.Struct } type
             ? type
             : throw new ProgramFaultException(DiagCode.CallMisuse, $"type id {id} is no struct of the program");
 }

@@ -14,7 +14,8 @@ internal sealed class ProgTypes(KernelCore core)
     {
         var spec = core.Spec;
         var reader = _readers.GetOrAdd(
-            btf, b => new(() => new BtfRecordReader(b, spec.Types, spec.Dtors.GetValueOrDefault, spec.Profile.RecordRules)));
+            btf,
+            b => new(() => new BtfRecordReader(b, spec.Types, spec.Dtors.GetValueOrDefault, spec.Profile.RecordRules)));
         return reader.Value.StructRecord(typeId) ?? BtfRecord.Empty;
     }
 }

@@ -6,7 +6,9 @@ using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
-/// <summary>Tracked connections of one network namespace and one zone. Kernel: net/netfilter/nf_conntrack_bpf.c, 6.12.</summary>
+/// <summary>
+/// Tracked connections of one network namespace and one zone. Kernel: net/netfilter/nf_conntrack_bpf.c, 6.12.
+/// </summary>
 /// <remarks>
 /// <c>struct bpf_ct_opts</c> is 16 bytes (12 in older programs): netns id, error, protocol. The new connection and the
 /// inserted one are the same object under two types.
@@ -30,26 +32,36 @@ internal static class ConntrackKfuncs
     private const ulong Changeable = (1 << 1) | (1 << 2) | (1 << 10) | (1 << 13);
 
     [Kfunc("bpf_xdp_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Prototype = "struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+        Prototype = "struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, "
+            + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpAlloc(
-        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
+        Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_skb_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Prototype = "struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+        Prototype = "struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, "
+            + "struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbAlloc(
-        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
+        Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_xdp_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Prototype = "struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+        Prototype = "struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, "
+            + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpLookup(
-        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
+        Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
 
     [Kfunc("bpf_skb_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Prototype = "struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
+        Prototype = "struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, "
+            + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbLookup(
-        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) => Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
+        Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
 
-    /// <summary>Puts a new connection into the table; the program's reference goes on as one on the inserted connection.</summary>
+    /// <summary>
+    /// Puts a new connection into the table; the program's reference goes on as one on the inserted connection.
+    /// </summary>
     /// <returns>Null where the flow is tracked already: the reference is then dropped.</returns>
     [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull,
         Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
@@ -69,7 +81,8 @@ internal static class ConntrackKfuncs
     [Kfunc("bpf_ct_release", KfuncFlags.Release,
         Prototype = "void bpf_ct_release(struct nf_conn *nfct)")]
     internal static void Release(
-        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => conn.Release(file, line);
+        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        conn.Release(file, line);
 
     [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs,
         Prototype = "void bpf_ct_set_timeout(struct nf_conn___init *nfct, u32 timeout)")]
@@ -104,7 +117,8 @@ internal static class ConntrackKfuncs
 
     /// <summary>Replies go to another address: the source's place, or the destination's, is taken by it.</summary>
     [Kfunc("bpf_ct_set_nat_info", KfuncFlags.TrustedArgs,
-        Prototype = "int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, enum nf_nat_manip_type manip)")]
+        Prototype = "int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, "
+            + "enum nf_nat_manip_type manip)")]
     internal static Errno SetNatInfo(ProgContext ctx, NfConn conn, ulong address, int port, uint manip)
     {
         if (manip is not (ManipSource or ManipDest))
@@ -117,14 +131,16 @@ internal static class ConntrackKfuncs
         return Errno.None;
     }
 
-    private static KernelRef<NfConn>? Alloc(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
+    private static KernelRef<NfConn>? Alloc(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
     {
         _ = ctx.PacketAt(packet);
         return TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow)
             ? KernelRef.Own(ctx.Core.Conntrack.Allocate(flow)) : null;
     }
 
-    private static KernelRef<NfConn>? Lookup(ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
+    private static KernelRef<NfConn>? Lookup(
+        ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize)
     {
         _ = ctx.PacketAt(packet);
         if (!TryTuple(ctx, tuple, tupleSize, opts, optsSize, out var flow))
@@ -142,7 +158,8 @@ internal static class ConntrackKfuncs
         return null;
     }
 
-    private static bool TryTuple(ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out FlowTuple flow)
+    private static bool TryTuple(
+        ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out FlowTuple flow)
     {
         flow = default;
         var error = Check(ctx, tuple, tupleSize, opts, optsSize, out var protocol);
@@ -156,12 +173,14 @@ internal static class ConntrackKfuncs
         var n = tupleSize == TupleV6Bytes ? 16 : 4;
         flow = new(
             FlowTuple.FromNetwork(bytes[..n]), BinaryPrimitives.ReadUInt16BigEndian(bytes[(2 * n)..]),
-            FlowTuple.FromNetwork(bytes.Slice(n, n)), BinaryPrimitives.ReadUInt16BigEndian(bytes[((2 * n) + 2)..]), protocol,
+            FlowTuple.FromNetwork(bytes.Slice(n, n)),
+            BinaryPrimitives.ReadUInt16BigEndian(bytes[((2 * n) + 2)..]), protocol,
             tupleSize == TupleV6Bytes);
         return true;
     }
 
-    private static Errno Check(ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out byte protocol)
+    private static Errno Check(
+        ProgContext ctx, ulong tuple, uint tupleSize, ulong opts, uint optsSize, out byte protocol)
     {
         protocol = 0;
         if (tuple == 0 || opts == 0 || optsSize is not (OptsBytes or OldOptsBytes))

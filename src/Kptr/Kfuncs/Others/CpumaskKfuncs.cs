@@ -22,7 +22,8 @@ public static class CpumaskKfuncs
     [Kfunc("bpf_cpumask_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_cpumask *bpf_cpumask_create(void)")]
     public static KernelRef<Cpumask>? CpumaskCreate(
-        KernelCore core, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => KernelRef.Own(new Cpumask(core), file, line);
+        KernelCore core, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        KernelRef.Own(new Cpumask(core), file, line);
 
     /// <summary>Takes one reference.</summary>
     /// <param name="cpumask">The mask, on which the caller has a reference.</param>
@@ -32,7 +33,8 @@ public static class CpumaskKfuncs
     [Kfunc("bpf_cpumask_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs,
         Prototype = "struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask)")]
     public static KernelRef<Cpumask>? CpumaskAcquire(
-        Cpumask cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cpumask.TryAcquire(file, line);
+        Cpumask cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        cpumask.TryAcquire(file, line);
 
     /// <summary>Gives one reference back.</summary>
     /// <param name="cpumask">The reference, dead afterwards.</param>
@@ -42,7 +44,8 @@ public static class CpumaskKfuncs
     [Kfunc("bpf_cpumask_release", KfuncFlags.Release,
         Prototype = "void bpf_cpumask_release(struct bpf_cpumask *cpumask)", DestructorOf = "bpf_cpumask")]
     public static void CpumaskRelease(
-        KernelRef<Cpumask> cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => cpumask.Release(file, line);
+        KernelRef<Cpumask> cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        cpumask.Release(file, line);
 
     [Kfunc("bpf_cpumask_first", KfuncFlags.Rcu,
         Prototype = "u32 bpf_cpumask_first(const struct cpumask *cpumask)")]
@@ -86,23 +89,27 @@ public static class CpumaskKfuncs
     internal static void Clear(ProgContext ctx, ulong mask) => Fill(ctx, mask, _ => false);
 
     [Kfunc("bpf_cpumask_and", KfuncFlags.Rcu,
-        Prototype = "bool bpf_cpumask_and(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
+        Prototype = "bool bpf_cpumask_and(struct bpf_cpumask *dst, const struct cpumask *src1, "
+            + "const struct cpumask *src2)")]
     internal static bool And(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) && Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_or", KfuncFlags.Rcu,
-        Prototype = "void bpf_cpumask_or(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
+        Prototype = "void bpf_cpumask_or(struct bpf_cpumask *dst, const struct cpumask *src1, "
+            + "const struct cpumask *src2)")]
     internal static void Or(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) || Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_xor", KfuncFlags.Rcu,
-        Prototype = "void bpf_cpumask_xor(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2)")]
+        Prototype = "void bpf_cpumask_xor(struct bpf_cpumask *dst, const struct cpumask *src1, "
+            + "const struct cpumask *src2)")]
     internal static void Xor(ProgContext ctx, ulong target, ulong left, ulong right) =>
         Fill(ctx, target, cpu => Bit(ctx, left, cpu) != Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_equal", KfuncFlags.Rcu,
         Prototype = "bool bpf_cpumask_equal(const struct cpumask *src1, const struct cpumask *src2)")]
-    internal static bool Equal(ProgContext ctx, ulong left, ulong right) => All(ctx, cpu => Bit(ctx, left, cpu) == Bit(ctx, right, cpu));
+    internal static bool Equal(ProgContext ctx, ulong left, ulong right) =>
+        All(ctx, cpu => Bit(ctx, left, cpu) == Bit(ctx, right, cpu));
 
     [Kfunc("bpf_cpumask_intersects", KfuncFlags.Rcu,
         Prototype = "bool bpf_cpumask_intersects(const struct cpumask *src1, const struct cpumask *src2)")]
@@ -124,9 +131,12 @@ public static class CpumaskKfuncs
 
     [Kfunc("bpf_cpumask_copy", KfuncFlags.Rcu,
         Prototype = "void bpf_cpumask_copy(struct bpf_cpumask *dst, const struct cpumask *src)")]
-    internal static void Copy(ProgContext ctx, ulong target, ulong source) => Fill(ctx, target, cpu => Bit(ctx, source, cpu));
+    internal static void Copy(ProgContext ctx, ulong target, ulong source) =>
+        Fill(ctx, target, cpu => Bit(ctx, source, cpu));
 
-    /// <summary>Any CPU of the mask; the kernel spreads its choice, the model draws it from the kernel's seed.</summary>
+    /// <summary>
+    /// Any CPU of the mask; the kernel spreads its choice, the model draws it from the kernel's seed.
+    /// </summary>
     [Kfunc("bpf_cpumask_any_distribute", KfuncFlags.Rcu,
         Prototype = "u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask)")]
     internal static uint AnyDistribute(ProgContext ctx, ulong mask) => AnyWhere(ctx, cpu => Bit(ctx, mask, cpu));
@@ -162,7 +172,9 @@ public static class CpumaskKfuncs
     {
         for (var word = 0; word * 64 < ctx.Core.CpuCount; word++)
         {
-            var bits = Cpus(ctx).Where(cpu => cpu / 64 == word && value(cpu)).Aggregate(0UL, (all, cpu) => all | (1UL << (cpu % 64)));
+            var bits = Cpus(ctx)
+                .Where(cpu => cpu / 64 == word && value(cpu))
+                .Aggregate(0UL, (all, cpu) => all | (1UL << (cpu % 64)));
             Volatile.Write(ref Word(ctx, mask, word * 64), bits);
         }
 

@@ -19,11 +19,13 @@ internal static class FileKfuncs
     [Kfunc("bpf_put_file", KfuncFlags.Release,
         Prototype = "void bpf_put_file(struct file *file)")]
     internal static void PutFile(
-        KernelRef<KernelFile> target, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => target.Release(file, line);
+        KernelRef<KernelFile> target, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        target.Release(file, line);
 
     /// <summary>The same as a helper, of any <c>struct path</c> in an open file; no room gives 0.</summary>
     [Helper(HelperId.DPath)]
-    internal static int DPath(ProgContext ctx, ulong path, ulong buffer, uint size) => size == 0 ? 0 : PathDPath(ctx, path, buffer, size);
+    internal static int DPath(ProgContext ctx, ulong path, ulong buffer, uint size) =>
+        size == 0 ? 0 : PathDPath(ctx, path, buffer, size);
 
     /// <summary>The path of an open file, as text with a zero byte.</summary>
     /// <returns>Bytes written, or <see cref="Errno.ENAMETOOLONG"/> where it does not fit.</returns>

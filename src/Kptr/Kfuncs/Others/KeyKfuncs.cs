@@ -19,7 +19,8 @@ internal static class KeyKfuncs
         Prototype = "struct bpf_key *bpf_lookup_user_key(u32 serial, u64 flags)")]
     internal static KernelRef<BpfKey>? LookupUserKey(
         KernelCore core, int serial, ulong flags, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
-        (flags & ~LookupFlags) == 0 && serial > 0 ? KernelRef.Own(new BpfKey(core, serial, isSystemKey: false), file, line) : null;
+        (flags & ~LookupFlags) == 0
+        && serial > 0 ? KernelRef.Own(new BpfKey(core, serial, isSystemKey: false), file, line) : null;
 
     /// <summary>System keyrings go by small numbers: builtin, secondary, platform.</summary>
     [Kfunc("bpf_lookup_system_key", KfuncFlags.Acquire | KfuncFlags.RetNull,
@@ -37,5 +38,6 @@ internal static class KeyKfuncs
         Hooks = KfuncHooks.Generic, Profiles = ProfileSet.Linux7_2,
         Prototype = "void bpf_key_put(struct bpf_key *bkey)")]
     internal static void KeyPut(
-        KernelRef<BpfKey> key, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => key.Release(file, line);
+        KernelRef<BpfKey> key, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        key.Release(file, line);
 }

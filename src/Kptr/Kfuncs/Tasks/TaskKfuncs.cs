@@ -17,11 +17,13 @@ public static class TaskKfuncs
     /// <remarks>Kernel: <c>bpf_task_acquire</c>, 6.12: inc-not-zero on <c>rcu_users</c>.</remarks>
     [Kfunc("bpf_task_acquire", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
         Prototype = "struct task_struct *bpf_task_acquire(struct task_struct *p)")]
-    [Kfunc("bpf_task_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_task_acquire", KfuncFlags.Acquire | KfuncFlags.TrustedArgs, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct task_struct *bpf_task_acquire(struct task_struct *p)")]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static KernelRef<TaskStruct>? TaskAcquire(
-        TaskStruct task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => task.TryAcquire(file, line);
+        TaskStruct task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        task.TryAcquire(file, line);
 
     /// <summary>Gives one reference back; the last one lets the task's memory go after a grace period.</summary>
     /// <param name="task">The reference, dead afterwards.</param>
@@ -34,7 +36,8 @@ public static class TaskKfuncs
         Prototype = "void bpf_task_release(struct task_struct *p)", DestructorOf = "task_struct")]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void TaskRelease(
-        KernelRef<TaskStruct> task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) => task.Release(file, line);
+        KernelRef<TaskStruct> task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        task.Release(file, line);
 
     /// <summary>Looks a task up in the first pid namespace and takes a reference on it.</summary>
     /// <param name="core">The kernel.</param>
@@ -45,7 +48,8 @@ public static class TaskKfuncs
     /// <remarks>Kernel: <c>bpf_task_from_pid</c>, 6.12.</remarks>
     [Kfunc("bpf_task_from_pid", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct task_struct *bpf_task_from_pid(s32 pid)")]
-    [Kfunc("bpf_task_from_pid", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_task_from_pid", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct task_struct *bpf_task_from_pid(s32 pid)")]
     public static KernelRef<TaskStruct>? TaskFromPid(
         KernelCore core, int pid, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
@@ -75,8 +79,11 @@ public static class TaskKfuncs
     /// <summary>Takes a reference on the task in a kptr slot, where that can be done safely: never, in 6.2.</summary>
     /// <param name="slotAddress">Address of the slot.</param>
     /// <returns>Always null: <c>usage</c> is not protected by RCU, so the task may be freed under the caller.</returns>
-    /// <remarks>Kernel: <c>bpf_task_kptr_get</c>, 6.2; removed in 6.4 in favour of <c>bpf_task_acquire</c> inside RCU.</remarks>
-    [Kfunc("bpf_task_kptr_get", KfuncFlags.Acquire | KfuncFlags.KptrGet | KfuncFlags.RetNull, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    /// <remarks>
+    /// Kernel: <c>bpf_task_kptr_get</c>, 6.2; removed in 6.4 in favour of <c>bpf_task_acquire</c> inside RCU.
+    /// </remarks>
+    [Kfunc("bpf_task_kptr_get", KfuncFlags.Acquire | KfuncFlags.KptrGet | KfuncFlags.RetNull, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct task_struct *bpf_task_kptr_get(struct task_struct **pp)")]
     internal static KernelRef<TaskStruct>? TaskKptrGet(ulong slotAddress)
     {
@@ -86,7 +93,8 @@ public static class TaskKfuncs
 
     /// <summary>Takes a reference unless the count is zero, where that can be done safely: never, in 6.2.</summary>
     /// <remarks>Kernel: <c>bpf_task_acquire_not_zero</c>, 6.2.</remarks>
-    [Kfunc("bpf_task_acquire_not_zero", KfuncFlags.Acquire | KfuncFlags.Rcu | KfuncFlags.RetNull, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
+    [Kfunc("bpf_task_acquire_not_zero", KfuncFlags.Acquire | KfuncFlags.Rcu | KfuncFlags.RetNull, Hooks = Hooks6_2,
+        Profiles = ProfileSet.Linux6_2,
         Prototype = "struct task_struct *bpf_task_acquire_not_zero(struct task_struct *p)")]
     internal static KernelRef<TaskStruct>? TaskAcquireNotZero(TaskStruct task)
     {

@@ -9,7 +9,8 @@ internal static class VmaHelpers
 {
     /// <summary>Calls back with the mapping that an address lies in.</summary>
     [Helper(HelperId.FindVma)]
-    internal static Errno Find(ProgContext ctx, TaskStruct? task, ulong address, ulong callback, ulong callbackCtx, ulong flags)
+    internal static Errno Find(
+        ProgContext ctx, TaskStruct? task, ulong address, ulong callback, ulong callbackCtx, ulong flags)
     {
         if (flags != 0)
         {

@@ -2,8 +2,8 @@ namespace Kptr.Specs;
 
 /// <summary>What a helper wants in one argument: a base kind in the low eight bits, modifiers above.</summary>
 /// <remarks>
-/// Kernel: <c>enum bpf_arg_type</c> with <c>enum bpf_type_flag</c> (include/linux/bpf.h, 6.12); the modifiers have the bits
-/// that the verifier's register types have.
+/// Kernel: <c>enum bpf_arg_type</c> with <c>enum bpf_type_flag</c> (include/linux/bpf.h, 6.12); the modifiers have the
+/// bits that the verifier's register types have.
 /// </remarks>
 [Flags]
 internal enum ArgKind : uint

@@ -9,19 +9,22 @@ internal static class HelperAccess
 {
     private static readonly FrozenSet<string> DPathFuncs = new[]
     {
-        "security_file_permission", "security_inode_getattr", "security_file_open", "security_path_truncate", "vfs_truncate",
-        "vfs_fallocate", "dentry_open", "vfs_getattr", "filp_close",
+        "security_file_permission", "security_inode_getattr", "security_file_open", "security_path_truncate",
+        "vfs_truncate", "vfs_fallocate", "dentry_open", "vfs_getattr", "filp_close",
     }.ToFrozenSet();
 
     private static readonly FrozenSet<AttachType> WithoutRetval = new[]
     {
-        AttachType.CgroupInetIngress, AttachType.CgroupInetEgress, AttachType.CgroupSockOps, AttachType.CgroupUdp4Recvmsg,
-        AttachType.CgroupUdp6Recvmsg, AttachType.CgroupUnixRecvmsg, AttachType.CgroupInet4Getpeername,
-        AttachType.CgroupInet6Getpeername, AttachType.CgroupUnixGetpeername, AttachType.CgroupInet4Getsockname,
-        AttachType.CgroupInet6Getsockname, AttachType.CgroupUnixGetsockname,
+        AttachType.CgroupInetIngress, AttachType.CgroupInetEgress, AttachType.CgroupSockOps,
+        AttachType.CgroupUdp4Recvmsg, AttachType.CgroupUdp6Recvmsg, AttachType.CgroupUnixRecvmsg,
+        AttachType.CgroupInet4Getpeername, AttachType.CgroupInet6Getpeername, AttachType.CgroupUnixGetpeername,
+        AttachType.CgroupInet4Getsockname, AttachType.CgroupInet6Getsockname, AttachType.CgroupUnixGetsockname,
     }.ToFrozenSet();
 
-    /// <summary>The prototype <paramref name="prog"/> may call, or <see langword="null"/> for "program of this type cannot use helper".</summary>
+    /// <summary>
+    /// The prototype <paramref name="prog"/> may call, or <see langword="null"/> for "program of
+    /// this type cannot use helper".
+    /// </summary>
     public static HelperSpec? Find(ProgSpec prog, KernelSpec kernel, HelperId id)
     {
         var found = FindByAttachment(prog, kernel, id) ?? FindBySet(prog, kernel, id);
@@ -34,14 +37,16 @@ internal static class HelperAccess
     {
         HelperId.DPath => MayDPath(prog, attachFunc),
         HelperId.ImaInodeHash or HelperId.ImaFileHash => attachFunc is not null && LsmHooks.IsSleepable(attachFunc),
-        HelperId.SkStorageGet or HelperId.SkStorageDelete when helper.Variant == "tracing" => MayTraceStorage(prog, attachFunc),
+        HelperId.SkStorageGet or HelperId.SkStorageDelete when helper.Variant == "tracing" =>
+            MayTraceStorage(prog, attachFunc),
         _ => true,
     };
 
     /// <summary>Whether the program is called from a trampoline.</summary>
     public static bool HasTrampoline(ProgSpec prog) => prog.Type switch
     {
-        ProgType.Tracing => prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn,
+        ProgType.Tracing =>
+            prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn,
         ProgType.Lsm => prog.ExpectedAttachType == AttachType.LsmMac,
         _ => false,
     };
@@ -56,13 +61,16 @@ internal static class HelperAccess
         {
             HelperId.CopyFromUser or HelperId.CopyFromUserTask when IsTracingLike(prog.Type) => HelperTable.Find(id),
             HelperId.SeqPrintf or HelperId.SeqWrite or HelperId.SeqPrintfBtf when isIter => HelperTable.Find(id),
-            HelperId.GetFuncArg or HelperId.GetFuncRet or HelperId.GetFuncArgCnt when isTracing && HasTrampoline(prog) => HelperTable.Find(id),
+            HelperId.GetFuncArg or HelperId.GetFuncRet or HelperId.GetFuncArgCnt
+                when isTracing && HasTrampoline(prog) => HelperTable.Find(id),
             HelperId.GetRetval or HelperId.SetRetval when MayReturnValue(prog) => HelperTable.Find(id),
             HelperId.GetNetnsCookie when kernel.Profile.PacketsHaveNetnsCookie
                 && prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb => HelperTable.Find(id),
             HelperId.Bind when prog.Type == ProgType.CgroupSockAddr
-                && prog.ExpectedAttachType is AttachType.CgroupInet4Connect or AttachType.CgroupInet6Connect => HelperTable.Find(id),
-            HelperId.Setsockopt or HelperId.Getsockopt when MaySetSocketOption(prog, types, isIter) => HelperTable.Find(id, "sk"),
+                && prog.ExpectedAttachType is AttachType.CgroupInet4Connect or AttachType.CgroupInet6Connect =>
+                    HelperTable.Find(id),
+            HelperId.Setsockopt or HelperId.Getsockopt when MaySetSocketOption(prog, types, isIter) =>
+                HelperTable.Find(id, "sk"),
             HelperId.GetLocalStorage when prog.ExpectedAttachType == AttachType.LsmCgroup => HelperTable.Find(id),
             _ => null,
         };
@@ -78,7 +86,8 @@ internal static class HelperAccess
             case HelperId.GetAttachCookie when prog.Type is ProgType.Tracing or ProgType.Lsm or ProgType.Syscall
                 && !HasTrampoline(prog) && prog.ExpectedAttachType != AttachType.TraceRawTp:
                 return null;
-            case HelperId.Setsockopt or HelperId.Getsockopt when prog.Type == ProgType.StructOps && IsMember(prog, kernel.Types, "release"):
+            case HelperId.Setsockopt or HelperId.Getsockopt when prog.Type == ProgType.StructOps
+                && IsMember(prog, kernel.Types, "release"):
                 return null;
             default:
                 return SetName(prog, kernel) is { } set ? HelperSets.Find(set, id) : null;
@@ -115,7 +124,8 @@ internal static class HelperAccess
         ProgType.SkLookup => "sk_lookup",
         ProgType.Syscall => "syscall",
         ProgType.Netfilter => "base",
-        ProgType.StructOps => StructName(prog, kernel.Types) is { } name ? kernel.Profile.StructOpsHelpers.GetValueOrDefault(name) : null,
+        ProgType.StructOps =>
+            StructName(prog, kernel.Types) is { } name ? kernel.Profile.StructOpsHelpers.GetValueOrDefault(name) : null,
         _ => null,
     };
 
@@ -125,8 +135,10 @@ internal static class HelperAccess
     private static bool IsMember(ProgSpec prog, KernelTypes types, string name) =>
         prog.AttachBtf is { } at && prog.StructOpsMember >= 0 && types[at].Member(prog.StructOpsMember).Name == name;
 
-    private static bool IsTracingLike(ProgType type) => type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
-        or ProgType.RawTracepoint or ProgType.RawTracepointWritable or ProgType.Tracing or ProgType.Lsm or ProgType.Syscall;
+    private static bool IsTracingLike(ProgType type) =>
+        type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
+            or ProgType.RawTracepoint or ProgType.RawTracepointWritable or ProgType.Tracing or ProgType.Lsm
+            or ProgType.Syscall;
 
     private static bool MayReturnValue(ProgSpec prog) =>
         (prog.Type is ProgType.CgroupSkb or ProgType.CgroupSockAddr || prog.ExpectedAttachType == AttachType.LsmCgroup)

@@ -18,11 +18,13 @@ internal static class HelperParser
     private static readonly Dictionary<string, ArgKind> ArgWords = new()
     {
         ["map"] = ArgKind.ConstMapPtr, ["key"] = ArgKind.MapKey, ["value"] = ArgKind.MapValue, ["mem"] = ArgKind.Mem,
-        ["size"] = ArgKind.ConstSize, ["size0"] = ArgKind.ConstSizeOrZero, ["ctx"] = ArgKind.Ctx, ["any"] = ArgKind.Anything,
+        ["size"] = ArgKind.ConstSize, ["size0"] = ArgKind.ConstSizeOrZero, ["ctx"] =
+            ArgKind.Ctx, ["any"] = ArgKind.Anything,
         ["scalar"] = ArgKind.Scalar, ["lock"] = ArgKind.SpinLock, ["sock_common"] = ArgKind.SockCommon,
         ["sock"] = ArgKind.Socket, ["ringbuf_mem"] = ArgKind.RingbufMem, ["alloc_size0"] = ArgKind.ConstAllocSizeOrZero,
         ["btf_sock"] = ArgKind.BtfIdSockCommon, ["percpu"] = ArgKind.PercpuBtfId, ["func"] = ArgKind.Func,
-        ["stack"] = ArgKind.Stack, ["str"] = ArgKind.ConstStr, ["timer"] = ArgKind.Timer, ["kptr_dst"] = ArgKind.KptrXchgDest,
+        ["stack"] = ArgKind.Stack, ["str"] = ArgKind.ConstStr, ["timer"] = ArgKind.Timer, ["kptr_dst"] =
+            ArgKind.KptrXchgDest,
         ["dynptr"] = ArgKind.Dynptr, ["btf"] = ArgKind.BtfId, ["fixed"] = ArgKind.Mem | ArgKind.FixedSize,
     };
 
@@ -35,7 +37,8 @@ internal static class HelperParser
 
     private static readonly Dictionary<string, RetKind> RetWords = new()
     {
-        ["void"] = RetKind.Void, ["value"] = RetKind.MapValue, ["sock"] = RetKind.Socket, ["tcp_sock"] = RetKind.TcpSock,
+        ["void"] = RetKind.Void, ["value"] = RetKind.MapValue, ["sock"] =
+            RetKind.Socket, ["tcp_sock"] = RetKind.TcpSock,
         ["sock_common"] = RetKind.SockCommon, ["mem"] = RetKind.Mem, ["ringbuf_mem"] = RetKind.Mem | RetKind.Ringbuf,
         ["mem_or_btf"] = RetKind.MemOrBtfId | RetKind.ReadOnly, ["btf"] = RetKind.BtfId,
         ["trusted"] = RetKind.BtfId | RetKind.Trusted,
@@ -50,7 +53,8 @@ internal static class HelperParser
     /// <summary>The id of a helper by its name without <c>bpf_</c>.</summary>
     public static HelperId ParseId(string name)
     {
-        var pascal = string.Concat(name.Split('_').Select(p => p.Length == 0 ? p : char.ToUpperInvariant(p[0]) + p[1..]));
+        var pascal = string.Concat(
+            name.Split('_').Select(p => p.Length == 0 ? p : char.ToUpperInvariant(p[0]) + p[1..]));
         Invariant.That(Enum.TryParse<HelperId>(pascal, out var id), $"no helper {name}");
         return id;
     }
@@ -62,7 +66,8 @@ internal static class HelperParser
         int open = proto.IndexOf('(', StringComparison.Ordinal), close = proto.IndexOf(')', StringComparison.Ordinal);
         Invariant.That(open > 0 && close > open, $"no arguments in helper line {line}");
         var name = proto[..open].Split('@');
-        var args = proto[(open + 1)..close].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var args = proto[(open + 1)..close].Split(
+            ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var arrow = proto.IndexOf("->", StringComparison.Ordinal);
         var (ret, retBtf) = arrow < 0 ? (RetKind.Integer, null) : ParseRet(proto[(arrow + 2)..].Trim());
         return new HelperSpec(ParseId(name[0]), "bpf_" + name[0], name.Length > 1 ? name[1] : "",

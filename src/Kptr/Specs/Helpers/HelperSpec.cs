@@ -4,7 +4,8 @@ namespace Kptr.Specs;
 
 /// <summary>What one argument of a helper must be.</summary>
 /// <param name="Kind">Kind and modifiers.</param>
-/// <param name="Btf">Of <see cref="ArgKind.BtfId"/>: the kernel struct; null where the call decides (<c>bpf_kptr_xchg</c>).</param>
+/// <param name="Btf">Of <see cref="ArgKind.BtfId"/>: the kernel struct; null where the call decides
+/// (<c>bpf_kptr_xchg</c>).</param>
 /// <param name="SizeBytes">Of <see cref="ArgKind.FixedSize"/> memory: its size.</param>
 internal readonly record struct HelperArg(ArgKind Kind, string? Btf = null, int SizeBytes = 0)
 {
@@ -15,10 +16,13 @@ internal readonly record struct HelperArg(ArgKind Kind, string? Btf = null, int 
     public bool Has(ArgKind flags) => (Kind & flags) != 0;
 }
 
-/// <summary>Blueprint of a helper: the prototype calls are checked against. Kernel: <c>struct bpf_func_proto</c>.</summary>
+/// <summary>
+/// Blueprint of a helper: the prototype calls are checked against. Kernel: <c>struct bpf_func_proto</c>.
+/// </summary>
 /// <param name="Id">The helper.</param>
 /// <param name="Name">The kernel's name, <c>bpf_map_lookup_elem</c>.</param>
-/// <param name="Variant">Which of a helper's prototypes this is (<c>trace</c>, <c>sk</c>...), empty for the common one.</param>
+/// <param name="Variant">Which of a helper's prototypes this is (<c>trace</c>, <c>sk</c>...), empty
+/// for the common one.</param>
 /// <param name="Args">Its arguments, at most five.</param>
 /// <param name="Ret">What it returns.</param>
 internal sealed record HelperSpec(HelperId Id, string Name, string Variant, ImmutableArray<HelperArg> Args, RetKind Ret)

@@ -50,5 +50,6 @@ internal sealed class KfuncCallMeta
     }
 
     /// <summary>Whether the kfunc may return null here.</summary>
-    public bool MayReturnNull => Fn.Has(KfuncFlags.RetNull) && !(Fn.Special == SpecialKfunc.RefcountAcquire && ArgOwningRef);
+    public bool MayReturnNull =>
+        Fn.Has(KfuncFlags.RetNull) && !(Fn.Special == SpecialKfunc.RefcountAcquire && ArgOwningRef);
 }

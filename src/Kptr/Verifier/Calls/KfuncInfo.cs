@@ -70,7 +70,8 @@ internal readonly record struct KfuncParam(KfuncParamTag Tags, BtfType Type, Btf
     public bool Has(KfuncParamTag tags) => (Tags & tags) != 0;
 
     /// <summary>Whether it points to a kernel struct of this name.</summary>
-    public bool PointsTo(string name) => Type.Kind == BtfKind.Ptr && Pointee.Kind == BtfKind.Struct && Pointee.Name == name;
+    public bool PointsTo(string name) =>
+        Type.Kind == BtfKind.Ptr && Pointee.Kind == BtfKind.Struct && Pointee.Name == name;
 }
 
 /// <summary>A kfunc as calls see it: its prototype, flags and what its name means.</summary>
@@ -122,13 +123,15 @@ internal sealed class KfuncInfo
     /// <summary>Whether pointer arguments must be trusted; releasing kfuncs ask for it too.</summary>
     public bool TrustedArgs => Has(KfuncFlags.TrustedArgs | KfuncFlags.Release);
 
-    public bool IsList => Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.ListPopFront
-        or SpecialKfunc.ListPopBack;
+    public bool IsList =>
+        Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.ListPopFront
+            or SpecialKfunc.ListPopBack;
 
     public bool IsRbtree => Special is SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreeFirst;
 
     /// <summary>Whether it puts an object the caller owns into a list or tree.</summary>
-    public bool IsInsert => Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.RbtreeAdd;
+    public bool IsInsert =>
+        Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.RbtreeAdd;
 
     public bool Has(KfuncFlags flags) => (Flags & flags) != 0;
 

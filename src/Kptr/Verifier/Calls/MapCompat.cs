@@ -4,14 +4,19 @@ using Kptr.Specs;
 namespace Kptr.Verifier;
 
 /// <summary>Which helpers work on which map types: pairs that need each other.</summary>
-/// <remarks>Kernel: <c>check_map_func_compatibility</c>, 6.12. A map type or a helper that is in neither table goes with all.</remarks>
+/// <remarks>
+/// Kernel: <c>check_map_func_compatibility</c>, 6.12. A map type or a helper that is in neither table goes with all.
+/// </remarks>
 internal static class MapCompat
 {
     private static readonly FrozenDictionary<BpfMapType, HelperId[]> HelpersOf = new Dictionary<BpfMapType, HelperId[]>
     {
         [BpfMapType.ProgArray] = [HelperId.TailCall],
         [BpfMapType.PerfEventArray] =
-            [HelperId.PerfEventRead, HelperId.PerfEventOutput, HelperId.SkbOutput, HelperId.PerfEventReadValue, HelperId.XdpOutput],
+            [
+                HelperId.PerfEventRead, HelperId.PerfEventOutput, HelperId.SkbOutput,
+                HelperId.PerfEventReadValue, HelperId.XdpOutput,
+            ],
         [BpfMapType.Ringbuf] =
         [
             HelperId.RingbufOutput, HelperId.RingbufReserve, HelperId.RingbufQuery, HelperId.RingbufReserveDynptr,
@@ -29,9 +34,15 @@ internal static class MapCompat
         [BpfMapType.ArrayOfMaps] = [HelperId.MapLookupElem],
         [BpfMapType.HashOfMaps] = [HelperId.MapLookupElem],
         [BpfMapType.Sockmap] =
-            [HelperId.SkRedirectMap, HelperId.SockMapUpdate, HelperId.MsgRedirectMap, HelperId.SkSelectReuseport, HelperId.MapLookupElem],
+            [
+                HelperId.SkRedirectMap, HelperId.SockMapUpdate, HelperId.MsgRedirectMap, HelperId.SkSelectReuseport,
+                HelperId.MapLookupElem,
+            ],
         [BpfMapType.Sockhash] =
-            [HelperId.SkRedirectHash, HelperId.SockHashUpdate, HelperId.MsgRedirectHash, HelperId.SkSelectReuseport, HelperId.MapLookupElem],
+            [
+                HelperId.SkRedirectHash, HelperId.SockHashUpdate, HelperId.MsgRedirectHash, HelperId.SkSelectReuseport,
+                HelperId.MapLookupElem,
+            ],
         [BpfMapType.ReuseportSockarray] = [HelperId.SkSelectReuseport],
         [BpfMapType.Queue] = [HelperId.MapPeekElem, HelperId.MapPopElem, HelperId.MapPushElem],
         [BpfMapType.Stack] = [HelperId.MapPeekElem, HelperId.MapPopElem, HelperId.MapPushElem],
@@ -50,7 +61,9 @@ internal static class MapCompat
         .Append((Map: BpfMapType.LruPercpuHash, Helper: HelperId.MapLookupPercpuElem))
         .GroupBy(p => p.Helper, p => p.Map).ToFrozenDictionary(g => g.Key, g => g.ToArray());
 
-    /// <summary>Whether a program may pass such a map to the helper; updates of socket maps are judged elsewhere.</summary>
+    /// <summary>
+    /// Whether a program may pass such a map to the helper; updates of socket maps are judged elsewhere.
+    /// </summary>
     public static bool Fits(BpfMapType map, HelperId helper) =>
         (!HelpersOf.TryGetValue(map, out var helpers) || Array.IndexOf(helpers, helper) >= 0)
         && (!MapsOf.TryGetValue(helper, out var maps) || Array.IndexOf(maps, map) >= 0);

@@ -21,7 +21,8 @@ internal sealed partial class VerifierRun
     {
         var traits = id switch
         {
-            HelperId.ForEachMapElem or HelperId.FindVma or HelperId.Loop or HelperId.UserRingbufDrain => CallTraits.SyncCallback,
+            HelperId.ForEachMapElem or HelperId.FindVma or HelperId.Loop or HelperId.UserRingbufDrain =>
+                CallTraits.SyncCallback,
             HelperId.TimerSetCallback => CallTraits.AsyncCallback,
             HelperId.SpinUnlock => CallTraits.AllowedUnderLock,
             HelperId.TailCall => CallTraits.TailCall,

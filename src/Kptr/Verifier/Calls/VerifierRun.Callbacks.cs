@@ -111,7 +111,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>Whether some frame is a callback that runs with the tree locked (<c>in_rbtree_lock_required_cb</c>).</summary>
+    /// <summary>
+    /// Whether some frame is a callback that runs with the tree locked (<c>in_rbtree_lock_required_cb</c>).
+    /// </summary>
     private bool InRbtreeCallback
     {
         get
@@ -120,7 +122,8 @@ internal sealed partial class VerifierRun
             {
                 var frame = Cur.Frames[i]!;
                 if (frame.InCallback && IsKfuncCall(Insns[frame.Callsite])
-                    && KfuncAt(Insns[frame.Callsite]) is { Special: SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreeFirst })
+                    && KfuncAt(Insns[frame.Callsite]) is { Special: SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove
+                        or SpecialKfunc.RbtreeFirst })
                 {
                     return true;
                 }

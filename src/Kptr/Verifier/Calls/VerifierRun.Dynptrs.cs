@@ -45,16 +45,20 @@ internal sealed partial class VerifierRun
         return ref Cur.FrameOf(reg).Stack[spi].Spilled;
     }
 
-    /// <summary>Checks a dynptr argument, and makes the dynptr if the callee does (<c>process_dynptr_func</c>).</summary>
+    /// <summary>
+    /// Checks a dynptr argument, and makes the dynptr if the callee does (<c>process_dynptr_func</c>).
+    /// </summary>
     /// <param name="regno">The argument.</param>
-    /// <param name="flags">Modifiers of the argument: <see cref="RegType.MemUninit"/>, <see cref="RegType.MemRdOnly"/> and the kind.</param>
+    /// <param name="flags">Modifiers of the argument: <see cref="RegType.MemUninit"/>,
+    /// <see cref="RegType.MemRdOnly"/> and the kind.</param>
     /// <param name="cloneRefObjId">Reference that a clone shares with its parent; 0 for none.</param>
     private void ProcessDynptr(int regno, RegType flags, int cloneRefObjId)
     {
         ref var reg = ref Reg(regno);
         if (reg.Type is not (RegType.PtrToStack or RegType.ConstPtrToDynptr))
         {
-            Reject(DiagCode.DynptrInvalid, $"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr", regno);
+            Reject(DiagCode.DynptrInvalid,
+                $"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr", regno);
         }
 
         if (flags.Has(RegType.MemUninit))

@@ -177,10 +177,12 @@ internal sealed partial class VerifierRun
 
         var root = meta.Root!;
         var expected = root.NodeType;
-        if (!BtfStructWalk.IdsMatch(this, reg.Btf!, reg.BtfId, 0, expected.Btf, expected.Id, strict: true, walkFlexArrays: false))
+        if (!BtfStructWalk.IdsMatch(
+            this, reg.Btf!, reg.BtfId, 0, expected.Btf, expected.Id, strict: true, walkFlexArrays: false))
         {
             Reject(DiagCode.GraphMisuse,
-                $"operation on {FieldKindName(root.Kind)} expects arg#1 {name} at offset={root.NodeOffsetBytes} in struct {expected.Name}, but arg is at offset={off} in struct {reg.Btf![reg.BtfId].Name}",
+                $"operation on {FieldKindName(root.Kind)} expects arg#1 {name} at offset={root.NodeOffsetBytes} in "
+                    + $"struct {expected.Name}, but arg is at offset={off} in struct {reg.Btf![reg.BtfId].Name}",
                 regno);
         }
 
@@ -189,7 +191,8 @@ internal sealed partial class VerifierRun
         if (off != root.NodeOffsetBytes)
         {
             Reject(DiagCode.GraphMisuse,
-                $"arg#1 offset={off}, but expected {name} at offset={root.NodeOffsetBytes} in struct {expected.Name}", regno);
+                $"arg#1 offset={off}, but expected {name} at offset={root.NodeOffsetBytes} in struct {expected.Name}",
+                regno);
         }
     }
 

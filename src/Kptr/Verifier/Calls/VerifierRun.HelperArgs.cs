@@ -46,7 +46,8 @@ internal sealed partial class VerifierRun
         else
         {
             CheckHelperRegType(regno, arg, meta);
-            CheckFuncArgRegOff(reg, regno, isDynptrArg: arg.Base == ArgKind.Dynptr, isRelease: arg.Has(ArgKind.Release));
+            CheckFuncArgRegOff(reg, regno, isDynptrArg: arg.Base == ArgKind.Dynptr,
+                isRelease: arg.Has(ArgKind.Release));
         }
 
         NoteRelease(regno, arg, meta);
@@ -96,7 +97,8 @@ internal sealed partial class VerifierRun
             if (meta.RefObjId != 0)
             {
                 Reject(DiagCode.CallArgInvalid,
-                    $"verifier internal error: more than one arg with ref_obj_id R{regno} {reg.RefObjId} {meta.RefObjId}",
+                    $"verifier internal error: more than one arg with ref_obj_id R{regno} "
+                        + $"{reg.RefObjId} {meta.RefObjId}",
                     regno, Errno.EFAULT);
             }
 
@@ -127,7 +129,8 @@ internal sealed partial class VerifierRun
                 TakeMapArg(reg, meta);
                 break;
             case ArgKind.MapKey:
-                CheckHelperMemAccess(regno, RequireMap(meta, "key").KeySize, write: false, zeroSizeAllowed: false, null);
+                CheckHelperMemAccess(
+                    regno, RequireMap(meta, "key").KeySize, write: false, zeroSizeAllowed: false, null);
                 break;
             case ArgKind.MapValue:
                 if (!arg.Has(ArgKind.MaybeNull) || !reg.IsNull)
@@ -155,7 +158,8 @@ internal sealed partial class VerifierRun
                 CheckMemArg(regno, arg, meta);
                 break;
             case ArgKind.ConstSize or ArgKind.ConstSizeOrZero:
-                CheckMemSizeReg(regno, meta.Fn!.Arg(index - 1).Has(ArgKind.Write), arg.Base == ArgKind.ConstSizeOrZero, meta.Raw);
+                CheckMemSizeReg(regno, meta.Fn!.Arg(index - 1).Has(ArgKind.Write),
+                    arg.Base == ArgKind.ConstSizeOrZero, meta.Raw);
                 break;
             case ArgKind.Dynptr:
                 ProcessDynptr(regno, (RegType)((uint)arg.Kind & ~(uint)ArgKind.BaseMask), cloneRefObjId: 0);
@@ -239,7 +243,8 @@ internal sealed partial class VerifierRun
         var at = (long)reg.Var.ConstValue + reg.Off;
         if (timer!.OffsetBytes != at)
         {
-            Reject(DiagCode.CallArgInvalid, $"off {at} doesn't point to 'struct bpf_timer' that is at {timer.OffsetBytes}", regno);
+            Reject(DiagCode.CallArgInvalid,
+                $"off {at} doesn't point to 'struct bpf_timer' that is at {timer.OffsetBytes}", regno);
         }
 
         meta.MapUid = reg.MapUid;
@@ -279,7 +284,8 @@ internal sealed partial class VerifierRun
 
         if (!reg.Var.IsConst)
         {
-            Reject(DiagCode.KptrAccessInvalid, $"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regno);
+            Reject(DiagCode.KptrAccessInvalid,
+                $"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regno);
         }
 
         var record = RecordOf(reg);

@@ -58,7 +58,9 @@ internal sealed partial class VerifierRun
 
         if (!_helperKnown[id])
         {
-            _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id)) ? null : HelperAccess.Find(Prog, Kernel, (HelperId)id);
+            _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id))
+                ? null
+                : HelperAccess.Find(Prog, Kernel, (HelperId)id);
             _helperKnown[id] = true;
         }
 
@@ -108,7 +110,8 @@ internal sealed partial class VerifierRun
     /// <summary>Remembers which map a call works on, and refuses writes to maps that programs may only read.</summary>
     private void RecordHelperMap(HelperCallMeta meta)
     {
-        if (meta.Id is not (HelperId.TailCall or HelperId.MapLookupElem or HelperId.MapUpdateElem or HelperId.MapDeleteElem
+        if (meta.Id is not (HelperId.TailCall or HelperId.MapLookupElem or HelperId.MapUpdateElem
+            or HelperId.MapDeleteElem
             or HelperId.MapPushElem or HelperId.MapPopElem or HelperId.MapPeekElem or HelperId.ForEachMapElem
             or HelperId.RedirectMap or HelperId.MapLookupPercpuElem))
         {

@@ -14,7 +14,8 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (map.Type is BpfMapType.Sockmap or BpfMapType.Sockhash && helper is HelperId.MapUpdateElem or HelperId.MapDeleteElem
+        if (map.Type is BpfMapType.Sockmap or BpfMapType.Sockhash
+            && helper is HelperId.MapUpdateElem or HelperId.MapDeleteElem
             && map.Type is BpfMapType.Sockmap or BpfMapType.Sockhash)
         {
             if (MayUpdateSockmap(helper))
@@ -50,7 +51,8 @@ internal sealed partial class VerifierRun
 
         var format = ConstBytes(Reg(3));
         var end = format.IndexOf((byte)0);
-        if (end < 0 || !FormatString.IsValid(Encoding.Latin1.GetString(format[..end]), (int)Math.Min(bytes / 8, int.MaxValue)))
+        if (end < 0 || !FormatString.IsValid(
+            Encoding.Latin1.GetString(format[..end]), (int)Math.Min(bytes / 8, int.MaxValue)))
         {
             Reject(DiagCode.CallArgInvalid, "Invalid format string", 3);
         }

@@ -48,7 +48,8 @@ internal sealed partial class VerifierRun
                 break;
             case HelperId.SetRetval when Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup
                 && Target!.ReturnsVoid:
-                Reject(DiagCode.HelperNotAllowed, "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
+                Reject(DiagCode.HelperNotAllowed,
+                    "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
                 break;
             case HelperId.DynptrData:
                 meta.DynptrId = DynptrSlotOf(1).Id;
@@ -141,12 +142,14 @@ internal sealed partial class VerifierRun
         const string name = "func bpf_get_func_ip#173";
         if (Prog.Type == ProgType.Tracing && !HelperAccess.HasTrampoline(Prog))
         {
-            Reject(DiagCode.HelperNotAllowed, name + " supported only for fentry/fexit/fmod_ret programs", errno: Errno.ENOTSUPP);
+            Reject(DiagCode.HelperNotAllowed, name + " supported only for fentry/fexit/fmod_ret programs",
+                errno: Errno.ENOTSUPP);
         }
 
         if (Prog.Type is not (ProgType.Tracing or ProgType.Kprobe))
         {
-            Reject(DiagCode.HelperNotAllowed, $"{name} not supported for program type {(int)Prog.Type}", errno: Errno.ENOTSUPP);
+            Reject(DiagCode.HelperNotAllowed, $"{name} not supported for program type {(int)Prog.Type}",
+                errno: Errno.ENOTSUPP);
         }
     }
 

@@ -15,7 +15,8 @@ internal sealed partial class VerifierRun
     private static readonly RegType[] MemTypes =
     [
         RegType.PtrToStack, RegType.PtrToPacket, RegType.PtrToPacketMeta, RegType.PtrToMapKey, RegType.PtrToMapValue,
-        RegType.PtrToMem, RegType.PtrToMem | RegType.MemRingbuf, RegType.PtrToBuf, RegType.PtrToBtfId | RegType.PtrTrusted,
+        RegType.PtrToMem, RegType.PtrToMem | RegType.MemRingbuf, RegType.PtrToBuf,
+        RegType.PtrToBtfId | RegType.PtrTrusted,
     ];
 
     private static readonly RegType[] LocalTypes = [RegType.PtrToMapValue, RegType.PtrToBtfId | RegType.MemAlloc];
@@ -133,7 +134,8 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         switch (reg.Type)
         {
-            case btf or (btf | RegType.PtrTrusted) or (btf | RegType.PtrTrusted | RegType.MaybeNull) or (btf | RegType.MemRcu)
+            case btf or (btf | RegType.PtrTrusted) or (btf | RegType.PtrTrusted | RegType.MaybeNull)
+                or (btf | RegType.MemRcu)
                 or (btf | RegType.MaybeNull) or (btf | RegType.MaybeNull | RegType.MemRcu):
                 CheckKernelArgType(regno, arg, meta, btfId, btfName);
                 break;
@@ -155,7 +157,8 @@ internal sealed partial class VerifierRun
     {
         if (meta.Id is not (HelperId.SpinLock or HelperId.SpinUnlock or HelperId.KptrXchg))
         {
-            Reject(DiagCode.CallArgType, "verifier internal error: unimplemented handling of MEM_ALLOC", regno, Errno.EFAULT);
+            Reject(DiagCode.CallArgType, "verifier internal error: unimplemented handling of MEM_ALLOC",
+                regno, Errno.EFAULT);
         }
 
         if (meta.Id == HelperId.KptrXchg && regno == 2)
@@ -180,10 +183,12 @@ internal sealed partial class VerifierRun
 
         var expected = btfId >= 0 && btfName is null ? btfId : RequireKernelStruct(btfName!);
         var strict = arg.Has(ArgKind.Release) && meta.Id != HelperId.SkRelease;
-        if (!BtfStructWalk.IdsMatch(this, reg.Btf!, reg.BtfId, reg.Off, Vmlinux, expected, strict, walkFlexArrays: true))
+        if (!BtfStructWalk.IdsMatch(
+            this, reg.Btf!, reg.BtfId, reg.Off, Vmlinux, expected, strict, walkFlexArrays: true))
         {
             Reject(DiagCode.CallArgType,
-                $"R{regno} is of type {reg.Btf![reg.BtfId].Name} but {Vmlinux[expected].Name} is expected", regno, Errno.EACCES);
+                $"R{regno} is of type {reg.Btf![reg.BtfId].Name} but {Vmlinux[expected].Name} is expected",
+                regno, Errno.EACCES);
         }
     }
 }

@@ -24,7 +24,8 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.IterInvalid, $"arg#{i} expected pointer to an iterator on stack", regno);
         }
 
-        if (param.Pointee.Kind is not BtfKind.Struct || !param.Pointee.Name.StartsWith(IterPrefix, StringComparison.Ordinal))
+        if (param.Pointee.Kind is not BtfKind.Struct
+            || !param.Pointee.Name.StartsWith(IterPrefix, StringComparison.Ordinal))
         {
             Reject(DiagCode.IterInvalid, $"expected valid iter pointer as arg #{i}", regno);
         }
@@ -165,8 +166,8 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>
-    /// Splits at <c>next</c>: here it returned null and the iterator is drained; on the path saved for later it returned
-    /// an element (<c>process_iter_next_call</c>).
+    /// Splits at <c>next</c>: here it returned null and the iterator is drained; on the path saved for later it
+    /// returned an element (<c>process_iter_next_call</c>).
     /// </summary>
     private void ProcessIterNext(KfuncCallMeta meta)
     {

@@ -34,7 +34,8 @@ internal sealed partial class VerifierRun
         var fn = meta.Fn;
         if (fn.Params.Length > Limits.MaxFuncRegArgs)
         {
-            Reject(DiagCode.CallArgInvalid, $"Function {fn.Name} has {fn.Params.Length} > {Limits.MaxFuncRegArgs} args");
+            Reject(DiagCode.CallArgInvalid,
+                $"Function {fn.Name} has {fn.Params.Length} > {Limits.MaxFuncRegArgs} args");
         }
 
         for (var i = 0; i < fn.Params.Length; i++)
@@ -86,7 +87,8 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (meta.HasConstant)
         {
-            Reject(DiagCode.CallArgInvalid, "verifier internal error: only one constant argument permitted", regno, Errno.EFAULT);
+            Reject(DiagCode.CallArgInvalid, "verifier internal error: only one constant argument permitted",
+                regno, Errno.EFAULT);
         }
 
         if (!reg.Var.IsConst)
@@ -129,7 +131,8 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.CallArgType, $"Unrecognized arg#{i} type {KindName(param.Type)}", regno);
         }
 
-        if ((fn.TrustedArgs || fn.Has(KfuncFlags.Rcu)) && (reg.IsNull || reg.Type.MayBeNull()) && !param.Has(KfuncParamTag.Nullable))
+        if ((fn.TrustedArgs || fn.Has(KfuncFlags.Rcu)) && (reg.IsNull || reg.Type.MayBeNull())
+            && !param.Has(KfuncParamTag.Nullable))
         {
             Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to trusted arg{i}", regno, Errno.EACCES);
         }
@@ -190,7 +193,9 @@ internal sealed partial class VerifierRun
             if (param.Pointee.Kind is not (BtfKind.Struct or BtfKind.Union))
             {
                 Reject(DiagCode.CallArgType,
-                    $"kernel function {meta.Fn.Name} args#{i} pointer type {KindName(param.Pointee)} {param.Pointee.Name} is not supported", i + 1);
+                    $"kernel function {meta.Fn.Name} args#{i} pointer type {KindName(param.Pointee)} "
+                        + $"{param.Pointee.Name} is not supported",
+                    i + 1);
             }
 
             return KfuncArg.BtfId;
@@ -239,14 +244,17 @@ internal sealed partial class VerifierRun
         if (!isScalar && !IsScalarStruct(param.Pointee, 0) && !(sized && param.Pointee.Kind == BtfKind.Void))
         {
             Reject(DiagCode.CallArgType,
-                $"arg#{i} pointer type {KindName(param.Pointee)} {param.Pointee.Name} must point to {(sized ? "void, " : "")}scalar, or struct with scalar",
+                $"arg#{i} pointer type {KindName(param.Pointee)} {param.Pointee.Name} must point to "
+                    + $"{(sized ? "void, " : "")}scalar, or struct with scalar",
                 i + 1);
         }
 
         return sized ? KfuncArg.MemSize : KfuncArg.Mem;
     }
 
-    /// <summary>Whether a struct holds numbers only, nested at most four deep (<c>__btf_type_is_scalar_struct</c>).</summary>
+    /// <summary>
+    /// Whether a struct holds numbers only, nested at most four deep (<c>__btf_type_is_scalar_struct</c>).
+    /// </summary>
     private static bool IsScalarStruct(BtfType type, int depth)
     {
         const int depthMax = 3;
@@ -324,7 +332,8 @@ internal sealed partial class VerifierRun
             && (!ReferenceEquals(meta.Map, reg.Map) || meta.MapUid != reg.MapUid))
         {
             Reject(DiagCode.MapIncompatible,
-                $"workqueue pointer in R1 map_uid={meta.MapUid} doesn't match map pointer in R2 map_uid={reg.MapUid}", regno);
+                $"workqueue pointer in R1 map_uid={meta.MapUid} doesn't match map pointer in R2 map_uid={reg.MapUid}",
+                regno);
         }
 
         meta.Map = reg.Target as MapSpec;

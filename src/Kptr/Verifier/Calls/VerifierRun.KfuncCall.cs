@@ -36,7 +36,9 @@ internal sealed partial class VerifierRun
         return info;
     }
 
-    /// <summary>Before anything is explored: the function exists and may be called at all (<c>add_kfunc_call</c>).</summary>
+    /// <summary>
+    /// Before anything is explored: the function exists and may be called at all (<c>add_kfunc_call</c>).
+    /// </summary>
     private void CheckKfuncExists(int insnIdx)
     {
         ref readonly var insn = ref Insns[insnIdx];
@@ -228,7 +230,8 @@ internal sealed partial class VerifierRun
         {
             if (Cur.ActivePreemptLock == 0)
             {
-                Reject(DiagCode.SectionUnbalanced, $"unmatched attempt to enable preemption (kernel function {fn.Name})");
+                Reject(DiagCode.SectionUnbalanced,
+                    $"unmatched attempt to enable preemption (kernel function {fn.Name})");
             }
 
             Cur.ActivePreemptLock--;
@@ -262,7 +265,8 @@ internal sealed partial class VerifierRun
         if (!Cur.Cur.TryFindRef(refObjId, out _))
         {
             Reject(DiagCode.ReleaseUnowned,
-                $"kfunc {meta.Fn.Name}#{meta.Fn.Func.Id} conversion of owning ref to non-owning failed", 2, Errno.EFAULT);
+                $"kfunc {meta.Fn.Name}#{meta.Fn.Func.Id} conversion of owning ref to non-owning failed",
+                2, Errno.EFAULT);
         }
 
         ForEachReg((ref RegState reg) =>
@@ -284,7 +288,8 @@ internal sealed partial class VerifierRun
     {
         if (!Cur.LockHeld || reg.Type.Has(RegType.NonOwnRef))
         {
-            Reject(DiagCode.LockMisuse, "verifier internal error: ref_set_non_owning w/o active lock", errno: Errno.EFAULT);
+            Reject(DiagCode.LockMisuse, "verifier internal error: ref_set_non_owning w/o active lock",
+                errno: Errno.EFAULT);
         }
 
         reg.Type |= RegType.NonOwnRef;

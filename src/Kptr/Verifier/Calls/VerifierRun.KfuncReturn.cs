@@ -82,7 +82,8 @@ internal sealed partial class VerifierRun
                 SetObject(ref r0, LocalObject, meta.ArgBtf!, meta.ArgBtfId);
                 Aux[InsnIdx].StructMeta = RecordOfType(meta.ArgBtf!, meta.ArgBtfId);
                 return true;
-            case SpecialKfunc.ListPopFront or SpecialKfunc.ListPopBack or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreeFirst:
+            case SpecialKfunc.ListPopFront or SpecialKfunc.ListPopBack or SpecialKfunc.RbtreeRemove
+                or SpecialKfunc.RbtreeFirst:
                 MarkGraphNode(ref r0, meta.Root!);
                 return true;
             case SpecialKfunc.CastToKernCtx:
@@ -219,7 +220,8 @@ internal sealed partial class VerifierRun
         if (meta.R0Size == 0)
         {
             Reject(DiagCode.CallArgType,
-                $"kernel function {meta.Fn.Name} returns pointer type {KindName(pointee)} {pointee.Name} is not supported");
+                $"kernel function {meta.Fn.Name} returns pointer type {KindName(pointee)} "
+                    + $"{pointee.Name} is not supported");
         }
 
         r0.MarkKnownZero(RegType.PtrToMem | (meta.R0ReadOnly ? RegType.MemRdOnly : 0));

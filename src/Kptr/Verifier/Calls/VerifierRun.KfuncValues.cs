@@ -89,7 +89,8 @@ internal sealed partial class VerifierRun
         {
             if (KernelCtxName(Prog.Type) is not { } name)
             {
-                Reject(DiagCode.CallArgType, $"the kernel's context of program type {Prog.Type} is not a struct", i + 1);
+                Reject(DiagCode.CallArgType,
+                    $"the kernel's context of program type {Prog.Type} is not a struct", i + 1);
                 return;
             }
 
@@ -208,15 +209,19 @@ internal sealed partial class VerifierRun
         var type = btf.SkipModifiers(isTyped ? reg.BtfId : RequireKernelStruct(BtfLikeName(reg.Type)));
         var strict = (meta.Fn.Has(KfuncFlags.Release) && reg.RefObjId != 0) || AreNoCastAliases(type.Name, need.Name);
         if (!ProgCtxNames.IsProjection(need.Name, type.Name)
-            && !BtfStructWalk.IdsMatch(this, btf, type.Id, reg.Off, need.Btf, need.Id, strict, !reg.Type.Has(RegType.MemAlloc)))
+            && !BtfStructWalk.IdsMatch(
+                this, btf, type.Id, reg.Off, need.Btf, need.Id, strict, !reg.Type.Has(RegType.MemAlloc)))
         {
             Reject(DiagCode.CallArgType,
-                $"kernel function {meta.Fn.Name} args#{i} expected pointer to {KindName(need)} {need.Name} but R{i + 1} has a pointer to {KindName(type)} {type.Name}",
+                $"kernel function {meta.Fn.Name} args#{i} expected pointer to {KindName(need)} {need.Name} but "
+                    + $"R{i + 1} has a pointer to {KindName(type)} {type.Name}",
                 i + 1);
         }
     }
 
-    /// <summary>Whether one name is the other with <c>___init</c>: types that must not be taken for each other.</summary>
+    /// <summary>
+    /// Whether one name is the other with <c>___init</c>: types that must not be taken for each other.
+    /// </summary>
     private static bool AreNoCastAliases(string a, string b)
     {
         const string suffix = "___init";
@@ -229,7 +234,9 @@ internal sealed partial class VerifierRun
         if (size < 0)
         {
             Reject(DiagCode.CallArgType,
-                $"arg#{i} reference type('{KindName(param.Pointee)} {param.Pointee.Name}') size cannot be determined: -22", i + 1);
+                $"arg#{i} reference type('{KindName(param.Pointee)} {param.Pointee.Name}') size cannot "
+                    + "be determined: -22",
+                i + 1);
         }
 
         CheckMemReg(i + 1, size);
@@ -287,7 +294,8 @@ internal sealed partial class VerifierRun
         var wq = FieldOfKind(reg.Map!.Record, BtfFieldKind.Workqueue);
         if (wq is null || !reg.Var.IsConst || wq.OffsetBytes != at)
         {
-            Reject(DiagCode.CallArgInvalid, $"off {at} doesn't point to 'struct bpf_wq' that is at {wq?.OffsetBytes ?? -2}", regno);
+            Reject(DiagCode.CallArgInvalid,
+                $"off {at} doesn't point to 'struct bpf_wq' that is at {wq?.OffsetBytes ?? -2}", regno);
         }
 
         meta.Map = reg.Map;

@@ -16,7 +16,8 @@ internal sealed partial class VerifierRun
             {
                 Reject(DiagCode.BtfInfoInvalid, i == 0
                     ? $"nonzero insn_off {infos[i].InsnIdx} for the first func info record"
-                    : $"same or smaller insn offset ({infos[i].InsnIdx}) than previous func info record ({infos[i - 1].InsnIdx})");
+                    : $"same or smaller insn offset ({infos[i].InsnIdx}) than previous func info record "
+                        + $"({infos[i - 1].InsnIdx})");
             }
 
             var id = infos[i].TypeId;
@@ -126,7 +127,8 @@ internal sealed partial class VerifierRun
 
         if (s != Subprogs.Count)
         {
-            Reject(DiagCode.BtfInfoInvalid, $"missing bpf_line_info for {Subprogs.Count - s} funcs starting from func#{s}");
+            Reject(DiagCode.BtfInfoInvalid,
+                $"missing bpf_line_info for {Subprogs.Count - s} funcs starting from func#{s}");
         }
     }
 }

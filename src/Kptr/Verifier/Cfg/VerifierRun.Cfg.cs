@@ -217,5 +217,6 @@ internal sealed partial class VerifierRun
         return false;
     }
 
-    private static bool IsMayGoto(in BpfInsn insn) => insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Jcond) && insn.Src == 0;
+    private static bool IsMayGoto(in BpfInsn insn) =>
+        insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Jcond) && insn.Src == 0;
 }

@@ -7,11 +7,13 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     /// <summary>
-    /// Refuses an address of a callback that is removed as dead code, where no function is left behind it to be taken for it.
+    /// Refuses an address of a callback that is removed as dead code, where no function is left
+    /// behind it to be taken for it.
     /// </summary>
     /// <remarks>
-    /// <c>bpf_loop</c> of no rounds does not enter its callback. Linux then fails to prepare the program's functions, and says
-    /// so in its own log only. Kernel: <c>jit_subprogs</c> (kernel/bpf/verifier.c, 6.12), which looks at programs of more than one function.
+    /// <c>bpf_loop</c> of no rounds does not enter its callback. Linux then fails to prepare the program's functions,
+    /// and says so in its own log only. Kernel: <c>jit_subprogs</c> (kernel/bpf/verifier.c, 6.12), which looks at
+    /// programs of more than one function.
     /// </remarks>
     private void CheckDeadCallbacks()
     {

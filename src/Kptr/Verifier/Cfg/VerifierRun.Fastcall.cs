@@ -3,9 +3,8 @@ using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
-/// <content>
-/// Spills around calls that keep the caller-saved registers: the kernel removes them, and with them the stack they need.
-/// </content>
+/// <content> Spills around calls that keep the caller-saved registers: the kernel removes them, and with them the
+/// stack they need. </content>
 internal sealed partial class VerifierRun
 {
     private const uint CallerSavedMask = 0x3f;
@@ -108,7 +107,10 @@ internal sealed partial class VerifierRun
 
     private static uint MaskOf(bool returns, int args) => (((1u << args) - 1) << 1) | (returns ? 1u : 0);
 
-    /// <summary>The stack below the pattern's is used otherwise: the function keeps its spills (<c>check_fastcall_stack_contract</c>).</summary>
+    /// <summary>
+    /// The stack below the pattern's is used otherwise: the function keeps its spills
+    /// (<c>check_fastcall_stack_contract</c>).
+    /// </summary>
     private void CheckFastcallContract(FuncState frame, int off)
     {
         var sub = Subprogs[frame.Subprogno];
@@ -130,7 +132,8 @@ internal sealed partial class VerifierRun
     {
         foreach (var sub in Subprogs)
         {
-            if (!sub.KeepFastcallStack && Enumerable.Range(sub.Start, sub.End - sub.Start).Any(i => Aux[i].FastcallSpills > 0))
+            if (!sub.KeepFastcallStack
+                && Enumerable.Range(sub.Start, sub.End - sub.Start).Any(i => Aux[i].FastcallSpills > 0))
             {
                 sub.StackDepth = -sub.FastcallStackOff;
             }

@@ -37,7 +37,8 @@ internal sealed partial class VerifierRun
                 tailCallReachable |= Subprogs[idx].HasTailCall;
                 if (frames.Count >= Limits.MaxCallFrames)
                 {
-                    Reject(DiagCode.CallDepthExceeded, $"the call stack of {frames.Count} frames is too deep !", errno: Errno.E2BIG);
+                    Reject(DiagCode.CallDepthExceeded, $"the call stack of {frames.Count} frames is too deep !",
+                        errno: Errno.E2BIG);
                 }
 
                 EnterFunc(idx, frames, ref depth);
@@ -70,7 +71,8 @@ internal sealed partial class VerifierRun
         if (idx != 0 && sub.HasTailCall && depth >= TailCallStackMax)
         {
             Reject(DiagCode.StackDepthExceeded,
-                $"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large", errno: Errno.EACCES);
+                $"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large",
+                errno: Errno.EACCES);
         }
 
         depth += RoundStack(sub.StackDepth);
@@ -81,7 +83,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>The next function called from instruction <paramref name="i"/> on, or -1 at the end of the function.</summary>
+    /// <summary>
+    /// The next function called from instruction <paramref name="i"/> on, or -1 at the end of the function.
+    /// </summary>
     private int NextCallee(ref int i, int idx, Stack<(int Insn, int Subprog)> frames)
     {
         for (; i < Subprogs[idx].End; i++)
@@ -111,7 +115,8 @@ internal sealed partial class VerifierRun
                 return callee;
             }
 
-            Invariant.That(!Subprogs[callee].HasTailCall || Subprogs[callee].IsExceptionCallback, "an async callback has a tail call");
+            Invariant.That(!Subprogs[callee].HasTailCall
+                || Subprogs[callee].IsExceptionCallback, "an async callback has a tail call");
             if (!IsPseudoCall(insn))
             {
                 continue;

@@ -146,7 +146,8 @@ internal sealed partial class VerifierRun
 
             if (name is not null)
             {
-                Reject(DiagCode.ExceptionCallbackInvalid, "multiple exception callback tags for main subprog", errno: Errno.EEXIST);
+                Reject(DiagCode.ExceptionCallbackInvalid, "multiple exception callback tags for main subprog",
+                    errno: Errno.EEXIST);
             }
 
             name = value[tag.Length..];
@@ -160,7 +161,8 @@ internal sealed partial class VerifierRun
         var id = btf.FindId(name, BtfKind.Func);
         if (id == 0)
         {
-            Reject(DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' could not be found in BTF", errno: Errno.ENOENT);
+            Reject(DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' could not be found in BTF",
+                errno: Errno.ENOENT);
         }
 
         if (btf[id].Linkage != 1)
@@ -219,7 +221,9 @@ internal sealed partial class VerifierRun
 
     private Dictionary<(int, int), List<string>>? _declTags;
 
-    /// <summary>Jumps stay inside their function and functions do not run into the next (<c>check_subprogs</c>).</summary>
+    /// <summary>
+    /// Jumps stay inside their function and functions do not run into the next (<c>check_subprogs</c>).
+    /// </summary>
     private void CheckSubprogBounds()
     {
         var current = 0;
@@ -263,7 +267,9 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        long target = insn.Opcode == ((byte)InsnClass.Jmp32 | BpfOp.Ja) ? (long)i + insn.Imm + 1 : (long)i + insn.Off + 1;
+        long target = insn.Opcode == ((byte)InsnClass.Jmp32 | BpfOp.Ja)
+            ? (long)i + insn.Imm + 1
+            : (long)i + insn.Off + 1;
         if (target < sub.Start || target >= sub.End)
         {
             Reject(DiagCode.JumpOutOfRange, $"jump out of range from insn {i} to {target}");

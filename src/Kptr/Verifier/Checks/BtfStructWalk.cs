@@ -58,7 +58,8 @@ internal static class BtfStructWalk
                     off = 0;
                     break;
                 default:
-                    run.Reject(DiagCode.BtfAccessInvalid, walk.Error ?? "invalid access to a struct", errno: Errno.EACCES);
+                    run.Reject(DiagCode.BtfAccessInvalid, walk.Error
+                        ?? "invalid access to a struct", errno: Errno.EACCES);
                     return default;
             }
         }
@@ -101,7 +102,8 @@ internal static class BtfStructWalk
     public static bool SameType(BtfSpec a, int idA, BtfSpec b, int idB) =>
         idA == idB && (ReferenceEquals(a, b) || ReferenceEquals(Owner(a, idA), Owner(b, idB)));
 
-    private static BtfSpec Owner(BtfSpec btf, int id) => id >= btf.StartId || btf.Base is null ? btf : Owner(btf.Base, id);
+    private static BtfSpec Owner(BtfSpec btf, int id) =>
+        id >= btf.StartId || btf.Base is null ? btf : Owner(btf.Base, id);
 
     private static void RejectSpecialFields(VerifierRun run, BtfRecord record, int off, int size)
     {
@@ -255,7 +257,9 @@ internal static class BtfStructWalk
         {
             if (memberSize != size || off != at)
             {
-                walk.Error = $"cannot access ptr member {member.Name} with moff {at} in struct {type.Name} with off {off} size {size}";
+                walk.Error =
+                    $"cannot access ptr member {member.Name} with moff {at} in struct {type.Name} with "
+                        + $"off {off} size {size}";
                 return Found.Fault;
             }
 
@@ -271,7 +275,9 @@ internal static class BtfStructWalk
 
         if (off + size > end && (walk.Flags & RegType.PtrUntrusted) == 0)
         {
-            walk.Error = $"access beyond the end of member {member.Name} (mend:{end}) in struct {type.Name} with off {off} size {size}";
+            walk.Error =
+                $"access beyond the end of member {member.Name} (mend:{end}) in struct {type.Name} with "
+                    + $"off {off} size {size}";
             return Found.Fault;
         }
 

@@ -8,7 +8,8 @@ internal static class MapStructNames
     /// <summary>The struct's name, or null where map pointers of this type cannot be read.</summary>
     public static string? Of(BpfMapType type) => type switch
     {
-        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash or BpfMapType.HashOfMaps
+        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash
+            or BpfMapType.HashOfMaps
             => "bpf_htab",
         BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray or BpfMapType.PerfEventArray
             or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps => "bpf_array",

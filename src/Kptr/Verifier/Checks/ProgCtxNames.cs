@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
-/// <summary>What C calls the context of each program type (<c>bpf_ctx_convert</c> of include/linux/bpf_types.h).</summary>
+/// <summary>
+/// What C calls the context of each program type (<c>bpf_ctx_convert</c> of include/linux/bpf_types.h).
+/// </summary>
 internal static class ProgCtxNames
 {
     /// <summary>The struct's name; empty for types whose context has none.</summary>
@@ -29,7 +31,9 @@ internal static class ProgCtxNames
         _ => "",
     };
 
-    /// <summary>Names that stand for another: <c>sk_buff</c> for <c>__sk_buff</c>, <c>xdp_buff</c> for <c>xdp_md</c>.</summary>
+    /// <summary>
+    /// Names that stand for another: <c>sk_buff</c> for <c>__sk_buff</c>, <c>xdp_buff</c> for <c>xdp_md</c>.
+    /// </summary>
     public static bool IsProjection(string expected, string name) =>
         (expected == "__sk_buff" && name == "sk_buff") || (expected == "xdp_md" && name == "xdp_buff");
 
@@ -37,11 +41,13 @@ internal static class ProgCtxNames
     public static string? CtxTagFault(ProgType type, AttachType? attach, BtfType ptr, int arg)
     {
         var pointee = ptr.Ref;
-        for (; pointee.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict or BtfKind.TypeTag; pointee = pointee.Ref)
+        for (; pointee.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict
+            or BtfKind.TypeTag; pointee = pointee.Ref)
         {
         }
 
-        if (pointee is { Kind: BtfKind.Typedef, Name: "bpf_user_pt_regs_t" } && type is ProgType.Kprobe or ProgType.PerfEvent
+        if (pointee is { Kind: BtfKind.Typedef, Name: "bpf_user_pt_regs_t" }
+            && type is ProgType.Kprobe or ProgType.PerfEvent
             && pointee is { Kind: BtfKind.Typedef, Name: "bpf_user_pt_regs_t" })
         {
             return null;
@@ -69,7 +75,8 @@ internal static class ProgCtxNames
             return $"arg#{arg} should be void pointer";
         }
 
-        return target.Kind == BtfKind.Struct && target.Name == expected ? null : $"arg#{arg} should be `struct {expected} *`";
+        return target.Kind == BtfKind.Struct
+            && target.Name == expected ? null : $"arg#{arg} should be `struct {expected} *`";
     }
 
     private static bool MayHaveOtherCtx(ProgType type, AttachType? attach, BtfType target)

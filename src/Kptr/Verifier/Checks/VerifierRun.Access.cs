@@ -13,7 +13,8 @@ internal sealed partial class VerifierRun
     /// <param name="valueRegno">Register stored or loaded; -1 for none.</param>
     /// <param name="strictOnce">Ask for alignment whatever the options say.</param>
     /// <param name="isLdsx">A sign-extending load.</param>
-    public void CheckMemAccess(int regno, int off, int size, bool write, int valueRegno, bool strictOnce = false, bool isLdsx = false)
+    public void CheckMemAccess(
+        int regno, int off, int size, bool write, int valueRegno, bool strictOnce = false, bool isLdsx = false)
     {
         ref var reg = ref Reg(regno);
         CheckPtrAlignment(reg, off, size, strictOnce);
@@ -44,7 +45,8 @@ internal sealed partial class VerifierRun
     }
 
     /// <returns>False when this kind of pointer cannot be accessed at all.</returns>
-    private bool TryCheckAccessByBase(int regno, ref RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
+    private bool TryCheckAccessByBase(
+        int regno, ref RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
     {
         switch (reg.Type)
         {
@@ -173,7 +175,8 @@ internal sealed partial class VerifierRun
         MarkLoaded(write && !reg.Type.IsReadOnly(), valueRegno);
     }
 
-    private void CheckCtxRegAccess(int regno, in RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
+    private void CheckCtxRegAccess(
+        int regno, in RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
     {
         CheckLeak(write, valueRegno, "ctx");
         CheckPtrOffReg(reg, regno, fixedOffOk: false);
@@ -218,7 +221,8 @@ internal sealed partial class VerifierRun
         CheckLeak(write, valueRegno, "flow keys");
         if (off < 0 || off + size > FlowKeysBytes)
         {
-            Reject(DiagCode.MemAccessInvalid, $"invalid access to flow keys off={off} size={size}", errno: Errno.EACCES);
+            Reject(DiagCode.MemAccessInvalid, $"invalid access to flow keys off={off} size={size}",
+                errno: Errno.EACCES);
         }
 
         MarkLoaded(write, valueRegno);

@@ -53,17 +53,20 @@ internal sealed partial class VerifierRun
     {
         if (!AllowPtrLeaks)
         {
-            Reject(DiagCode.PrivilegeMissing, $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
+            Reject(DiagCode.PrivilegeMissing,
+                $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
         }
 
         if (!IsGplCompatible && IsKernelBtf(reg.Btf!))
         {
-            Reject(DiagCode.LicenseMissing, $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);
+            Reject(DiagCode.LicenseMissing,
+                $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);
         }
 
         if (off < 0)
         {
-            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} invalid negative access: off={off}", regno, Errno.EACCES);
+            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} invalid negative access: off={off}",
+                regno, Errno.EACCES);
         }
 
         if (!reg.Var.IsConstEqual(0))
@@ -75,7 +78,8 @@ internal sealed partial class VerifierRun
         if (reg.Type.Has(RegType.MemUser | RegType.MemPercpu))
         {
             var what = reg.Type.Has(RegType.MemUser) ? "user" : "percpu";
-            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} access {what} memory: off={off}", regno, Errno.EACCES);
+            Reject(DiagCode.BtfAccessInvalid, $"R{regno} is ptr_{name} access {what} memory: off={off}",
+                regno, Errno.EACCES);
         }
 
         if (write && reg.Type.Has(RegType.PtrUntrusted))

@@ -19,8 +19,8 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>
-    /// Whether the registers fit the function's BTF (<c>btf_check_subprog_call</c>). Global functions refuse what does not fit;
-    /// of static ones only the checks' side effects matter.
+    /// Whether the registers fit the function's BTF (<c>btf_check_subprog_call</c>). Global functions refuse what does
+    /// not fit; of static ones only the checks' side effects matter.
     /// </summary>
     private bool TryMatchArgs(int subprog, bool isStatic)
     {
@@ -45,7 +45,8 @@ internal sealed partial class VerifierRun
         return true;
     }
 
-    private RejectException MakeReject(DiagCode code, string message) => new(MakeDiagnostic(code, message, -1), Errno.EINVAL);
+    private RejectException MakeReject(DiagCode code, string message) =>
+        new(MakeDiagnostic(code, message, -1), Errno.EINVAL);
 
     private void CheckGlobalArg(int i, in SubprogArg arg)
     {
@@ -145,7 +146,8 @@ internal sealed partial class VerifierRun
 
             if (!sub.IsGlobal)
             {
-                Reject(DiagCode.BtfInfoInvalid, $"arg#{i} type tag is not supported in static functions", errno: Errno.EOPNOTSUPP);
+                Reject(DiagCode.BtfInfoInvalid, $"arg#{i} type tag is not supported in static functions",
+                    errno: Errno.EOPNOTSUPP);
             }
 
             tags |= tag switch
@@ -156,7 +158,8 @@ internal sealed partial class VerifierRun
                 "arg:nullable" => ArgTag.Nullable,
                 "arg:arena" => ArgTag.Arena,
                 _ => throw new RejectException(
-                    MakeDiagnostic(DiagCode.BtfInfoInvalid, $"arg#{i} has unsupported set of tags", -1), Errno.EOPNOTSUPP),
+                    MakeDiagnostic(DiagCode.BtfInfoInvalid, $"arg#{i} has unsupported set of tags", -1),
+                    Errno.EOPNOTSUPP),
             };
         }
 
@@ -179,7 +182,8 @@ internal sealed partial class VerifierRun
 
         if (type.Kind is not (BtfKind.Int or BtfKind.Enum or BtfKind.Enum64))
         {
-            Reject(DiagCode.BtfInfoInvalid, $"Arg#{i} type {KindWord(type.Kind)} in {sub.Name}() is not supported yet.");
+            Reject(DiagCode.BtfInfoInvalid,
+                $"Arg#{i} type {KindWord(type.Kind)} in {sub.Name}() is not supported yet.");
         }
 
         return new(SubprogArgKind.Anything, 0, 0, null, 0);
@@ -263,7 +267,8 @@ internal sealed partial class VerifierRun
         var type = ptr.Ref;
         if (RunType == ProgType.Kprobe)
         {
-            for (; type.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict or BtfKind.TypeTag; type = type.Ref)
+            for (; type.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict
+                or BtfKind.TypeTag; type = type.Ref)
             {
             }
 

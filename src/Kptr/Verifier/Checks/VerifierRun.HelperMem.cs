@@ -43,7 +43,8 @@ internal sealed partial class VerifierRun
                 if (!(zeroSizeAllowed && size == 0 && reg.IsNull))
                 {
                     Reject(DiagCode.CallArgInvalid,
-                        $"R{regno} type={RegTypeName(reg.Type)} expected={RegTypeName(RegType.PtrToStack)}", regno, Errno.EACCES);
+                        $"R{regno} type={RegTypeName(reg.Type)} expected={RegTypeName(RegType.PtrToStack)}",
+                        regno, Errno.EACCES);
                 }
 
                 return;
@@ -67,10 +68,13 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>Program types whose context is memory the program may use as it likes (no <c>convert_ctx_access</c>).</summary>
-    private bool IsCtxPlainMemory => RunType is Specs.ProgType.Syscall or Specs.ProgType.Kprobe or Specs.ProgType.Tracepoint
-        or Specs.ProgType.RawTracepoint or Specs.ProgType.RawTracepointWritable or Specs.ProgType.Tracing
-        or Specs.ProgType.Lsm or Specs.ProgType.StructOps or Specs.ProgType.LircMode2 or Specs.ProgType.Netfilter;
+    /// <summary>
+    /// Program types whose context is memory the program may use as it likes (no <c>convert_ctx_access</c>).
+    /// </summary>
+    private bool IsCtxPlainMemory =>
+        RunType is Specs.ProgType.Syscall or Specs.ProgType.Kprobe or Specs.ProgType.Tracepoint
+            or Specs.ProgType.RawTracepoint or Specs.ProgType.RawTracepointWritable or Specs.ProgType.Tracing
+            or Specs.ProgType.Lsm or Specs.ProgType.StructOps or Specs.ProgType.LircMode2 or Specs.ProgType.Netfilter;
 
     private void CheckHelperCtx(int regno, int size, bool write, bool zeroSizeAllowed)
     {
@@ -84,7 +88,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>A pointer and the size after it (<c>check_mem_size_reg</c>); <paramref name="regno"/> is the size.</summary>
+    /// <summary>
+    /// A pointer and the size after it (<c>check_mem_size_reg</c>); <paramref name="regno"/> is the size.
+    /// </summary>
     public void CheckMemSizeReg(int regno, bool write, bool zeroSizeAllowed, RawStackArg raw)
     {
         ref readonly var reg = ref Reg(regno);
@@ -98,7 +104,8 @@ internal sealed partial class VerifierRun
         if (reg.Var.UMin == 0 && !zeroSizeAllowed)
         {
             Reject(DiagCode.CallArgInvalid,
-                $"R{regno} invalid zero-sized read: u64=[{(long)reg.Var.UMin},{(long)reg.Var.UMax}]", regno, Errno.EACCES);
+                $"R{regno} invalid zero-sized read: u64=[{(long)reg.Var.UMin},{(long)reg.Var.UMax}]",
+                regno, Errno.EACCES);
         }
 
         if (reg.Var.UMax >= Limits.MaxVarSize)

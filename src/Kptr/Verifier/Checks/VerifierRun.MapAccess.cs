@@ -8,12 +8,15 @@ namespace Kptr.Verifier;
 /// <content>Map values and the special fields in them.</content>
 internal sealed partial class VerifierRun
 {
-    private void CheckMapValueAccess(int regno, ref RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
+    private void CheckMapValueAccess(
+        int regno, ref RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
     {
         CheckLeak(write, valueRegno, "map");
         CheckMapAccessType(reg.Map!, off, size, write);
         CheckMapAccess(regno, off, size, zeroSizeAllowed: false, byHelper: false);
-        var kptr = reg.Var.IsConst ? FieldStartingAt(reg.Map!.Record, off + (int)reg.Var.ConstValue, BtfFieldKind.Kptr) : null;
+        var kptr = reg.Var.IsConst
+            ? FieldStartingAt(reg.Map!.Record, off + (int)reg.Var.ConstValue, BtfFieldKind.Kptr)
+            : null;
         if (kptr is not null)
         {
             CheckMapKptrAccess(regno, valueRegno, kptr);
@@ -119,7 +122,8 @@ internal sealed partial class VerifierRun
         var at = (ulong)off + reg.Var.ConstValue;
         if ((ulong)field != at)
         {
-            Reject(DiagCode.KptrAccessInvalid, $"kptr access misaligned expected={field} off={at}", regno, Errno.EACCES);
+            Reject(DiagCode.KptrAccessInvalid, $"kptr access misaligned expected={field} off={at}",
+                regno, Errno.EACCES);
         }
 
         if (size != 8)
@@ -133,7 +137,8 @@ internal sealed partial class VerifierRun
         ref readonly var insn = ref Insns[InsnIdx];
         if ((insn.Opcode & Isa.BpfOp.ModeMask) != Isa.BpfOp.Mem)
         {
-            Reject(DiagCode.KptrAccessInvalid, "kptr in map can only be accessed using BPF_MEM instruction mode", regno, Errno.EACCES);
+            Reject(DiagCode.KptrAccessInvalid, "kptr in map can only be accessed using BPF_MEM instruction mode",
+                regno, Errno.EACCES);
         }
 
         var isLoad = insn.Class == Isa.InsnClass.Ldx;
@@ -216,9 +221,12 @@ internal sealed partial class VerifierRun
         }
 
         var target = field.Pointee.Name;
-        var or = field.Kind == BtfFieldKind.KptrUnref ? $" or {RegTypeName(RegType.PtrToBtfId | RegType.PtrUntrusted)}{target}" : "";
+        var or = field.Kind == BtfFieldKind.KptrUnref
+            ? $" or {RegTypeName(RegType.PtrToBtfId | RegType.PtrUntrusted)}{target}"
+            : "";
         Reject(DiagCode.KptrTypeMismatch,
-            $"invalid kptr access, R{regno} type={RegTypeName(reg.Type)}{name} expected={RegTypeName(RegType.PtrToBtfId)}{target}{or}",
+            $"invalid kptr access, R{regno} type={RegTypeName(reg.Type)}{name} "
+                + $"expected={RegTypeName(RegType.PtrToBtfId)}{target}{or}",
             regno, Errno.EACCES);
     }
 
@@ -270,7 +278,8 @@ internal sealed partial class VerifierRun
         var id = name is null ? 0 : Vmlinux.FindId(name, BtfKind.Struct);
         if (name is not null && !AllowPtrLeaks)
         {
-            Reject(DiagCode.PrivilegeMissing, $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
+            Reject(DiagCode.PrivilegeMissing,
+                $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
         }
 
         if (id == 0)
@@ -286,7 +295,8 @@ internal sealed partial class VerifierRun
 
         if (off < 0)
         {
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} is {name} invalid negative access: off={off}", regno, Errno.EACCES);
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} is {name} invalid negative access: off={off}",
+                regno, Errno.EACCES);
         }
 
         if (write)

@@ -9,7 +9,8 @@ internal sealed partial class VerifierRun
     {
         if (off < 0)
         {
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} invalid {what} buffer access: off={off}, size={size}", regno, Errno.EACCES);
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} invalid {what} buffer access: off={off}, size={size}",
+                regno, Errno.EACCES);
         }
 
         if (!reg.Var.IsConstEqual(0))
@@ -31,7 +32,8 @@ internal sealed partial class VerifierRun
         if (!fixedOffOk && reg.Off != 0)
         {
             Reject(DiagCode.PtrModified,
-                $"dereference of modified {RegTypeName(reg.Type)} ptr R{regno} off={reg.Off} disallowed", regno, Errno.EACCES);
+                $"dereference of modified {RegTypeName(reg.Type)} ptr R{regno} off={reg.Off} disallowed",
+                regno, Errno.EACCES);
         }
 
         if (!reg.Var.IsConstEqual(0))
@@ -41,7 +43,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>Bytes [off, off+size) and every variable offset stay inside a region (<c>check_mem_region_access</c>).</summary>
+    /// <summary>
+    /// Bytes [off, off+size) and every variable offset stay inside a region (<c>check_mem_region_access</c>).
+    /// </summary>
     public void CheckMemRegion(int regno, int off, int size, uint memSize, bool zeroSizeAllowed)
     {
         ref readonly var v = ref Reg(regno).Var;
@@ -53,7 +57,8 @@ internal sealed partial class VerifierRun
         if (!IsInside(v.SMin + off, size, memSize, zeroSizeAllowed))
         {
             Log.Line(OutsideMessage(regno, (int)(v.SMin + off), size, memSize));
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} min value is outside of the allowed memory range", regno, Errno.EACCES);
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} min value is outside of the allowed memory range",
+                regno, Errno.EACCES);
         }
 
         if (v.UMax >= Limits.MaxVarOff)
@@ -65,12 +70,14 @@ internal sealed partial class VerifierRun
         if (!IsInside((long)v.UMax + off, size, memSize, zeroSizeAllowed))
         {
             Log.Line(OutsideMessage(regno, (int)((long)v.UMax + off), size, memSize));
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} max value is outside of the allowed memory range", regno, Errno.EACCES);
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} max value is outside of the allowed memory range",
+                regno, Errno.EACCES);
         }
     }
 
     private void RejectNegativeMin(int regno) => Reject(DiagCode.MemAccessInvalid,
-        $"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.", regno, Errno.EACCES);
+        $"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.",
+        regno, Errno.EACCES);
 
     /// <summary>Kernel: <c>__check_mem_access</c>, whose offset is an int.</summary>
     private static bool IsInside(long offset, int size, uint memSize, bool zeroSizeAllowed)
@@ -111,11 +118,13 @@ internal sealed partial class VerifierRun
         if (isPacket)
         {
             Reject(DiagCode.Misaligned,
-                $"misaligned packet access off {netIpAlign}+{Tn(reg)}+{reg.Off}+{off} size {size}", errno: Errno.EACCES);
+                $"misaligned packet access off {netIpAlign}+{Tn(reg)}+{reg.Off}+{off} size {size}",
+                errno: Errno.EACCES);
         }
 
         Reject(DiagCode.Misaligned,
-            $"misaligned {AlignmentName(reg.Type)}access off {Tn(reg)}+{reg.Off}+{off} size {size}", errno: Errno.EACCES);
+            $"misaligned {AlignmentName(reg.Type)}access off {Tn(reg)}+{reg.Off}+{off} size {size}",
+            errno: Errno.EACCES);
     }
 
     private static string AlignmentName(RegType type) => type switch

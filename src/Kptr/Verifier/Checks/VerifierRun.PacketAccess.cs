@@ -14,7 +14,8 @@ internal sealed partial class VerifierRun
             case ProgType.LwtIn or ProgType.LwtOut or ProgType.LwtSeg6Local or ProgType.SkReuseport
                 or ProgType.FlowDissector or ProgType.CgroupSkb:
                 return !write && (helperPktAccess ?? true);
-            case ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp or ProgType.LwtXmit or ProgType.SkSkb or ProgType.SkMsg:
+            case ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp or ProgType.LwtXmit
+                or ProgType.SkSkb or ProgType.SkMsg:
                 SeenDirectWrite |= helperPktAccess is null;
                 return helperPktAccess ?? true;
             case ProgType.CgroupSockopt:
@@ -37,7 +38,9 @@ internal sealed partial class VerifierRun
         MarkLoaded(write, valueRegno);
     }
 
-    /// <summary>Only bytes a comparison with the packet's end showed to be there (<c>check_packet_access</c>).</summary>
+    /// <summary>
+    /// Only bytes a comparison with the packet's end showed to be there (<c>check_packet_access</c>).
+    /// </summary>
     public void CheckPacketRange(int regno, int off, int size, bool zeroSizeAllowed)
     {
         ref readonly var reg = ref Reg(regno);

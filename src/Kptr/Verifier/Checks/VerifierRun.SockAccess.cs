@@ -2,7 +2,8 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Verifier;
 
-/// <content>Reads of the socket structs programs see (<c>struct bpf_sock</c>, <c>bpf_tcp_sock</c>, <c>bpf_xdp_sock</c>).</content>
+/// <content>Reads of the socket structs programs see (<c>struct bpf_sock</c>, <c>bpf_tcp_sock</c>,
+/// <c>bpf_xdp_sock</c>).</content>
 internal sealed partial class VerifierRun
 {
     private const int SockBytes = 80;
@@ -36,7 +37,9 @@ internal sealed partial class VerifierRun
         MarkLoaded(write: false, valueRegno);
     }
 
-    /// <summary>Kernel: <c>bpf_sock_is_valid_access</c> (net/core/filter.c, 6.12). Narrow reads start at a field.</summary>
+    /// <summary>
+    /// Kernel: <c>bpf_sock_is_valid_access</c> (net/core/filter.c, 6.12). Narrow reads start at a field.
+    /// </summary>
     private static bool IsSockField(int off, int size) => off switch
     {
         >= SockBytes or (>= 50 and < 52) => false,

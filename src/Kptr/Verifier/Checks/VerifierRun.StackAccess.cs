@@ -37,7 +37,8 @@ internal sealed partial class VerifierRun
         if (valueRegno < 0)
         {
             Reject(DiagCode.StackAccessInvalid,
-                $"variable offset stack pointer cannot be passed into helper function; var_off={Tn(reg)} off={off} size={size}",
+                "variable offset stack pointer cannot be passed into helper function; "
+                    + $"var_off={Tn(reg)} off={off} size={size}",
                 regno, Errno.EACCES);
         }
 
@@ -61,7 +62,8 @@ internal sealed partial class VerifierRun
         {
             if (reg.Var.SMax >= Limits.MaxVarOff || reg.Var.SMin <= -Limits.MaxVarOff)
             {
-                Reject(DiagCode.StackAccessInvalid, $"invalid unbounded variable-offset{what} stack R{regno}", regno, Errno.EACCES);
+                Reject(DiagCode.StackAccessInvalid, $"invalid unbounded variable-offset{what} stack R{regno}",
+                    regno, Errno.EACCES);
             }
 
             min = reg.Var.SMin + off;
@@ -73,7 +75,8 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst
                 ? $"invalid{what} stack R{regno} off={off} size={size}"
-                : $"invalid variable-offset{what} stack R{regno} var_off={Tn(reg)} off={off} size={size}", regno, Errno.EACCES);
+                : $"invalid variable-offset{what} stack R{regno} var_off={Tn(reg)} off={off} size={size}",
+                regno, Errno.EACCES);
         }
 
         GrowStack(Cur.FrameOf(reg), (int)-min);
@@ -93,9 +96,11 @@ internal sealed partial class VerifierRun
     }
 
     private static bool IsSpillable(RegType type) => type.Base()
-        is RegType.PtrToMapValue or RegType.PtrToStack or RegType.PtrToCtx or RegType.PtrToPacket or RegType.PtrToPacketMeta
+        is RegType.PtrToMapValue or RegType.PtrToStack or RegType.PtrToCtx or RegType.PtrToPacket
+            or RegType.PtrToPacketMeta
         or RegType.PtrToPacketEnd or RegType.PtrToFlowKeys or RegType.ConstPtrToMap or RegType.PtrToSocket
-        or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBtfId or RegType.PtrToBuf
+        or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock
+        or RegType.PtrToBtfId or RegType.PtrToBuf
         or RegType.PtrToMem or RegType.PtrToFunc or RegType.PtrToMapKey or RegType.PtrToArena;
 
     /// <summary>
@@ -103,7 +108,8 @@ internal sealed partial class VerifierRun
     /// (<c>check_stack_range_initialized</c>).
     /// </summary>
     /// <remarks><c>raw</c>: Where to note memory that may be uninitialised; null if it must not.</remarks>
-    public void CheckStackRangeInitialized(int regno, int off, int size, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
+    public void CheckStackRangeInitialized(
+        int regno, int off, int size, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
     {
         if (size == 0 && !zeroSizeAllowed)
         {
@@ -124,7 +130,9 @@ internal sealed partial class VerifierRun
             {
                 Reject(
                     DiagCode.StackAccessInvalid,
-                    $"R{regno}{(byHelper ? " indirect" : "")} variable offset stack access prohibited for !root, var_off={Tn(reg)}", regno, Errno.EACCES);
+                    $"R{regno}{(byHelper ? " indirect" : "")} variable offset stack access prohibited for "
+                        + $"!root, var_off={Tn(reg)}",
+                    regno, Errno.EACCES);
             }
 
             raw = null;
@@ -147,7 +155,8 @@ internal sealed partial class VerifierRun
                 var indirect = byHelper ? " indirect" : "";
                 Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst
                     ? $"invalid{indirect} read from stack R{regno} off {min}+{i - min} size {size}"
-                    : $"invalid{indirect} read from stack R{regno} var_off {Tn(reg)}+{i - min} size {size}", regno, Errno.EACCES);
+                    : $"invalid{indirect} read from stack R{regno} var_off {Tn(reg)}+{i - min} size {size}",
+                    regno, Errno.EACCES);
             }
 
             MarkSlotRead(frame, SlotOf(i));
@@ -160,7 +169,8 @@ internal sealed partial class VerifierRun
         {
             if (SlotOf(i) < frame.SlotCount && frame.Stack[SlotOf(i)][(-i - 1) & 7] == SlotKind.Dynptr)
             {
-                Reject(DiagCode.StackAccessInvalid, $"potential write to dynptr at off={i} disallowed", errno: Errno.EACCES);
+                Reject(DiagCode.StackAccessInvalid, $"potential write to dynptr at off={i} disallowed",
+                    errno: Errno.EACCES);
             }
         }
     }

@@ -10,7 +10,8 @@ internal sealed partial class VerifierRun
     {
         var slot = SlotOf(off);
         ref readonly var insn = ref Insns[InsnIdx];
-        if (!AllowPtrLeaks && size != 8 && frame.Stack[slot].IsSpill && frame.Stack[slot].Spilled.Type != RegType.Scalar)
+        if (!AllowPtrLeaks && size != 8 && frame.Stack[slot].IsSpill
+            && frame.Stack[slot].Spilled.Type != RegType.Scalar)
         {
             Reject(DiagCode.StackAccessInvalid, "attempt to corrupt spilled pointer on stack", errno: Errno.EACCES);
         }
@@ -44,7 +45,8 @@ internal sealed partial class VerifierRun
         PushInsnHistory(HistFlags.Access(frame.Frameno, slot), 0);
     }
 
-    private static bool IsStMem(in BpfInsn insn) => insn.Class == InsnClass.St && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Mem;
+    private static bool IsStMem(in BpfInsn insn) =>
+        insn.Class == InsnClass.St && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Mem;
 
     private void SpillScalar(ref StackSlot stack, int valueRegno, int size)
     {
@@ -71,7 +73,8 @@ internal sealed partial class VerifierRun
 
         if (frame != Cur.Cur && Reg(valueRegno).Type == RegType.PtrToStack)
         {
-            Reject(DiagCode.StackAccessInvalid, "cannot spill pointers to stack into stack frame of the caller", valueRegno);
+            Reject(DiagCode.StackAccessInvalid,
+                "cannot spill pointers to stack into stack frame of the caller", valueRegno);
         }
 
         SaveRegister(ref stack, Reg(valueRegno), size);
@@ -154,7 +157,8 @@ internal sealed partial class VerifierRun
             if (!AllowPtrLeaks && stack[at] is not (SlotKind.Misc or SlotKind.Zero))
             {
                 Reject(
-                    DiagCode.StackAccessInvalid, $"spilled ptr in range of var-offset stack write; insn {InsnIdx}, ptr off: {i}");
+                    DiagCode.StackAccessInvalid,
+                    $"spilled ptr in range of var-offset stack write; insn {InsnIdx}, ptr off: {i}");
             }
 
             if (zero && stack[at] == SlotKind.Spill && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))

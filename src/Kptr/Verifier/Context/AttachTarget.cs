@@ -6,7 +6,8 @@ namespace Kptr.Verifier;
 /// <param name="Name">Function, tracepoint or struct member, as messages name it.</param>
 /// <param name="Btf">The BTF the prototype is in.</param>
 /// <param name="Proto">The prototype its context follows.</param>
-/// <param name="SkippedParams">Leading parameters the program does not see (a tracepoint's <c>void *__data</c>).</param>
+/// <param name="SkippedParams">Leading parameters the program does not see (a tracepoint's
+/// <c>void *__data</c>).</param>
 internal sealed record AttachTarget(string Name, BtfSpec Btf, BtfType Proto, int SkippedParams)
 {
     /// <summary>Parameters with a type of their own, by index of the parameter the program sees.</summary>

@@ -70,14 +70,16 @@ internal static partial class CtxStructs
         new("data_end", 80, 4, Four) { Type = RegType.PtrToPacketEnd, NoSignExtension = true },
         new("flow_keys", 144, 8, Eight) { Type = RegType.PtrToFlowKeys });
 
-    private static CtxStruct Skb(string denied, string writable, params CtxField[] more) => Skb(denied, writable, true, more);
+    private static CtxStruct Skb(string denied, string writable, params CtxField[] more) =>
+        Skb(denied, writable, true, more);
 
     private static CtxStruct Skb(string denied, string writable, bool packet, params CtxField[] more)
     {
         string[] no = denied.Split(' '), write = writable.Split(' ');
         var fields = SkBuff.Where(f => !no.Contains(f.Name)).Concat(more).OrderBy(f => f.Off).Select(f => f with
         {
-            Write = !write.Contains(f.Name) ? CtxSizes.None : f.Name == "cb" ? CtxSizes.Any : f.Name == "tstamp" ? Eight : Four,
+            Write = !write.Contains(f.Name)
+                ? CtxSizes.None : f.Name == "cb" ? CtxSizes.Any : f.Name == "tstamp" ? Eight : Four,
             Type = !packet ? f.Type : f.Name switch
             {
                 "data" => RegType.PtrToPacket,

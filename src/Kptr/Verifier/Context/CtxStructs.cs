@@ -6,7 +6,9 @@ namespace Kptr.Verifier;
 /// <remarks>Kernel: the <c>is_valid_access</c> functions of program types without BTF context, 6.12.</remarks>
 internal static partial class CtxStructs
 {
-    /// <summary>The context of a program type, or <see langword="null"/> where BTF describes it or none is known.</summary>
+    /// <summary>
+    /// The context of a program type, or <see langword="null"/> where BTF describes it or none is known.
+    /// </summary>
     public static CtxStruct? Of(ProgSpec prog) => prog.Type switch
     {
         ProgType.SocketFilter => SocketFilter,

@@ -32,7 +32,9 @@ internal static class IterTargets
             ["bpf_iter_ksym"] = [("ksym", OrNull)],
         }.ToFrozenDictionary();
 
-    /// <summary>The typed arguments of an iterator, or <see langword="null"/> where there is no such iterator.</summary>
+    /// <summary>
+    /// The typed arguments of an iterator, or <see langword="null"/> where there is no such iterator.
+    /// </summary>
     public static CtxArg[]? ArgsOf(BtfType func)
     {
         if (!Targets.TryGetValue(func.Name, out var typed))

@@ -18,11 +18,11 @@ internal static class RawTpNulls
         10: device_pm_callback_start rxrpc_resend xprt_reserve_cong xprt_release_cong xprt_get_cong xprt_put_cong
         10: writeback_dirty_folio folio_wait_writeback
         1: sched_process_wait afs_protocol_error cachefiles_unlink cachefiles_rename cachefiles_prep_read
-        1: cachefiles_mark_active cachefiles_mark_failed cachefiles_mark_inactive cachefiles_vfs_error cachefiles_io_error
-        1: cachefiles_ondemand_open cachefiles_ondemand_copen cachefiles_ondemand_close cachefiles_ondemand_read
-        1: cachefiles_ondemand_cread cachefiles_ondemand_fd_write cachefiles_ondemand_fd_release
-        1: mm_collapse_huge_page_isolate mm_page_alloc mm_page_pcpu_drain mm_page_alloc_zone_locked rxrpc_recvdata
-        1: xs_stream_read_data tmigr_update_events
+        1: cachefiles_mark_active cachefiles_mark_failed cachefiles_mark_inactive cachefiles_vfs_error
+        1: cachefiles_io_error cachefiles_ondemand_open cachefiles_ondemand_copen cachefiles_ondemand_close
+        1: cachefiles_ondemand_read cachefiles_ondemand_cread cachefiles_ondemand_fd_write
+        1: cachefiles_ondemand_fd_release mm_collapse_huge_page_isolate mm_page_alloc mm_page_pcpu_drain
+        1: mm_page_alloc_zone_locked rxrpc_recvdata xs_stream_read_data tmigr_update_events
         100: sched_stick_numa sched_swap_numa fib_table_lookup tegra_dma_tx_status
         201: cachefiles_lookup
         10000: host1x_cdma_push_gather

@@ -12,7 +12,8 @@ internal static class StructOpsRules
         "tcp_congestion_ops" => member != "get_info",
         "bpf_dummy_ops" => !sleepable || member == "test_sleepable",
         "bpf_testmod_ops" => member != "unsupported_ops",
-        "sched_ext_ops" => !sleepable || member is "init_task" or "init" or "exit" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move",
+        "sched_ext_ops" => !sleepable
+            || member is "init_task" or "init" or "exit" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move",
         _ => true,
     };
 

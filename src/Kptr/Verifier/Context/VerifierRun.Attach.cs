@@ -25,7 +25,8 @@ internal sealed partial class VerifierRun
         "update_socket_protocol", "bpf_testmod_test_read", "should_failslab", "should_fail_alloc_page");
 
     /// <summary>Of these, the ones that may sleep.</summary>
-    private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create("bpf_fentry_test1", "bpf_testmod_test_read");
+    private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create(
+        "bpf_fentry_test1", "bpf_testmod_test_read");
 
     /// <summary>What a BTF program is attached to; null for other types.</summary>
     public AttachTarget? Target { get; private set; }
@@ -90,13 +91,15 @@ internal sealed partial class VerifierRun
                 }
 
                 return new AttachTarget(type.Name, type.Btf, type.Ref, 0) { Args = args };
-            case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn:
+            case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFentry or AttachType.TraceFexit
+                or AttachType.ModifyReturn:
                 RequireFunc(type);
                 CheckFuncProto(type);
                 CheckHook(type);
                 return new AttachTarget(type.Name, type.Btf, type.Ref, 0);
             default:
-                Reject(DiagCode.AttachTargetInvalid, $"attach type {Prog.ExpectedAttachType} is not one of tracing programs");
+                Reject(DiagCode.AttachTargetInvalid,
+                    $"attach type {Prog.ExpectedAttachType} is not one of tracing programs");
                 return null!;
         }
     }
@@ -144,7 +147,8 @@ internal sealed partial class VerifierRun
         var ret = func.Btf.SkipModifiers(proto.RefTypeId);
         if (ret.IsComposite || (ret.Kind != BtfKind.Void && func.Btf.ResolveSize(ret.Id) < 0))
         {
-            Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} return type {KindName(ret)} is unsupported.");
+            Reject(DiagCode.AttachTargetInvalid,
+                $"The function {func.Name} return type {KindName(ret)} is unsupported.");
         }
 
         for (var i = 0; i < proto.VLen; i++)
@@ -158,7 +162,8 @@ internal sealed partial class VerifierRun
             if (func.Btf.ResolveSize(id) is < 0 or > 16)
             {
                 var type = func.Btf.SkipModifiers(id);
-                Reject(DiagCode.AttachTargetInvalid, $"The function {func.Name} arg{i} type {KindName(type)} is unsupported.");
+                Reject(DiagCode.AttachTargetInvalid,
+                    $"The function {func.Name} arg{i} type {KindName(type)} is unsupported.");
             }
         }
     }
@@ -183,7 +188,8 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name} cannot be traced");
         }
-        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn && NoReturnTargets.Contains(func.Name))
+        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn
+            && NoReturnTargets.Contains(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, "Attaching fexit/fmod_ret to __noreturn functions is rejected.");
         }
@@ -232,12 +238,14 @@ internal sealed partial class VerifierRun
         var type = Types[at];
         if (type.Kind != BtfKind.Struct || type.Btf.FindId("bpf_struct_ops_" + type.Name, BtfKind.Struct) == 0)
         {
-            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a supported struct", errno: Errno.ENOTSUPP);
+            Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a supported struct",
+                errno: Errno.ENOTSUPP);
         }
 
         if ((uint)Prog.StructOpsMember >= (uint)type.VLen)
         {
-            Reject(DiagCode.AttachTargetInvalid, $"attach to invalid member idx {Prog.StructOpsMember} of struct {type.Name}");
+            Reject(DiagCode.AttachTargetInvalid,
+                $"attach to invalid member idx {Prog.StructOpsMember} of struct {type.Name}");
         }
 
         var member = type.Member(Prog.StructOpsMember);
@@ -245,14 +253,17 @@ internal sealed partial class VerifierRun
         var proto = pointer.Kind == BtfKind.Ptr ? type.Btf.SkipModifiers(pointer.RefTypeId) : pointer;
         if (pointer.Kind != BtfKind.Ptr || proto.Kind != BtfKind.FuncProto)
         {
-            Reject(DiagCode.AttachTargetInvalid, $"attach to invalid member {member.Name}(@idx {Prog.StructOpsMember}) of struct {type.Name}");
+            Reject(DiagCode.AttachTargetInvalid,
+                $"attach to invalid member {member.Name}(@idx {Prog.StructOpsMember}) of struct {type.Name}");
         }
 
         if (!StructOpsRules.IsSupported(type.Name, member.Name, Prog.IsSleepable))
         {
-            Reject(DiagCode.AttachTargetInvalid, $"attach to unsupported member {member.Name} of struct {type.Name}", errno: Errno.ENOTSUPP);
+            Reject(DiagCode.AttachTargetInvalid, $"attach to unsupported member {member.Name} of struct {type.Name}",
+                errno: Errno.ENOTSUPP);
         }
 
-        return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = StructOpsRules.NullableArgs(type, member.Name, proto) };
+        return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = StructOpsRules.NullableArgs(
+            type, member.Name, proto) };
     }
 }

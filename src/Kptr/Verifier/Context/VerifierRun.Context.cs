@@ -84,8 +84,8 @@ internal sealed partial class VerifierRun
 
     /// <summary>Index of the argument at an offset; one more than the last is the return value.</summary>
     /// <remarks>
-    /// The first parameter of a tracepoint counts here, as in Linux: all its parameters are words. Offsets are compared without a
-    /// sign, so that one before the context is past its end.
+    /// The first parameter of a tracepoint counts here, as in Linux: all its parameters are words. Offsets are compared
+    /// without a sign, so that one before the context is past its end.
     /// </remarks>
     private static int ArgIndexAt(AttachTarget target, int off)
     {
@@ -106,8 +106,9 @@ internal sealed partial class VerifierRun
     private static uint SlotBytes(BtfType type) => type.Kind == BtfKind.Ptr ? 8 : ((uint)type.SizeBytes + 7) & ~7u;
 
     /// <summary>
-    /// What stands in <c>expected_attach_type</c> when the context of a BTF program is read: of a struct_ops program its
-    /// member's index. Linux reads it as an attach type all the same, so the 26th member's program may read a return value.
+    /// What stands in <c>expected_attach_type</c> when the context of a BTF program is read: of a struct_ops
+    /// program its member's index. Linux reads it as an attach type all the same, so the 26th member's
+    /// program may read a return value.
     /// </summary>
     private AttachType? CtxAttachType =>
         Prog.Type == ProgType.StructOps ? (AttachType)Prog.StructOpsMember : Prog.ExpectedAttachType;
@@ -148,7 +149,9 @@ internal sealed partial class VerifierRun
 
         if (type.Kind != BtfKind.Ptr)
         {
-            Log.Line($"func '{target.Name}' arg{arg} '{type.Name}' has type {KindName(type)}. Only pointer access is allowed");
+            Log.Line(
+                $"func '{target.Name}' arg{arg} '{type.Name}' has type {KindName(type)}. Only "
+                    + "pointer access is allowed");
             return null;
         }
 

@@ -26,7 +26,9 @@ internal sealed partial class VerifierRun
         return LsmHooks.IsBool(Target.Name) ? new(0, 1) : new(-MaxErrno, 0);
     }
 
-    /// <summary>Refuses an exit with a value that whoever called the program does not take (<c>check_return_code</c>).</summary>
+    /// <summary>
+    /// Refuses an exit with a value that whoever called the program does not take (<c>check_return_code</c>).
+    /// </summary>
     private void CheckReturnCode(int regno, string regName)
     {
         var frame = Cur.Frames[0]!;
@@ -96,7 +98,8 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (reg.Type != RegType.Scalar)
         {
-            Reject(DiagCode.ReturnValueInvalid, $"{where} the register R{regno} is not a known value ({RegTypeName(reg.Type)})", regno);
+            Reject(DiagCode.ReturnValueInvalid,
+                $"{where} the register R{regno} is not a known value ({RegTypeName(reg.Type)})", regno);
         }
 
         MarkChainPrecision(regno);

@@ -11,14 +11,18 @@ internal sealed partial class VerifierRun
     private static readonly string[] TcpSockFields =
     [
         "inet_conn.icsk_inet.sk.sk_pacing_rate", "inet_conn.icsk_inet.sk.sk_pacing_status", "inet_conn.icsk_ca_priv",
-        "inet_conn.icsk_ack.pending", "snd_cwnd", "snd_cwnd_cnt", "snd_cwnd_stamp", "snd_ssthresh", "ecn_flags", "app_limited",
+        "inet_conn.icsk_ack.pending", "snd_cwnd", "snd_cwnd_cnt", "snd_cwnd_stamp", "snd_ssthresh",
+        "ecn_flags", "app_limited",
     ];
 
     private static readonly string[] TaskFields = ["scx.slice", "scx.dsq_vtime", "scx.disallow"];
 
-    /// <summary>Whether programs of this type may write to any kernel struct (<c>btf_struct_access</c> is set).</summary>
+    /// <summary>
+    /// Whether programs of this type may write to any kernel struct (<c>btf_struct_access</c> is set).
+    /// </summary>
     private bool HasBtfStructWrite => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
-        || (Prog.Type == ProgType.StructOps && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
+        || (Prog.Type == ProgType.StructOps
+            && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
             && Prog.Type == ProgType.StructOps);
 
     private string StructOpsName => Prog.AttachBtf is { } at ? Types[at].Name : "";
@@ -41,11 +45,13 @@ internal sealed partial class VerifierRun
                 CheckWritableField(regno, type, off, size, TcpSockFields, "tcp_sock");
                 break;
             case "bpf_dummy_ops":
-                RequireStruct(regno, type.Name == "bpf_dummy_ops_state", "only access to bpf_dummy_ops_state is supported");
+                RequireStruct(regno, type.Name == "bpf_dummy_ops_state",
+                    "only access to bpf_dummy_ops_state is supported");
                 if (off + size > type.SizeBytes)
                 {
                     Reject(DiagCode.BtfAccessInvalid,
-                        $"write access to bpf_dummy_ops_state at off {off} with size {size} beyond its end", regno, Errno.EACCES);
+                        $"write access to bpf_dummy_ops_state at off {off} with size {size} beyond its end",
+                        regno, Errno.EACCES);
                 }
 
                 break;
@@ -86,7 +92,8 @@ internal sealed partial class VerifierRun
             if (off + size > start + bytes)
             {
                 Reject(DiagCode.BtfAccessInvalid,
-                    $"write access at off {off} with size {size} beyond the member of {name} ended at {start + bytes}", regno, Errno.EACCES);
+                    $"write access at off {off} with size {size} beyond the member of {name} ended at {start + bytes}",
+                    regno, Errno.EACCES);
             }
 
             return;

@@ -66,7 +66,8 @@ internal static class StatePrinter
             case SlotKind.Dynptr:
                 if (reg.DynptrFirstSlot)
                 {
-                    text.Append(name).Append(CultureInfo.InvariantCulture, $"dynptr_{DynptrName(reg.DynptrKind)}(id={reg.Id}");
+                    text.Append(name).Append(
+                        CultureInfo.InvariantCulture, $"dynptr_{DynptrName(reg.DynptrKind)}(id={reg.Id}");
                     text.Append(reg.RefObjId != 0 ? $",ref_id={reg.RefObjId})" : ")");
                 }
 
@@ -76,7 +77,8 @@ internal static class StatePrinter
                 {
                     var iter = reg.Btf?[reg.BtfId].Name ?? "<invalid>";
                     text.Append(name).Append(CultureInfo.InvariantCulture,
-                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}(ref_id={reg.RefObjId},state={IterStateName(reg.IterState)},depth={reg.IterDepth})");
+                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}(ref_id={reg.RefObjId}"
+                        + $",state={IterStateName(reg.IterState)},depth={reg.IterDepth})");
                 }
 
                 break;
@@ -153,7 +155,8 @@ internal static class StatePrinter
         Add(reg.Id != 0, $"id={reg.Id & ~RegState.AddConst}{linked}");
         Add(reg.RefObjId != 0, $"ref_obj_id={reg.RefObjId}");
         Add(reg.Type.IsNonOwningRef(), $"non_own_ref");
-        if (reg.Type.Base() is RegType.ConstPtrToMap or RegType.PtrToMapKey or RegType.PtrToMapValue && reg.Map is { } map)
+        if (reg.Type.Base() is RegType.ConstPtrToMap or RegType.PtrToMapKey or RegType.PtrToMapValue
+            && reg.Map is { } map)
         {
             Add(map.Name.Length > 0, $"map={map.Name}");
             Add(true, $"ks={map.KeySize},vs={map.ValueSize}");
@@ -186,8 +189,10 @@ internal static class StatePrinter
             ("smax", (ulong)v.SMax, true, v.SMax == long.MaxValue),
             ("umin", v.UMin, false, v.UMin == 0),
             ("umax", v.UMax, false, v.UMax == ulong.MaxValue),
-            ("smin32", v.S32Min >= short.MinValue && v.S32Min <= short.MaxValue ? (ulong)v.S32Min : (uint)v.S32Min, true, v.S32Min == int.MinValue),
-            ("smax32", v.S32Max >= short.MinValue && v.S32Max <= short.MaxValue ? (ulong)v.S32Max : (uint)v.S32Max, true, v.S32Max == int.MaxValue),
+            ("smin32", v.S32Min >= short.MinValue && v.S32Min <= short.MaxValue ? (ulong)v.S32Min : (uint)v.S32Min,
+                true, v.S32Min == int.MinValue),
+            ("smax32", v.S32Max >= short.MinValue && v.S32Max <= short.MaxValue ? (ulong)v.S32Max : (uint)v.S32Max,
+                true, v.S32Max == int.MaxValue),
             ("umin32", v.U32Min, false, v.U32Min == 0),
             ("umax32", v.U32Max, false, v.U32Max == uint.MaxValue),
         ];

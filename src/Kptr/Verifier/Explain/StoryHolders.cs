@@ -2,12 +2,17 @@ using System.Globalization;
 
 namespace Kptr.Verifier;
 
-/// <summary>Where the reference of a story is: registers and stack slots of each open frame. Stale once it was given back.</summary>
+/// <summary>
+/// Where the reference of a story is: registers and stack slots of each open frame. Stale once it was given back.
+/// </summary>
 internal sealed class StoryHolders
 {
     private readonly HashSet<(int Frame, string Place)> _places = [];
 
-    /// <summary>Whether each open frame was entered by a call of the program, and not by a helper that calls back; the main frame is not in it.</summary>
+    /// <summary>
+    /// Whether each open frame was entered by a call of the program, and not by a helper that calls back;
+    /// the main frame is not in it.
+    /// </summary>
     private readonly Stack<bool> _frames = [];
 
     public int Frame => _frames.Count;

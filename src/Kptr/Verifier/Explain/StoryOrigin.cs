@@ -2,10 +2,13 @@ using Kptr.Isa;
 
 namespace Kptr.Verifier;
 
-/// <summary>Where the value of a faulty register comes from: back along the path, through copies and spills of its frame.</summary>
+/// <summary>
+/// Where the value of a faulty register comes from: back along the path, through copies and spills of its frame.
+/// </summary>
 internal static class StoryOrigin
 {
-    /// <returns>The instruction that made the value and what it is; null where it was made at the fault or is not worth telling.</returns>
+    /// <returns>The instruction that made the value and what it is; null where it was made at the fault or is
+    /// not worth telling.</returns>
     public static (int InsnIdx, string Text)? Find(VerifierRun run, List<int> path, int? faulty)
     {
         if (faulty is not { } start)
@@ -34,9 +37,12 @@ internal static class StoryOrigin
     }
 
     private static bool IsOtherFrame(in BpfInsn insn, int idx, int next) => insn.Class is InsnClass.Jmp
-        && ((insn.Opcode & BpfOp.OpMask) == BpfOp.Exit || ((insn.Opcode & BpfOp.OpMask) == BpfOp.Call && next != idx + 1));
+        && ((insn.Opcode & BpfOp.OpMask) == BpfOp.Exit
+            || ((insn.Opcode & BpfOp.OpMask) == BpfOp.Call && next != idx + 1));
 
-    /// <summary>What the instruction puts into the place; empty where that says nothing new, null where it does not write it.</summary>
+    /// <summary>
+    /// What the instruction puts into the place; empty where that says nothing new, null where it does not write it.
+    /// </summary>
     private static string? Writes(VerifierRun run, in BpfInsn insn, int idx, string place)
     {
         if (insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call)
@@ -49,7 +55,8 @@ internal static class StoryOrigin
             };
         }
 
-        if (StoryHolders.Name(insn.Dst) != place || insn.Class is InsnClass.Jmp or InsnClass.Jmp32 or InsnClass.St or InsnClass.Stx)
+        if (StoryHolders.Name(insn.Dst) != place
+            || insn.Class is InsnClass.Jmp or InsnClass.Jmp32 or InsnClass.St or InsnClass.Stx)
         {
             return null;
         }
@@ -72,7 +79,8 @@ internal static class StoryOrigin
         var slot = FormattableString.Invariant($"fp{insn.Off}");
         return insn.Class switch
         {
-            InsnClass.Alu64 when (insn.Opcode & (BpfOp.OpMask | BpfOp.X)) == (BpfOp.Mov | BpfOp.X) && StoryHolders.Name(insn.Dst) == place
+            InsnClass.Alu64 when (insn.Opcode & (BpfOp.OpMask | BpfOp.X)) == (BpfOp.Mov | BpfOp.X)
+                && StoryHolders.Name(insn.Dst) == place
                 => StoryHolders.Name(insn.Src),
             InsnClass.Ldx when insn.Src == 10 && StoryHolders.Name(insn.Dst) == place => slot,
             InsnClass.Stx when insn.Dst == 10 && slot == place => StoryHolders.Name(insn.Src),

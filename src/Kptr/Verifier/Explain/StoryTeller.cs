@@ -4,7 +4,9 @@ using Kptr.Isa;
 
 namespace Kptr.Verifier;
 
-/// <summary>Tells how execution came to a fault: the instructions of the failing path, told by what matters on them.</summary>
+/// <summary>
+/// Tells how execution came to a fault: the instructions of the failing path, told by what matters on them.
+/// </summary>
 internal sealed class StoryTeller
 {
     private const int StepsMax = 200;
@@ -22,7 +24,9 @@ internal sealed class StoryTeller
         _path = run.PathToHere();
     }
 
-    /// <summary>Where the reference the story is about was given back before the fault used it; -1 where it was not.</summary>
+    /// <summary>
+    /// Where the reference the story is about was given back before the fault used it; -1 where it was not.
+    /// </summary>
     public int ReleasedAt { get; private set; } = -1;
 
     /// <summary>Where it was taken; -1 where the story is about none.</summary>
@@ -43,7 +47,8 @@ internal sealed class StoryTeller
             ReleasedAt = _released;
         }
 
-        var origin = fault.Code == DiagCode.UnreleasedRef || ReleasedAt >= 0 ? null : StoryOrigin.Find(_run, _path, fault.Reg);
+        var origin = fault.Code == DiagCode.UnreleasedRef
+            || ReleasedAt >= 0 ? null : StoryOrigin.Find(_run, _path, fault.Reg);
         if (origin is { } from)
         {
             Add(from.InsnIdx, StoryStepKind.Origin, from.Text);
@@ -62,7 +67,8 @@ internal sealed class StoryTeller
     {
         if (ReleasedAt >= 0)
         {
-            return $"A pointer is gone once its reference is given away, at {Place(ReleasedAt)}: use it before, or acquire another reference first.";
+            return $"A pointer is gone once its reference is given away, at {Place(ReleasedAt)}: use it before, "
+                + "or acquire another reference first.";
         }
 
         if (fault.Code != DiagCode.UnreleasedRef || _acquired < 0)
@@ -135,7 +141,9 @@ internal sealed class StoryTeller
     private void TellReturn(int idx)
     {
         var isLost = _holders.Leave(out var returnsIt);
-        Add(idx, StoryStepKind.Call, returnsIt && _released < 0 ? "returns to its caller, with the reference in r0" : "returns to its caller");
+        Add(idx, StoryStepKind.Call, returnsIt && _released < 0
+            ? "returns to its caller, with the reference in r0"
+            : "returns to its caller");
         TellLoss(idx, isLost, "with the frame, the last place that held the reference is gone");
     }
 
@@ -165,7 +173,8 @@ internal sealed class StoryTeller
 
     private void TellSubprogCall(int idx, int next, string name)
     {
-        var with = _holders.Argument is var arg and not 0 && _released < 0 ? $", with the reference in {StoryHolders.Name(arg)}" : "";
+        var with = _holders.Argument is var arg and not 0
+            && _released < 0 ? $", with the reference in {StoryHolders.Name(arg)}" : "";
         if (next == idx + 1)
         {
             Add(idx, StoryStepKind.Call, $"calls {name}, which is checked on its own{with}");
@@ -220,7 +229,8 @@ internal sealed class StoryTeller
             case InsnClass.Alu64 when (insn.Opcode & (BpfOp.OpMask | BpfOp.X)) == (BpfOp.Mov | BpfOp.X):
                 Move(idx, src, dst, $"copies the reference from {src} to {dst}");
                 break;
-            case InsnClass.Alu64 when (insn.Opcode & BpfOp.OpMask) is BpfOp.Add or BpfOp.Sub && _holders.Holds(insn.Dst):
+            case InsnClass.Alu64 when (insn.Opcode & BpfOp.OpMask) is BpfOp.Add or BpfOp.Sub
+                && _holders.Holds(insn.Dst):
                 break; // a pointer to a field of it holds it as well
             case InsnClass.Stx when insn.Dst == 10:
                 Move(idx, src, slot, $"spills the reference from {src} to the stack at {slot}");
@@ -264,10 +274,12 @@ internal sealed class StoryTeller
     }
 
     private string FaultText(Diagnostic fault) => fault.Code != DiagCode.UnreleasedRef ? fault.Message
-        : IsCall(_run.Insns[fault.InsnIdx ?? _run.InsnIdx]) ? $"{_run.CalleeName(fault.InsnIdx ?? _run.InsnIdx)} ends the path here and the reference is still owned"
+        : IsCall(_run.Insns[fault.InsnIdx ?? _run.InsnIdx])
+            ? $"{_run.CalleeName(fault.InsnIdx ?? _run.InsnIdx)} ends the path here and the reference is still owned"
         : "the path ends here and the reference is still owned";
 
-    private static bool IsCall(in BpfInsn insn) => insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call;
+    private static bool IsCall(in BpfInsn insn) =>
+        insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call;
 
     private string Place(int insnIdx) =>
         _run.SourceAt(insnIdx) ?? "instruction " + insnIdx.ToString(CultureInfo.InvariantCulture);

@@ -93,7 +93,8 @@ internal sealed class VerifierLog(int level)
             return;
         }
 
-        var column = (Math.Max(_insnWidth + (AlignmentMin / 2), Alignment) + AlignmentMin - 1) / AlignmentMin * AlignmentMin;
+        var column = (Math.Max(_insnWidth + (AlignmentMin / 2), Alignment) + AlignmentMin - 1)
+            / AlignmentMin * AlignmentMin;
         _text.Length--;
         _text.Append(' ', column - _insnWidth - 1).Append(" ;");
     }

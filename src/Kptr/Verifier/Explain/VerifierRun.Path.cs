@@ -48,7 +48,8 @@ internal sealed partial class VerifierRun
                 var sub = FindSubprog(insnIdx + insn.Imm + 1);
                 return sub >= 0 && Subprogs[sub].Name.Length > 0 ? Subprogs[sub].Name : "a subprogram";
             case BpfOp.PseudoKfuncCall:
-                return (uint)insn.Off < (uint)Types.All.Length && insn.Imm > 0 && insn.Imm < Types.All[insn.Off].TypeCount
+                return (uint)insn.Off < (uint)Types.All.Length && insn.Imm > 0
+                    && insn.Imm < Types.All[insn.Off].TypeCount
                     ? Types.All[insn.Off][insn.Imm].Name : "a kfunc";
             default:
                 return Specs.HelperTable.Find((Specs.HelperId)insn.Imm)?.Name ?? "a helper";

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Verifier;
 
-/// <summary>Registers and stack slots of each frame whose exact value mattered (<c>struct backtrack_state</c>).</summary>
+/// <summary>
+/// Registers and stack slots of each frame whose exact value mattered (<c>struct backtrack_state</c>).
+/// </summary>
 internal struct BacktrackSet
 {
     public const uint ArgsMask = 0x3e;

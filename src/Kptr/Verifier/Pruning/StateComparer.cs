@@ -20,8 +20,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
     private readonly IdMap _ids = new();
 
     /// <summary>
-    /// Set once an offset that is added to a pointer must be masked: other values of it might be masked otherwise, so that numbers
-    /// must be the same (<c>explore_alu_limits</c>).
+    /// Set once an offset that is added to a pointer must be masked: other values of it might be masked otherwise, so
+    /// that numbers must be the same (<c>explore_alu_limits</c>).
     /// </summary>
     public bool ComparesNumbersExactly { get; set; }
 
@@ -58,8 +58,10 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         return true;
     }
 
-    /// <summary>Forgets imprecise scalars of <paramref name="cur"/> that changed since <paramref name="old"/>, so that loops
-    /// converge (<c>widen_imprecise_scalars</c>).</summary>
+    /// <summary>
+    /// Forgets imprecise scalars of <paramref name="cur"/> that changed since <paramref name="old"/>, so that loops
+    /// converge (<c>widen_imprecise_scalars</c>).
+    /// </summary>
     public void WidenImpreciseScalars(VerifierState old, VerifierState cur, int idGen, bool alwaysPrecise)
     {
         _ids.Reset(idGen);
@@ -84,7 +86,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
 
     private void MaybeWiden(in RegState old, ref RegState cur, bool alwaysPrecise)
     {
-        if (old.Type == RegType.Scalar && cur.Type == RegType.Scalar && !old.Precise && !cur.Precise && !RegsExact(old, cur))
+        if (old.Type == RegType.Scalar && cur.Type == RegType.Scalar && !old.Precise && !cur.Precise
+            && !RegsExact(old, cur))
         {
             cur.MarkUnknown(alwaysPrecise);
         }
@@ -159,7 +162,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         {
             case RegType.Scalar:
                 return ScalarSafe(old, cur, exact);
-            case RegType.PtrToMapKey or RegType.PtrToMapValue or RegType.PtrToMem or RegType.PtrToBuf or RegType.PtrToTpBuffer:
+            case RegType.PtrToMapKey or RegType.PtrToMapValue or RegType.PtrToMem or RegType.PtrToBuf
+                or RegType.PtrToTpBuffer:
                 return old.SamePlace(cur) && old.Var.IsSupersetOf(cur.Var)
                     && _ids.Check(old.Id, cur.Id) && _ids.Check(old.RefObjId, cur.RefObjId);
             case RegType.PtrToPacketMeta or RegType.PtrToPacket:

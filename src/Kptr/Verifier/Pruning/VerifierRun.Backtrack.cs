@@ -178,7 +178,8 @@ internal sealed partial class VerifierRun
 
         if ((TraitsOf(insn) & CallTraits.SyncCallback) != 0 && idx != subseq - 1)
         {
-            Invariant.That((_bt.Regs & ~BacktrackSet.ArgsMask) == 0 && _bt.Slots == 0, "a callback was entered with registers");
+            Invariant.That((_bt.Regs & ~BacktrackSet.ArgsMask) == 0
+                && _bt.Slots == 0, "a callback was entered with registers");
             LeaveFrameInBacktrack(passArgs: false);
             return true;
         }
@@ -202,7 +203,8 @@ internal sealed partial class VerifierRun
             return true;
         }
 
-        Invariant.That((_bt.Regs & ~BacktrackSet.ArgsMask) == 0 && _bt.Slots == 0, "a function was entered with registers");
+        Invariant.That((_bt.Regs & ~BacktrackSet.ArgsMask) == 0
+            && _bt.Slots == 0, "a function was entered with registers");
         LeaveFrameInBacktrack(passArgs: true);
         return true;
     }

@@ -7,7 +7,9 @@ namespace Kptr.Verifier;
 /// <param name="LinkedRegs">Registers that learnt something together, packed; 0 for none.</param>
 internal record struct HistEntry(int Idx, int PrevIdx, int Flags, ulong LinkedRegs);
 
-/// <summary>Bits of <see cref="HistEntry.Flags"/> (<c>INSN_F_*</c>): frame number in bits 0-2, slot in bits 3-8.</summary>
+/// <summary>
+/// Bits of <see cref="HistEntry.Flags"/> (<c>INSN_F_*</c>): frame number in bits 0-2, slot in bits 3-8.
+/// </summary>
 internal static class HistFlags
 {
     public const int StackAccess = 1 << 9;

@@ -3,7 +3,9 @@ namespace Kptr.Verifier;
 /// <content>Which states form loops: open-coded iterators and may_goto allow back edges between states.</content>
 internal sealed partial class VerifierRun
 {
-    /// <summary>The topmost entry of the loop a state is in (<c>get_loop_entry</c>); shortens the chains it walks.</summary>
+    /// <summary>
+    /// The topmost entry of the loop a state is in (<c>get_loop_entry</c>); shortens the chains it walks.
+    /// </summary>
     private static VerifierState? LoopEntryOf(VerifierState state)
     {
         var topmost = state.LoopEntry;
@@ -22,7 +24,9 @@ internal sealed partial class VerifierRun
         return topmost;
     }
 
-    /// <summary>The path of <paramref name="cur"/> came back to <paramref name="head"/> (<c>update_loop_entry</c>).</summary>
+    /// <summary>
+    /// The path of <paramref name="cur"/> came back to <paramref name="head"/> (<c>update_loop_entry</c>).
+    /// </summary>
     private static void UpdateLoopEntry(VerifierState cur, VerifierState head)
     {
         var curEntry = LoopEntryOf(cur) ?? cur;

@@ -115,7 +115,8 @@ internal sealed partial class VerifierRun
             var slots = Math.Min(from.SlotCount, to.SlotCount);
             for (var i = 0; i < slots; i++)
             {
-                if ((from.Stack[i].Spilled.Live & LiveMarks.Read) != 0 && (to.Stack[i].Spilled.Live & LiveMarks.Read) == 0)
+                if ((from.Stack[i].Spilled.Live & LiveMarks.Read) != 0
+                    && (to.Stack[i].Spilled.Live & LiveMarks.Read) == 0)
                 {
                     to.Stack[i].Spilled.Live |= LiveMarks.Read;
                     MarkSlotRead(to, i);

@@ -66,7 +66,9 @@ internal sealed partial class VerifierRun
         return false;
     }
 
-    /// <summary>An old state whose paths are all explored: safe, but in a loop that is still open only if exactly equal.</summary>
+    /// <summary>
+    /// An old state whose paths are all explored: safe, but in a loop that is still open only if exactly equal.
+    /// </summary>
     private bool IsHitDone(VerifierState st, VerifierState cur)
     {
         var entry = LoopEntryOf(st);
@@ -195,7 +197,9 @@ internal sealed partial class VerifierRun
         return false;
     }
 
-    /// <summary>The rest of the path is known to be safe; what it reads and needs precisely is read by this path too.</summary>
+    /// <summary>
+    /// The rest of the path is known to be safe; what it reads and needs precisely is read by this path too.
+    /// </summary>
     private void TakeHit(VerifierState st, VerifierState cur, int insnIdx)
     {
         st.HitCount++;

@@ -9,7 +9,9 @@ namespace Kptr.Verifier.Scalars;
 /// </remarks>
 internal static class ScalarAlu
 {
-    /// <summary>Computes <c>dst = dst op src</c>, in 64 bits or (<paramref name="is32"/>) in 32 bits and zero-extended.</summary>
+    /// <summary>
+    /// Computes <c>dst = dst op src</c>, in 64 bits or (<paramref name="is32"/>) in 32 bits and zero-extended.
+    /// </summary>
     /// <param name="op">The operation bits of the opcode (<see cref="BpfOp.Add"/>...). Division, modulo and shifts
     /// by an amount that is not a constant in range give an unknown number, as in Linux 6.12.</param>
     /// <param name="is32">Whether the instruction is of class ALU and not ALU64.</param>
@@ -59,8 +61,8 @@ internal static class ScalarAlu
     }
 
     /// <summary>
-    /// Whether <c>dst &amp; const</c> or <c>dst | const</c> is better explored as the two cases dst = 0 and dst = -1, and
-    /// in which width.
+    /// Whether <c>dst &amp; const</c> or <c>dst | const</c> is better explored as the two cases dst = 0 and dst
+    /// = -1, and in which width.
     /// </summary>
     /// <returns>64, 32, or 0 for no.</returns>
     /// <remarks>Kernel: <c>maybe_fork_scalars</c>: compilers make such masks of comparisons.</remarks>

@@ -3,8 +3,8 @@ namespace Kptr.Verifier.Scalars;
 /// <summary>And, or and exclusive or.</summary>
 /// <remarks>
 /// The new bits are computed first; both known operands give a known result at once. Otherwise one end of the unsigned
-/// range comes from the bits and the other from the operands, and the signed range is the unsigned one where that does not
-/// cross the sign boundary.
+/// range comes from the bits and the other from the operands, and the signed range is the unsigned one where that does
+/// not cross the sign boundary.
 /// </remarks>
 internal static class ScalarBitwise
 {

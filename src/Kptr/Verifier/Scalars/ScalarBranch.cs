@@ -47,7 +47,9 @@ internal static class ScalarBranch
     }
 
     /// <summary>Keeps of both numbers what is possible where <c>a op b</c> holds, or where it does not.</summary>
-    /// <remarks>Operands may be one and the same register. Kernel: <c>regs_refine_cond_op</c> and the sync after it.</remarks>
+    /// <remarks>
+    /// Operands may be one and the same register. Kernel: <c>regs_refine_cond_op</c> and the sync after it.
+    /// </remarks>
     public static void Refine(byte op, bool holds, ref ScalarRange a, ref ScalarRange b, bool is32)
     {
         RefineOnly(holds ? op : Negate(op), ref a, ref b, is32);

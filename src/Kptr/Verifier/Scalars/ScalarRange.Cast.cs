@@ -15,7 +15,9 @@ internal partial struct ScalarRange
         SMax = positive ? S32Max : uint.MaxValue;
     }
 
-    /// <summary>The low 1, 2 or 4 bytes, zero-extended: what a narrow load leaves. Kernel: <c>coerce_reg_to_size</c>.</summary>
+    /// <summary>
+    /// The low 1, 2 or 4 bytes, zero-extended: what a narrow load leaves. Kernel: <c>coerce_reg_to_size</c>.
+    /// </summary>
     public void Truncate(int sizeBytes)
     {
         Bits = Bits.Cast(sizeBytes);

@@ -32,7 +32,8 @@ internal partial struct ScalarRange
             return "range bounds violation";
         }
 
-        if (Bits.IsConst && (UMin != Bits.Value || UMax != Bits.Value || SMin != (long)Bits.Value || SMax != (long)Bits.Value))
+        if (Bits.IsConst
+            && (UMin != Bits.Value || UMax != Bits.Value || SMin != (long)Bits.Value || SMax != (long)Bits.Value))
         {
             return "const tnum out of sync with range bounds";
         }
@@ -63,8 +64,8 @@ internal partial struct ScalarRange
         U32Max = Math.Min(U32Max, value | mask);
     }
 
-    // Where the high half is the same throughout a 64-bit range, its low halves are a range as well; where the high half
-    // steps up by one in it, they are a signed range if they cross from negative to positive.
+    // Where the high half is the same throughout a 64-bit range, its low halves are a range as well; where the high
+    // half steps up by one in it, they are a signed range if they cross from negative to positive.
     private void Learn32From64()
     {
         if (UMin >> 32 == UMax >> 32)
@@ -108,8 +109,8 @@ internal partial struct ScalarRange
         S32Max = Math.Min(S32Max, max);
     }
 
-    // A range that does not cross the sign boundary reads the same signed and unsigned. A signed range that does cross it
-    // is two unsigned pieces at the ends: where the unsigned range meets one piece only, that piece is what is left.
+    // A range that does not cross the sign boundary reads the same signed and unsigned. A signed range that does cross
+    // it is two unsigned pieces at the ends: where the unsigned range meets one piece only, that piece is what is left.
     private void Learn32SignFromUnsigned()
     {
         if ((int)U32Min <= (int)U32Max)

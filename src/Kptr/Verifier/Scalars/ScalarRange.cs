@@ -4,11 +4,11 @@ namespace Kptr.Verifier.Scalars;
 /// What is known of a 64-bit number: its bits, and its range read as u64, s64 and, low half only, as u32 and s32.
 /// </summary>
 /// <remarks>
-/// <para>Mutable and meant to live inside a register's state; nothing here allocates. A number is contained when it is in
-/// <see cref="Bits"/> and in all four ranges. Operations change the fields and end with <see cref="Sync"/>, which lets each
-/// view learn from the others without losing a contained number.</para>
-/// <para>The precision is that of Linux 6.12 on purpose, where it is better <em>and</em> where it is worse: verdicts depend
-/// on it. Kernel: <c>var_off</c>, <c>umin_value</c>... of <c>struct bpf_reg_state</c>.</para>
+/// <para>Mutable and meant to live inside a register's state; nothing here allocates. A number is contained when it is
+/// in <see cref="Bits"/> and in all four ranges. Operations change the fields and end with <see cref="Sync"/>, which
+/// lets each view learn from the others without losing a contained number.</para>
+/// <para>The precision is that of Linux 6.12 on purpose, where it is better <em>and</em> where it is worse: verdicts
+/// depend on it. Kernel: <c>var_off</c>, <c>umin_value</c>... of <c>struct bpf_reg_state</c>.</para>
 /// </remarks>
 internal partial struct ScalarRange : IEquatable<ScalarRange>
 {

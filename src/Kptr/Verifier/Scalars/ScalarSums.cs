@@ -1,6 +1,8 @@
 namespace Kptr.Verifier.Scalars;
 
-/// <summary>Addition, subtraction and multiplication: both widths at once, for they differ in the low half by nothing.</summary>
+/// <summary>
+/// Addition, subtraction and multiplication: both widths at once, for they differ in the low half by nothing.
+/// </summary>
 internal static class ScalarSums
 {
     /// <summary>Sum. A range whose end overflows is forgotten.</summary>
@@ -19,7 +21,9 @@ internal static class ScalarSums
         (dst.UMin, dst.UMax) = SumOrAny(dst.UMin, dst.UMax, src.UMin, src.UMax);
     }
 
-    /// <summary>Difference. A signed range whose end overflows, and an unsigned one that may borrow, is forgotten.</summary>
+    /// <summary>
+    /// Difference. A signed range whose end overflows, and an unsigned one that may borrow, is forgotten.
+    /// </summary>
     public static void Sub(ref ScalarRange dst, in ScalarRange src)
     {
         (dst.S32Min, dst.S32Max) = DifferenceOrAny(dst.S32Min, dst.S32Max, src.S32Min, src.S32Max);

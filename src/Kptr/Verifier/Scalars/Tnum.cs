@@ -4,7 +4,8 @@ namespace Kptr.Verifier.Scalars;
 
 /// <summary>A tristate number: each bit is known to be 0, known to be 1, or unknown.</summary>
 /// <remarks>
-/// <para>Set bits of <see cref="Mask"/> are unknown; <see cref="Value"/> holds the others and is 0 under the mask.</para>
+/// <para>Set bits of <see cref="Mask"/> are unknown; <see cref="Value"/> holds the others and
+/// is 0 under the mask.</para>
 /// <para>Every operation is sound: the result contains op(x, y) for all x, y the operands contain. Kernel:
 /// <c>struct tnum</c>; the multiplication is that of arXiv:2105.05398.</para>
 /// </remarks>
@@ -88,7 +89,9 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
         return new((a.Value ^ b.Value) & ~unknown, unknown);
     }
 
-    /// <summary>Product: the certain part exactly, plus one uncertain partial product for each bit of <paramref name="a"/>.</summary>
+    /// <summary>
+    /// Product: the certain part exactly, plus one uncertain partial product for each bit of <paramref name="a"/>.
+    /// </summary>
     public static Tnum operator *(Tnum a, Tnum b)
     {
         var certain = a.Value * b.Value;
@@ -114,7 +117,9 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
     /// <summary>Arithmetic shift right of the low 32 bits, zero-extended.</summary>
     public Tnum ShiftArith32(int shift) => new((uint)((int)Value >> shift), (uint)((int)Mask >> shift));
 
-    /// <summary>What both contain, given that they agree somewhere; where known bits disagree the bit becomes 1.</summary>
+    /// <summary>
+    /// What both contain, given that they agree somewhere; where known bits disagree the bit becomes 1.
+    /// </summary>
     public Tnum Intersect(Tnum other)
     {
         var unknown = Mask & other.Mask;
@@ -140,7 +145,9 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
     /// <summary>The value with its low half replaced by the low half of <paramref name="subreg"/>.</summary>
     public Tnum WithSubreg(Tnum subreg) => ClearSubreg | subreg.Subreg;
 
-    /// <summary>Whether all values are multiples of <paramref name="size"/>, a power of two; 0 is no restriction.</summary>
+    /// <summary>
+    /// Whether all values are multiples of <paramref name="size"/>, a power of two; 0 is no restriction.
+    /// </summary>
     public bool IsAligned(ulong size) => size == 0 || (Max & (size - 1)) == 0;
 
     /// <summary>Value and mask, as the kernel's logs have them.</summary>

@@ -5,11 +5,15 @@ using Kptr.Verifier.Scalars;
 
 namespace Kptr.Verifier;
 
-/// <summary>What is known of one register or one spilled stack slot. A mutable struct: handle it by reference.</summary>
+/// <summary>
+/// What is known of one register or one spilled stack slot. A mutable struct: handle it by reference.
+/// </summary>
 /// <remarks>Kernel: <c>struct bpf_reg_state</c> (include/linux/bpf_verifier.h, 6.12).</remarks>
 internal struct RegState
 {
-    /// <summary>Set in <see cref="Id"/> of a scalar that differs from its linked scalars by <see cref="Off"/>.</summary>
+    /// <summary>
+    /// Set in <see cref="Id"/> of a scalar that differs from its linked scalars by <see cref="Off"/>.
+    /// </summary>
     public const int AddConst = int.MinValue;
 
     public RegType Type;
@@ -17,7 +21,9 @@ internal struct RegState
     /// <summary>Fixed part of a pointer's offset; of linked scalars the constant difference.</summary>
     public int Off;
 
-    /// <summary>What <see cref="Map"/> and <see cref="Btf"/> read; their meaning depends on <see cref="Type"/>.</summary>
+    /// <summary>
+    /// What <see cref="Map"/> and <see cref="Btf"/> read; their meaning depends on <see cref="Type"/>.
+    /// </summary>
     public object? Target;
 
     /// <summary>BTF id, memory size, packet range, dynptr kind or subprogram, by <see cref="Type"/>.</summary>
@@ -140,7 +146,8 @@ internal struct RegState
                 return false;
             }
 
-            return flags != 0 || Type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.ConstPtrToMap;
+            return flags != 0 || Type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock
+                or RegType.ConstPtrToMap;
         }
     }
 

@@ -1,6 +1,8 @@
 namespace Kptr.Verifier;
 
-/// <summary>Keeps dead states and frames for reuse, so that the hot loop seldom allocates. One per verification.</summary>
+/// <summary>
+/// Keeps dead states and frames for reuse, so that the hot loop seldom allocates. One per verification.
+/// </summary>
 internal sealed class StatePool
 {
     private const int FramesKeptMax = 1024;

@@ -12,7 +12,9 @@ internal sealed partial class VerifierRun
     public bool IsGplCompatible => Prog.License is "GPL" or "GPL v2" or "GPL and additional rights" or "Dual BSD/GPL"
         or "Dual MIT/GPL" or "Dual MPL/GPL";
 
-    /// <summary>Special fields of what a register points to; empty for everything but map values and local objects.</summary>
+    /// <summary>
+    /// Special fields of what a register points to; empty for everything but map values and local objects.
+    /// </summary>
     public BtfRecord RecordOf(in RegState reg)
     {
         if (reg.Type == RegType.PtrToMapValue)
@@ -34,7 +36,8 @@ internal sealed partial class VerifierRun
         _records ??= new BtfRecordReader(btf, Types, Kernel.Dtors.GetValueOrDefault, Kernel.Profile.RecordRules);
         if (!_records.Load.IsOk)
         {
-            Reject(DiagCode.BtfMalformed, $"the kernel refuses the program's BTF: {_records.Load.Message}", errno: _records.Load.Error);
+            Reject(DiagCode.BtfMalformed, $"the kernel refuses the program's BTF: {_records.Load.Message}",
+                errno: _records.Load.Error);
         }
 
         return _records.StructRecord(typeId) ?? BtfRecord.Empty;

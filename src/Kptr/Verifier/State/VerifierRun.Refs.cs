@@ -95,7 +95,9 @@ internal sealed partial class VerifierRun
         }
     });
 
-    /// <summary>Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.</summary>
+    /// <summary>
+    /// Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.
+    /// </summary>
     /// <param name="exceptionExit">The program ends by <c>bpf_throw</c>: callers' references leak too.</param>
     public void CheckReferenceLeak(bool exceptionExit)
     {
@@ -131,7 +133,8 @@ internal sealed partial class VerifierRun
     {
         var message = $"Unreleased reference id={lost.Id} alloc_insn={lost.InsnIdx}";
         throw new RejectException(
-            MakeDiagnostic(DiagCode.UnreleasedRef, message, -1) with { RefObjId = lost.Id, AcquiredAtInsn = lost.InsnIdx },
+            MakeDiagnostic(DiagCode.UnreleasedRef, message, -1) with { RefObjId =
+                lost.Id, AcquiredAtInsn = lost.InsnIdx },
             Errno.EINVAL);
     }
 }

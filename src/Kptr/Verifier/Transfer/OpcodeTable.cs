@@ -14,8 +14,9 @@ internal static class OpcodeTable
         var known = new bool[256];
         foreach (var cls in (InsnClass[])[InsnClass.Alu, InsnClass.Alu64])
         {
-            byte[] ops = [BpfOp.Add, BpfOp.Sub, BpfOp.Mul, BpfOp.Div, BpfOp.Or, BpfOp.And, BpfOp.Lsh, BpfOp.Rsh, BpfOp.Mod,
-                BpfOp.Xor, BpfOp.Mov, BpfOp.Arsh];
+            byte[] ops =
+                [BpfOp.Add, BpfOp.Sub, BpfOp.Mul, BpfOp.Div, BpfOp.Or, BpfOp.And, BpfOp.Lsh, BpfOp.Rsh, BpfOp.Mod,
+                    BpfOp.Xor, BpfOp.Mov, BpfOp.Arsh];
             foreach (var op in ops)
             {
                 known[(byte)cls | op] = known[(byte)cls | op | BpfOp.X] = true;
@@ -51,7 +52,8 @@ internal static class OpcodeTable
             }
         }
 
-        known[(byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.W] = known[(byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.Dw] = true;
+        known[(byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.W] = known[(byte)InsnClass.Stx
+            | BpfOp.Atomic | BpfOp.Dw] = true;
         known[BpfOp.LdImm64] = true;
         return known;
     }

@@ -31,8 +31,8 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>
-    /// Ranges that contradict each other come from paths that cannot be: they say nothing then. The loader may ask for a refusal
-    /// instead (<c>BPF_F_TEST_REG_INVARIANTS</c>).
+    /// Ranges that contradict each other come from paths that cannot be: they say nothing then. The loader may ask for
+    /// a refusal instead (<c>BPF_F_TEST_REG_INVARIANTS</c>).
     /// </summary>
     private void SanitizeBounds(ref RegState reg, string where)
     {
@@ -46,8 +46,10 @@ internal sealed partial class VerifierRun
             var v = reg.Var;
             Reject(
                 DiagCode.RangeContradiction,
-                $"REG INVARIANTS VIOLATION ({where}): {violation} u64=[{Hex(v.UMin)}, {Hex(v.UMax)}] s64=[{Hex((ulong)v.SMin)}, {Hex((ulong)v.SMax)}] "
-                + $"u32=[{Hex(v.U32Min)}, {Hex(v.U32Max)}] s32=[{Hex((uint)v.S32Min)}, {Hex((uint)v.S32Max)}] var_off=({Hex(v.Bits.Value)}, {Hex(v.Bits.Mask)})",
+                $"REG INVARIANTS VIOLATION ({where}): {violation} u64=[{Hex(v.UMin)}, "
+                    + $"{Hex(v.UMax)}] s64=[{Hex((ulong)v.SMin)}, {Hex((ulong)v.SMax)}] "
+                + $"u32=[{Hex(v.U32Min)}, {Hex(v.U32Max)}] s32=[{Hex((uint)v.S32Min)}, "
+                + $"{Hex((uint)v.S32Max)}] var_off=({Hex(v.Bits.Value)}, {Hex(v.Bits.Mask)})",
                 errno: Errno.EFAULT);
         }
 
@@ -169,7 +171,8 @@ internal sealed partial class VerifierRun
                 return true;
             }
 
-            Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer {OpSymbol(op)} pointer prohibited", insn.Dst, Errno.EACCES);
+            Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer {OpSymbol(op)} pointer prohibited",
+                insn.Dst, Errno.EACCES);
         }
 
         if (dst.Type != RegType.Scalar)
@@ -225,7 +228,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>A mask made of a comparison is either all ones or zero: explore both (<c>maybe_fork_scalars</c>).</summary>
+    /// <summary>
+    /// A mask made of a comparison is either all ones or zero: explore both (<c>maybe_fork_scalars</c>).
+    /// </summary>
     private void ForkMask(int regno, int width, ref RegState dst)
     {
         ref var zero = ref PushStack(InsnIdx, InsnIdx).Cur.Regs[regno];

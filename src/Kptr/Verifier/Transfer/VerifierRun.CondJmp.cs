@@ -4,7 +4,8 @@ using Kptr.Verifier.Scalars;
 
 namespace Kptr.Verifier;
 
-/// <content>Conditional jumps: both ways are explored unless one cannot be, and each learns from the condition.</content>
+/// <content>Conditional jumps: both ways are explored unless one cannot be, and each learns
+/// from the condition.</content>
 internal sealed partial class VerifierRun
 {
     private const int AtPktEnd = -1;
@@ -83,7 +84,8 @@ internal sealed partial class VerifierRun
 
     private void CheckMayGoto(in BpfInsn insn)
     {
-        if (insn.Opcode != ((byte)InsnClass.Jmp | BpfOp.Jcond) || insn.Src != 0 || insn.Dst != 0 || insn.Imm != 0 || insn.Off == 0)
+        if (insn.Opcode != ((byte)InsnClass.Jmp | BpfOp.Jcond) || insn.Src != 0 || insn.Dst != 0
+            || insn.Imm != 0 || insn.Off == 0)
         {
             Reject(DiagCode.InsnReservedField, $"invalid may_goto off {insn.Off} imm {insn.Imm}");
         }
@@ -194,7 +196,8 @@ internal sealed partial class VerifierRun
             return false;
         }
 
-        return reg.Type.Base() is RegType.PtrToSocket or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBuf
+        return reg.Type.Base() is RegType.PtrToSocket or RegType.PtrToTcpSock
+            or RegType.PtrToXdpSock or RegType.PtrToBuf
                 or RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToSockCommon or RegType.PtrToMem
                 or RegType.ConstPtrToMap
             || (reg.Type.Base() == RegType.PtrToBtfId && reg.IsTrusted);

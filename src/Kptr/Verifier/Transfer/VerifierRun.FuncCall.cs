@@ -60,7 +60,8 @@ internal sealed partial class VerifierRun
             }
 
             Log.Line(misfit.Message);
-            Reject(DiagCode.CallArgInvalid, $"Caller passes invalid args into func#{subprog} ('{sub.Name}')", errno: misfit.Errno);
+            Reject(DiagCode.CallArgInvalid, $"Caller passes invalid args into func#{subprog} ('{sub.Name}')",
+                errno: misfit.Errno);
         }
 
         if (sub.ChangesPktData)
@@ -84,12 +85,15 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Adds a frame for a function (<c>setup_func_entry</c>).</summary>
-    /// <remarks><c>setup</c>: Fills the callee's registers; those it copies from the caller were all read by the call.</remarks>
+    /// <remarks>
+    /// <c>setup</c>: Fills the callee's registers; those it copies from the caller were all read by the call.
+    /// </remarks>
     public void SetupFuncEntry(int subprog, int callsite, CalleeSetup setup, VerifierState state)
     {
         if (state.CurFrame + 1 >= Limits.MaxCallFrames)
         {
-            Reject(DiagCode.CallDepthExceeded, $"the call stack of {state.CurFrame + 2} frames is too deep", errno: Errno.E2BIG);
+            Reject(DiagCode.CallDepthExceeded, $"the call stack of {state.CurFrame + 2} frames is too deep",
+                errno: Errno.E2BIG);
         }
 
         var caller = state.Cur;

@@ -6,7 +6,8 @@ namespace Kptr.Verifier;
 /// <content>What a comparison tells of pointers: null or not, and how much of a packet is there.</content>
 internal sealed partial class VerifierRun
 {
-    private void LearnNullness(in BpfInsn insn, byte op, bool isReg, bool is32, VerifierState other, ref RegState dst, ref RegState src)
+    private void LearnNullness(
+        in BpfInsn insn, byte op, bool isReg, bool is32, VerifierState other, ref RegState dst, ref RegState src)
     {
         var isEquality = !is32 && (op is BpfOp.Jeq or BpfOp.Jne);
         if (isEquality && isReg && src.Type != RegType.Scalar && dst.Type != RegType.Scalar

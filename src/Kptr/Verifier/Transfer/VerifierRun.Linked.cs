@@ -5,7 +5,9 @@ namespace Kptr.Verifier;
 /// <content>Scalars with one id learn together.</content>
 internal sealed partial class VerifierRun
 {
-    /// <summary>Collects the places with this id; those beyond the limit lose the link (<c>collect_linked_regs</c>).</summary>
+    /// <summary>
+    /// Collects the places with this id; those beyond the limit lose the link (<c>collect_linked_regs</c>).
+    /// </summary>
     private void CollectLinked(int id, Span<int> linked, ref int count)
     {
         id &= ~RegState.AddConst;

@@ -61,7 +61,8 @@ internal sealed partial class VerifierRun
     private void CheckAtomic(in BpfInsn insn)
     {
         var op = insn.Imm & ~BpfOp.Fetch;
-        if (insn.Imm is not (BpfOp.Xchg or BpfOp.CmpXchg) && op is not (BpfOp.Add or BpfOp.And or BpfOp.Or or BpfOp.Xor))
+        if (insn.Imm is not (BpfOp.Xchg or BpfOp.CmpXchg)
+            && op is not (BpfOp.Add or BpfOp.And or BpfOp.Or or BpfOp.Xor))
         {
             Reject(DiagCode.InsnUnknownOpcode, $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}");
         }
@@ -125,5 +126,6 @@ internal sealed partial class VerifierRun
     }
 
     private static bool MayDiffer(RegType type) => type.Base() is not (RegType.PtrToCtx or RegType.PtrToSocket
-        or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBtfId or RegType.PtrToArena);
+        or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBtfId
+        or RegType.PtrToArena);
 }

@@ -90,7 +90,8 @@ internal sealed partial class VerifierRun
             PrevInsnIdx = prev;
             if ((uint)InsnIdx >= (uint)Insns.Length)
             {
-                Reject(DiagCode.JumpOutOfRange, $"invalid insn idx {InsnIdx} insn_cnt {Insns.Length}", errno: Errno.EFAULT);
+                Reject(DiagCode.JumpOutOfRange, $"invalid insn idx {InsnIdx} insn_cnt {Insns.Length}",
+                    errno: Errno.EFAULT);
             }
 
             CountInsn();
@@ -126,7 +127,8 @@ internal sealed partial class VerifierRun
     {
         if (++_insnsProcessed > Options.InsnsMax)
         {
-            Reject(DiagCode.ComplexityExceeded, $"BPF program is too large. Processed {_insnsProcessed} insn", errno: Errno.E2BIG);
+            Reject(DiagCode.ComplexityExceeded, $"BPF program is too large. Processed {_insnsProcessed} insn",
+                errno: Errno.E2BIG);
         }
 
         if ((_insnsProcessed & CancelCheckMask) == 0)

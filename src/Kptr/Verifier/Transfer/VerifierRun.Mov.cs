@@ -44,12 +44,14 @@ internal sealed partial class VerifierRun
         {
             if (insn.Imm is not (1 or (1 << 16)))
             {
-                Reject(DiagCode.InsnReservedField, "addr_space_cast insn can only convert between address space 1 and 0");
+                Reject(DiagCode.InsnReservedField,
+                    "addr_space_cast insn can only convert between address space 1 and 0");
             }
 
             if (!HasArena)
             {
-                Reject(DiagCode.MapIncompatible, "addr_space_cast insn can only be used in a program that has an associated arena");
+                Reject(DiagCode.MapIncompatible,
+                    "addr_space_cast insn can only be used in a program that has an associated arena");
             }
         }
         else if (insn.Off is not (0 or 8 or 16 or 32) || insn.Imm != 0)

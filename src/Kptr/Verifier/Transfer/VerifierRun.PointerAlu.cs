@@ -75,7 +75,8 @@ internal sealed partial class VerifierRun
         if (ptr.Type.MayBeNull())
         {
             Reject(DiagCode.PtrArithmetic,
-                $"R{regno} pointer arithmetic on {RegTypeName(ptr.Type)} prohibited, null-check it first", regno, Errno.EACCES);
+                $"R{regno} pointer arithmetic on {RegTypeName(ptr.Type)} prohibited, null-check it first",
+                regno, Errno.EACCES);
         }
 
         switch (ptr.Type.Base())
@@ -134,7 +135,8 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (Overflows(ptr.Var.SMin, off.Var.SMin, out dst.Var.SMin) | Overflows(ptr.Var.SMax, off.Var.SMax, out dst.Var.SMax))
+        if (Overflows(ptr.Var.SMin, off.Var.SMin, out dst.Var.SMin)
+            | Overflows(ptr.Var.SMax, off.Var.SMax, out dst.Var.SMax))
         {
             dst.Var.SMin = long.MinValue;
             dst.Var.SMax = long.MaxValue;
@@ -184,7 +186,8 @@ internal sealed partial class VerifierRun
         return ((a ^ b) & (a ^ difference)) < 0;
     }
 
-    private void SubFromPointer(int regno, bool dstIsPtr, ref RegState dst, in RegState ptr, in RegState off, bool known)
+    private void SubFromPointer(
+        int regno, bool dstIsPtr, ref RegState dst, in RegState ptr, in RegState off, bool known)
     {
         if (!dstIsPtr)
         {
@@ -205,7 +208,8 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (UnderflowsSub(ptr.Var.SMin, off.Var.SMax, out dst.Var.SMin) | UnderflowsSub(ptr.Var.SMax, off.Var.SMin, out dst.Var.SMax))
+        if (UnderflowsSub(ptr.Var.SMin, off.Var.SMax, out dst.Var.SMin) | UnderflowsSub(
+            ptr.Var.SMax, off.Var.SMin, out dst.Var.SMax))
         {
             dst.Var.SMin = long.MinValue;
             dst.Var.SMax = long.MaxValue;

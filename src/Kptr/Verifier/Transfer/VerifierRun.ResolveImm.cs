@@ -82,7 +82,8 @@ internal sealed partial class VerifierRun
             if (_usedMaps.Count >= Limits.MaxUsedMaps)
             {
                 Reject(DiagCode.MapIncompatible,
-                    $"The total number of maps per program has reached the limit of {Limits.MaxUsedMaps}", errno: Errno.E2BIG);
+                    $"The total number of maps per program has reached the limit of {Limits.MaxUsedMaps}",
+                    errno: Errno.E2BIG);
             }
 
             _usedMaps.Add(map);
@@ -124,7 +125,8 @@ internal sealed partial class VerifierRun
 
         if (off >= size)
         {
-            Reject(DiagCode.MapIncompatible, $"invalid access to map value pointer, value_size={map.ValueSize} off={off}");
+            Reject(DiagCode.MapIncompatible,
+                $"invalid access to map value pointer, value_size={map.ValueSize} off={off}");
         }
     }
 
@@ -142,8 +144,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private static bool IsTracingProg(ProgType type) => type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
-        or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
+    private static bool IsTracingProg(ProgType type) =>
+        type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
+            or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
 
     /// <summary>Kernel: <c>check_map_prog_compatibility</c>.</summary>
     private void CheckMapFitsProg(MapSpec map)
@@ -156,7 +159,8 @@ internal sealed partial class VerifierRun
 
         if (map.Record.Has(BtfFieldKind.SpinLock) && (tracing || RunType == ProgType.SocketFilter))
         {
-            Reject(DiagCode.MapIncompatible, (tracing ? "tracing" : "socket filter") + " progs cannot use bpf_spin_lock yet");
+            Reject(DiagCode.MapIncompatible, (tracing ? "tracing" : "socket filter")
+                + " progs cannot use bpf_spin_lock yet");
         }
 
         if (tracing && map.Record.Has(BtfFieldKind.Timer))
@@ -227,7 +231,8 @@ internal sealed partial class VerifierRun
             var size = btf.ResolveSize(target.Id);
             if (size < 0)
             {
-                Reject(DiagCode.AttachTargetInvalid, $"ldimm64 unable to resolve the size of type '{target.Name}': -22");
+                Reject(DiagCode.AttachTargetInvalid,
+                    $"ldimm64 unable to resolve the size of type '{target.Name}': -22");
             }
 
             aux.VarType = RegType.PtrToMem | RegType.MemRdOnly;

@@ -32,7 +32,9 @@ internal sealed partial class VerifierRun
     /// <summary>Whether speculation is the loader's own risk (<c>bypass_spec_v1</c>: CAP_PERFMON).</summary>
     private bool BypassSpecV1 => Options.Privileged;
 
-    /// <summary>The way a certain branch does not go is explored with unknown operands (<c>sanitize_speculative_path</c>).</summary>
+    /// <summary>
+    /// The way a certain branch does not go is explored with unknown operands (<c>sanitize_speculative_path</c>).
+    /// </summary>
     private void ExploreMispredicted(in BpfInsn insn, int next)
     {
         var regs = PushStack(next, InsnIdx, speculative: true).Cur.Regs;
@@ -43,7 +45,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>The mask a move of a pointer by a register needs; none where it needs none. Kernel: <c>sanitize_ptr_alu</c>.</summary>
+    /// <summary>
+    /// The mask a move of a pointer by a register needs; none where it needs none. Kernel: <c>sanitize_ptr_alu</c>.
+    /// </summary>
     private PtrMask MaskOf(in BpfInsn insn, byte op, in RegState ptr, in RegState off, bool ptrIsDst)
     {
         if (!NeedsMask(insn, op))
@@ -65,7 +69,8 @@ internal sealed partial class VerifierRun
     {
         if (!off.Var.IsConst && (off.Var.SMin < 0) != (off.Var.SMax < 0))
         {
-            Reject(DiagCode.PtrArithmetic, $"R{insn.Src} has unknown scalar with mixed signed bounds, {ProhibitedMath}", insn.Src, Errno.EACCES);
+            Reject(DiagCode.PtrArithmetic, $"R{insn.Src} has unknown scalar with mixed signed bounds, {ProhibitedMath}",
+                insn.Src, Errno.EACCES);
         }
 
         var isNegative = off.Var.SMin < 0;
@@ -101,7 +106,8 @@ internal sealed partial class VerifierRun
         {
             Reject(
                 DiagCode.PtrArithmetic,
-                $"R{insn.Dst} tried to {(op == BpfOp.Add ? "add" : "sub")} from different maps, paths or scalars, {ProhibitedMath}",
+                $"R{insn.Dst} tried to {(op == BpfOp.Add ? "add" : "sub")} from different maps, "
+                    + $"paths or scalars, {ProhibitedMath}",
                 insn.Dst, Errno.EACCES);
         }
 
@@ -123,14 +129,17 @@ internal sealed partial class VerifierRun
                 limit = unchecked((uint)((toLeft ? ptr.Var.SMin : (long)ptr.Var.UMax) + ptr.Off));
                 break;
             default:
-                Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} has pointer with unsupported alu operation, {ProhibitedMath}", insn.Dst, Errno.EACCES);
+                Reject(DiagCode.PtrArithmetic,
+                    $"R{insn.Dst} has pointer with unsupported alu operation, {ProhibitedMath}",
+                    insn.Dst, Errno.EACCES);
                 break;
         }
 
         if (limit >= max)
         {
             Reject(
-                DiagCode.PtrArithmetic, $"R{insn.Dst} tried to {(op == BpfOp.Add ? "add" : "sub")} beyond pointer bounds, {ProhibitedMath}",
+                DiagCode.PtrArithmetic,
+                $"R{insn.Dst} tried to {(op == BpfOp.Add ? "add" : "sub")} beyond pointer bounds, {ProhibitedMath}",
                 insn.Dst, Errno.EACCES);
         }
 
@@ -159,7 +168,9 @@ internal sealed partial class VerifierRun
             {
                 Log.Line(outside.Diagnostic.Message);
                 Reject(
-                    DiagCode.PtrArithmetic, $"R{regno} pointer arithmetic of map value goes out of range, prohibited for !root", regno, Errno.EACCES);
+                    DiagCode.PtrArithmetic,
+                    $"R{regno} pointer arithmetic of map value goes out of range, prohibited for !root",
+                    regno, Errno.EACCES);
             }
         }
     }
@@ -170,13 +181,17 @@ internal sealed partial class VerifierRun
         if (!moved.Var.IsConst)
         {
             Reject(
-                DiagCode.PtrArithmetic, $"R{regno} variable stack access prohibited for !root, var_off={Tn(moved)} off={off}", regno, Errno.EACCES);
+                DiagCode.PtrArithmetic,
+                $"R{regno} variable stack access prohibited for !root, var_off={Tn(moved)} off={off}",
+                regno, Errno.EACCES);
         }
 
         if (off is >= 0 or < -Limits.MaxBpfStack)
         {
             Reject(
-                DiagCode.PtrArithmetic, $"R{regno} stack pointer arithmetic goes out of range, prohibited for !root; off={off}", regno, Errno.EACCES);
+                DiagCode.PtrArithmetic,
+                $"R{regno} stack pointer arithmetic goes out of range, prohibited for !root; off={off}",
+                regno, Errno.EACCES);
         }
     }
 }

@@ -12,13 +12,17 @@ internal sealed partial class VerifierRun
 
     /// <summary>Helpers that ask for no capability, in the two kinds of programs there are.</summary>
     private static readonly FrozenSet<HelperId> UnprivilegedHelpers = FrozenSet.Create(
-        HelperId.MapLookupElem, HelperId.MapUpdateElem, HelperId.MapDeleteElem, HelperId.MapPushElem, HelperId.MapPopElem,
+        HelperId.MapLookupElem, HelperId.MapUpdateElem, HelperId.MapDeleteElem, HelperId.MapPushElem,
+        HelperId.MapPopElem,
         HelperId.MapPeekElem, HelperId.MapLookupPercpuElem, HelperId.GetPrandomU32, HelperId.GetSmpProcessorId,
         HelperId.GetNumaNodeId, HelperId.TailCall, HelperId.KtimeGetNs, HelperId.KtimeGetBootNs, HelperId.KtimeGetTaiNs,
-        HelperId.RingbufOutput, HelperId.RingbufReserve, HelperId.RingbufSubmit, HelperId.RingbufDiscard, HelperId.RingbufQuery,
+        HelperId.RingbufOutput, HelperId.RingbufReserve, HelperId.RingbufSubmit, HelperId.RingbufDiscard,
+        HelperId.RingbufQuery,
         HelperId.Strncmp, HelperId.Strtol, HelperId.Strtoul, HelperId.GetCurrentPidTgid, HelperId.GetNsCurrentPidTgid,
-        HelperId.SkbLoadBytes, HelperId.SkbLoadBytesRelative, HelperId.GetSocketCookie, HelperId.GetSocketUid, HelperId.PerfEventOutput,
-        HelperId.GetLocalStorage, HelperId.SkFullsock, HelperId.TcpSock, HelperId.SkbCgroupId, HelperId.SkbAncestorCgroupId,
+        HelperId.SkbLoadBytes, HelperId.SkbLoadBytesRelative, HelperId.GetSocketCookie, HelperId.GetSocketUid,
+        HelperId.PerfEventOutput,
+        HelperId.GetLocalStorage, HelperId.SkFullsock, HelperId.TcpSock, HelperId.SkbCgroupId,
+        HelperId.SkbAncestorCgroupId,
         HelperId.SkLookupTcp, HelperId.SkLookupUdp, HelperId.SkcLookupTcp, HelperId.SkRelease, HelperId.GetListenerSock,
         HelperId.SkStorageGet, HelperId.SkStorageDelete);
 
@@ -27,7 +31,8 @@ internal sealed partial class VerifierRun
         if (Prog.Type is not (ProgType.SocketFilter or ProgType.CgroupSkb))
         {
             Reject(
-                DiagCode.PrivilegeMissing, $"programs of type {Prog.Type} are for CAP_BPF, and most for CAP_PERFMON or CAP_NET_ADMIN",
+                DiagCode.PrivilegeMissing,
+                $"programs of type {Prog.Type} are for CAP_BPF, and most for CAP_PERFMON or CAP_NET_ADMIN",
                 errno: Errno.EPERM);
         }
 
@@ -47,14 +52,19 @@ internal sealed partial class VerifierRun
 
         if (!map.Record.Fields.IsEmpty)
         {
-            Reject(DiagCode.PrivilegeMissing, $"map '{map.Name}' has special fields, which are for CAP_BPF", errno: Errno.EPERM);
+            Reject(DiagCode.PrivilegeMissing, $"map '{map.Name}' has special fields, which are for CAP_BPF",
+                errno: Errno.EPERM);
         }
 
-        if (map.Type is not (BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray or BpfMapType.PerfEventArray
-            or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps or BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.HashOfMaps
-            or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage))
+        if (map.Type is not (BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray
+            or BpfMapType.PerfEventArray
+            or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps or BpfMapType.Hash or BpfMapType.PercpuHash
+            or BpfMapType.HashOfMaps
+            or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.CgroupStorage
+            or BpfMapType.PercpuCgroupStorage))
         {
-            Reject(DiagCode.PrivilegeMissing, $"map '{map.Name}' is of type {map.Type}, which is for CAP_BPF", errno: Errno.EPERM);
+            Reject(DiagCode.PrivilegeMissing, $"map '{map.Name}' is of type {map.Type}, which is for CAP_BPF",
+                errno: Errno.EPERM);
         }
     }
 

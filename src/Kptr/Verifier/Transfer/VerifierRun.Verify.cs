@@ -96,7 +96,9 @@ internal sealed partial class VerifierRun
         FreeExplored();
     }
 
-    /// <summary>Global functions are checked once each, when something called them (<c>do_check_subprogs</c>).</summary>
+    /// <summary>
+    /// Global functions are checked once each, when something called them (<c>do_check_subprogs</c>).
+    /// </summary>
     private void ExploreGlobals()
     {
         if (Prog.FuncInfos.IsEmpty)
@@ -174,10 +176,12 @@ internal sealed partial class VerifierRun
     private const int FirstUnsupportedCode = 9000;
 
     private string FinishLog() => Log.Finish(
-        $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn {_maxStatesPerInsn} "
+        $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn "
+            + $"{_maxStatesPerInsn} "
         + $"total_states {_totalStates} peak_states {_peakStates} mark_read 0");
 
     /// <summary>Loads through these pointers may fault and then read zero.</summary>
     private static bool IsProbed(RegType type) => type.Base() == RegType.PtrToBtfId
-        && (type.Has(RegType.PtrUntrusted) || (type.Flags() & (RegType.PtrTrusted | RegType.MemRcu | RegType.MemAlloc)) == 0);
+        && (type.Has(RegType.PtrUntrusted)
+            || (type.Flags() & (RegType.PtrTrusted | RegType.MemRcu | RegType.MemAlloc)) == 0);
 }
