@@ -18,6 +18,12 @@ column() { awk -F'\t' -v room="$1" -v column="$2" '$1 == room { print $column }'
 items() { sed 's|[^,]*|    <Compile Include="'"$2"'/&'"$3"'" />\n|g; s|,||g' <<<"$1"; }
 
 write_projects() {
+    # Rooms below Maps hold nothing that code is generated for.
+    local generators=""
+    if [ "$3" != . ]; then
+        generators='    <ProjectReference Remove="@(ProjectReference)" />'
+    fi
+
     mkdir -p "$1/Kptr"
     cat >"$1/Kptr/Kptr.csproj" <<XML
 <Project Sdk="Microsoft.NET.Sdk">
@@ -26,6 +32,7 @@ write_projects() {
     <TreatWarningsAsErrors>false</TreatWarningsAsErrors>
   </PropertyGroup>
   <ItemGroup>
+$generators
     <InternalsVisibleTo Include="Kptr.Tests" />
     <PackageReference Include="Microsoft.Extensions.Logging.Abstractions" />
     <EmbeddedResource Include="$root/src/Kptr/Kfuncs/Builtin/*" LogicalName="%(Filename)%(Extension)" />
@@ -42,6 +49,7 @@ XML
     <TreatWarningsAsErrors>false</TreatWarningsAsErrors>
   </PropertyGroup>
   <ItemGroup>
+$generators
     <ProjectReference Include="Kptr/Kptr.csproj" />
     <PackageReference Include="FluentAssertions" />
     <PackageReference Include="FsCheck.Xunit" />
