@@ -377,6 +377,15 @@ public enum DiagCode
     /// </summary>
     SlotStillOwns = 8115,
 
+    /// <summary>A kptr was looked at without a reference, outside an RCU reader.</summary>
+    PeekOutsideRcu = 8120,
+
+    /// <summary>A value with a kptr was copied: the copy, or what it was copied over, owns nothing.</summary>
+    KptrCopied = 8121,
+
+    /// <summary>A <c>ref</c> to a map value was taken outside an RCU reader, from a map that can delete the value.</summary>
+    ValueOutsideRcu = 8122,
+
     // 8200: calls that a running program makes
 
     /// <summary>A kfunc or helper was given memory that is not the program's to touch.</summary>

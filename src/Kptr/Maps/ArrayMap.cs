@@ -37,6 +37,9 @@ public class ArrayMap : BpfMap
     private protected ValuePool Values { get; }
 
     /// <inheritdoc/>
+    internal override bool CanDeleteValues => false;
+
+    /// <inheritdoc/>
     protected override MapBatchOps BatchOps => MapBatchOps.Lookup | MapBatchOps.Update;
 
     /// <inheritdoc/>

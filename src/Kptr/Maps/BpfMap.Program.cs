@@ -71,7 +71,7 @@ public abstract partial class BpfMap
         }
 
         CheckKey(key);
-        var at = ProgLookup(key, Core.CurrentCpu);
+        var at = Checked(ProgLookup(key, Core.CurrentCpu));
         return at == 0 ? default : new((void*)at, ValueSize);
     }
 

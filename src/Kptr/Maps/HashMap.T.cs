@@ -19,6 +19,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
 
     // Elements may be copied out by whoever finds them.
     private readonly bool _isReadable;
+    private readonly bool _isLookupChecked;
 
     /// <summary>Makes a hash.</summary>
     /// <param name="core">The kernel.</param>
@@ -30,6 +31,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
         : base(core, StructSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
     {
         _isReadable = (flags & MapFlags.WrOnly) == 0;
+        _isLookupChecked = IsLookupChecked;
         LookUpIn(Table);
     }
 
@@ -48,7 +50,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
             _ => null,
         };
         GC.KeepAlive(this);
-        return ref elem == null ? ref LookupSlow(key) : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
+        return ref elem == null || _isLookupChecked ? ref LookupSlow(key) : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
     }
 
     /// <summary>Copies a value out, never a mix of two; special fields read as zero.</summary>
@@ -150,7 +152,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     private ref TValue LookupSlow(TKey key)
     {
         var elem = FindElem(new(&key, sizeof(TKey)));
-        return ref elem < 0 ? ref Unsafe.NullRef<TValue>() : ref Unsafe.AsRef<TValue>((void*)Pool.ValueOf(elem));
+        return ref Unsafe.AsRef<TValue>((void*)(elem < 0 ? 0 : Checked(Pool.ValueOf(elem))));
     }
 
     // False: nothing was found, or it changed while it was copied, or it may not be copied. The slow way knows.

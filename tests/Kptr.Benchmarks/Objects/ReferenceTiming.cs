@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Kptr.Objects;
 
 namespace Kptr.Benchmarks.Objects;
 
@@ -11,16 +12,23 @@ internal static class ReferenceTiming
     private const int CallsPerRound = 20;
 
     /// <summary>A line for each operation: nanoseconds, what it is held against, the ratio, bytes allocated per operation.</summary>
-    internal static IEnumerable<string> Measure()
+    internal static IEnumerable<string> Measure() =>
+        new[] { MisuseChecks.None, MisuseChecks.Default, MisuseChecks.Values, MisuseChecks.References }.SelectMany(Measure);
+
+    private static IEnumerable<string> Measure(MisuseChecks checks)
     {
-        var counts = new AcquireReleaseBenchmarks();
+        yield return $"misuse checks: {checks}";
+        var counts = new AcquireReleaseBenchmarks(checks);
         counts.Setup();
         yield return Compare("acquire + release", counts.IncrementDecrement, counts.AcquireRelease);
-        var slots = new ExchangeBenchmarks();
+        var slots = new ExchangeBenchmarks(checks);
         slots.Setup();
         yield return Compare("kptr exchange", slots.InterlockedExchange, slots.KptrExchange);
-        var readers = new RcuBenchmarks();
+        var readers = new RcuBenchmarks(checks);
+        readers.Setup();
         yield return Compare("rcu lock + unlock", readers.Increment, readers.ReadLockUnlock);
+        yield return Compare("peek in a reader", readers.Increment, readers.Peek);
+        yield return Compare("look up, by ref", readers.Increment, readers.Lookup);
     }
 
     private static string Compare<TBare, TOurs>(string name, Func<TBare> bare, Func<TOurs> ours)

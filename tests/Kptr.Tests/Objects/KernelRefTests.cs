@@ -91,7 +91,11 @@ public class KernelRefTests
         slot.Exchange(KernelRef.Own(a)).Should().BeNull();          // slot owns a
         var old = slot.Exchange(KernelRef.Own(b));                  // slot owns b, old owns a
         old!.Value.Target.Should().BeSameAs(a);
-        slot.Peek().Should().BeSameAs(b);
+        using (core.Rcu.ReadLock())
+        {
+            slot.Peek().Should().BeSameAs(b);
+        }
+
         a.Count.Value.Should().Be(1);
         b.Count.Value.Should().Be(1);
         old.Value.Release();                                        // a: 0

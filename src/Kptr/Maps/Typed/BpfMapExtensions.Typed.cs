@@ -34,7 +34,7 @@ public static unsafe partial class BpfMapExtensions
         where TValue : unmanaged
     {
         var untyped = ViewedOf(map);
-        return ref Unsafe.AsRef<TValue>((void*)untyped.ProgLookup(Bytes(ref key), untyped.Core.CurrentCpu));
+        return ref Unsafe.AsRef<TValue>((void*)untyped.Checked(untyped.ProgLookup(Bytes(ref key), untyped.Core.CurrentCpu)));
     }
 
     /// <summary>Finds a CPU's value in live memory.</summary>
@@ -43,7 +43,8 @@ public static unsafe partial class BpfMapExtensions
         where TKey : unmanaged
         where TValue : unmanaged
     {
-        return ref Unsafe.AsRef<TValue>((void*)ViewedOf(map).ProgLookupPercpu(Bytes(ref key), (uint)cpu));
+        var untyped = ViewedOf(map);
+        return ref Unsafe.AsRef<TValue>((void*)untyped.Checked(untyped.ProgLookupPercpu(Bytes(ref key), (uint)cpu)));
     }
 
     /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>

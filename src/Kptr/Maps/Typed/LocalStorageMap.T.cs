@@ -32,11 +32,11 @@ public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(S
 
     /// <summary>An owner's value in live memory.</summary>
     /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
-    public ref TValue Lookup(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Get(owner));
+    public ref TValue Lookup(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Checked(Get(owner)));
 
     /// <summary>An owner's value in live memory, made of zeros where it has none.</summary>
     /// <returns>The value; a null reference when the owner is being freed. Use it inside an RCU reader.</returns>
-    public ref TValue LookupOrInit(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Get(owner, default, create: true));
+    public ref TValue LookupOrInit(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Checked(Get(owner, default, create: true)));
 
     /// <summary>Creates or replaces an owner's value. Special fields of <paramref name="value"/> are ignored.</summary>
     public Errno Update(TOwner owner, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>

@@ -39,7 +39,7 @@ public sealed partial class Ledger
     internal RefToken? OwnedByCSharp(KernelObject obj, RefSite site)
     {
         var scope = _core.CurrentScope;
-        if (Level == LedgerLevel.Counts && scope is null)
+        if (!NeedsToken(scope))
         {
             return null;
         }
@@ -54,11 +54,20 @@ public sealed partial class Ledger
     }
 
     /// <summary>C# took a reference out of the slot; the exchange is already done.</summary>
-    internal RefToken? TakenFromSlot(KernelObject obj, ulong slot, RefSite site)
+    /// <returns>False where nobody had put one there: what was taken out is not counted.</returns>
+    internal bool TryTakeFromSlot(KernelObject obj, ulong slot, RefSite site, out RefToken? token)
     {
+        token = null;
         using (_lock.Enter())
         {
-            return ToCSharp(TakeFromSlot(obj, slot), obj, site);
+            var record = TakeFromSlot(obj, slot);
+            if (record is null && Level > LedgerLevel.Counts)
+            {
+                return false;
+            }
+
+            token = ToCSharp(record, obj, site);
+            return true;
         }
     }
 
@@ -66,24 +75,29 @@ public sealed partial class Ledger
     internal KernelObject? ExchangeFromCSharp(ulong slot, KernelObject next, RefToken? nextToken, RefSite site, out RefToken? token)
     {
         token = null;
+        if (nextToken is not null && !nextToken.TrySpend(site, "moved"))
+        {
+            return null;
+        }
+
+        KernelObject unowned;
         using (_lock.Enter())
         {
-            if (nextToken is not null && !nextToken.TrySpend(site, "moved"))
-            {
-                return null;
-            }
-
             var oldAddress = ExchangeSlot(slot, next.Address);
             var old = oldAddress == 0 ? null : HeapHeader.WrapperOf(oldAddress);
             var oldRecord = old is null ? null : TakeFromSlot(old, slot);
             PutIntoSlot(nextToken?.Record, next, slot, site);
-            if (old is not null)
+            if (old is null || oldRecord is not null || Level == LedgerLevel.Counts)
             {
-                token = ToCSharp(oldRecord, old, site);
+                token = old is null ? null : ToCSharp(oldRecord, old, site);
+                return old;
             }
 
-            return old;
+            unowned = old;
         }
+
+        Misuse.ReportUnowned(unowned, site);
+        return null;
     }
 
     /// <summary>A program took a reference.</summary>
@@ -267,8 +281,8 @@ public sealed partial class Ledger
         what == "released" ? DiagCode.RefReleasedTwice : DiagCode.RefUsedAfterMove,
         $"a reference was {what} after it had been released or moved")
     {
-        Object = record.Object.ToString(),
-        Site = site,
+        Object = record.Object.Describe(),
+        Site = site.IsKnown ? site : record.Object.Core.SiteHere(),
         EarlierSite = spentAt,
     });
 
@@ -279,6 +293,10 @@ public sealed partial class Ledger
             return [.. scope.Held];
         }
     }
+
+    // Whether a reference that C# gets now must be told from others on the same object.
+    private bool NeedsToken(ProgramScope? scope) =>
+        Level > LedgerLevel.Counts || scope is not null || _core.LooksFor(MisuseChecks.References);
 
     private static unsafe ulong ExchangeSlot(ulong slot, ulong next) => Interlocked.Exchange(ref *(ulong*)slot, next);
 
@@ -382,7 +400,7 @@ public sealed partial class Ledger
     private RefToken? ToCSharp(RefRecord? record, KernelObject obj, RefSite site)
     {
         var scope = _core.CurrentScope;
-        if (Level == LedgerLevel.Counts && scope is null)
+        if (!NeedsToken(scope))
         {
             return null;
         }

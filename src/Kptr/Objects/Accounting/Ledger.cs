@@ -15,7 +15,7 @@ public sealed partial class Ledger
     {
         _core = core;
         Level = level;
-        if (level > LedgerLevel.Counts)
+        if (level > LedgerLevel.Counts || core.LooksFor(MisuseChecks.References))
         {
             Follow(1);
         }
@@ -30,7 +30,7 @@ public sealed partial class Ledger
         ArgumentNullException.ThrowIfNull(obj);
         if (obj.IsFreed)
         {
-            return new(obj.ToString(), 0, []);
+            return new(obj.Describe(), 0, []);
         }
 
         var entries = EntriesOf(obj, Level == LedgerLevel.Counts ? Census().ToLookup(s => s.ObjectAddress) : null);
@@ -59,7 +59,9 @@ public sealed partial class Ledger
     /// </remarks>
     public ImmutableArray<LedgerEntry> FindLeaks() => [.. Snapshot().Entries.Where(e => !e.Holder.IsSettled)];
 
-    /// <summary>Throws unless <see cref="FindLeaks"/> is empty and no fault was reported. Quiesce first.</summary>
+    /// <summary>
+    /// Throws unless <see cref="FindLeaks"/> is empty, no fault was reported, and no object is in more slots than it has references. Quiesce first.
+    /// </summary>
     /// <remarks>
     /// On every destroy policy: what a delete left in recycled memory is listed in the exception's text, and is no reason to throw.
     /// </remarks>
@@ -68,12 +70,12 @@ public sealed partial class Ledger
     {
         var snapshot = Snapshot();
         var leaks = snapshot.Entries.Where(e => !e.Holder.IsSettled);
-        Assert([.. leaks], [.. snapshot.Recycled], _core.Faults, isRecycledAllowed: true);
+        Assert([.. leaks], [.. snapshot.Recycled], isRecycledAllowed: true);
     }
 
     /// <summary>
     /// Throws unless every reference but the modelled kernel's own was given back: those in live map elements too, and those in memory that
-    /// maps recycle. Quiesce first.
+    /// maps recycle; and no fault was reported. Quiesce first.
     /// </summary>
     /// <remarks>
     /// Where the kernel recycles, a delete alone gives nothing back: take the reference out first, or dispose of the map.
@@ -82,7 +84,7 @@ public sealed partial class Ledger
     public void AssertAllReturned()
     {
         var users = Snapshot().Entries.Where(e => !e.Holder.IsKernel).ToLookup(e => e.Holder.IsRecycled);
-        Assert([.. users[false]], [.. users[true]], _core.Faults, isRecycledAllowed: false);
+        Assert([.. users[false]], [.. users[true]], isRecycledAllowed: false);
     }
 
     /// <summary>From now on this map's slots count.</summary>
@@ -112,10 +114,10 @@ public sealed partial class Ledger
         }
     }
 
-    private static void Assert(
-        ImmutableArray<LedgerEntry> leaks, ImmutableArray<LedgerEntry> recycled, IReadOnlyList<KernelFault> faults, bool isRecycledAllowed)
+    private void Assert(ImmutableArray<LedgerEntry> leaks, ImmutableArray<LedgerEntry> recycled, bool isRecycledAllowed)
     {
-        if (leaks.Length > 0 || faults.Count > 0 || (recycled.Length > 0 && !isRecycledAllowed))
+        KernelFault[] faults = [.. _core.Faults, .. FindCopies()];
+        if (leaks.Length > 0 || faults.Length > 0 || (recycled.Length > 0 && !isRecycledAllowed))
         {
             throw new LedgerLeakException(leaks, recycled, faults);
         }

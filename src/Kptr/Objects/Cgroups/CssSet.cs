@@ -21,14 +21,14 @@ internal sealed class CssSet
         NativeList.Init(At("tasks"));
         NativeList.Init(At("mg_tasks"));
         NativeList.Init(At("dying_tasks"));
-        _count = new(_native.Address + (ulong)_native.Layout.Field("refcount.refs.counter").OffsetBytes);
+        _count = new(_native.Address + (ulong)_native.Layout.Field("refcount.refs.counter").OffsetBytes, cgroup);
     }
 
     internal Cgroup Cgroup { get; }
 
     internal ulong Address => _native.Address;
 
-    /// <summary>Tasks that use it, dead and pinned ones included.</summary>
+    /// <summary>Tasks that use it, dead and pinned ones included; none once the cgroup is freed.</summary>
     internal int UserCount => _count.Value;
 
     internal void Get()

@@ -31,6 +31,9 @@ public partial class KernelCore
     /// <summary>Where this thread is: at a program's instruction while one runs, else at a line of C#.</summary>
     internal RefSite SiteHere(string file, int line) => Thread.Run?.Site ?? new RefSite(file, line);
 
+    /// <summary>Where this thread is, for a fault that nobody handed a line of C# in for. Slow.</summary>
+    internal RefSite SiteHere() => Thread.Run?.Site ?? CallSite.Find();
+
     /// <summary>The kernel passes a tracepoint. Call it with no lock held.</summary>
     internal void Fire(string tracepoint, params ReadOnlySpan<ulong> args) => Hooks?.Fire(tracepoint, args);
 

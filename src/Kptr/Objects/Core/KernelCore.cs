@@ -27,6 +27,7 @@ public partial class KernelCore : IDisposable
         ArgumentNullException.ThrowIfNull(spec);
         Spec = spec;
         Options = options ?? new();
+        MisuseChecks = Options.MisuseChecks;
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
 
         // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.
@@ -39,7 +40,7 @@ public partial class KernelCore : IDisposable
 
         Clock = Options.Clock ?? new VirtualClock();
         _bootTimestamp = Clock.GetTimestamp();
-        Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax);
+        Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax, this.LooksFor(MisuseChecks.Readers | MisuseChecks.Slots));
         Ledger = new(this, Options.LedgerLevel);
         Metrics = new(this);
         Deferred = new(this);
@@ -114,6 +115,8 @@ public partial class KernelCore : IDisposable
 
     /// <summary>Who is told when the kernel passes a tracepoint; set by what attaches programs.</summary>
     internal IHookSink? Hooks { get; set; }
+
+    internal MisuseChecks MisuseChecks { get; }
 
     internal KernelHeap Heap { get; }
 

@@ -37,6 +37,9 @@ public record KernelCoreOptions
     /// <summary>Freed slots that each pool holds back where <see cref="IsMemoryChecked"/>.</summary>
     public int QuarantineSlotsMax { get; init; } = 256;
 
+    /// <summary>Which mistakes of C# code are looked for, beyond those that cost nothing to find.</summary>
+    public MisuseChecks MisuseChecks { get; init; } = MisuseChecks.Default;
+
     /// <summary>Whether a fault throws <see cref="KernelFaultException"/> where it happens, besides being reported.</summary>
     public bool ThrowOnFault { get; init; }
 

@@ -20,6 +20,9 @@ internal sealed class ThreadState
     /// <summary>Objects whose fields this thread is giving back; the first one is being worked on.</summary>
     internal Queue<AllocatedObject> Ending { get; } = [];
 
+    /// <summary>An object is being put into words: what that reads of freed memory is no fault of its own.</summary>
+    internal bool IsDescribing { get; set; }
+
     internal ProgramScope? Scope { get; set; }
 
     /// <summary>The innermost program that runs on this thread: what C# does meanwhile, its instruction does.</summary>

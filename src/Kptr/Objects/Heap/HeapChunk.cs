@@ -20,7 +20,7 @@ internal sealed unsafe class HeapChunk
     private readonly void* _memory;
     private int _usedCount;
 
-    internal HeapChunk(HeapSlab slab, int slotCount, bool isFollowing)
+    internal HeapChunk(HeapSlab slab, int slotCount, HeapWatch watch)
     {
         Slab = slab;
         SlotCount = slotCount;
@@ -34,7 +34,7 @@ internal sealed unsafe class HeapChunk
         LargePages.Ask((void*)Base, SizeBytes);
         GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
-        SetFollowing(isFollowing);
+        SetWatch(watch);
     }
 
     ~HeapChunk()
@@ -81,9 +81,13 @@ internal sealed unsafe class HeapChunk
 
     /// <summary>Whether the ledger follows references on the object at this address one by one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool IsFollowing(ulong address) => Volatile.Read(ref *(int*)(address & ~(ulong)(UnitBytes - 1))) != 0;
+    internal static bool IsFollowing(ulong address) => (WatchOn(address) & HeapWatch.References) != 0;
 
-    internal void SetFollowing(bool isFollowing) => Volatile.Write(ref *(int*)Base, isFollowing ? 1 : 0);
+    /// <summary>Whether what is done with the object at this address must be looked at, one by one: the slow path asks why.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsWatched(ulong address) => WatchOn(address) != 0;
+
+    internal void SetWatch(HeapWatch watch) => Volatile.Write(ref *(int*)Base, (int)watch);
 
     internal ulong AddressOf(int slot) => Base + HeaderBytes + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
 
@@ -109,4 +113,7 @@ internal sealed unsafe class HeapChunk
         Wrappers[header.Index] = wrapper;
         header.Wrapper.SetTarget(wrapper);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static HeapWatch WatchOn(ulong address) => (HeapWatch)Volatile.Read(ref *(int*)(address & ~(ulong)(UnitBytes - 1)));
 }

@@ -132,12 +132,12 @@ internal sealed unsafe class HeapSlab
         }
     }
 
-    /// <summary>Marks all chunks, now and later ones, for references to be followed or not.</summary>
-    internal void SetFollowing(bool isFollowing)
+    /// <summary>Marks all chunks that there are.</summary>
+    internal void SetWatch(HeapWatch watch)
     {
         using (_lock.Enter())
         {
-            _chunks.ForEach(c => c.SetFollowing(isFollowing));
+            _chunks.ForEach(c => c.SetWatch(watch));
         }
     }
 

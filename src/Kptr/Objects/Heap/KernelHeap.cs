@@ -20,10 +20,11 @@ internal sealed class KernelHeap
     private readonly RankedLock _lock = new(LockRank.Heap);
     private readonly Lazy<ulong> _deadCount;
     private long _freedBlockBytes;
-    private bool _isFollowing;
+    private HeapWatch _watch;
 
-    internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256)
+    internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256, bool checksSlots = false)
     {
+        _watch = checksSlots ? HeapWatch.Slots : HeapWatch.None;
         IsChecked = isChecked;
         QuarantineSlotsMax = quarantineSlotsMax;
         _deadCount = new(() =>
@@ -172,15 +173,16 @@ internal sealed class KernelHeap
     internal void SetFollowing(bool isFollowing)
     {
         HeapSlab[] slabs;
+        HeapWatch watch;
         using (_lock.Enter())
         {
-            Volatile.Write(ref _isFollowing, isFollowing);
+            _watch = watch = isFollowing ? _watch | HeapWatch.References : _watch & ~HeapWatch.References;
             slabs = [.. _objectSlabs];
         }
 
         foreach (var slab in slabs)
         {
-            slab.SetFollowing(isFollowing);
+            slab.SetWatch(watch);
         }
     }
 
@@ -189,7 +191,7 @@ internal sealed class KernelHeap
     {
         using (_lock.Enter())
         {
-            var chunk = new HeapChunk(slab, slotCount, _isFollowing);
+            var chunk = new HeapChunk(slab, slotCount, _watch);
             RegisterLocked(chunk, chunk);
             return chunk;
         }

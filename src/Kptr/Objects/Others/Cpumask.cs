@@ -19,18 +19,42 @@ public sealed unsafe class Cpumask : KernelObject
     /// <summary>How many CPUs the kernel's masks have room for.</summary>
     public int BitCount { get; }
 
-    /// <summary>The CPUs in it, by rising number.</summary>
-    public IEnumerable<int> Cpus => Enumerable.Range(0, BitCount).Where(Contains);
+    /// <summary>The CPUs in it now, by rising number; a copy. None, and a reported fault, once the mask is freed.</summary>
+    public IEnumerable<int> Cpus
+    {
+        get
+        {
+            var words = new ulong[BitCount / 64];
+            for (var i = 0; i < words.Length; i++)
+            {
+                words[i] = Volatile.Read(ref _words[i]);
+            }
 
-    /// <summary>Whether a CPU is in it; false beyond <see cref="BitCount"/>.</summary>
-    public bool Contains(int cpu) =>
-        (uint)cpu < (uint)BitCount && (Volatile.Read(ref _words[cpu / 64]) & (1ul << (cpu % 64))) != 0;
+            return IsReadTooLate("cpumask") ? [] : [.. Enumerable.Range(0, BitCount).Where(cpu => (words[cpu / 64] & (1ul << (cpu % 64))) != 0)];
+        }
+    }
 
-    /// <summary>Puts a CPU in, atomically; whether it was in before. Does nothing beyond the kernel's CPUs.</summary>
-    public bool Add(int cpu) => (uint)cpu < (uint)Core.CpuCount
+    /// <summary>Whether a CPU is in it; false beyond <see cref="BitCount"/>, and with a reported fault once the mask is freed.</summary>
+    public bool Contains(int cpu)
+    {
+        if ((uint)cpu >= (uint)BitCount)
+        {
+            return false;
+        }
+
+        var word = Volatile.Read(ref _words[cpu / 64]);
+        return !IsReadTooLate("cpumask") && (word & (1ul << (cpu % 64))) != 0;
+    }
+
+    /// <summary>
+    /// Puts a CPU in, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported fault once the mask is freed.
+    /// </summary>
+    public bool Add(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.Or(ref _words[cpu / 64], 1ul << (cpu % 64)) & (1ul << (cpu % 64))) != 0;
 
-    /// <summary>Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs.</summary>
-    public bool Remove(int cpu) => (uint)cpu < (uint)Core.CpuCount
+    /// <summary>
+    /// Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported fault once the mask is freed.
+    /// </summary>
+    public bool Remove(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.And(ref _words[cpu / 64], ~(1ul << (cpu % 64))) & (1ul << (cpu % 64))) != 0;
 }

@@ -51,7 +51,7 @@ public sealed class CryptoCtx : KernelObject
 
     private bool TryRun(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv, bool isEncrypt)
     {
-        if (source.Length == 0 || source.Length % 16 != 0 || destination.Length < source.Length || iv.Length != IvBytes)
+        if (IsReadTooLate("tfm") || source.Length == 0 || source.Length % 16 != 0 || destination.Length < source.Length || iv.Length != IvBytes)
         {
             return false;
         }

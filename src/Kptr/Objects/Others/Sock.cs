@@ -102,6 +102,11 @@ public sealed class Sock : KernelObject
     internal void SetOption(int level, int name, int value)
     {
         const int solSocket = 1, priority = 12, mark = 36, markInView = 16, priorityInView = 20;
+        if (!MayWrite("sk_mark"))
+        {
+            return;
+        }
+
         _options[(level, name)] = value;
         if (level == solSocket && name is mark or priority)
         {

@@ -47,14 +47,20 @@ public abstract class KernelObject
     /// <summary>Bytes that the object occupies while it is pinned.</summary>
     public virtual long SizeBytes => Layout.SizeBytes;
 
-    /// <summary>The count that acquire and release move.</summary>
+    /// <summary>The count that acquire and release move; zero once the object is freed.</summary>
     public RefCount Count => _count;
 
-    /// <summary>Whether its memory was given back. Its count is then of no meaning.</summary>
+    /// <summary>
+    /// Whether its memory was given back. To read or write a field of it is a reported fault then: zeros and empty strings are read, nothing is
+    /// written. What the wrapper itself knows (names, numbers, its relatives) stays.
+    /// </summary>
     public bool IsFreed => _life == Life.Freed;
 
     /// <summary>Whether <see cref="Free"/> has begun: nothing new may be bound to the object's life.</summary>
     internal bool IsFreeing => Volatile.Read(ref _isFreeing) != 0;
+
+    /// <summary>Where the last reference was given back; unknown before.</summary>
+    internal RefSite LastRelease => _lastRelease;
 
     internal Ledger Ledger { get; }
 
@@ -72,15 +78,17 @@ public abstract class KernelObject
     /// <summary>Reads a field by its path in the struct.</summary>
     /// <param name="path">Member names joined by dots.</param>
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
+    /// <returns>The value; zeros, and a reported fault, once the object is freed.</returns>
     /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
     public unsafe T Read<T>(string path)
         where T : unmanaged
     {
         PlainStruct.Check<T>();
-        return Unsafe.ReadUnaligned<T>((void*)AddressFor(Layout.FieldFor(path, sizeof(T))));
+        var value = Unsafe.ReadUnaligned<T>((void*)(Address + (ulong)Layout.FieldFor(path, sizeof(T)).OffsetBytes));
+        return IsReadTooLate(path) ? default : value;
     }
 
-    /// <summary>Writes a field by its path in the struct.</summary>
+    /// <summary>Writes a field by its path in the struct; once the object is freed, reports a fault and writes nothing.</summary>
     /// <param name="path">Member names joined by dots.</param>
     /// <param name="value">The value.</param>
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
@@ -89,10 +97,10 @@ public abstract class KernelObject
         where T : unmanaged
     {
         PlainStruct.Check<T>();
-        var at = AddressFor(Layout.FieldFor(path, sizeof(T)));
-        if (!IsFreed)
+        var field = Layout.FieldFor(path, sizeof(T));
+        if (MayWrite(path))
         {
-            Unsafe.WriteUnaligned((void*)at, value);
+            Unsafe.WriteUnaligned((void*)(Address + (ulong)field.OffsetBytes), value);
         }
     }
 
@@ -102,16 +110,50 @@ public abstract class KernelObject
     /// <summary>Reads an integer field of any width, zero-extended.</summary>
     internal ulong Get(string path)
     {
-        var field = Layout.Field(path);
-        return KernelMemory.Get(AddressFor(field) - (ulong)field.OffsetBytes, field);
+        var value = KernelMemory.Get(Address, Layout.Field(path));
+        return IsReadTooLate(path) ? 0 : value;
+    }
+
+    /// <summary>Reads a string that ends with a zero byte.</summary>
+    internal string GetString(string path)
+    {
+        var value = KernelMemory.GetString(Address, Layout.Field(path));
+        return IsReadTooLate(path) ? "" : value;
     }
 
     /// <summary>Writes an integer or pointer field of any width.</summary>
     internal void Put(string path, ulong value)
     {
-        if (AddressFor(Layout.Field(path)) != 0 && !IsFreed)
+        if (MayWrite(path))
         {
             KernelMemory.Put(Address, Layout.Field(path), value);
+        }
+    }
+
+    /// <summary>Asked after a read of the object's memory: true, and a report, where it was freed by then and what was read is nobody's.</summary>
+    /// <remarks>Asked after and not before, so that no free can come between: an object is marked as freed before its memory goes.</remarks>
+    internal bool IsReadTooLate(string what)
+    {
+        Volatile.ReadBarrier();
+        return IsFreed && ReportFreed(what, "read");
+    }
+
+    /// <summary>Asked before a write to the object's memory: false, and a report, where it is freed.</summary>
+    internal bool MayWrite(string what) => !(IsFreed && ReportFreed(what, "written"));
+
+    /// <summary>The object in words, also once it is freed: what its <see cref="ToString"/> reads then is no fault.</summary>
+    internal string Describe()
+    {
+        var thread = Core.Thread;
+        var outer = thread.IsDescribing;
+        thread.IsDescribing = true;
+        try
+        {
+            return ToString();
+        }
+        finally
+        {
+            thread.IsDescribing = outer;
         }
     }
 
@@ -147,7 +189,7 @@ public abstract class KernelObject
     {
         if (Interlocked.Exchange(ref _isFreeing, 1) != 0)
         {
-            Core.Report(new(DiagCode.ObjectDoubleFree, "freed twice") { Object = ToString() });
+            Core.Report(new(DiagCode.ObjectDoubleFree, "freed twice") { Object = Describe() });
             return;
         }
 
@@ -184,14 +226,20 @@ public abstract class KernelObject
         return true;
     }
 
-    private ulong AddressFor(NativeField field)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ReportFreed(string what, string how)
     {
-        if (IsFreed)
+        if (!Core.Thread.IsDescribing)
         {
-            Core.Report(new(DiagCode.RefUseAfterFree, "a field is used after the object was freed") { Object = ToString() });
+            Core.Report(new(DiagCode.RefUseAfterFree, $"{what} is {how} after the object was freed")
+            {
+                Object = Describe(),
+                Site = Core.SiteHere(),
+                EarlierSite = _lastRelease,
+            });
         }
 
-        return Address + (ulong)field.OffsetBytes;
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -218,8 +266,8 @@ public abstract class KernelObject
             isUnderflow ? DiagCode.RefCountUnderflow : DiagCode.RefCountSaturated,
             isUnderflow ? "released once more than it was acquired" : "released while its count is saturated")
         {
-            Object = ToString(),
-            Site = site,
+            Object = Describe(),
+            Site = site.IsKnown ? site : Core.SiteHere(),
             EarlierSite = _lastRelease,
         });
     }

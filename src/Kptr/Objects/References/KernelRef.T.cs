@@ -4,10 +4,10 @@ namespace Kptr.Objects;
 
 /// <summary>An owned reference on a kernel object: whoever has it must release it or move it on, exactly once.</summary>
 /// <remarks>
-/// Assignment copies the struct but not the reference: after a move (into a kptr slot, to somebody else's release) the old
-/// copy is dead. At ledger level <see cref="LedgerLevel.Counts"/> this is a promise; above it, and inside
-/// <c>EnterProgram</c> scopes, a second release, a use after a move and a reference that is simply
-/// dropped are reported with both places.
+/// Assignment copies the struct but not the reference: after a move (into a kptr slot, to somebody else's release) every copy is dead. Where
+/// references are followed (<see cref="MisuseChecks.References"/>, a ledger level above <see cref="LedgerLevel.Counts"/>, and inside
+/// <c>EnterProgram</c> scopes) a second release, a use after a move and a reference that is simply dropped are reported with both
+/// places. Elsewhere only what goes beyond the last reference of the object is.
 /// </remarks>
 /// <typeparam name="T">The kind of object.</typeparam>
 public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
@@ -32,14 +32,24 @@ public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
 
     internal ulong Address { get; }
 
-    /// <summary>The object. Using it through a dead reference is reported where the ledger follows references.</summary>
+    /// <summary>The object. Using it through a reference that was moved or released is reported, as far as references are followed.</summary>
     /// <exception cref="InvalidOperationException">This is a default value and not a reference.</exception>
     public T Target
     {
         get
         {
-            Token?.CheckUse();
-            return (T)(Object ?? throw new InvalidOperationException("a default KernelRef owns nothing"));
+            var obj = (T)(Object ?? throw new InvalidOperationException("a default KernelRef owns nothing"));
+            if (Token is not null)
+            {
+                Token.CheckUse();
+            }
+            else if (obj.Count.Value == 0)
+            {
+                // Whoever owns a reference sees a count above zero.
+                Misuse.ReportSpent(obj, "used", RefSite.Unknown);
+            }
+
+            return obj;
         }
     }
 

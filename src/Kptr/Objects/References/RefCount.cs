@@ -20,6 +20,7 @@ internal enum RefCountOutcome
 
 /// <summary>A view of a <c>refcount_t</c> in a kernel object's own memory, where a program reads it too.</summary>
 /// <remarks>
+/// It moves by acquire and release of its object (<see cref="KernelRef"/>), and reads as zero once the object is freed.
 /// Lock-free. A count never comes back from zero; a faulty operation pins it at <see cref="SaturatedValue"/>, so that the
 /// object leaks instead of being freed under somebody. Kernel: <c>include/linux/refcount.h</c> (6.12).
 /// <para>
@@ -42,19 +43,24 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     private readonly int* _counter;
 
     // What keeps the four bytes there. It also keeps bytes that anybody chose from being read as one of these: the type is managed.
-    private readonly object? _keeper;
+    private readonly KernelObject? _owner;
 
-    /// <summary>Views the four bytes at <paramref name="address"/>.</summary>
-    /// <param name="address">The address.</param>
-    /// <param name="keeper">What keeps them there; null where the caller sees to it.</param>
-    internal RefCount(ulong address, object? keeper = null)
+    /// <summary>Views the four bytes at <paramref name="address"/>, which <paramref name="owner"/> keeps; without one they must outlive the view.</summary>
+    internal RefCount(ulong address, KernelObject? owner = null)
     {
         _counter = (int*)address;
-        _keeper = keeper;
+        _owner = owner;
     }
 
-    /// <summary>The count now; 0 of a default value.</summary>
-    public int Value => _counter == null ? 0 : Volatile.Read(ref *_counter) is var raw && IsDead(raw) ? 0 : raw;
+    /// <summary>The count now; 0 once the object is freed, and of a default value.</summary>
+    public int Value
+    {
+        get
+        {
+            var raw = _counter == null ? 0 : Volatile.Read(ref *_counter);
+            return IsDead(raw) || _owner is { IsFreed: true } ? 0 : raw;
+        }
+    }
 
     /// <summary>Sets the count of an object that nobody else knows yet (<c>refcount_set</c>).</summary>
     internal void Set(int value) => Volatile.Write(ref *_counter, value == 0 ? Dead : value);

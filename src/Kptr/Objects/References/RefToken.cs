@@ -41,6 +41,7 @@ internal sealed class RefToken
         if (Interlocked.Exchange(ref _isSpent, 1) == 0)
         {
             _spentAt = site;
+            GC.SuppressFinalize(this);
             return true;
         }
 

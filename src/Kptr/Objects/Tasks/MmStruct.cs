@@ -45,33 +45,23 @@ public sealed class MmStruct : KernelObject
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() => Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, Count.Value));
 
-    /// <summary>Adds a mapping. With a file, it takes a reference of its own on that.</summary>
+    /// <summary>
+    /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a reported fault and adds
+    /// nothing.
+    /// </summary>
     /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
     public void Map(VmArea area)
     {
         using (_lock.Enter())
         {
-            if (area.Start >= area.End || _areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End))
+            if (Count.Value != 0)
             {
-                throw new ArgumentException("the mapping is empty or overlaps another", nameof(area));
+                MapLocked(area);
+                return;
             }
-
-            if (area.File is { } file && !file.TryAcquireCount())
-            {
-                throw new ArgumentException("the file is gone", nameof(area));
-            }
-
-            var native = new KernelStruct(Core, "vm_area_struct", VmaFields);
-            native.Put("vm_start", area.Start);
-            native.Put("vm_end", area.End);
-            native.Put("vm_flags", area.Flags);
-            native.Put("vm_mm", Address);
-            native.Put("vm_file", area.File?.Address ?? 0);
-            native.Put("vm_pgoff", area.PageOffset);
-            _areas.Add(area.Start, (area, native));
-            UpdateLocked();
-            area.File?.AddKernelUser("mapping");
         }
+
+        Misuse.ReportSpent(this, "used", RefSite.Unknown);
     }
 
     /// <summary>Removes the mapping that begins here; false if there is none.</summary>
@@ -92,7 +82,10 @@ public sealed class MmStruct : KernelObject
         return true;
     }
 
-    /// <summary>Sets the file whose program runs here; the address space takes a reference of its own.</summary>
+    /// <summary>
+    /// Sets the file whose program runs here; the address space takes a reference of its own. Once nobody uses the address space it is a reported
+    /// fault and sets nothing.
+    /// </summary>
     public void SetExeFile(KernelFile? file)
     {
         if (file is not null && !file.TryAcquireCount())
@@ -102,14 +95,23 @@ public sealed class MmStruct : KernelObject
 
         file?.AddKernelUser("exe_file");
         KernelFile? old;
+        bool isGone;
         using (_lock.Enter())
         {
-            old = ExeFile;
-            ExeFile = file;
-            Put("exe_file", file?.Address ?? 0);
+            isGone = Count.Value == 0;
+            old = isGone ? file : ExeFile;
+            if (!isGone)
+            {
+                ExeFile = file;
+                Put("exe_file", file?.Address ?? 0);
+            }
         }
 
         old?.DropKernelUser("exe_file");
+        if (isGone)
+        {
+            Misuse.ReportSpent(this, "used", RefSite.Unknown);
+        }
     }
 
     /// <summary>The file whose program runs here; null for none.</summary>
@@ -148,14 +150,47 @@ public sealed class MmStruct : KernelObject
     /// <inheritdoc/>
     protected override void OnLastRelease()
     {
-        foreach (var (area, native) in _areas.Values)
+        (VmArea Area, KernelStruct Native)[] areas;
+        KernelFile? exe;
+        using (_lock.Enter())
+        {
+            areas = [.. _areas.Values];
+            _areas.Clear();
+            exe = ExeFile;
+            ExeFile = null;
+        }
+
+        foreach (var (area, native) in areas)
         {
             Drop(area, native);
         }
 
-        _areas.Clear();
-        SetExeFile(null);
+        exe?.DropKernelUser("exe_file");
         Core.Rcu.Call(static o => ((MmStruct)o).Free(), this, "mmdrop");
+    }
+
+    private void MapLocked(VmArea area)
+    {
+        if (area.Start >= area.End || _areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End))
+        {
+            throw new ArgumentException("the mapping is empty or overlaps another", nameof(area));
+        }
+
+        if (area.File is { } file && !file.TryAcquireCount())
+        {
+            throw new ArgumentException("the file is gone", nameof(area));
+        }
+
+        var native = new KernelStruct(Core, "vm_area_struct", VmaFields);
+        native.Put("vm_start", area.Start);
+        native.Put("vm_end", area.End);
+        native.Put("vm_flags", area.Flags);
+        native.Put("vm_mm", Address);
+        native.Put("vm_file", area.File?.Address ?? 0);
+        native.Put("vm_pgoff", area.PageOffset);
+        _areas.Add(area.Start, (area, native));
+        UpdateLocked();
+        area.File?.AddKernelUser("mapping");
     }
 
     private void Drop(VmArea area, KernelStruct native)

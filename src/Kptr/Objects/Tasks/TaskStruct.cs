@@ -50,7 +50,7 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Name, at most 15 bytes.</summary>
     public string Comm
     {
-        get => KernelMemory.GetString(Address, Layout.Field("comm"));
+        get => GetString("comm");
         internal set => KernelMemory.PutString(Address, Layout.Field("comm"), value);
     }
 
@@ -95,7 +95,7 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Wait status as the parent will see it.</summary>
     public int ExitCode => (int)Get("exit_code");
 
-    /// <summary>The count that is 1 for all <c>rcu_users</c> together (<c>task->usage</c>).</summary>
+    /// <summary>The count that is 1 for all <c>rcu_users</c> together (<c>task->usage</c>); zero once the task is freed.</summary>
     public RefCount Usage => _usage;
 
     internal TaskPid ThreadPid { get; set; }
@@ -129,31 +129,51 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Accounts CPU time to the task.</summary>
     public void AddCpuTime(TimeSpan user, TimeSpan system)
     {
+        if (!MayWrite("utime"))
+        {
+            return;
+        }
+
         Put("utime", Get("utime") + ((ulong)user.Ticks * 100));
         Put("stime", Get("stime") + ((ulong)system.Ticks * 100));
     }
 
     /// <summary>Sets which CPUs it may run on (<c>cpus_mask</c>, to which <c>cpus_ptr</c> points).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The kernel's masks have no such CPU.</exception>
     public unsafe void SetCpus(IEnumerable<int> cpus)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         var mask = Layout.Field("cpus_mask");
-        var bits = new Span<byte>((byte*)Address + mask.OffsetBytes, mask.SizeBytes);
-        bits.Clear();
-        var count = 0;
-        foreach (var cpu in cpus.Distinct())
+        var all = cpus.Distinct().ToList();
+        if (all.Exists(cpu => cpu < 0 || cpu >= mask.SizeBytes * 8))
         {
-            bits[cpu / 8] |= (byte)(1 << (cpu % 8));
-            count++;
+            throw new ArgumentOutOfRangeException(nameof(cpus), $"CPUs are 0 to {(mask.SizeBytes * 8) - 1}");
         }
 
-        Put("nr_cpus_allowed", (ulong)count);
+        if (!MayWrite("cpus_mask"))
+        {
+            return;
+        }
+
+        var bits = new Span<byte>((byte*)Address + mask.OffsetBytes, mask.SizeBytes);
+        bits.Clear();
+        foreach (var cpu in all)
+        {
+            bits[cpu / 8] |= (byte)(1 << (cpu % 8));
+        }
+
+        Put("nr_cpus_allowed", (ulong)all.Count);
         Put("cpus_ptr", Address + (ulong)mask.OffsetBytes);
     }
 
     /// <summary>Gives the task credentials of its own, which its children inherit; tasks start as root.</summary>
     public void SetUser(uint uid, uint gid)
     {
+        if (!MayWrite("cred"))
+        {
+            return;
+        }
+
         var cred = new KernelStruct(Core, "cred", TaskFields.Cred);
         cred.Put("usage.counter", 1);
         foreach (var (field, value) in new[] { ("uid", uid), ("euid", uid), ("suid", uid), ("fsuid", uid), ("gid", gid), ("egid", gid), ("sgid", gid), ("fsgid", gid) })
@@ -165,7 +185,13 @@ public sealed class TaskStruct : KernelObject
     }
 
     /// <summary>Type, pid and name.</summary>
-    public override string ToString() => IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{Comm}\"";
+    public override string ToString()
+    {
+        // A task that is freed while it is put into words is no fault of who asked for them.
+        var comm = KernelMemory.GetString(Address, Layout.Field("comm"));
+        Volatile.ReadBarrier();
+        return IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{comm}\"";
+    }
 
     /// <summary>Address of one of <see cref="TaskFields.TaskLinks"/>.</summary>
     internal ulong LinkAt(string path) => Address + (ulong)Layout.Field(path).OffsetBytes;

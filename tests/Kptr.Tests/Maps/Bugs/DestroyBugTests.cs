@@ -94,7 +94,11 @@ public class DestroyBugTests : BugScenario
                 map.DeleteElem(Key(1));
                 core.Quiesce();
                 map.UpdateElem(Key(2), new byte[ValueBytes]);
-                Slot(map, 2).Peek().Should().BeSameAs(widget);
+                using (core.Rcu.ReadLock())
+                {
+                    Slot(map, 2).Peek().Should().BeSameAs(widget);
+                }
+
                 Slot(map, 2).Exchange(null)!.Value.Release();
                 End(map, widget);
             },
