@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using PublicApiGenerator;
 
 namespace Kptr.Repo.Tests;
@@ -39,6 +40,18 @@ public class PublicApiTests
                 $"the public API of {ns} is written down;\nadded:\n{string.Join('\n', added)}\n"
                 + $"gone:\n{string.Join('\n', gone)}\naccept the change with: {Accept}\n");
         }
+    }
+
+    [Fact]
+    public void DocumentationFile_SpeaksOfPublicTypesOnly()
+    {
+        var assembly = typeof(KernelModel).Assembly;
+        var types = assembly.GetExportedTypes().Select(t => t.FullName!.Replace('+', '.')).ToHashSet();
+        var documented = XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml")).Descendants("member")
+            .Select(m => m.Attribute("name")!.Value).ToList();
+        documented.Where(id => id[0] == 'T').Select(id => id[2..]).Should().BeEquivalentTo(types);
+        documented.Where(id => id[0] != 'T').Select(id => id[2..].Split('(', '~')[0])
+            .Should().OnlyContain(id => types.Contains(id.Substring(0, id.LastIndexOf('.'))));
     }
 
     private static Dictionary<string, string> Describe() =>

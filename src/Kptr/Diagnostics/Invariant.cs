@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Kptr.Diagnostics;
 
 /// <summary>Checks of our own reasoning. On in Release too: a bug of ours is an exception, never a verdict.</summary>
-public static class Invariant
+internal static class Invariant
 {
     /// <summary>Throws <see cref="InvariantException"/> unless <paramref name="holds"/>.</summary>
     public static void That([DoesNotReturnIf(false)] bool holds, string what)

@@ -11,7 +11,7 @@ namespace Kptr.Isa;
 /// and its remainder is zero; shift counts are taken modulo the width. RFC 9669 section 4.1; kernel/bpf/core.c (6.12).
 /// 32-bit operations work on the low halves, and their result is zero-extended into the register.
 /// </remarks>
-public static class AluOps
+internal static class AluOps
 {
     /// <summary>The result of a 64-bit operation.</summary>
     /// <param name="op">The operation bits, <see cref="BpfOp.Add"/> to <see cref="BpfOp.Arsh"/>.</param>

@@ -5,7 +5,7 @@ namespace Kptr.Isa;
 /// The operation is in the immediate field. Every one is a full barrier here, which is at least what the kernel gives
 /// (RFC 9669 section 5.3). 32-bit forms read and write four bytes, and a fetched value is zero-extended.
 /// </remarks>
-public static class AtomicOps
+internal static class AtomicOps
 {
     /// <summary>Whether the immediate of an atomic instruction names an operation.</summary>
     public static bool IsKnown(int imm) => imm is

@@ -8,7 +8,7 @@ namespace Kptr.Isa;
 /// <remarks>
 /// RFC 9669 section 4.3; <see cref="BpfOp.Jcond"/> (<c>may_goto</c>) depends on the machine and is not here.
 /// </remarks>
-public static class JumpOps
+internal static class JumpOps
 {
     /// <summary>Whether a 64-bit conditional jump is taken.</summary>
     /// <param name="op">The operation bits, <see cref="BpfOp.Jeq"/> to <see cref="BpfOp.Jsle"/>.</param>

@@ -1,7 +1,7 @@
 namespace Kptr.Specs;
 
 /// <summary>Bits of <see cref="ProgSpec.LoadFlags"/>, as in <c>include/uapi/linux/bpf.h</c>.</summary>
-public static class LoadFlag
+internal static class LoadFlag
 {
 #pragma warning disable CS1591 // each is the kernel's BPF_F_ name in .NET case
     public const uint StrictAlignment = 1 << 0;

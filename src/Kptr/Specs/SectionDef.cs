@@ -2,7 +2,7 @@ namespace Kptr.Specs;
 
 /// <summary>What a <c>SEC()</c> name asks the loader to do beyond choosing a type.</summary>
 [Flags]
-public enum SectionFlags
+internal enum SectionFlags
 {
     /// <summary>Nothing.</summary>
     None = 0,
@@ -25,7 +25,7 @@ public enum SectionFlags
 /// <param name="Type">The program type it stands for.</param>
 /// <param name="Attach">Expected attach type, or null where the program is loaded without one.</param>
 /// <param name="Flags">Further properties.</param>
-public sealed record SectionDef(
+internal sealed record SectionDef(
     string Pattern, ProgType Type, AttachType? Attach, SectionFlags Flags = SectionFlags.None)
 {
     /// <summary>Whether a section of this name falls under the entry. <c>?</c> must be cut off before.</summary>

@@ -4,7 +4,7 @@ namespace Kptr.Specs;
 
 /// <summary>The <c>SEC()</c> names libbpf 1.5 knows, which is every program type of Linux 6.12.</summary>
 /// <remarks>Kernel: <c>section_defs</c> in tools/lib/bpf/libbpf.c (6.12); the first match counts, as there.</remarks>
-public static class SectionDefs
+internal static class SectionDefs
 {
     /// <summary>The table, in order of precedence.</summary>
     public static ImmutableArray<SectionDef> All { get; } =
