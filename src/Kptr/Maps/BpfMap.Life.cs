@@ -189,7 +189,7 @@ public abstract partial class BpfMap
         {
             for (var slot = 0; slot < pool.SlotCount; slot++)
             {
-                using var dying = new DyingFields(this, path);
+                using var dying = DyingFields.Unlocked(this, path);
                 dying.Recycle(pool, slot);
             }
         }

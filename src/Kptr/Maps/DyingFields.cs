@@ -19,8 +19,10 @@ public ref struct DyingFields
     private readonly BpfMap _map;
     private readonly DeathPath _path;
     private readonly DeathAction _action;
+    private readonly bool _isUnlocked;
     private Items _items;
     private Item[]? _more;
+    private ExceptionDispatchInfo? _thrown;
     private int _count;
 
     /// <summary>Begins to collect. Memory for what one slot may own is set aside here, so that nothing fails under the lock.</summary>
@@ -28,13 +30,22 @@ public ref struct DyingFields
     /// <param name="path">How; with the map's <see cref="DestroyPolicy"/> it decides what happens to the fields.</param>
     /// <exception cref="OutOfMemoryException">Nothing was done.</exception>
     public DyingFields(BpfMap map, DeathPath path)
+        : this(map, path, isUnlocked: false)
+    {
+    }
+
+    private DyingFields(BpfMap map, DeathPath path, bool isUnlocked)
     {
         ArgumentNullException.ThrowIfNull(map);
+        _isUnlocked = isUnlocked;
         _map = map;
         _path = path;
         _action = map.HoldsMaps ? DeathAction.Destroy : map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
         Reserve(1);
     }
+
+    /// <summary>Begins to collect where no lock is held until the end: what does not fit is destroyed at once, and no memory is needed.</summary>
+    internal static DyingFields Unlocked(BpfMap map, DeathPath path) => new(map, path, isUnlocked: true);
 
     /// <summary>Slots that can be ended before more memory is needed.</summary>
     internal readonly int SlotsLeft => _action == DeathAction.Keep
@@ -107,9 +118,24 @@ public ref struct DyingFields
     /// <remarks>All of it, also where a destructor throws: the first exception is thrown on at the end.</remarks>
     public void Dispose()
     {
+        DestroyCollected();
+        if (_more is { } more)
+        {
+            _more = null;
+            ArrayPool<Item>.Shared.Return(more);
+        }
+
+        if (_thrown is { } thrown)
+        {
+            _thrown = null;
+            thrown.Throw();
+        }
+    }
+
+    private void DestroyCollected()
+    {
         var count = _count;
         _count = 0;
-        ExceptionDispatchInfo? thrown = null;
         for (var i = 0; i < count; i++)
         {
             try
@@ -118,18 +144,11 @@ public ref struct DyingFields
             }
             catch (Exception e)
             {
-                thrown ??= ExceptionDispatchInfo.Capture(e);
+                _thrown ??= ExceptionDispatchInfo.Capture(e);
             }
         }
 
-        if (_more is { } more)
-        {
-            _more = null;
-            Array.Clear(more, 0, Math.Max(0, count - Items.Length));
-            ArrayPool<Item>.Shared.Return(more);
-        }
-
-        thrown?.Throw();
+        _more?.AsSpan(0, Math.Max(0, count - Items.Length)).Clear();
     }
 
     private readonly void CheckMade()
@@ -177,11 +196,12 @@ public ref struct DyingFields
     private void ReserveFields(long count)
     {
         var room = Items.Length + (_more?.Length ?? 0);
-        if (_count + count <= room)
+        if (_isUnlocked || _count + count <= room)
         {
             return;
         }
 
+        _map.Faults.Allocating();
         var more = ArrayPool<Item>.Shared.Rent(checked((int)Math.Max(_count + count - Items.Length, 2L * (_more?.Length ?? 0))));
         if (_more is { } old)
         {
@@ -210,6 +230,11 @@ public ref struct DyingFields
 
     private void Add(Item item)
     {
+        if (_isUnlocked && _count == Items.Length)
+        {
+            DestroyCollected();
+        }
+
         if (_count < Items.Length)
         {
             _items[_count++] = item;

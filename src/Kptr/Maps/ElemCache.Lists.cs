@@ -43,6 +43,7 @@ internal sealed unsafe partial class ElemCache
     private void AddBlock()
     {
         var first = _pool.SlotCount;
+        _map.Faults.Allocating();
         Array.Resize(ref _next, first + _pool.SlotsPerBlock);
         for (var i = first + _pool.AddBlock() - 1; i >= first; i--)
         {
@@ -58,6 +59,7 @@ internal sealed unsafe partial class ElemCache
         {
             if (Volatile.Read(ref _toLeave.Count) > 0)
             {
+                _map.Faults.Allocating();
                 new Leaving(this).Send();
             }
 
@@ -65,6 +67,7 @@ internal sealed unsafe partial class ElemCache
             {
                 if (Volatile.Read(ref _toReturn[cpu].Count) > 0)
                 {
+                    _map.Faults.Allocating();
                     new Returning(this, cpu).Send();
                 }
             }
@@ -74,10 +77,11 @@ internal sealed unsafe partial class ElemCache
         }
     }
 
-    private static bool TryCall(RcuDomain rcu, Action<object> run, object state, string name)
+    private bool TryCall(RcuDomain rcu, Action<object> run, object state, string name)
     {
         try
         {
+            _map.Faults.Allocating();
             rcu.Call(run, state, name);
             return true;
         }
@@ -113,7 +117,7 @@ internal sealed unsafe partial class ElemCache
     {
         try
         {
-            using var dying = new DyingFields(_map, DeathPath.AllocatorRelease);
+            using var dying = DyingFields.Unlocked(_map, DeathPath.AllocatorRelease);
             for (int i = 0, elem = elems.Head; i < elems.Count; i++, elem = _next[elem])
             {
                 dying.Recycle(_pool, elem);
@@ -155,7 +159,7 @@ internal sealed unsafe partial class ElemCache
         {
             _elems = cache.TakeAll(ref cache._toReturn[cpu]);
             if (_elems.Count > 0
-                && !TryCall(cache._map.Core.Rcu, static s => ((Returning)s).AfterRcu(), this, "bpf_mem_cache_free_rcu"))
+                && !cache.TryCall(cache._map.Core.Rcu, static s => ((Returning)s).AfterRcu(), this, "bpf_mem_cache_free_rcu"))
             {
                 cache.MoveAll(_elems, ref cache._toReturn[cpu]);
             }
@@ -188,7 +192,7 @@ internal sealed unsafe partial class ElemCache
         {
             _elems = cache.TakeAll(ref cache._toLeave);
             if (_elems.Count > 0
-                && !TryCall(cache._map.Core.RcuTrace, static s => ((Leaving)s).AfterTasksTrace(), this, "bpf_mem_alloc"))
+                && !cache.TryCall(cache._map.Core.RcuTrace, static s => ((Leaving)s).AfterTasksTrace(), this, "bpf_mem_alloc"))
             {
                 cache.MoveAll(_elems, ref cache._toLeave);
             }
@@ -196,7 +200,7 @@ internal sealed unsafe partial class ElemCache
 
         private void AfterTasksTrace()
         {
-            if (!TryCall(cache._map.Core.Rcu, static s => ((Leaving)s).AfterRcu(), this, "bpf_mem_alloc"))
+            if (!cache.TryCall(cache._map.Core.Rcu, static s => ((Leaving)s).AfterRcu(), this, "bpf_mem_alloc"))
             {
                 cache.MoveAll(_elems, ref cache._toLeave);
             }

@@ -67,7 +67,15 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
             sizeof(ulong) => TryCopy(new Key8(Unsafe.BitCast<TKey, ulong>(key)), out value),
             _ => TryCopyNothing(out value),
         };
-        return isCopied || TryGetSlow(key, out value);
+        if (isCopied)
+        {
+            return true;
+        }
+
+        // A variable of its own: one whose address goes elsewhere does not stay in registers.
+        var isFound = TryGetSlow(key, out var slow);
+        value = slow;
+        return isFound;
     }
 
     /// <summary>Finds a value in live memory, and makes a zeroed one where the key has none.</summary>

@@ -75,7 +75,8 @@ public unsafe partial class HashMap : HashMapBase
     /// <inheritdoc/>
     protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if (_isFast && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value[..ValueSize], flags, caller.Cpu, out var done))
+        // What user space writes to a map that can own something comes here after it was tried.
+        if (_isFast && !(caller.IsUserSpace && _canOwn) && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value[..ValueSize], flags, caller.Cpu, out var done))
         {
             return done;
         }

@@ -57,13 +57,20 @@ public unsafe class HashOfMaps : HashMap
             return err;
         }
 
-        err = base.UpdateValue(key, BitConverter.GetBytes(inner.Address), flags, caller);
-        if (err != Errno.None)
+        err = Errno.ENOMEM;
+        try
         {
-            inner.Put();
+            var address = inner.Address;
+            err = base.UpdateValue(key, new(&address, sizeof(ulong)), flags, caller);
+            return err;
         }
-
-        return err;
+        finally
+        {
+            if (err != Errno.None)
+            {
+                inner.Put();
+            }
+        }
     }
 
     /// <inheritdoc/>

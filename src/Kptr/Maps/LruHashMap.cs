@@ -195,25 +195,13 @@ public unsafe class LruHashMap : HashMapBase
     // without a value per CPU it was filled before, and is emptied.
     private void Abandon(int elem)
     {
-        var isBack = false;
-        try
+        using var dying = DyingFields.Unlocked(this, DeathPath.FailedInsert);
+        if (!IsPerCpu)
         {
-            using var dying = new DyingFields(this, DeathPath.FailedInsert);
-            if (!IsPerCpu)
-            {
-                dying.Recycle(Pool, elem);
-            }
+            dying.Recycle(Pool, elem);
+        }
 
-            _lists.Return(elem);
-            isBack = true;
-        }
-        finally
-        {
-            if (!isBack)
-            {
-                _lists.Return(elem);
-            }
-        }
+        _lists.Return(elem);
     }
 
     // Called under the lists' lock, with room in dying.

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Kptr.Maps;
 
 /// <summary>Places inside map operations where a test can make Linux's rare failures happen.</summary>
@@ -15,6 +17,7 @@ public sealed class MapFaults
 {
     private readonly int[] _countdown = new int[Enum.GetValues<MapFaultPoint>().Length];
     private int _armed;
+    private int _allocationsLeft;
 
     /// <summary>Makes the <paramref name="nth"/> pass from now fail, once.</summary>
     /// <param name="point">Where.</param>
@@ -24,6 +27,24 @@ public sealed class MapFaults
         ArgumentOutOfRangeException.ThrowIfLessThan(nth, 1);
         Volatile.Write(ref _countdown[(int)point], nth);
         Volatile.Write(ref _armed, 1);
+    }
+
+    /// <summary>Makes the n-th allocation of the map's own from now fail, once; 0 for none.</summary>
+    internal int AllocationsLeft
+    {
+        get => Volatile.Read(ref _allocationsLeft);
+        set => Volatile.Write(ref _allocationsLeft, value);
+    }
+
+    /// <summary>The map is about to allocate memory.</summary>
+    /// <exception cref="OutOfMemoryException">A test wants it.</exception>
+    [SuppressMessage("Usage", "CA2201", Justification = "stands for the runtime's")]
+    internal void Allocating()
+    {
+        if (AllocationsLeft > 0 && Interlocked.Decrement(ref _allocationsLeft) == 0)
+        {
+            throw new OutOfMemoryException("a test wants the map to run out of memory here");
+        }
     }
 
     internal bool IsArmed => Volatile.Read(ref _armed) != 0;

@@ -172,6 +172,7 @@ public unsafe class RhashMap : HashMapBase
     {
         try
         {
+            Faults.Allocating();
             return new(Pool, KeySize, _bucketArrays[bits] ??= new(bits));
         }
         catch (OutOfMemoryException)

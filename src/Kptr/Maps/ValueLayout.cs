@@ -99,19 +99,33 @@ internal sealed unsafe class ValueLayout
     internal void CopyOutWords(ref byte target, byte* value, int size)
     {
         ref var bits = ref MemoryMarshal.GetArrayDataReference(_plainBits);
-        var i = 0;
-        for (; i < size / sizeof(ulong); i++)
+        var words = size / sizeof(ulong);
+        if (words == 3)
         {
-            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
+            // The usual size; a loop would cost as much as its words.
+            CopyOutWord(ref target, value, ref bits, 0);
+            CopyOutWord(ref target, value, ref bits, 1);
+            CopyOutWord(ref target, value, ref bits, 2);
+        }
+        else
+        {
+            for (var i = 0; i < words; i++)
+            {
+                CopyOutWord(ref target, value, ref bits, i);
+            }
         }
 
         if (size % sizeof(ulong) != 0)
         {
-            var last = ((ulong*)value)[i] & Unsafe.Add(ref bits, i);
+            var last = ((ulong*)value)[words] & Unsafe.Add(ref bits, words);
             Unsafe.CopyBlockUnaligned(
-                ref Unsafe.Add(ref target, i * sizeof(ulong)), ref Unsafe.As<ulong, byte>(ref last), (uint)(size % sizeof(ulong)));
+                ref Unsafe.Add(ref target, words * sizeof(ulong)), ref Unsafe.As<ulong, byte>(ref last), (uint)(size % sizeof(ulong)));
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyOutWord(ref byte target, byte* value, ref ulong bits, int i) =>
+        Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
 
     /// <summary>Copies the plain bytes of a value out; special fields read as zero.</summary>
     internal void CopyOut(Span<byte> target, ulong value)

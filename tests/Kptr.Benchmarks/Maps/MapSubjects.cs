@@ -272,12 +272,13 @@ internal sealed class MapSubjects : IDisposable
     {
         var map = Kptrs;
         using var reader = _core.Rcu.ReadLock();
+        var cpu = _core.CurrentCpu;
         Span<long> value = stackalloc long[3];
         value.Clear();
         for (var i = 0; i < keys.Length; i++)
         {
             value[1] = keys[i];
-            map.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, _core.CurrentCpu);
+            map.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, cpu);
         }
 
         return 0;

@@ -9,6 +9,9 @@ internal sealed class HeldLocks
     /// <summary>Those of the calling thread.</summary>
     internal static HeldLocks OfThisThread => s_ofThread.Value!;
 
+    /// <summary>Called before a lock is taken (true) and after it was given back (false); null for nobody.</summary>
+    internal Action<LockRank, bool>? Observer { get; set; }
+
     /// <summary>Notes a lock that is going to be taken; throws where the order forbids it.</summary>
     internal void Add(LockRank rank)
     {
@@ -18,11 +21,18 @@ internal sealed class HeldLocks
         }
 
         _ranks.Add(rank);
+        Observer?.Invoke(rank, true);
     }
 
     /// <summary>Forgets a lock that was given back.</summary>
-    internal void Remove(LockRank rank) =>
-        Invariant.That(_ranks.Count > 0 && _ranks.Remove(rank), $"the lock {rank} is given back and was not taken");
+    internal void Remove(LockRank rank)
+    {
+        Observer?.Invoke(rank, false);
+        if (!_ranks.Remove(rank))
+        {
+            Invariant.Fail($"the lock {rank} is given back and was not taken");
+        }
+    }
 
     /// <summary>Throws unless the thread holds none.</summary>
     internal void RequireNone(string what)
