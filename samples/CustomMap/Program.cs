@@ -5,7 +5,8 @@ using Kptr.Objects;
 // A map type of our own: which tasks were seen in the last 100 ms, each held by a reference while it is in the window.
 var output = Console.Out;
 var clock = new VirtualClock();
-using var kernel = new KernelModel(new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Clock = clock });
+using var kernel = new KernelModel(
+    new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Clock = clock });
 var window = new TimeWindowMap(kernel, "window", maxEntries: 16, TimeSpan.FromMilliseconds(100), bucketCount: 10);
 
 // A freed task's memory is poisoned, its name too: keep the names.
@@ -27,13 +28,17 @@ foreach (var task in tasks)
 kernel.Tasks.Exit(tasks[1]);
 kernel.Tasks.Reap(tasks[1]);
 kernel.Quiesce();
-output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  {names[1]} exited and was reaped; {(tasks[1].IsFreed ? "gone" : "the window still holds it")}");
+output.WriteLine(
+    $"{kernel.NowNs / 1_000_000,4} ms  {names[1]} exited and was reaped; "
+        + $"{(tasks[1].IsFreed ? "gone" : "the window still holds it")}");
 output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  {window.Count} in the window: {names[0]} has left it");
 
 clock.Advance(TimeSpan.FromMilliseconds(60));
 window.Expire();
 kernel.Quiesce();
-output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  {window.Count} in the window; {names[1]} {(tasks[1].IsFreed ? "is gone" : "is still held")}");
+output.WriteLine(
+    $"{kernel.NowNs / 1_000_000,4} ms  {window.Count} in the window; "
+        + $"{names[1]} {(tasks[1].IsFreed ? "is gone" : "is still held")}");
 
 window.Dispose();
 kernel.Quiesce();

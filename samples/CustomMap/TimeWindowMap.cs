@@ -20,12 +20,12 @@ public struct SeenTask
 }
 
 /// <summary>
-/// Tasks by pid, seen within the last so many nanoseconds. Time is cut into a ring of buckets; a bucket that leaves the window takes its
-/// tasks with it.
+/// Tasks by pid, seen within the last so many nanoseconds. Time is cut into a ring of buckets; a bucket that leaves the
+/// window takes its tasks with it.
 /// </summary>
 /// <remarks>
-/// A whole map type over the public base class: memory from a pool, a lock of its own, and <see cref="DyingFields"/> for everything that ends.
-/// It works under both destroy policies without looking at them.
+/// A whole map type over the public base class: memory from a pool, a lock of its own, and <see cref="DyingFields"/>
+/// for everything that ends. It works under both destroy policies without looking at them.
 /// </remarks>
 public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
 {
@@ -64,7 +64,10 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
 
     private long Now => Core.NowNs / _bucketNs;
 
-    /// <summary>The value of a pid, in live memory; made when it is new; a null reference when the map is full. Use it inside an RCU reader.</summary>
+    /// <summary>
+    /// The value of a pid, in live memory; made when it is new; a null reference when the map is full.
+    /// Use it inside an RCU reader.
+    /// </summary>
     public ref SeenTask See(int pid)
     {
         var key = MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in pid));
@@ -113,7 +116,8 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
         }
     }
 
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         // Under the lock: a moment later the slot may be another task's.
         Expire();
@@ -150,7 +154,8 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
         return visited;
     }
 
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (flags > MapUpdateFlags.Exist)
         {

@@ -13,12 +13,15 @@ public sealed class GpuQueue(KernelCore kernel, uint owner) : KernelObject(kerne
 
     protected override void OnFree() => Console.WriteLine($"   destructor: {this}");
 
-    [Kfunc("gpu_queue_open", KfuncFlags.Acquire | KfuncFlags.RetNull, Prototype = "struct gpu_queue *gpu_queue_open(u32 owner)")]
+    [Kfunc("gpu_queue_open", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "struct gpu_queue *gpu_queue_open(u32 owner)")]
     public static KernelRef<GpuQueue> Open(KernelCore kernel, uint owner) => KernelRef.Own(new GpuQueue(kernel, owner));
 
-    [Kfunc("gpu_queue_get", KfuncFlags.Acquire | KfuncFlags.RetNull, Prototype = "struct gpu_queue *gpu_queue_get(struct gpu_queue *queue)")]
+    [Kfunc("gpu_queue_get", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "struct gpu_queue *gpu_queue_get(struct gpu_queue *queue)")]
     public static KernelRef<GpuQueue>? Get(GpuQueue queue) => queue.TryAcquire();
 
-    [Kfunc("gpu_queue_put", KfuncFlags.Release, DestructorOf = "gpu_queue", Prototype = "void gpu_queue_put(struct gpu_queue *queue)")]
+    [Kfunc("gpu_queue_put", KfuncFlags.Release, DestructorOf = "gpu_queue",
+        Prototype = "void gpu_queue_put(struct gpu_queue *queue)")]
     public static void Put(KernelRef<GpuQueue> queue) => queue.Release();
 }

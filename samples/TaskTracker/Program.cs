@@ -3,7 +3,8 @@ using Kptr.Maps;
 using Kptr.Objects;
 using TaskTracker;
 
-// Collects tasks with a real BPF program, says who they are and what keeping them costs, and gives every reference back.
+// Collects tasks with a real BPF program, says who they are and what keeping them costs, and
+// gives every reference back.
 var output = Console.Out;
 using var kernel = new KernelModel(new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
 
@@ -14,7 +15,9 @@ foreach (var verdict in ObjectCheck.Run(ObjectPath("task_tracker.bpf.o"), kernel
 }
 
 using var tracker = BpfObject.Open(ObjectPath("task_tracker.bpf.o")).Load(kernel);
-BpfLink[] links = [tracker.Programs["on_newtask"].Attach(), tracker.Programs["on_exec"].Attach(), tracker.Programs["on_exit"].Attach()];
+BpfLink[] links = [
+    tracker.Programs["on_newtask"].Attach(), tracker.Programs["on_exec"].Attach(), tracker.Programs["on_exit"].Attach(),
+];
 var system = SmallSystem.Boot(kernel);
 kernel.Quiesce();
 

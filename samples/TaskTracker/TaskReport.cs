@@ -15,8 +15,9 @@ internal sealed class TaskReport(KernelModel kernel, BpfObject tracker, TextWrit
             var summary = Summarise(task.Pid);
             var cgroup = kernel.Cgroups.Find(summary.CgroupId)?.Path ?? "-";
             var pins = kernel.Ledger.WhoPins(task);
-            output.WriteLine($"   {summary.Pid,3}  {summary.CommText,-8} {cgroup,-7} {summary.CpuTimeNs / 1_000_000,7}  "
-                + $"{StateOf(task),-7} {pins.Count,4}  {string.Join("; ", pins.Users)}");
+            output.WriteLine(
+                $"   {summary.Pid,3}  {summary.CommText,-8} {cgroup,-7} {summary.CpuTimeNs / 1_000_000,7}  "
+                    + $"{StateOf(task),-7} {pins.Count,4}  {string.Join("; ", pins.Users)}");
         }
     }
 
@@ -58,7 +59,8 @@ internal sealed class TaskReport(KernelModel kernel, BpfObject tracker, TextWrit
     private TaskSummary Summarise(int pid)
     {
         var found = tracker.Programs["summarise"].TestRun(BitConverter.GetBytes(pid));
-        return found.ReturnValue == 1 && tracker.Maps["summary"].TryLookup(0, out TaskSummary summary) ? summary : default;
+        return found.ReturnValue == 1
+            && tracker.Maps["summary"].TryLookup(0, out TaskSummary summary) ? summary : default;
     }
 
     private static string StateOf(TaskStruct task) => task.Phase.ToString().ToLowerInvariant();

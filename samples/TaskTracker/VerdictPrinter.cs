@@ -10,7 +10,8 @@ internal static class VerdictPrinter
         var (prog, result) = (verdict.Prog, verdict.Result);
         if (result.IsAccepted)
         {
-            output.WriteLine($"   accept  {prog.Name,-25} {prog.SectionName,-26} {result.InsnsProcessed,3} instructions processed");
+            output.WriteLine(
+                $"   accept  {prog.Name,-25} {prog.SectionName,-26} {result.InsnsProcessed,3} instructions processed");
             return;
         }
 

@@ -11,7 +11,8 @@ internal static class KernelOptions
 {
     public static Option<string?> KernelBtf { get; } = new("--kernel-btf")
     {
-        Description = "The kernel's types: raw BTF or an ELF file with a .BTF section. Default: Kptr's own model kernel.",
+        Description =
+            "The kernel's types: raw BTF or an ELF file with a .BTF section. Default: Kptr's own model kernel.",
         HelpName = "FILE",
     };
 

@@ -4,15 +4,16 @@ using Microsoft.CodeAnalysis;
 namespace Kptr.Generators;
 
 /// <summary>
-/// Makes, from methods with <c>[Kfunc]</c>, the tables that <c>KfuncRegistry</c> reads: no reflection finds or calls them. Names the
-/// structs that lie inside others, whose fields a map must find where code is compiled ahead of time.
+/// Makes, from methods with <c>[Kfunc]</c>, the tables that <c>KfuncRegistry</c> reads: no reflection finds or calls
+/// them. Names the structs that lie inside others, whose fields a map must find where code is compiled ahead of time.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class KfuncGenerator : IIncrementalGenerator
 {
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        var isKptr = context.CompilationProvider.Select(static (c, _) => c.Assembly.GetTypeByMetadataName(Names.KfuncAttribute) is not null);
+        var isKptr = context.CompilationProvider.Select(
+            static (c, _) => c.Assembly.GetTypeByMetadataName(Names.KfuncAttribute) is not null);
         var kfuncs = Methods(context, Names.KfuncAttribute, static (a, declaring) => [KfuncRow.Of(a, declaring)]);
         var helpers = Methods(context, Names.HelperAttribute, static (a, _) => KfuncRow.HelperIds(a));
 
@@ -21,7 +22,8 @@ public sealed class KfuncGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(helpers.Combine(isKptr), static (output, found) =>
             Emit(output, "Kptr.Helpers.g.cs", found.Right ? found.Left : [], TableWriter.Helpers));
 
-        var structs = context.SyntaxProvider.CreateSyntaxProvider(static (node, _) => ValueStructs.IsStruct(node), ValueStructs.Inside)
+        var structs = context.SyntaxProvider
+            .CreateSyntaxProvider(static (node, _) => ValueStructs.IsStruct(node), ValueStructs.Inside)
             .Where(static s => s.Any()).Collect();
         context.RegisterSourceOutput(structs.Combine(isKptr), static (output, found) =>
         {
@@ -33,14 +35,16 @@ public sealed class KfuncGenerator : IIncrementalGenerator
     }
 
     private static IncrementalValueProvider<ImmutableArray<DeclaredMethod>> Methods(
-        IncrementalGeneratorInitializationContext context, string attribute, Func<AttributeData, INamedTypeSymbol, IEnumerable<string>> rowsOf) =>
+        IncrementalGeneratorInitializationContext context, string attribute,
+        Func<AttributeData, INamedTypeSymbol, IEnumerable<string>> rowsOf) =>
         context.SyntaxProvider.ForAttributeWithMetadataName(
             attribute,
             static (_, _) => true,
             (found, _) => Declared((IMethodSymbol)found.TargetSymbol, found.Attributes, rowsOf)).Collect();
 
     private static DeclaredMethod Declared(
-        IMethodSymbol method, ImmutableArray<AttributeData> attributes, Func<AttributeData, INamedTypeSymbol, IEnumerable<string>> rowsOf)
+        IMethodSymbol method, ImmutableArray<AttributeData> attributes,
+        Func<AttributeData, INamedTypeSymbol, IEnumerable<string>> rowsOf)
     {
         var (body, fault) = RegisterCall.Write(method);
         var rows = attributes.SelectMany(a => rowsOf(a, method.ContainingType));
@@ -48,7 +52,8 @@ public sealed class KfuncGenerator : IIncrementalGenerator
     }
 
     private static void Emit(
-        SourceProductionContext output, string file, ImmutableArray<DeclaredMethod> methods, Func<ImmutableArray<DeclaredMethod>, string> write)
+        SourceProductionContext output, string file, ImmutableArray<DeclaredMethod> methods,
+        Func<ImmutableArray<DeclaredMethod>, string> write)
     {
         foreach (var fault in methods.Select(m => m.Fault).OfType<Fault>())
         {

@@ -11,7 +11,9 @@ internal static class KfuncRow
     /// <summary>A kfunc attribute with its hooks settled: its own, or else those of the class.</summary>
     internal static string Of(AttributeData attribute, INamedTypeSymbol declaring)
     {
-        var named = attribute.NamedArguments.Where(a => a.Key != HooksName).Select(a => $"{a.Key} = {Constant(a.Value)}");
+        var named = attribute.NamedArguments
+            .Where(a => a.Key != HooksName)
+            .Select(a => $"{a.Key} = {Constant(a.Value)}");
         if (HooksOf(attribute, declaring) is { } hooks)
         {
             named = named.Append($"{HooksName} = {hooks}");
@@ -33,7 +35,8 @@ internal static class KfuncRow
             return Constant(own);
         }
 
-        var set = declaring.GetAttributes().FirstOrDefault(a => a.AttributeClass?.ToDisplayString() == Names.KfuncSetAttribute);
+        var set = declaring.GetAttributes().FirstOrDefault(
+            a => a.AttributeClass?.ToDisplayString() == Names.KfuncSetAttribute);
         return set is null ? null : Constant(set.ConstructorArguments[0]);
     }
 

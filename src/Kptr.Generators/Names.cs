@@ -17,15 +17,18 @@ internal static class Names
     private const string SpinLock = "global::Kptr.Maps.BpfSpinLock";
 
     internal static string Of(ITypeSymbol type) =>
-        type.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
+        type.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToDisplayString(
+            SymbolDisplayFormat.FullyQualifiedFormat);
 
-    internal static string Escaped(string name) => SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
+    internal static string Escaped(string name) =>
+        SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
 
     internal static bool IsAccessible(ISymbol symbol) => symbol.DeclaredAccessibility
         is Accessibility.Public or Accessibility.Internal or Accessibility.ProtectedOrInternal;
 
     internal static bool IsInteger(ITypeSymbol type) => type.SpecialType
-        is SpecialType.System_UInt64 or SpecialType.System_Int64 or SpecialType.System_UInt32 or SpecialType.System_Int32
+        is SpecialType.System_UInt64 or SpecialType.System_Int64 or SpecialType.System_UInt32
+            or SpecialType.System_Int32
         or SpecialType.System_UInt16 or SpecialType.System_Int16 or SpecialType.System_Byte or SpecialType.System_SByte;
 
     internal static bool IsCallerInfo(IParameterSymbol parameter) => parameter.HasExplicitDefaultValue

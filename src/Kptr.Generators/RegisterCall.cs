@@ -6,10 +6,10 @@ namespace Kptr.Generators;
 
 /// <summary>Writes the call of a declared method: registers become its arguments, its result <c>r0</c>.</summary>
 /// <remarks>
-/// A parameter takes the next register, except <c>ProgContext</c> (who calls), <c>KernelCore</c> (where) and caller-info ones, which keep
-/// their default: the run on this thread knows the program's place. Kernel objects come as their C# side, null for 0; a
-/// <c>KernelRef</c> parameter takes the program's reference away, a returned one gives it a reference. Narrow integers are cut, and
-/// results extended by their sign, as a C compiler does.
+/// A parameter takes the next register, except <c>ProgContext</c> (who calls), <c>KernelCore</c> (where) and
+/// caller-info ones, which keep their default: the run on this thread knows the program's place. Kernel objects come as
+/// their C# side, null for 0; a <c>KernelRef</c> parameter takes the program's reference away, a returned one gives it
+/// a reference. Narrow integers are cut, and results extended by their sign, as a C compiler does.
 /// </remarks>
 internal static class RegisterCall
 {
@@ -28,7 +28,8 @@ internal static class RegisterCall
         {
             if (Argument(parameter, ref regs) is not { } argument || parameter.RefKind != RefKind.None)
             {
-                return ("", FaultOf(method, Rules.NoPlaceInRegisters, $"parameter '{parameter.Name}'", parameter.Type.ToDisplayString()));
+                return ("", FaultOf(method, Rules.NoPlaceInRegisters, $"parameter '{parameter.Name}'",
+                    parameter.Type.ToDisplayString()));
             }
 
             text.Append(text.Length == 0 ? "" : ", ").Append(argument);
@@ -36,7 +37,8 @@ internal static class RegisterCall
 
         if (regs > RegArgsMax)
         {
-            return ("", FaultOf(method, Rules.TooManyRegisters, regs.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            return ("", FaultOf(
+                method, Rules.TooManyRegisters, regs.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         }
 
         var call = $"{Names.Of(method.ContainingType)}.{Names.Escaped(method.Name)}({text})";
@@ -84,7 +86,8 @@ internal static class RegisterCall
 
         if (Names.IsCallerInfo(parameter))
         {
-            return SymbolDisplay.FormatPrimitive(parameter.ExplicitDefaultValue!, quoteStrings: true, useHexadecimalNumbers: false);
+            return SymbolDisplay.FormatPrimitive(
+                parameter.ExplicitDefaultValue!, quoteStrings: true, useHexadecimalNumbers: false);
         }
 
         var reg = $"r{++regs}";

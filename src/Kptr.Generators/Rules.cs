@@ -6,10 +6,12 @@ namespace Kptr.Generators;
 internal static class Rules
 {
     internal static readonly DiagnosticDescriptor NoPlaceInRegisters = Error(
-        "KPTR001", "A kfunc's parameter or result has no place in registers", "'{0}': {1} of type '{2}' does not fit a register");
+        "KPTR001", "A kfunc's parameter or result has no place in registers",
+        "'{0}': {1} of type '{2}' does not fit a register");
 
     internal static readonly DiagnosticDescriptor TooManyRegisters = Error(
-        "KPTR002", "A kfunc takes more than five registers", "'{0}' takes {1} registers; a program has five for arguments");
+        "KPTR002", "A kfunc takes more than five registers",
+        "'{0}' takes {1} registers; a program has five for arguments");
 
     internal static readonly DiagnosticDescriptor NotCallable = Error(
         "KPTR003", "A kfunc cannot be called from the table made for its class",

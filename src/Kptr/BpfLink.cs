@@ -42,7 +42,8 @@ public sealed class BpfLink : IDisposable
 
     private static LinkPlace PlaceOf(ProgSpec spec) => spec switch
     {
-        { ExpectedAttachType: AttachType.ModifyReturn or AttachType.LsmMac or AttachType.LsmCgroup } => LinkPlace.Instead,
+        { ExpectedAttachType: AttachType.ModifyReturn or AttachType.LsmMac or AttachType.LsmCgroup } =>
+            LinkPlace.Instead,
         { ExpectedAttachType: AttachType.TraceFexit } => LinkPlace.Exit,
         { Type: ProgType.Kprobe } when
             spec.SectionName.Split('/')[0].Contains("ret", StringComparison.Ordinal) => LinkPlace.Exit,

@@ -13,7 +13,8 @@ public sealed class BpfObject : IDisposable
     private readonly List<BpfMap> _owned = [];
     private ImmutableDictionary<string, BpfMap> _maps = ImmutableDictionary<string, BpfMap>.Empty;
     private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
-    private ImmutableDictionary<string, StructOpsInstance> _structOps = ImmutableDictionary<string, StructOpsInstance>.Empty;
+    private ImmutableDictionary<string, StructOpsInstance> _structOps =
+        ImmutableDictionary<string, StructOpsInstance>.Empty;
     private bool _isDisposed;
 
     private BpfObject(ObjectSpec spec)
@@ -33,7 +34,10 @@ public sealed class BpfObject : IDisposable
     /// <summary>The loaded programs by name; empty before <see cref="Load"/>.</summary>
     public IReadOnlyDictionary<string, BpfProgram> Programs => _programs;
 
-    /// <summary>The structs of operations that its programs implement, by the name of their map; empty before <see cref="Load"/>.</summary>
+    /// <summary>
+    /// The structs of operations that its programs implement, by the name of their map; empty
+    /// before <see cref="Load"/>.
+    /// </summary>
     public IReadOnlyDictionary<string, StructOpsInstance> StructOps => _structOps;
 
     /// <summary>Reads an object file.</summary>
@@ -53,7 +57,9 @@ public sealed class BpfObject : IDisposable
         return new(spec);
     }
 
-    /// <summary>Links the object to a kernel, creates its maps, verifies its programs and makes them ready to attach.</summary>
+    /// <summary>
+    /// Links the object to a kernel, creates its maps, verifies its programs and makes them ready to attach.
+    /// </summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="autoload">Which programs to load; null for those not marked <c>SEC("?...")</c>.</param>
     /// <returns>This object.</returns>
@@ -78,8 +84,10 @@ public sealed class BpfObject : IDisposable
             var verified = VerifyAll(wanted, kernel.Spec);
             _programs = verified.ToImmutableDictionary(v => v.Spec.Name, v => new BpfProgram(kernel, v, maps));
             FillSlots(linked);
-            _structOps = linked.Maps.Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap).ToImmutableDictionary(
-                m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
+            _structOps = linked.Maps
+                .Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap)
+                .ToImmutableDictionary(
+                    m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
         }
         catch
         {
@@ -114,7 +122,9 @@ public sealed class BpfObject : IDisposable
     {
         var results = progs.Select(p => (p.Name, Result: BpfVerifier.Verify(p, kernel))).ToImmutableArray();
         var refused = results.RemoveAll(r => r.Result.IsAccepted);
-        return refused.IsEmpty ? [.. results.Select(r => r.Result.Program!)] : throw new ProgramRejectedException(Spec.Name, refused);
+        return refused.IsEmpty
+            ? [.. results.Select(r => r.Result.Program!)]
+            : throw new ProgramRejectedException(Spec.Name, refused);
     }
 
     private ImmutableArray<BpfMap?> CreateMaps(KernelModel kernel, ObjectSpec linked)
@@ -137,7 +147,9 @@ public sealed class BpfObject : IDisposable
     /// <summary>An array of perf events without a size has one for each CPU.</summary>
     /// <remarks>libbpf 1.5: <c>bpf_object__create_maps</c>.</remarks>
     internal static MapSpec Sized(MapSpec spec, KernelModel kernel) =>
-        spec is { Type: BpfMapType.PerfEventArray, MaxEntries: 0 } ? spec with { MaxEntries = (uint)kernel.CpuCount } : spec;
+        spec is { Type: BpfMapType.PerfEventArray, MaxEntries: 0 }
+            ? spec with { MaxEntries = (uint)kernel.CpuCount }
+            : spec;
 
     /// <summary>Fills maps of maps and program arrays as the object's initialisers say.</summary>
     private void FillSlots(ObjectSpec linked)
@@ -153,12 +165,15 @@ public sealed class BpfObject : IDisposable
 
     private void Put(BpfMap map, int key, string target)
     {
-        var err = map is ProgArrayMap programs && _programs.TryGetValue(target, out var program) ? programs.Set((uint)key, program)
-            : _maps.TryGetValue(target, out var inner) ? map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id))
+        var err = map is ProgArrayMap programs && _programs.TryGetValue(target, out var program)
+            ? programs.Set((uint)key, program)
+            : _maps.TryGetValue(target, out var inner)
+                ? map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id))
             : Errno.ENOENT;
         if (err != Errno.None)
         {
-            throw new DiagnosticException([new(DiagCode.MapRefused, $"{map.Name}[{key}] cannot hold {target}: {err}") { File = Spec.Name }]);
+            throw new DiagnosticException(
+                [new(DiagCode.MapRefused, $"{map.Name}[{key}] cannot hold {target}: {err}") { File = Spec.Name }]);
         }
     }
 

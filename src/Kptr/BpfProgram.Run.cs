@@ -12,13 +12,17 @@ public sealed partial class BpfProgram
     private const int ArgsMax = 12;
     private long _lastSession;
 
-    /// <summary>Runs it once with a context of bytes (<c>BPF_PROG_TEST_RUN</c>): what a <c>syscall</c> program is run with.</summary>
+    /// <summary>
+    /// Runs it once with a context of bytes (<c>BPF_PROG_TEST_RUN</c>): what a <c>syscall</c> program is run with.
+    /// </summary>
     /// <param name="context">The context; the program's writes are copied back. Empty gives a null context.</param>
     /// <param name="options">Limits of the run; null for the defaults.</param>
     public ProgramResult TestRun(Span<byte> context = default, ExecOptions? options = null) =>
         context.IsEmpty ? Run(default, new() { Options = options }) : RunOn(context, new() { Options = options });
 
-    /// <summary>Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.</summary>
+    /// <summary>
+    /// Runs it once with a packet, a socket or an option value (<c>BPF_PROG_TEST_RUN</c>), as its program type has it.
+    /// </summary>
     /// <param name="input">What to run it with.</param>
     /// <param name="options">Limits of the run; null for the defaults.</param>
     /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
@@ -41,11 +45,14 @@ public sealed partial class BpfProgram
     public ProgramResult RunWithArgs(ReadOnlySpan<ulong> args, ExecOptions? options) =>
         RunOn(args, new() { Event = new(args.Length), Options = options });
 
-    /// <summary>Runs an iterator program (<c>SEC("iter/...")</c>) over everything it goes over, and a last time with null.</summary>
+    /// <summary>
+    /// Runs an iterator program (<c>SEC("iter/...")</c>) over everything it goes over, and a last time with null.
+    /// </summary>
     /// <param name="over">Over what; null for all there is.</param>
     /// <param name="options">Limits of each run; null for the defaults.</param>
     /// <returns>What it wrote.</returns>
-    /// <exception cref="NotSupportedException">It is no iterator program, or goes over what the model does not have.</exception>
+    /// <exception cref="NotSupportedException">It is no iterator program, or goes over what the model
+    /// does not have.</exception>
     /// <exception cref="ArgumentException">The options do not name the map that it needs.</exception>
     public IterOutput Iterate(IterOptions? over = null, ExecOptions? options = null)
     {
@@ -71,7 +78,8 @@ public sealed partial class BpfProgram
     internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised) => RunOn(args, new() { Event = raised });
 
     /// <summary>Runs it with a record for an event that it is attached to.</summary>
-    internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised) => RunOn(record.ToArray(), new() { Event = raised });
+    internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised) =>
+        RunOn(record.ToArray(), new() { Event = raised });
 
     private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
     {
@@ -111,7 +119,8 @@ public sealed partial class BpfProgram
         Interlocked.Increment(ref _runCount);
         var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
         {
-            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq = setup.Seq, Retval = setup.Retval,
+            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq =
+                setup.Seq, Retval = setup.Retval,
         };
         using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
@@ -119,7 +128,11 @@ public sealed partial class BpfProgram
             var result = _interpreter.Run(ctx, context, setup.Options);
             if (result.Fault is { } fault)
             {
-                Kernel.Report(new KernelFault(fault.Code, fault.Message) { Object = $"program \"{Name}\"", Site = ctx.SiteOf(fault.InsnIdx) });
+                Kernel.Report(new KernelFault(fault.Code, fault.Message)
+                {
+                    Object = $"program \"{Name}\"",
+                    Site = ctx.SiteOf(fault.InsnIdx),
+                });
             }
 
             return new((long)result.R0, result.Fault);
@@ -150,6 +163,6 @@ public sealed partial class BpfProgram
 
 /// <summary>How one run of a program ended.</summary>
 /// <param name="ReturnValue">What it returned; 0 after a fault.</param>
-/// <param name="Fault">What it did that it must not, also reported to the kernel; null for a verified program, unless Kptr is wrong
-/// or the program asked for something that the model has no body for.</param>
+/// <param name="Fault">What it did that it must not, also reported to the kernel; null for a verified program, unless
+/// Kptr is wrong or the program asked for something that the model has no body for.</param>
 public readonly record struct ProgramResult(long ReturnValue, RunFault? Fault);

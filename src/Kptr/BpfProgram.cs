@@ -58,10 +58,12 @@ public sealed partial class BpfProgram
     /// <exception cref="NotSupportedException">Its kind of program has no place in the model to attach to.</exception>
     public BpfLink Attach(ulong cookie = 0) => Spec.AttachTarget is { Length: > 0 } target && IsHooked(Spec)
         ? new BpfLink(this, target, cookie)
-        : throw new NotSupportedException($"program \"{Name}\" ({Spec.SectionName}) cannot be attached in the model; use TestRun or Iterate");
+        : throw new NotSupportedException(
+            $"program \"{Name}\" ({Spec.SectionName}) cannot be attached in the model; use TestRun or Iterate");
 
     /// <summary>Attaches it to a tracepoint, function or event of the caller's choice.</summary>
-    /// <param name="hook">A name that <see cref="KernelModel.Raise"/>, <see cref="KernelModel.Call"/> or the model itself passes.</param>
+    /// <param name="hook">A name that <see cref="KernelModel.Raise"/>, <see cref="KernelModel.Call"/> or the
+    /// model itself passes.</param>
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
     public BpfLink AttachTo(string hook, ulong cookie = 0)
     {
@@ -82,6 +84,7 @@ public sealed partial class BpfProgram
         }
     }
 
-    private static bool IsHooked(ProgSpec spec) => spec.Type is ProgType.RawTracepoint or ProgType.Lsm or ProgType.Tracepoint or ProgType.Kprobe
-        || (spec.Type == ProgType.Tracing && spec.ExpectedAttachType != AttachType.TraceIter);
+    private static bool IsHooked(ProgSpec spec) =>
+        spec.Type is ProgType.RawTracepoint or ProgType.Lsm or ProgType.Tracepoint or ProgType.Kprobe
+            || (spec.Type == ProgType.Tracing && spec.ExpectedAttachType != AttachType.TraceIter);
 }

@@ -10,7 +10,9 @@ namespace Kptr;
 /// Leads a program's loads to where things lie: 32-bit packet pointers of its context to the 64-bit ones behind it, and
 /// fields of <c>struct bpf_sock</c> to the part of a socket that is laid out like that.
 /// </summary>
-/// <remarks>Every instruction keeps its slot. Kernel: <c>convert_ctx_accesses</c> (kernel/bpf/verifier.c, 6.12).</remarks>
+/// <remarks>
+/// Every instruction keeps its slot. Kernel: <c>convert_ctx_accesses</c> (kernel/bpf/verifier.c, 6.12).
+/// </remarks>
 internal static class ContextRewriter
 {
     private const byte LoadWord = (byte)InsnClass.Ldx | BpfOp.Mem | BpfOp.W;

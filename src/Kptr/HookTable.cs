@@ -38,10 +38,12 @@ internal sealed class HookTable : IHookSink
         }
     }
 
-    /// <summary>Calls a function: entry programs, those that may answer in its place, its body, exit programs.</summary>
+    /// <summary>
+    /// Calls a function: entry programs, those that may answer in its place, its body, exit programs.
+    /// </summary>
     /// <remarks>
-    /// As the trampoline does it: the first non-zero answer of a <c>fmod_ret</c> or LSM program is the function's, and neither the
-    /// programs after it nor the body run. Kernel: <c>arch_prepare_bpf_trampoline</c>, 6.12.
+    /// As the trampoline does it: the first non-zero answer of a <c>fmod_ret</c> or LSM program is the function's, and
+    /// neither the programs after it nor the body run. Kernel: <c>arch_prepare_bpf_trampoline</c>, 6.12.
     /// </remarks>
     internal long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body)
     {

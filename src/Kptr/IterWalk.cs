@@ -4,10 +4,12 @@ using Kptr.Objects;
 
 namespace Kptr;
 
-/// <summary>What iterator programs of each section go over: for every step the arguments behind <c>meta</c>, nulls at the end.</summary>
+/// <summary>
+/// What iterator programs of each section go over: for every step the arguments behind <c>meta</c>, nulls at the end.
+/// </summary>
 /// <remarks>
-/// The walk is over what was there when it began. Each object is pinned while its program runs; one that is gone by then is
-/// left out. Kernel: kernel/bpf/task_iter.c, cgroup_iter.c, map_iter.c, 6.12.
+/// The walk is over what was there when it began. Each object is pinned while its program runs; one that is gone by
+/// then is left out. Kernel: kernel/bpf/task_iter.c, cgroup_iter.c, map_iter.c, 6.12.
 /// </remarks>
 internal static class IterWalk
 {
@@ -35,7 +37,9 @@ internal static class IterWalk
                 Elements(options.Map ?? throw new ArgumentException("the options name no map", nameof(options)), run);
                 break;
             case "tcp" or "udp":
-                _ = kernel.Sockets.All.Where(s => s.IsTcp == (target == "tcp")).All(s => Pinned(s, () => run([s.Address, 0, 0]))) && run([0, 0, 0]);
+                _ = kernel.Sockets.All
+                    .Where(s => s.IsTcp == (target == "tcp"))
+                    .All(s => Pinned(s, () => run([s.Address, 0, 0]))) && run([0, 0, 0]);
                 break;
             default:
                 throw new NotSupportedException($"iter/{target}: the model has nothing to go over");

@@ -26,7 +26,9 @@ public sealed class KernelModel : KernelCore
         Hooks = _hooks;
     }
 
-    /// <summary>Raised for every line that a program prints (<c>bpf_trace_printk</c>), on the thread that runs it.</summary>
+    /// <summary>
+    /// Raised for every line that a program prints (<c>bpf_trace_printk</c>), on the thread that runs it.
+    /// </summary>
     public event Action<string>? Traced
     {
         add => Host.Traced += value;
@@ -50,13 +52,15 @@ public sealed class KernelModel : KernelCore
     /// <param name="args">Its arguments as registers; objects by <see cref="KernelObject.Address"/>.</param>
     public void Raise(string hook, params ReadOnlySpan<ulong> args) => _hooks.Fire(hook, args);
 
-    /// <summary>Calls a traced function or an LSM hook, with all programs at its entry, in its place and at its exit.</summary>
+    /// <summary>
+    /// Calls a traced function or an LSM hook, with all programs at its entry, in its place and at its exit.
+    /// </summary>
     /// <param name="function">Its name; of an LSM hook the bare one (<c>file_open</c>).</param>
     /// <param name="args">Its arguments as registers; objects by <see cref="KernelObject.Address"/>.</param>
     /// <param name="body">What it does itself; null for nothing, which gives 0.</param>
     /// <returns>
-    /// What it returns: the first non-zero answer of an LSM or <c>fmod_ret</c> program, which keeps those behind it and the body from
-    /// running; else the body's.
+    /// What it returns: the first non-zero answer of an LSM or <c>fmod_ret</c> program, which keeps those behind it and
+    /// the body from running; else the body's.
     /// </returns>
     public long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body = null)
     {
@@ -64,7 +68,10 @@ public sealed class KernelModel : KernelCore
         return _hooks.Call(function, args, body);
     }
 
-    /// <summary>An event happens whose programs get a record of bytes: a tracepoint's (<c>tp/</c>), a perf event's, a probe's registers.</summary>
+    /// <summary>
+    /// An event happens whose programs get a record of bytes: a tracepoint's (<c>tp/</c>), a perf
+    /// event's, a probe's registers.
+    /// </summary>
     /// <param name="name">What the programs are attached to (<c>sched/sched_switch</c>).</param>
     /// <param name="record">The record, as the event's format has it.</param>
     public void RaiseEvent(string name, ReadOnlySpan<byte> record)

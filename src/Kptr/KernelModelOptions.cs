@@ -11,14 +11,17 @@ public sealed record KernelModelOptions : KernelCoreOptions
     public KernelProfile Profile { get; init; } = KernelProfile.Linux6_12;
 
     /// <summary>
-    /// The kernel to load into, such as one with a real <c>vmlinux</c> BTF; null for the built-in one of <see cref="Profile"/>.
+    /// The kernel to load into, such as one with a real <c>vmlinux</c> BTF; null for the built-in one
+    /// of <see cref="Profile"/>.
     /// </summary>
     public KernelSpec? Kernel { get; init; }
 
     /// <summary>The kfuncs: Kptr's own, or those and the user's.</summary>
     public KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
 
-    /// <summary>C declarations of kernel types that the user's own kfuncs and objects need; only for the built-in kernel.</summary>
+    /// <summary>
+    /// C declarations of kernel types that the user's own kfuncs and objects need; only for the built-in kernel.
+    /// </summary>
     public string Declarations { get; init; } = "";
 
     /// <summary>Seed of the random numbers that programs get.</summary>

@@ -49,7 +49,8 @@ public static class ObjectCheck
     }
 
     // A program whose references cannot be resolved never reaches the verifier: libbpf refuses it.
-    internal static ProgVerdict Judge(ProgSpec linked, KernelSpec kernel, VerifyOptions? options) => new(linked, linked.LinkFault is { } fault
-        ? new(Verdict.Reject) { Diagnostics = [fault], Message = fault.Message }
-        : BpfVerifier.Verify(linked, kernel, options));
+    internal static ProgVerdict Judge(ProgSpec linked, KernelSpec kernel, VerifyOptions? options) =>
+        new(linked, linked.LinkFault is { } fault
+            ? new(Verdict.Reject) { Diagnostics = [fault], Message = fault.Message }
+            : BpfVerifier.Verify(linked, kernel, options));
 }

@@ -28,7 +28,8 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public CallThunk? Helper(int id) => HelperRegistry.FindBody((HelperId)id);
 
-    public CallThunk? Kfunc(BpfInsn call) => KfuncName(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
+    public CallThunk? Kfunc(BpfInsn call) =>
+        KfuncName(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
 
     public string NameOf(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall
         ? $"kfunc {KfuncName(call) ?? "?"}" : $"helper {HelperTable.NameOf(call.Imm)}#{call.Imm}";
@@ -38,12 +39,14 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
     public Interpreter? TailTarget(object target) => (target as BpfProgram)?.Interpreter;
 
     private BpfMap MapOf(int index) => maps[index]
-        ?? throw new InvalidOperationException($"program \"{prog.Name}\" uses map \"{prog.Maps[index].Name}\", which was not created");
+        ?? throw new InvalidOperationException(
+            $"program \"{prog.Name}\" uses map \"{prog.Maps[index].Name}\", which was not created");
 
     private string? KfuncName(BpfInsn call)
     {
         var types = kernel.Spec.Types;
         var at = new BtfRef(call.Off, call.Imm);
-        return (uint)at.BtfIdx < (uint)types.All.Length && at.TypeId > 0 && at.TypeId < types.All[at.BtfIdx].TypeCount ? types[at].Name : null;
+        return (uint)at.BtfIdx < (uint)types.All.Length && at.TypeId > 0
+            && at.TypeId < types.All[at.BtfIdx].TypeCount ? types[at].Name : null;
     }
 }

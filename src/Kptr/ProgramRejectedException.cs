@@ -7,7 +7,8 @@ namespace Kptr;
 public sealed class ProgramRejectedException : Exception
 {
     internal ProgramRejectedException(string objectName, ImmutableArray<(string Name, VerifyResult Result)> refused)
-        : base(string.Join(Environment.NewLine, refused.Select(r => $"{objectName}: program \"{r.Name}\": {r.Result.Message}")))
+        : base(string.Join(Environment.NewLine,
+            refused.Select(r => $"{objectName}: program \"{r.Name}\": {r.Result.Message}")))
     {
         Refused = refused;
     }

@@ -5,7 +5,9 @@ using Kptr.Specs;
 
 namespace Kptr;
 
-/// <summary>A struct of operations that an object's programs implement (<c>SEC(".struct_ops")</c>), callable from C#.</summary>
+/// <summary>
+/// A struct of operations that an object's programs implement (<c>SEC(".struct_ops")</c>), callable from C#.
+/// </summary>
 /// <remarks>What calls the operations in Linux (a congestion control, a scheduler) is the caller here.</remarks>
 public sealed class StructOpsInstance
 {
@@ -16,7 +18,9 @@ public sealed class StructOpsInstance
     {
         _map = map;
         TypeName = spec.TypeName;
-        _members = spec.Slots.Where(s => programs.ContainsKey(s.Prog)).ToImmutableDictionary(s => s.Member, s => programs[s.Prog]);
+        _members = spec.Slots
+            .Where(s => programs.ContainsKey(s.Prog))
+            .ToImmutableDictionary(s => s.Member, s => programs[s.Prog]);
     }
 
     /// <summary>The struct's name in the kernel.</summary>
@@ -28,23 +32,28 @@ public sealed class StructOpsInstance
     /// <summary>Whether it is registered.</summary>
     public bool IsRegistered => _map.IsRegistered;
 
-    /// <summary>Registers it, as loading the map does in Linux; its programs are pinned until it is unregistered.</summary>
+    /// <summary>
+    /// Registers it, as loading the map does in Linux; its programs are pinned until it is unregistered.
+    /// </summary>
     /// <returns>Dispose it to unregister.</returns>
     /// <exception cref="InvalidOperationException">It is registered already.</exception>
     public IDisposable Register()
     {
         var err = _map.UpdateElem(new byte[sizeof(int)], _map.Spec.InitialValue.IsDefaultOrEmpty
             ? new byte[_map.ValueSize] : _map.Spec.InitialValue.AsSpan());
-        return err == Errno.None ? new Registration(this) : throw new InvalidOperationException($"{_map.Name} cannot be registered: {err}");
+        return err == Errno.None
+            ? new Registration(this)
+            : throw new InvalidOperationException($"{_map.Name} cannot be registered: {err}");
     }
 
     /// <summary>Calls one operation.</summary>
     /// <param name="member">Its name in the struct.</param>
     /// <param name="args">Its arguments; objects by <see cref="Objects.KernelObject.Address"/>.</param>
     /// <exception cref="ArgumentException">No program implements it.</exception>
-    public ProgramResult Call(string member, params ReadOnlySpan<ulong> args) => _members.TryGetValue(member, out var program)
-        ? program.RunWithArgs(args)
-        : throw new ArgumentException($"{TypeName}.{member} is implemented by no program", nameof(member));
+    public ProgramResult Call(string member, params ReadOnlySpan<ulong> args) =>
+        _members.TryGetValue(member, out var program)
+            ? program.RunWithArgs(args)
+            : throw new ArgumentException($"{TypeName}.{member} is implemented by no program", nameof(member));
 
     private sealed class Registration : IDisposable
     {

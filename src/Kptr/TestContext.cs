@@ -5,8 +5,12 @@ using Kptr.Specs;
 
 namespace Kptr;
 
-/// <summary>The context of one test run: built from a <see cref="TestInput"/>, read back into a <see cref="TestOutput"/>.</summary>
-/// <remarks>Kernel: net/bpf/test_run.c, 6.12, for packets; the other contexts cannot be test-run there and are filled alike.</remarks>
+/// <summary>
+/// The context of one test run: built from a <see cref="TestInput"/>, read back into a <see cref="TestOutput"/>.
+/// </summary>
+/// <remarks>
+/// Kernel: net/bpf/test_run.c, 6.12, for packets; the other contexts cannot be test-run there and are filled alike.
+/// </remarks>
 internal sealed class TestContext : IDisposable
 {
     private const int EthernetBytes = 14;
@@ -37,13 +41,15 @@ internal sealed class TestContext : IDisposable
         var isSkb = _layout.UserBytes == ContextLayout.SkBuff.UserBytes;
         if ((isSkb || isLinkLayer) && input.Packet.Length < EthernetBytes)
         {
-            throw new ArgumentException($"a packet has at least {EthernetBytes} bytes, its Ethernet header", nameof(input));
+            throw new ArgumentException(
+                $"a packet has at least {EthernetBytes} bytes, its Ethernet header", nameof(input));
         }
 
         var hidden = isSkb && !isLinkLayer ? EthernetBytes : 0;
         var hasSocket = _layout.Socket >= 0 || _layout == ContextLayout.CgroupSock;
         _ownSocket = hasSocket && input.Socket is null ? new Sock(_kernel, FlowOf(input.Packet.Span)) : null;
-        Packet = new RunPacket(_layout, _block, input.Packet.Span[hidden..], TailroomFor(program.Spec.Type, input.Packet.Length))
+        Packet = new RunPacket(
+            _layout, _block, input.Packet.Span[hidden..], TailroomFor(program.Spec.Type, input.Packet.Length))
         {
             HiddenHeaderBytes = hidden,
             IsWritable = MayWrite(program.Spec.Type),
@@ -89,13 +95,14 @@ internal sealed class TestContext : IDisposable
     private unsafe Span<byte> Bytes => new((void*)_block, SizeBytes);
 
     /// <summary>What the program left behind.</summary>
-    internal TestOutput Output(ProgramResult result) => new(result.ReturnValue, result.Fault, PacketOut(), Bytes[..UserBytes].ToArray())
-    {
-        RedirectTarget = Packet?.RedirectTarget,
-        CloneCount = Packet?.CloneCount ?? 0,
-        RedirectSocket = Packet?.RedirectSocket,
-        Assigned = Packet?.Assigned,
-    };
+    internal TestOutput Output(ProgramResult result) =>
+        new(result.ReturnValue, result.Fault, PacketOut(), Bytes[..UserBytes].ToArray())
+        {
+            RedirectTarget = Packet?.RedirectTarget,
+            CloneCount = Packet?.CloneCount ?? 0,
+            RedirectSocket = Packet?.RedirectSocket,
+            Assigned = Packet?.Assigned,
+        };
 
     /// <summary>Gives everything back that was made for the run.</summary>
     public void Dispose()
@@ -129,7 +136,8 @@ internal sealed class TestContext : IDisposable
     // The socket's side of a packet that comes in: remote is where it came from.
     private void FillAddresses(FlowTuple tuple)
     {
-        const int family = 88, remoteV4 = 92, localV4 = 96, remoteV6 = 100, localV6 = 116, remotePort = 132, localPort = 136;
+        const int family = 88, remoteV4 = 92, localV4 = 96, remoteV6 = 100, localV6 = 116, remotePort =
+            132, localPort = 136;
         var bytes = Bytes;
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[family..], tuple.IsV6 ? 10u : 2);
         tuple.ToNetwork(tuple.DestAddress, bytes[(tuple.IsV6 ? remoteV6 : remoteV4)..]);
@@ -146,8 +154,9 @@ internal sealed class TestContext : IDisposable
     };
 
     /// <summary>Kernel: <c>may_access_direct_pkt_data</c> (kernel/bpf/verifier.c, 6.12).</summary>
-    private static bool MayWrite(ProgType type) => type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp or ProgType.LwtXmit
-        or ProgType.SkSkb or ProgType.SkMsg or ProgType.CgroupSockopt;
+    private static bool MayWrite(ProgType type) =>
+        type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp or ProgType.LwtXmit
+            or ProgType.SkSkb or ProgType.SkMsg or ProgType.CgroupSockopt;
 
     // The addresses of an IP packet, from the receiver's point of view; a TCP socket of no address for anything else.
     private static FlowTuple FlowOf(ReadOnlySpan<byte> packet)
@@ -169,7 +178,8 @@ internal sealed class TestContext : IDisposable
         var protocol = ip[protocolAt];
         var hasPorts = protocol is tcp or udp && ip.Length >= headerBytes + 4;
         return new(
-            FlowTuple.FromNetwork(ip.Slice(addressAt + addressBytes, addressBytes)), Port(ip, hasPorts, headerBytes + 2),
+            FlowTuple.FromNetwork(ip.Slice(addressAt + addressBytes, addressBytes)),
+            Port(ip, hasPorts, headerBytes + 2),
             FlowTuple.FromNetwork(ip.Slice(addressAt, addressBytes)), Port(ip, hasPorts, headerBytes), protocol, isV6);
     }
 

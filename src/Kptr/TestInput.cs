@@ -12,8 +12,8 @@ public sealed record TestInput
     public ReadOnlyMemory<byte> Packet { get; init; }
 
     /// <summary>
-    /// The context as the user ABI has it (<c>struct __sk_buff</c>, <c>xdp_md</c>, <c>bpf_sock_addr</c>...); what is missing is zero.
-    /// Pointers and lengths in it are the model's.
+    /// The context as the user ABI has it (<c>struct __sk_buff</c>, <c>xdp_md</c>, <c>bpf_sock_addr</c>...); what is
+    /// missing is zero. Pointers and lengths in it are the model's.
     /// </summary>
     public ReadOnlyMemory<byte> Context { get; init; }
 
@@ -27,9 +27,11 @@ public sealed record TestInput
 /// <summary>How a run with a <see cref="TestInput"/> ended.</summary>
 /// <param name="ReturnValue">What the program returned; 0 after a fault.</param>
 /// <param name="Fault">As in <see cref="ProgramResult"/>.</param>
-/// <param name="Packet">The packet as the program left it; of a program that does not see the Ethernet header, that is zero.</param>
+/// <param name="Packet">The packet as the program left it; of a program that does not see the Ethernet
+/// header, that is zero.</param>
 /// <param name="Context">The user ABI's part of the context as the program left it.</param>
-public sealed record TestOutput(long ReturnValue, RunFault? Fault, ReadOnlyMemory<byte> Packet, ReadOnlyMemory<byte> Context)
+public sealed record TestOutput(
+    long ReturnValue, RunFault? Fault, ReadOnlyMemory<byte> Packet, ReadOnlyMemory<byte> Context)
 {
     /// <summary>The device, or the key in a map, that the program redirected to; null for none.</summary>
     public long? RedirectTarget { get; init; }
@@ -43,6 +45,8 @@ public sealed record TestOutput(long ReturnValue, RunFault? Fault, ReadOnlyMemor
     /// <summary>Copies of the packet that the program sent elsewhere (<c>bpf_clone_redirect</c>).</summary>
     public int CloneCount { get; init; }
 
-    /// <summary>The socket that the program assigned (<c>bpf_sk_assign</c>); no reference goes with it. Null for none.</summary>
+    /// <summary>
+    /// The socket that the program assigned (<c>bpf_sk_assign</c>); no reference goes with it. Null for none.
+    /// </summary>
     public Sock? Assigned { get; init; }
 }

@@ -4,8 +4,12 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.ApiFuzz;
 
-/// <summary>Makes a call that reflection cannot: spans come as arrays, refs are read and written where they lead.</summary>
-/// <remarks>Each adapter is IL that may see public members only, so what it calls is what a user's C# can call.</remarks>
+/// <summary>
+/// Makes a call that reflection cannot: spans come as arrays, refs are read and written where they lead.
+/// </summary>
+/// <remarks>
+/// Each adapter is IL that may see public members only, so what it calls is what a user's C# can call.
+/// </remarks>
 internal static class Caller
 {
     internal delegate object? Adapter(object? target, object?[] args);
@@ -13,7 +17,8 @@ internal static class Caller
     /// <summary>Why a member cannot be called from here; null when it can.</summary>
     internal static string? Obstacle(MethodBase method)
     {
-        foreach (var type in method.GetParameters().Select(p => p.ParameterType).Append(method is MethodInfo m ? m.ReturnType : typeof(void)))
+        foreach (var type in method.GetParameters().Select(p => p.ParameterType).Append(
+            method is MethodInfo m ? m.ReturnType : typeof(void)))
         {
             var bare = type.IsByRef ? type.GetElementType()! : type;
             if (bare.IsPointer || bare.IsFunctionPointer)
@@ -32,13 +37,16 @@ internal static class Caller
             }
         }
 
-        return method.GetParameters().Any(p => p.ParameterType.IsByRefLike && !IsSpan(p.ParameterType)) ? "takes a ref struct"
-            : method.DeclaringType!.IsByRefLike && (!method.IsStatic || method.IsConstructor) ? "ref structs are exercised by hand" : null;
+        return method.GetParameters().Any(p => p.ParameterType.IsByRefLike && !IsSpan(p.ParameterType))
+            ? "takes a ref struct"
+            : method.DeclaringType!.IsByRefLike && (!method.IsStatic || method.IsConstructor)
+                ? "ref structs are exercised by hand" : null;
     }
 
     internal static Adapter Make(MethodBase method)
     {
-        var adapter = new DynamicMethod("call", typeof(object), [typeof(object), typeof(object[])], typeof(Caller).Module);
+        var adapter = new DynamicMethod(
+            "call", typeof(object), [typeof(object), typeof(object[])], typeof(Caller).Module);
         var il = adapter.GetILGenerator();
         var target = method.DeclaringType!;
         if (!method.IsStatic && !method.IsConstructor)
@@ -75,7 +83,8 @@ internal static class Caller
     }
 
     internal static bool IsSpan(Type type) =>
-        type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(Span<>) || type.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>));
+        type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(Span<>)
+            || type.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>));
 
     private static LocalBuilder? LoadArgument(ILGenerator il, Type type, int index)
     {

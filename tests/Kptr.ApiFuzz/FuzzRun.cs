@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Kptr.ApiFuzz;
 
-/// <summary>What a child does: calls members at random, on all its threads, and says which answered as none should.</summary>
+/// <summary>
+/// What a child does: calls members at random, on all its threads, and says which answered as none should.
+/// </summary>
 internal sealed class FuzzRun(FuzzOptions options, Journal journal)
 {
     private const int ItemsMax = 64;
@@ -37,7 +39,8 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
         var random = new Random(HashCode.Combine(options.Seed, thread));
         var values = new Values(world, random);
         var members = options.Only is { } only
-            ? [.. _surface.Members.Where(m => m.Name.Contains(only, StringComparison.OrdinalIgnoreCase))] : _surface.Members;
+            ? [.. _surface.Members.Where(m => m.Name.Contains(only, StringComparison.OrdinalIgnoreCase))]
+            : _surface.Members;
         for (var i = 0; i < options.Calls; i++)
         {
             var member = members[random.Next(members.Count)];
@@ -154,7 +157,8 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
         null => "null",
         string text => $"\"{(text.Length > 40 ? text[..40] : text)}\"",
         Array array => $"{Surface.NameOf(array.GetType().GetElementType()!)}[{array.Length}]",
-        IFormattable number when value.GetType().IsPrimitive || value.GetType().IsEnum => number.ToString(null, CultureInfo.InvariantCulture),
+        IFormattable number when value.GetType().IsPrimitive || value.GetType().IsEnum =>
+            number.ToString(null, CultureInfo.InvariantCulture),
         bool flag => flag ? "true" : "false",
         _ => Surface.NameOf(value.GetType()),
     };

@@ -40,13 +40,15 @@ public record struct LargeValue(long A);
 /// <summary>An object of the caller's own.</summary>
 public sealed class Widget(KernelCore core) : KernelObject(core, "widget", "usage.refs.counter")
 {
-    public const string Declaration = "struct widget { u32 colour; u64 parts[4]; struct widget *next; refcount_t usage; };";
+    public const string Declaration =
+        "struct widget { u32 colour; u64 parts[4]; struct widget *next; refcount_t usage; };";
 }
 
 /// <summary>Kfuncs of the caller's own.</summary>
 public static class WidgetKfuncs
 {
-    [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull, Prototype = "struct widget *widget_create(u32 colour)")]
+    [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "struct widget *widget_create(u32 colour)")]
     public static KernelRef<Widget>? Create(KernelCore core, uint colour)
     {
         var widget = new Widget(core);
@@ -57,7 +59,8 @@ public static class WidgetKfuncs
     [Kfunc("widget_put", KfuncFlags.Release, DestructorOf = "widget", Prototype = "void widget_put(struct widget *w)")]
     public static void Put(KernelRef<Widget> widget) => widget.Release();
 
-    [Kfunc("widget_copy", KfuncFlags.None, Prototype = "int widget_copy(void *to, u32 to__sz, const void *from, u32 from__sz)")]
+    [Kfunc("widget_copy", KfuncFlags.None,
+        Prototype = "int widget_copy(void *to, u32 to__sz, const void *from, u32 from__sz)")]
     public static int Copy(ProgContext ctx, ulong to, uint toSize, ulong from, uint fromSize)
     {
         ArgumentNullException.ThrowIfNull(ctx);
@@ -66,7 +69,9 @@ public static class WidgetKfuncs
     }
 }
 
-/// <summary>A map type of the caller's own that leads everything its base lends it outside, and answers as it is told.</summary>
+/// <summary>
+/// A map type of the caller's own that leads everything its base lends it outside, and answers as it is told.
+/// </summary>
 public sealed class OpenMap : BpfMap, ITypedMap<int, TaskValue>, ITypedMap<long, long>
 {
     private readonly List<ValuePool> _pools = [];
@@ -111,9 +116,11 @@ public sealed class OpenMap : BpfMap, ITypedMap<int, TaskValue>, ITypedMap<long,
 
     public void Init(ValuePool pool, int slot, byte[]? value, MapCall caller) => InitValue(pool, slot, value, caller);
 
-    public void Read(byte[]? target, ValuePool pool, int slot, MapUpdateFlags flags, MapCall caller) => ReadValue(target, pool, slot, flags, caller);
+    public void Read(byte[]? target, ValuePool pool, int slot, MapUpdateFlags flags, MapCall caller) =>
+        ReadValue(target, pool, slot, flags, caller);
 
-    public Errno ReadByKey(byte[]? key, byte[]? value, MapUpdateFlags flags, MapCall caller) => base.ReadValue(key, value, flags, caller);
+    public Errno ReadByKey(byte[]? key, byte[]? value, MapUpdateFlags flags, MapCall caller) =>
+        base.ReadValue(key, value, flags, caller);
 
     public void In(ulong value, byte[]? source, MapUpdateFlags flags) => CopyIn(value, source, flags);
 
@@ -163,8 +170,9 @@ public sealed class OpenMap : BpfMap, ITypedMap<int, TaskValue>, ITypedMap<long,
 
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => Found;
 
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        Errno.E2BIG;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            Errno.E2BIG;
 
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.ENOENT;
 
@@ -221,7 +229,8 @@ public static class HandMade
         return value.Task.Exchange(next) is { } old && Drop(old);
     }
 
-    public static bool KptrInArray(ArrayMap<LockedValue> map, uint index, KernelRef<Cgroup>? next, KernelRef<Cpumask>? mask)
+    public static bool KptrInArray(
+        ArrayMap<LockedValue> map, uint index, KernelRef<Cgroup>? next, KernelRef<Cpumask>? mask)
     {
         ArgumentNullException.ThrowIfNull(map);
         using var reader = map.Core.Rcu.ReadLock();
@@ -232,12 +241,14 @@ public static class HandMade
         return value.Cgroup.Exchange(next) is { } old && Drop(old);
     }
 
-    public static bool KptrInStorage(LocalStorageMap<TaskStruct, TaskValue> map, TaskStruct owner, KernelRef<TaskStruct>? next)
+    public static bool KptrInStorage(
+        LocalStorageMap<TaskStruct, TaskValue> map, TaskStruct owner, KernelRef<TaskStruct>? next)
     {
         ArgumentNullException.ThrowIfNull(map);
         using var reader = map.Core.Rcu.ReadLock();
         ref var value = ref map.LookupOrInit(owner);
-        return !System.Runtime.CompilerServices.Unsafe.IsNullRef(ref value) && value.Task.Exchange(next) is { } old && Drop(old);
+        return !System.Runtime.CompilerServices.Unsafe.IsNullRef(ref value)
+            && value.Task.Exchange(next) is { } old && Drop(old);
     }
 
     public static void RcuInReader(KernelCore core, KernelCore other)

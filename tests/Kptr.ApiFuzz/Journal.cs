@@ -21,7 +21,8 @@ internal sealed class Journal : IDisposable
         }
 
         _file = MemoryMappedFile.CreateFromFile(
-            new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite), null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, false);
+            new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite), null,
+            0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, false);
         _view = _file.CreateViewAccessor();
     }
 

@@ -15,8 +15,10 @@ internal static class Outcome
     internal static bool IsDocumented(Exception exception, long largest) => exception switch
     {
         InvariantException => false,
-        ArgumentException or HandlerException or ObjectDisposedException or NotSupportedException or OperationCanceledException => true,
-        InvalidOperationException => exception.GetType() == typeof(InvalidOperationException) && IsThrownByKptr(exception),
+        ArgumentException or HandlerException or ObjectDisposedException or NotSupportedException
+        or OperationCanceledException => true,
+        InvalidOperationException =>
+            exception.GetType() == typeof(InvalidOperationException) && IsThrownByKptr(exception),
         IOException or UnauthorizedAccessException => true,
         OutOfMemoryException => largest >= SizeAskedFor,
         _ => exception.GetType().Assembly == typeof(KernelModel).Assembly && exception.GetType().IsVisible,
@@ -26,8 +28,10 @@ internal static class Outcome
     internal static string Describe(Exception exception)
     {
         var frames = new StackTrace(exception, false).GetFrames().Select(f => f.GetMethod()).OfType<MethodBase>()
-            .Where(m => m.DeclaringType?.Assembly == typeof(KernelModel).Assembly).Take(4).Select(m => $"{m.DeclaringType!.Name}.{m.Name}");
-        return $"{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")} at {string.Join(" < ", frames)}";
+            .Where(m => m.DeclaringType?.Assembly == typeof(KernelModel).Assembly).Take(4).Select(
+                m => $"{m.DeclaringType!.Name}.{m.Name}");
+        return $"{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")} at "
+            + $"{string.Join(" < ", frames)}";
     }
 
     // A "sequence contains no elements" of a collection inside is no answer to a caller.

@@ -16,7 +16,9 @@ internal sealed class Supervisor(FuzzOptions options)
     {
         var clock = Stopwatch.StartNew();
         var surface = new Surface();
-        Console.WriteLine($"{surface.Members.Count} members; seed {options.Seed}, {options.Threads} threads, {options.Calls} calls a thread and child");
+        Console.WriteLine(
+            $"{surface.Members.Count} members; seed {options.Seed}, {options.Threads} threads, "
+                + $"{options.Calls} calls a thread and child");
         if (options.IsVerbose)
         {
             foreach (var (name, why) in surface.Unreachable)
@@ -30,7 +32,9 @@ internal sealed class Supervisor(FuzzOptions options)
             RunChild(seed, options.Time - clock.Elapsed);
         }
 
-        Console.WriteLine($"{_children} children, {_calls} calls, {_refused} refused as documented, {_faults.Count} kinds of fault, {clock.Elapsed.TotalSeconds:F0} s");
+        Console.WriteLine(
+            $"{_children} children, {_calls} calls, {_refused} refused as documented, {_faults.Count} kinds of fault, "
+                + $"{clock.Elapsed.TotalSeconds:F0} s");
         foreach (var (what, (count, example)) in _faults)
         {
             Console.WriteLine($"{count,5} x {what}\n        {example}");
@@ -82,7 +86,10 @@ internal sealed class Supervisor(FuzzOptions options)
             start.ArgumentList.Add(typeof(Supervisor).Assembly.Location);
         }
 
-        foreach (var arg in (string[])["--child", journal, "--seed", Number(seed), "--threads", Number(options.Threads), "--calls", Number(options.Calls)])
+        foreach (var arg in (string[])[
+            "--child", journal, "--seed", Number(seed), "--threads", Number(options.Threads), "--calls",
+            Number(options.Calls),
+        ])
         {
             start.ArgumentList.Add(arg);
         }
@@ -118,7 +125,8 @@ internal sealed class Supervisor(FuzzOptions options)
             {
                 child.Kill();
                 var calls = Calls(journal);
-                AddFault("hang: " + string.Join(" | ", calls.Select(c => c.Split(" on ")[0])), seed, string.Join(" | ", calls));
+                AddFault("hang: " + string.Join(" | ", calls.Select(c => c.Split(" on ")[0])), seed,
+                    string.Join(" | ", calls));
                 return true;
             }
 
@@ -149,8 +157,11 @@ internal sealed class Supervisor(FuzzOptions options)
 
     private void AddCrash(int exitCode, List<string> errors, Journal journal, int seed)
     {
-        var reason = errors.FirstOrDefault(e => e.Length > 0 && !e.StartsWith("   at", StringComparison.Ordinal)) ?? "no message";
-        var stack = errors.Where(e => e.TrimStart().StartsWith("at Kptr", StringComparison.Ordinal)).Select(e => e.Trim()).Take(8);
+        var reason = errors.FirstOrDefault(e => e.Length > 0 && !e.StartsWith("   at", StringComparison.Ordinal))
+            ?? "no message";
+        var stack = errors.Where(e => e
+            .TrimStart()
+            .StartsWith("at Kptr", StringComparison.Ordinal)).Select(e => e.Trim()).Take(8);
         AddFault($"crash {exitCode}: {reason} {string.Join(" < ", stack)}", seed, string.Join(" | ", Calls(journal)));
     }
 

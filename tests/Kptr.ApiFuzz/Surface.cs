@@ -21,14 +21,20 @@ internal sealed class Member(MethodBase method, string name)
 /// <summary>Everything public of the assembly, and what of it cannot be called from here.</summary>
 internal sealed class Surface
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
+        | BindingFlags.DeclaredOnly;
     private const int ClosingsMax = 8;
 
     // What values and keys of C# structs are closed over.
     private static readonly Type[] s_structs =
-        [typeof(int), typeof(long), typeof(byte), typeof(TaskValue), typeof(LockedValue), typeof(OddValue), typeof(LargeValue), typeof(Guid)];
+        [
+            typeof(int), typeof(long), typeof(byte), typeof(TaskValue), typeof(LockedValue), typeof(OddValue),
+            typeof(LargeValue), typeof(Guid),
+        ];
 
-    private static readonly Type[] s_objects = [typeof(TaskStruct), typeof(Cgroup), typeof(Cpumask), typeof(Widget), typeof(KernelObject)];
+    private static readonly Type[] s_objects = [
+        typeof(TaskStruct), typeof(Cgroup), typeof(Cpumask), typeof(Widget), typeof(KernelObject),
+    ];
     private static readonly Type[] s_classes = [typeof(string), typeof(List<int>)];
 
     // They end the process or wait for ever by their documented meaning, on whatever they are called.
@@ -42,7 +48,8 @@ internal sealed class Surface
 
     internal Surface()
     {
-        foreach (var type in typeof(KernelModel).Assembly.GetExportedTypes().OrderBy(t => t.FullName, StringComparer.Ordinal)
+        foreach (var type in typeof(KernelModel).Assembly.GetExportedTypes().OrderBy(
+            t => t.FullName, StringComparer.Ordinal)
             .Concat([typeof(OpenMap), typeof(HandMade), typeof(FalseView), typeof(Widget), typeof(WidgetKfuncs)]))
         {
             if (!type.IsEnum && !typeof(Delegate).IsAssignableFrom(type))
@@ -61,7 +68,8 @@ internal sealed class Surface
     internal static IEnumerable<Type[]> Closings(Type[] parameters, Random random)
     {
         var choices = parameters.Select(Choices).ToArray();
-        var all = choices.Aggregate<Type[], IEnumerable<Type[]>>([[]], (done, next) => done.SelectMany(d => next.Select(n => (Type[])[.. d, n])));
+        var all = choices.Aggregate<Type[], IEnumerable<Type[]>>(
+            [[]], (done, next) => done.SelectMany(d => next.Select(n => (Type[])[.. d, n])));
         return all.OrderBy(_ => random.Next()).Take(ClosingsMax);
     }
 
@@ -109,11 +117,14 @@ internal sealed class Surface
 
     private void Add(MethodBase method, string name)
     {
-        var why = s_excluded.GetValueOrDefault($"{method.DeclaringType!.FullName}.{method.Name}") ?? Caller.Obstacle(method)
-            ?? (method.Name.Contains('<') || method.IsAbstract && method.DeclaringType.IsInterface && method.IsStatic ? "made by the compiler" : null);
+        var why = s_excluded.GetValueOrDefault($"{method.DeclaringType!.FullName}.{method.Name}")
+            ?? Caller.Obstacle(method)
+                ?? (method.Name.Contains('<') || method.IsAbstract && method.DeclaringType.IsInterface
+                    && method.IsStatic ? "made by the compiler" : null);
         if (why is null)
         {
-            _members.Add(new(method, $"{name}({string.Join(", ", method.GetParameters().Select(p => NameOf(p.ParameterType)))})"));
+            _members.Add(new(
+                method, $"{name}({string.Join(", ", method.GetParameters().Select(p => NameOf(p.ParameterType)))})"));
         }
         else
         {

@@ -9,28 +9,37 @@ using Kptr.Objects;
 
 namespace Kptr.ApiFuzz;
 
-/// <summary>Makes arguments: boundary values, objects of the world (live, freed, disposed, of another kernel), and what constructors give.</summary>
+/// <summary>
+/// Makes arguments: boundary values, objects of the world (live, freed, disposed, of another kernel),
+/// and what constructors give.
+/// </summary>
 internal sealed class Values(World world, Random random)
 {
     private const int DepthMax = 4;
 
     private static readonly string[] s_strings =
     [
-        "", " ", "\0", "task_struct", "cgroup", "bpf_task_acquire", "usage.refs.counter", "pid", "comm", "cpus_mask.bits[0]", "ancestors[0]",
-        "ancestors[99999]", "ancestors[-1]", "a[", "a]b[", ".", "..", "on_newtask", "sched_switch", "task_newtask", "widget", "colour", "parts[3]", "parts[4]",
+        "", " ", "\0", "task_struct", "cgroup", "bpf_task_acquire", "usage.refs.counter", "pid", "comm",
+        "cpus_mask.bits[0]", "ancestors[0]",
+        "ancestors[99999]", "ancestors[-1]", "a[", "a]b[", ".", "..", "on_newtask", "sched_switch", "task_newtask",
+        "widget", "colour", "parts[3]", "parts[4]",
         "int", "struct x { int a; struct x *b; };", "r0 = 0", "exit", "/no/such/file", "\ud800", "%s%n", new('x', 300),
     ];
 
     private static readonly long[] s_numbers =
     [
-        0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 31, 32, 63, 64, 255, 256, 4096, 65535, 65536, -1, -2, -4096, short.MaxValue, short.MinValue,
-        int.MaxValue - 1, int.MaxValue, int.MinValue, int.MinValue + 1, uint.MaxValue, uint.MaxValue - 1L, 1L << 32, (1L << 31) + 8, 3_000_000_000,
+        0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 31, 32, 63, 64, 255, 256, 4096, 65535, 65536, -1, -2, -4096,
+        short.MaxValue, short.MinValue,
+        int.MaxValue - 1, int.MaxValue, int.MinValue, int.MinValue + 1, uint.MaxValue, uint.MaxValue - 1L, 1L << 32,
+        (1L << 31) + 8, 3_000_000_000,
         long.MaxValue, long.MinValue, long.MaxValue - 7,
     ];
 
     private static readonly Dictionary<Type, Func<bool, Delegate>> s_delegates = [];
 
-    /// <summary>The largest number asked for so far in this call: what excuses an <see cref="OutOfMemoryException"/>.</summary>
+    /// <summary>
+    /// The largest number asked for so far in this call: what excuses an <see cref="OutOfMemoryException"/>.
+    /// </summary>
     internal long Largest { get; private set; }
 
     internal void Begin() => Largest = 0;
@@ -64,7 +73,8 @@ internal sealed class Values(World world, Random random)
         }
 
         return Primitive(type) ?? (!type.IsValueType && random.Next(12) == 0 ? null
-            : type.IsArray ? (random.Next(3) == 0 ? Buffer(type.GetElementType()!, target) : Items(type.GetElementType()!, depth))
+            : type.IsArray
+                ? (random.Next(3) == 0 ? Buffer(type.GetElementType()!, target) : Items(type.GetElementType()!, depth))
             : typeof(Delegate).IsAssignableFrom(type) ? Handler(type)
             : Collection(type, depth) ?? Known(type) ?? Object(type, depth));
     }
@@ -102,7 +112,8 @@ internal sealed class Values(World world, Random random)
         var number = random.Next(10) switch
         {
             < 4 => random.Next(6),
-            4 when known.Length > 0 => (long)known[random.Next(known.Length)] + (random.Next(3) == 0 ? random.Next(-16, 64) : 0),
+            4 when known.Length > 0 =>
+                (long)known[random.Next(known.Length)] + (random.Next(3) == 0 ? random.Next(-16, 64) : 0),
             5 => random.NextInt64(),
             _ => s_numbers[random.Next(s_numbers.Length)],
         };
@@ -125,7 +136,10 @@ internal sealed class Values(World world, Random random)
             _ when type == typeof(nuint) => (nuint)(ulong)number,
             _ => number,
         };
-        Largest = Math.Max(Largest, cast is int small ? Math.Abs((long)small) : cast is uint word ? word : number == long.MinValue ? long.MaxValue : Math.Abs(number));
+        Largest = Math.Max(Largest, cast is int small ? Math.Abs((long)small)
+            : cast is uint word ? word
+            : number == long.MinValue ? long.MaxValue
+            : Math.Abs(number));
         return cast;
     }
 
@@ -195,7 +209,9 @@ internal sealed class Values(World world, Random random)
 
         if (definition == typeof(ImmutableArray<>))
         {
-            return random.Next(8) == 0 ? Activator.CreateInstance(type) : Generic(nameof(ToImmutable), arguments[0], Items(arguments[0], depth));
+            return random.Next(8) == 0
+                ? Activator.CreateInstance(type)
+                : Generic(nameof(ToImmutable), arguments[0], Items(arguments[0], depth));
         }
 
         if (definition == typeof(ImmutableDictionary<,>))
@@ -203,7 +219,8 @@ internal sealed class Values(World world, Random random)
             return type.GetField("Empty")!.GetValue(null);
         }
 
-        if (typeof(IEnumerable).IsAssignableFrom(type) && arguments.Length == 1 && type.IsAssignableFrom(arguments[0].MakeArrayType()))
+        if (typeof(IEnumerable).IsAssignableFrom(type) && arguments.Length == 1
+            && type.IsAssignableFrom(arguments[0].MakeArrayType()))
         {
             return Items(arguments[0], depth);
         }
@@ -236,14 +253,17 @@ internal sealed class Values(World world, Random random)
     private object? Known(Type type)
     {
         // Without a limit a program of a random jump runs for minutes, as documented.
-        return type == typeof(ExecOptions) ? new ExecOptions { Fuel = random.Next(4) switch { 0 => 0, 1 => -1, 2 => 1, _ => 20_000 } }
+        return type == typeof(ExecOptions)
+            ? new ExecOptions { Fuel = random.Next(4) switch { 0 => 0, 1 => -1, 2 => 1, _ => 20_000 } }
             : type == typeof(TimeProvider) ? world.Pick(typeof(VirtualClock), random) ?? new VirtualClock()
-            : type == typeof(TimeSpan) ? (random.Next(3) switch { 0 => TimeSpan.Zero, 1 => TimeSpan.FromTicks(-1), _ => TimeSpan.FromMilliseconds(random.Next(1000)) })
+            : type == typeof(TimeSpan) ? (random.Next(3) switch { 0 => TimeSpan.Zero, 1 => TimeSpan.FromTicks(-1), _ =>
+                TimeSpan.FromMilliseconds(random.Next(1000)) })
             : type == typeof(CancellationToken) ? new CancellationToken(random.Next(3) == 0)
             : type == typeof(Type) ? (random.Next(2) == 0 ? typeof(WidgetKfuncs) : typeof(string))
             : type == typeof(object) ? world.Pick(typeof(object), random)
             : type == typeof(System.Net.IPEndPoint) ? new System.Net.IPEndPoint(random.Next(), random.Next(65536))
-            : type == typeof(Microsoft.Extensions.Logging.ILogger) ? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance
+            : type == typeof(Microsoft.Extensions.Logging.ILogger)
+                ? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance
             : null;
     }
 
@@ -254,7 +274,8 @@ internal sealed class Values(World world, Random random)
             return made;
         }
 
-        return world.Pick(type, random) ?? (depth <= DepthMax ? Construct(type, depth) : null) ?? (type.IsValueType ? RuntimeHelpers.GetUninitializedObject(type) : null);
+        return world.Pick(type, random) ?? (depth <= DepthMax ? Construct(type, depth) : null)
+            ?? (type.IsValueType ? RuntimeHelpers.GetUninitializedObject(type) : null);
     }
 
     private object? Construct(Type type, int depth)
@@ -271,14 +292,16 @@ internal sealed class Values(World world, Random random)
         }
 
         var constructor = constructors[random.Next(constructors.Length)];
-        if (constructor.GetParameters().Any(p => p.ParameterType.IsByRefLike || p.ParameterType.IsPointer || p.ParameterType == type))
+        if (constructor.GetParameters().Any(
+            p => p.ParameterType.IsByRefLike || p.ParameterType.IsPointer || p.ParameterType == type))
         {
             return null;
         }
 
         try
         {
-            var made = constructor.Invoke([.. constructor.GetParameters().Select(p => Make(p.ParameterType.IsByRef ? p.ParameterType.GetElementType()! : p.ParameterType, depth + 1))]);
+            var made = constructor.Invoke([.. constructor.GetParameters().Select(
+                p => Make(p.ParameterType.IsByRef ? p.ParameterType.GetElementType()! : p.ParameterType, depth + 1))]);
             foreach (var property in type.GetProperties().Where(IsInit))
             {
                 if (random.Next(3) == 0)
@@ -319,12 +342,15 @@ internal sealed class Values(World world, Random random)
         var invoke = type.GetMethod("Invoke")!;
         var parameters = invoke.GetParameters().Select(p => Expression.Parameter(p.ParameterType)).ToArray();
         var calm = Expression.Lambda(type, Expression.Default(invoke.ReturnType), parameters).Compile();
-        var angry = Expression.Lambda(type, Expression.Throw(Expression.New(typeof(HandlerException)), invoke.ReturnType), parameters).Compile();
+        var angry = Expression.Lambda(
+            type, Expression.Throw(Expression.New(typeof(HandlerException)), invoke.ReturnType), parameters).Compile();
         return isAngry => isAngry ? angry : calm;
     }
 
     private static object? Generic(string name, Type argument, object? value) =>
-        typeof(Values).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(argument).Invoke(null, [value]);
+        typeof(Values).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!
+            .MakeGenericMethod(argument)
+            .Invoke(null, [value]);
 
     private static ImmutableArray<T> ToImmutable<T>(T[] items) => [.. items];
 }

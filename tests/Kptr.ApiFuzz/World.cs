@@ -8,7 +8,9 @@ using Kptr.Specs;
 
 namespace Kptr.ApiFuzz;
 
-/// <summary>The objects that calls are made on and with, shared by all threads: whatever calls returned joins them.</summary>
+/// <summary>
+/// The objects that calls are made on and with, shared by all threads: whatever calls returned joins them.
+/// </summary>
 internal sealed class World
 {
     private const int RingMax = 48;
@@ -25,7 +27,12 @@ internal sealed class World
                 Driver = DeferredDriver.Manual, LedgerLevel = LedgerLevel.Full, CpuCount = 3, PossibleCpus = [0, 2],
                 Declarations = Widget.Declaration, Kfuncs = KfuncRegistry.Builtin.With(typeof(WidgetKfuncs)),
             }),
-            new(new KernelModelOptions { Profile = KernelProfile.Linux7_2, LedgerLevel = (LedgerLevel)random.Next(3), Declarations = Widget.Declaration }),
+            new(new KernelModelOptions
+            {
+                Profile = KernelProfile.Linux7_2,
+                LedgerLevel = (LedgerLevel)random.Next(3),
+                Declarations = Widget.Declaration,
+            }),
         ];
         foreach (var kernel in kernels)
         {
@@ -47,7 +54,8 @@ internal sealed class World
 
     internal void Add(object? value)
     {
-        if (value is null or string or Exception || value.GetType() is { IsPrimitive: true } or { IsEnum: true } or { IsArray: true })
+        if (value is null or string or Exception
+            || value.GetType() is { IsPrimitive: true } or { IsEnum: true } or { IsArray: true })
         {
             return;
         }
@@ -75,7 +83,8 @@ internal sealed class World
     /// <summary>An object of a type; null when there is none yet.</summary>
     internal object? Pick(Type type, Random random)
     {
-        var rings = _assignable.GetOrAdd(type, t => [.. _rings.Where(r => t.IsAssignableFrom(r.Key)).Select(r => r.Value)]);
+        var rings = _assignable.GetOrAdd(
+            type, t => [.. _rings.Where(r => t.IsAssignableFrom(r.Key)).Select(r => r.Value)]);
         return rings.Length == 0 ? null : rings[random.Next(rings.Length)].Pick(random);
     }
 
@@ -116,7 +125,8 @@ internal sealed class World
         Add(new OpenMap(kernel, StructSpec.Of<int, TaskValue>(kernel, "open", BpfMapType.Hash, 4)));
         foreach (var type in Enum.GetValues<BpfMapType>())
         {
-            var isStorage = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage or BpfMapType.InodeStorage;
+            var isStorage = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage
+                or BpfMapType.InodeStorage;
             var isRing = type is BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.Arena;
             var isKeyless = type is BpfMapType.Queue or BpfMapType.Stack or BpfMapType.BloomFilter;
             var spec = new MapSpec(type.ToString(), type)
@@ -137,7 +147,9 @@ internal sealed class World
 
     private void AddPrograms(KernelModel kernel)
     {
-        foreach (var name in Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(n => n.EndsWith(".bpf.o", StringComparison.Ordinal)))
+        foreach (var name in Assembly.GetExecutingAssembly()
+            .GetManifestResourceNames()
+            .Where(n => n.EndsWith(".bpf.o", StringComparison.Ordinal)))
         {
             using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
             using var bytes = new MemoryStream();
@@ -174,7 +186,8 @@ internal sealed class World
         private readonly object[] _items = new object[RingMax];
         private int _count;
 
-        internal void Add(object item) => Volatile.Write(ref _items[(uint)(Interlocked.Increment(ref _count) - 1) % RingMax], item);
+        internal void Add(object item) =>
+            Volatile.Write(ref _items[(uint)(Interlocked.Increment(ref _count) - 1) % RingMax], item);
 
         internal object? Pick(Random random) => Volatile.Read(ref _items[random.Next(Math.Clamp(_count, 1, RingMax))]);
     }

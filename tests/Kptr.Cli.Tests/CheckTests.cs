@@ -5,7 +5,10 @@ namespace Kptr.Cli.Tests;
 public class CheckTests
 {
     private static readonly string[] s_fields =
-        ["object", "program", "section", "verdict", "code", "message", "insn", "source", "processed_insns", "states", "time_us"];
+        [
+            "object", "program", "section", "verdict", "code", "message", "insn", "source",
+            "processed_insns", "states", "time_us",
+        ];
 
     // What a real Linux 6.12 says of these programs.
     public static TheoryData<string, string> Faults => new()

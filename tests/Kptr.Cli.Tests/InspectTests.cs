@@ -13,7 +13,8 @@ public class InspectTests
         run.Output.Should().StartWith("task_tracker.bpf.o: license \"Dual MIT/GPL\"");
         run.Lines.Should().Contain(l => l.StartsWith("  on_newtask: tracing SEC(\"tp_btf/task_newtask\"), "));
         run.Lines.Should().Contain("      kfuncs: bpf_task_acquire, bpf_task_release");
-        run.Lines.Should().Contain("  tasks: hash, 1024 entries, key s32 (4 bytes), value struct task_entry (16 bytes)");
+        run.Lines.Should().Contain(
+            "  tasks: hash, 1024 entries, key s32 (4 bytes), value struct task_entry (16 bytes)");
         run.Lines.Should().Contain("      +0    kptr           task -> struct task_struct, freed by bpf_task_release");
         run.Lines.Should().Contain("  kfunc    void bpf_task_release(struct task_struct *)");
     }
@@ -25,7 +26,8 @@ public class InspectTests
 
         run.ExitCode.Should().Be(0, run.Errors);
         run.Lines[0].Should().Be("on_newtask [tp_btf/task_newtask]:");
-        run.Lines.Should().Contain(l => l.StartsWith("; task_tracker.bpf.c:") && l.EndsWith("task = bpf_task_acquire(task);"));
+        run.Lines.Should().Contain(
+            l => l.StartsWith("; task_tracker.bpf.c:") && l.EndsWith("task = bpf_task_acquire(task);"));
         run.Lines.Should().Contain(l => l.Contains("call -0x1") && l.EndsWith("; kfunc bpf_task_acquire"));
         run.Lines.Should().Contain(l => l.EndsWith("; map tasks"));
         run.Lines.Should().Contain(l => l.EndsWith("; bpf_kptr_xchg"));

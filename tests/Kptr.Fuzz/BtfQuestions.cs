@@ -43,7 +43,8 @@ internal static class BtfQuestions
             AskParts(type);
 
             // A name that is no UTF-8, or was cut, cannot be asked for.
-            var isWhole = type.Name is { Length: > 0 and < 1024 } && !type.Name.Contains('\ufffd', StringComparison.Ordinal);
+            var isWhole = type.Name is { Length: > 0 and < 1024 }
+                && !type.Name.Contains('\ufffd', StringComparison.Ordinal);
             Finding.Unless(!isWhole || btf.FindId(type.Name, type.Kind) > 0, $"type {id} is not found by its name");
         }
 

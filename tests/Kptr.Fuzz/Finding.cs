@@ -28,7 +28,8 @@ internal sealed class Finding(string message) : Exception(message)
         var isAccepted = target.Run(input);
         var bytes = GC.GetAllocatedBytesForCurrentThread() - bytesBefore;
         Unless(bytes < AllocatedBytesMax, $"{bytes} bytes allocated for an input of {input.Length}");
-        Unless(Stopwatch.GetElapsedTime(clock) < s_timeMax, $"{Stopwatch.GetElapsedTime(clock)} for an input of {input.Length} bytes");
+        Unless(Stopwatch.GetElapsedTime(clock) < s_timeMax,
+            $"{Stopwatch.GetElapsedTime(clock)} for an input of {input.Length} bytes");
         return isAccepted;
     }
 }

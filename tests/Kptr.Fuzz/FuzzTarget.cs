@@ -26,5 +26,6 @@ internal sealed record FuzzTarget(string Name, Func<byte[], bool> Run, Func<IEnu
 
     /// <summary>The target of a name.</summary>
     internal static FuzzTarget Find(string name) =>
-        All.FirstOrDefault(t => t.Name == name) ?? throw new ArgumentException($"no target {name}: {string.Join(", ", All.Select(t => t.Name))}");
+        All.FirstOrDefault(t => t.Name == name)
+        ?? throw new ArgumentException($"no target {name}: {string.Join(", ", All.Select(t => t.Name))}");
 }

@@ -37,7 +37,8 @@ internal static class Mutator
                 break;
             case 3 when (at & ~3) + 4 <= bytes.Length:
                 var word = bytes.AsSpan(at & ~3);
-                BinaryPrimitives.WriteInt32LittleEndian(word, BinaryPrimitives.ReadInt32LittleEndian(word) + random.Next(-9, 10));
+                BinaryPrimitives.WriteInt32LittleEndian(
+                    word, BinaryPrimitives.ReadInt32LittleEndian(word) + random.Next(-9, 10));
                 break;
             case 4:
                 bytes.AsSpan(random.Next(bytes.Length - length + 1), length).CopyTo(bytes.AsSpan(at));

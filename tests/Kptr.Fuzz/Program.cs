@@ -19,11 +19,13 @@ switch (args)
     case ["replay", var name, .. var paths]:
         return Corpus.Replay(FuzzTarget.Find(name), paths.SelectMany(Corpus.FilesOf));
     case ["mutate", var name, var count, var seed]:
-        return Corpus.Mutate(FuzzTarget.Find(name), int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
+        return Corpus.Mutate(FuzzTarget.Find(name), int.Parse(count, CultureInfo.InvariantCulture),
+            int.Parse(seed, CultureInfo.InvariantCulture));
     case ["shrink", var name, var path]:
         return Shrinker.Run(FuzzTarget.Find(name), path);
     default:
-        Console.Error.WriteLine("afl TARGET | seeds FOLDER | replay TARGET PATH... | mutate TARGET COUNT SEED | shrink TARGET FILE");
+        Console.Error.WriteLine(
+            "afl TARGET | seeds FOLDER | replay TARGET PATH... | mutate TARGET COUNT SEED | shrink TARGET FILE");
         return 2;
 }
 

@@ -5,7 +5,8 @@ namespace Kptr.KernelSelftests;
 
 /// <summary>The messages that the authors of a selftest demand of the verifier's log.</summary>
 /// <remarks>
-/// As the selftests' own loader does: each message is looked for behind the one before; <c>{{...}}</c> in a message is a regular expression.
+/// As the selftests' own loader does: each message is looked for behind the one before; <c>{{...}}</c> in a
+/// message is a regular expression.
 /// </remarks>
 internal static class AnnotatedMessages
 {

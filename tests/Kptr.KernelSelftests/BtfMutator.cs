@@ -8,8 +8,9 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Writes copies of objects in each of which one word of one BTF type is changed: a name, a flag, a count, a size, a type id, a
-/// member's place. A real kernel then says whether it takes the BTF, and what becomes of the programs where it does not.
+/// Writes copies of objects in each of which one word of one BTF type is changed: a name, a flag, a count, a
+/// size, a type id, a member's place. A real kernel then says whether it takes the BTF, and what becomes of the
+/// programs where it does not.
 /// </summary>
 /// <remarks>Deterministic: seed and object decide.</remarks>
 public static class BtfMutator
@@ -26,7 +27,8 @@ public static class BtfMutator
         foreach (var path in options.Objects())
         {
             var name = Options.NameOf(path);
-            if (ObjectReader.TryRead(path, new DiagSink()) is not { Btf: not null, Progs.Length: > 0 and <= ProgsMax } read)
+            if (ObjectReader.TryRead(path, new DiagSink()) is not { Btf: not null, Progs.Length: > 0
+                and <= ProgsMax } read)
             {
                 continue;
             }
@@ -48,7 +50,8 @@ public static class BtfMutator
     private static void Mutate(byte[] elf, ObjectSpec read, Random random)
     {
         var header = ElfSections.Named(elf, ".BTF");
-        var btf = BtfSpec.Read(elf.AsMemory(ElfSections.OffsetOf(elf, header), ElfSections.SizeOf(elf, header)), read.Name);
+        var btf = BtfSpec.Read(
+            elf.AsMemory(ElfSections.OffsetOf(elf, header), ElfSections.SizeOf(elf, header)), read.Name);
         var words = new BtfWords(elf.AsMemory(ElfSections.OffsetOf(elf, header), ElfSections.SizeOf(elf, header)), btf);
         for (var tries = 0; tries < 50 && !TryMutate(words, btf, random); tries++)
         {

@@ -19,11 +19,14 @@ public static partial class BtfReport
         var path = options["kernel-btf"]!;
         var cold = TimeOpen(path);
         var warm = Enumerable.Range(0, WarmRuns).Select(_ => TimeOpen(path)).Order().ElementAt(WarmRuns / 2);
-        Console.WriteLine($"open and find struct task_struct: first {cold.TotalMilliseconds:f1} ms, then {warm.TotalMilliseconds:f1} ms");
+        Console.WriteLine(
+            $"open and find struct task_struct: first {cold.TotalMilliseconds:f1} ms, "
+                + $"then {warm.TotalMilliseconds:f1} ms");
         if (options["bpftool"] is { } bpftool)
         {
             var whole = Enumerable.Range(0, 5).Select(_ => TimeBpftool(bpftool, path)).Order().ElementAt(2);
-            Console.WriteLine($"bpftool {whole.TotalMilliseconds:f1} ms; ratio first {cold / whole:f3}, then {warm / whole:f3}");
+            Console.WriteLine(
+                $"bpftool {whole.TotalMilliseconds:f1} ms; ratio first {cold / whole:f3}, then {warm / whole:f3}");
         }
 
         var differing = Compare("vmlinux", KernelBtfReader.Read(path).Vmlinux);
@@ -35,7 +38,8 @@ public static partial class BtfReport
                 objects++;
                 differing += Compare(Options.NameOf(file), btf);
                 var bytes = btf.ToBytes();
-                if (!BtfSpec.Read(bytes, "again").ToBytes(bigEndian: true).AsSpan().SequenceEqual(btf.ToBytes(bigEndian: true)))
+                if (!BtfSpec.Read(bytes, "again").ToBytes(bigEndian: true).AsSpan().SequenceEqual(
+                    btf.ToBytes(bigEndian: true)))
                 {
                     differing++;
                     Console.WriteLine($"{Options.NameOf(file)}: writing and reading differ");
@@ -58,13 +62,16 @@ public static partial class BtfReport
     private static TimeSpan TimeBpftool(string bpftool, string path)
     {
         var start = Stopwatch.GetTimestamp();
-        var info = new ProcessStartInfo("/bin/sh", ["-c", $"exec \"{bpftool}\" btf dump file \"{path}\" format raw > /dev/null"]);
+        var info = new ProcessStartInfo(
+            "/bin/sh", ["-c", $"exec \"{bpftool}\" btf dump file \"{path}\" format raw > /dev/null"]);
         using var run = Process.Start(info)!;
         run.WaitForExit();
         return Stopwatch.GetElapsedTime(start);
     }
 
-    /// <summary>Counts the structs, unions and enums that come back otherwise. A name that two types share is left out.</summary>
+    /// <summary>
+    /// Counts the structs, unions and enums that come back otherwise. A name that two types share is left out.
+    /// </summary>
     private static int Compare(string name, BtfSpec btf)
     {
         BtfSpec back;
@@ -80,7 +87,10 @@ public static partial class BtfReport
 
         var all = Enumerable.Range(1, btf.TypeCount - 1).Select(id => btf[id]).Where(t => t.Name.Length > 0).ToList();
         var shared = all.Where(t => t.IsComposite || t.Kind is BtfKind.Enum or BtfKind.Enum64 or BtfKind.Typedef)
-            .GroupBy(t => (t.Name, t.Kind == BtfKind.Typedef)).Where(g => g.Skip(1).Any()).Select(g => g.Key.Name).ToHashSet();
+            .GroupBy(t => (t.Name, t.Kind == BtfKind.Typedef))
+            .Where(g => g.Skip(1).Any())
+            .Select(g => g.Key.Name)
+            .ToHashSet();
         var named = all.Where(t => t.IsComposite || t.Kind is BtfKind.Enum or BtfKind.Enum64);
         var differing = 0;
         foreach (var t in named.Where(t => !shared.Contains(t.Name)))

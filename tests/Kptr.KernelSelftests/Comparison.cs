@@ -5,7 +5,10 @@ namespace Kptr.KernelSelftests;
 /// <summary>Counts agreement with the expected verdicts, in total, for the ownership families and by object.</summary>
 public static class Comparison
 {
-    /// <summary>Prints the figures; the result is 1 where a program was accepted that the kernel refused, or one disagrees that the ratchet does not know.</summary>
+    /// <summary>
+    /// Prints the figures; the result is 1 where a program was accepted that the kernel refused, or one disagrees that
+    /// the ratchet does not know.
+    /// </summary>
     public static int Print(Judgement[] rows, ILookup<string, ExpectedRow> expected, Options options)
     {
         var pairs = rows
@@ -23,7 +26,9 @@ public static class Comparison
         {
             foreach (var (ours, theirs) in pairs.Where(p => !Agrees(p)))
             {
-                var kind = ours.Verdict == "ok" ? "FALSE-ACCEPT" : theirs["verdict"] == "ok" ? "false-" + ours.Verdict : ours.Verdict;
+                var kind = ours.Verdict == "ok" ? "FALSE-ACCEPT"
+                    : theirs["verdict"] == "ok" ? "false-" + ours.Verdict
+                    : ours.Verdict;
                 Console.WriteLine($"{kind}\t{ours.Object}/{ours.Program}\t{ours.Message}\t<> {theirs["error"]}");
             }
 
@@ -31,7 +36,8 @@ public static class Comparison
             {
                 if (AnnotatedMessages.FirstMissing(ours.Log, AnnotatedMessages.Of(theirs)) is { } missing)
                 {
-                    Console.WriteLine($"message\t{ours.Object}/{ours.Program}\tlacks: {missing.ReplaceLineEndings("\\n")}");
+                    Console.WriteLine(
+                        $"message\t{ours.Object}/{ours.Program}\tlacks: {missing.ReplaceLineEndings("\\n")}");
                 }
             }
         }
@@ -47,17 +53,22 @@ public static class Comparison
         var agree = Count(Agrees);
         var annotated = pairs.Where(p => p.Theirs["verdict"] == "reject" && p.Ours.Verdict == "reject").ToList();
         var demanding = pairs.Where(p => AnnotatedMessages.Of(p.Theirs).Length > 0).ToList();
-        var satisfied = demanding.Count(p => Agrees(p) && AnnotatedMessages.FirstMissing(p.Ours.Log, AnnotatedMessages.Of(p.Theirs)) is null);
+        var satisfied = demanding.Count(
+            p => Agrees(p) && AnnotatedMessages.FirstMissing(p.Ours.Log, AnnotatedMessages.Of(p.Theirs)) is null);
         var sameMessage = annotated.Count(p => SaysTheSame(p.Ours, p.Theirs));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{title}: {agree}/{pairs.Count} agree ({100.0 * agree / Math.Max(1, pairs.Count):f1} %), false accepts {Count(IsFalseAccept)}, "
+            $"{title}: {agree}/{pairs.Count} agree ({100.0 * agree / Math.Max(1, pairs.Count):f1} %), "
+                + $"false accepts {Count(IsFalseAccept)}, "
             + $"false rejects {Count(p => p.Ours.Verdict == "reject" && p.Theirs["verdict"] == "ok")}, "
-            + $"unsupported {Count(p => p.Ours.Verdict == "unsupported")}, noload {Count(p => p.Ours.Verdict == "noload")}, "
+            + $"unsupported {Count(p => p.Ours.Verdict == "unsupported")}, "
+            + $"noload {Count(p => p.Ours.Verdict == "noload")}, "
             + $"crashes {Count(p => p.Ours.Verdict == "crash")}; same message {sameMessage}/{annotated.Count}, "
-            + $"all annotated messages {satisfied}/{demanding.Count} ({100.0 * satisfied / Math.Max(1, demanding.Count):f1} %)"));
+            + $"all annotated messages {satisfied}/{demanding.Count} "
+            + $"({100.0 * satisfied / Math.Max(1, demanding.Count):f1} %)"));
     }
 
-    private static bool Agrees((Judgement Ours, ExpectedRow Theirs) pair) => pair.Ours.Verdict == pair.Theirs["verdict"];
+    private static bool Agrees((Judgement Ours, ExpectedRow Theirs) pair) =>
+        pair.Ours.Verdict == pair.Theirs["verdict"];
 
     private static bool IsFalseAccept((Judgement Ours, ExpectedRow Theirs) pair) =>
         pair.Ours.Verdict == "ok" && pair.Theirs["verdict"] == "reject";

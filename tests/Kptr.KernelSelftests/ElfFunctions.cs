@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>Where the code of each function of an ELF64 object is, so that a copy of the file can be changed in place.</summary>
+/// <summary>
+/// Where the code of each function of an ELF64 object is, so that a copy of the file can be changed in place.
+/// </summary>
 internal static class ElfFunctions
 {
     private const int SymbolBytes = 24;
@@ -29,7 +31,8 @@ internal static class ElfFunctions
         for (var at = start; at < start + size; at += SymbolBytes)
         {
             var symbol = elf.AsSpan(at, SymbolBytes);
-            int section = BinaryPrimitives.ReadUInt16LittleEndian(symbol[6..]), bytes = (int)BinaryPrimitives.ReadUInt64LittleEndian(symbol[16..]);
+            int section = BinaryPrimitives.ReadUInt16LittleEndian(symbol[6..]), bytes =
+                (int)BinaryPrimitives.ReadUInt64LittleEndian(symbol[16..]);
             if ((symbol[4] & 0xf) != SymbolFunc || section is 0 or > 0xff00 || bytes == 0)
             {
                 continue;
@@ -37,7 +40,8 @@ internal static class ElfFunctions
 
             var name = elf.AsSpan(strings + (int)BinaryPrimitives.ReadUInt32LittleEndian(symbol));
             var code = ElfSections.OffsetOf(elf, ElfSections.HeaderOf(elf, section));
-            found[Encoding.ASCII.GetString(name[..name.IndexOf((byte)0)])] = (code + (int)BinaryPrimitives.ReadUInt64LittleEndian(symbol[8..]), bytes);
+            found[Encoding.ASCII.GetString(name[..name.IndexOf((byte)0)])] =
+                (code + (int)BinaryPrimitives.ReadUInt64LittleEndian(symbol[8..]), bytes);
         }
     }
 }

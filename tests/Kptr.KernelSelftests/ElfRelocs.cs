@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>The relocations of instructions of an ELF64 object by the place they patch, to be changed in the object's own bytes.</summary>
+/// <summary>
+/// The relocations of instructions of an ELF64 object by the place they patch, to be changed in the object's own bytes.
+/// </summary>
 internal sealed class ElfRelocs
 {
     private const int EntryBytes = 16;
@@ -29,14 +31,18 @@ internal sealed class ElfRelocs
     /// <summary>The number of the symbol that is put in at a place.</summary>
     public uint SymbolAt(int place) => BinaryPrimitives.ReadUInt32LittleEndian(_elf.AsSpan(_entries[place] + 12));
 
-    public void SetSymbol(int place, uint symbol) => BinaryPrimitives.WriteUInt32LittleEndian(_elf.AsSpan(_entries[place] + 12), symbol);
+    public void SetSymbol(int place, uint symbol) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(_elf.AsSpan(_entries[place] + 12), symbol);
 
-    /// <summary>Takes the entry of a place away: the last one of its section stands in for it and the section shrinks.</summary>
+    /// <summary>
+    /// Takes the entry of a place away: the last one of its section stands in for it and the section shrinks.
+    /// </summary>
     public void Remove(int place)
     {
         var entry = _entries[place];
         var header = ElfSections.OfType(_elf, SectionRel)
-            .First(h => entry >= ElfSections.OffsetOf(_elf, h) && entry < ElfSections.OffsetOf(_elf, h) + ElfSections.SizeOf(_elf, h));
+            .First(h => entry >= ElfSections.OffsetOf(_elf, h)
+                && entry < ElfSections.OffsetOf(_elf, h) + ElfSections.SizeOf(_elf, h));
         var left = ElfSections.SizeOf(_elf, header) - EntryBytes;
         _elf.AsSpan(ElfSections.OffsetOf(_elf, header) + left, EntryBytes).CopyTo(_elf.AsSpan(entry));
         ElfSections.SetSize(_elf, header, left);

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>The section headers of an ELF64 object, named by their file offsets, so that a copy of the file can be changed in place.</summary>
+/// <summary>
+/// The section headers of an ELF64 object, named by their file offsets, so that a copy of the
+/// file can be changed in place.
+/// </summary>
 internal static class ElfSections
 {
     private const int HeaderBytes = 64;
@@ -24,7 +27,9 @@ internal static class ElfSections
         var names = OffsetOf(elf, HeaderOf(elf, BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(62))));
         var wanted = Encoding.ASCII.GetBytes(name + '\0');
         var count = BinaryPrimitives.ReadUInt16LittleEndian(elf.AsSpan(60));
-        return Enumerable.Range(0, count).Select(i => HeaderOf(elf, i)).First(h => elf.AsSpan(names + Int32(elf, h)).StartsWith(wanted));
+        return Enumerable.Range(0, count)
+            .Select(i => HeaderOf(elf, i))
+            .First(h => elf.AsSpan(names + Int32(elf, h)).StartsWith(wanted));
     }
 
     /// <summary>File offset of the content.</summary>

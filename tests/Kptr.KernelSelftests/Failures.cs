@@ -1,6 +1,9 @@
 namespace Kptr.KernelSelftests;
 
-/// <summary>Exceptions of single objects or programs: printed and counted, while the run goes on. Any number of threads may report.</summary>
+/// <summary>
+/// Exceptions of single objects or programs: printed and counted, while the run goes on. Any
+/// number of threads may report.
+/// </summary>
 public sealed class Failures(TextWriter? output = null)
 {
     private readonly TextWriter _output = TextWriter.Synchronized(output ?? Console.Out);

@@ -4,7 +4,9 @@ using Kptr.Soundness;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>Generates programs for <c>--seconds N</c> from <c>--seed N</c> on, runs the accepted ones and prints what is wrong.</summary>
+/// <summary>
+/// Generates programs for <c>--seconds N</c> from <c>--seed N</c> on, runs the accepted ones and prints what is wrong.
+/// </summary>
 public static class GenerateReport
 {
     public static int Run(Options options)
@@ -32,7 +34,8 @@ public static class GenerateReport
             {
                 faults++;
                 Console.WriteLine($"seed {seed + count}: {fault}");
-                Console.WriteLine(result.Outcome!.Kind == RunKind.LeftOut ? program : GeneratedCheck.Shrink(program, seed + count));
+                Console.WriteLine(result.Outcome!.Kind == RunKind.LeftOut ? program : GeneratedCheck.Shrink(
+                    program, seed + count));
             }
         }
 
@@ -41,7 +44,9 @@ public static class GenerateReport
             Console.WriteLine($"{times,8} {verdict}");
         }
 
-        Console.WriteLine($"generated programs: {count}, runs {runs}, instructions held against the verifier {looks}, faults {faults}");
+        Console.WriteLine(
+            $"generated programs: {count}, runs {runs}, instructions held against the verifier "
+                + $"{looks}, faults {faults}");
         return faults == 0 ? 0 : 1;
     }
 }

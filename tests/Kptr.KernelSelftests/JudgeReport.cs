@@ -10,7 +10,8 @@ namespace Kptr.KernelSelftests;
 /// <summary>What Kptr said of one program.</summary>
 /// <param name="Object">The object.</param>
 /// <param name="Program">The program.</param>
-/// <param name="Verdict"><c>ok</c>, <c>reject</c>, <c>unsupported</c>, <c>noload</c> (it cannot be linked) or <c>crash</c>.</param>
+/// <param name="Verdict"><c>ok</c>, <c>reject</c>, <c>unsupported</c>, <c>noload</c> (it cannot be
+/// linked) or <c>crash</c>.</param>
 /// <param name="Code">The diagnostic's code.</param>
 /// <param name="Message">The kernel's line.</param>
 /// <param name="Log">Everything printed.</param>
@@ -18,7 +19,8 @@ namespace Kptr.KernelSelftests;
 /// <param name="States">States remembered at most.</param>
 /// <param name="TimeUs">Time in microseconds.</param>
 public sealed record Judgement(
-    string Object, string Program, string Verdict, string Code, string Message, string Log, int Processed, int States, long TimeUs);
+    string Object, string Program, string Verdict, string Code, string Message, string Log, int Processed,
+    int States, long TimeUs);
 
 /// <summary>Judges every program of every object, and holds the verdicts against a real kernel's.</summary>
 public static class JudgeReport
@@ -35,8 +37,11 @@ public static class JudgeReport
         var paths = options.Objects().Where(p => only.Count == 0 || only.Contains(Options.NameOf(p)));
         var jobs = int.Parse(options["jobs"] ?? "1", CultureInfo.InvariantCulture);
         Parallel.ForEach(Partitioner.Create(paths, EnumerablePartitionerOptions.NoBuffering),
-            new ParallelOptions { MaxDegreeOfParallelism = jobs }, path => JudgeObject(path, kernel, expected, options, judged));
-        Judgement[] rows = [.. judged.OrderBy(j => j.Object, StringComparer.Ordinal).ThenBy(j => j.Program, StringComparer.Ordinal)];
+            new ParallelOptions { MaxDegreeOfParallelism = jobs },
+            path => JudgeObject(path, kernel, expected, options, judged));
+        Judgement[] rows = [
+            .. judged.OrderBy(j => j.Object, StringComparer.Ordinal).ThenBy(j => j.Program, StringComparer.Ordinal),
+        ];
         if (options["out"] is { } file)
         {
             Write(file, rows);
@@ -46,7 +51,8 @@ public static class JudgeReport
     }
 
     private static void JudgeObject(
-        string path, KernelSpec kernel, ILookup<string, ExpectedRow>? expected, Options options, ConcurrentBag<Judgement> judged)
+        string path, KernelSpec kernel, ILookup<string, ExpectedRow>? expected, Options options,
+        ConcurrentBag<Judgement> judged)
     {
         var name = Options.NameOf(path);
         var rows = expected?[name].ToDictionary(r => r.Program);
@@ -65,7 +71,8 @@ public static class JudgeReport
             {
                 var annotated = rows?.GetValueOrDefault(prog.Name) is { } row && AnnotatedMessages.Of(row).Length > 0;
                 var level = Math.Max(shown, annotated ? Math.Max(1, levels.GetValueOrDefault(prog.Name)) : 0);
-                var judgement = Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set }, kernel, options, level);
+                var judgement = Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set },
+                    kernel, options, level);
                 judged.Add(judgement);
                 if (shown > 0)
                 {
@@ -90,19 +97,24 @@ public static class JudgeReport
             {
                 Cancellation = time.Token, LogLevel = level, Pruning = options["pruning"] != "off",
             });
-            var verdict = result.Verdict switch { Verdict.Accept => "ok", Verdict.Reject => "reject", _ => "unsupported" };
+            var verdict = result.Verdict switch { Verdict.Accept => "ok", Verdict.Reject =>
+                "reject", _ => "unsupported" };
             var code = result.Diagnostics.IsDefaultOrEmpty ? "-" : result.Diagnostics[^1].Code.ToString();
-            return new(name, prog.Name, verdict, code, result.Message, result.Log, result.InsnsProcessed, result.PeakStates,
+            return new(name, prog.Name, verdict, code, result.Message, result.Log,
+                result.InsnsProcessed, result.PeakStates,
                 (long)result.Time.TotalMicroseconds);
         }
         catch (OperationCanceledException)
         {
-            return new(name, prog.Name, "unsupported", "Timeout", "out of time", "", 0, 0, (long)limit.TotalMicroseconds);
+            return new(name, prog.Name, "unsupported", "Timeout", "out of time", "", 0,
+                0, (long)limit.TotalMicroseconds);
         }
         catch (Exception bug) when (options["stop"] is null)
         {
-            var place = bug.StackTrace?.Split('\n').FirstOrDefault(l => l.Contains("Kptr.", StringComparison.Ordinal))?.Trim();
-            return new(name, prog.Name, "crash", bug.GetType().Name, $"{bug.Message} {place}".ReplaceLineEndings(" "), "", 0, 0, 0);
+            var place = bug.StackTrace?.Split('\n').FirstOrDefault(l =>
+                l.Contains("Kptr.", StringComparison.Ordinal))?.Trim();
+            return new(name, prog.Name, "crash", bug.GetType().Name,
+                $"{bug.Message} {place}".ReplaceLineEndings(" "), "", 0, 0, 0);
         }
     }
 
@@ -113,7 +125,8 @@ public static class JudgeReport
         foreach (var row in rows)
         {
             writer.WriteLine(string.Join('\t', row.Object, row.Program, row.Verdict, row.Code,
-                row.Message.Length == 0 ? "-" : row.Message.ReplaceLineEndings("\\n"), row.Processed, row.States, row.TimeUs));
+                row.Message.Length == 0 ? "-" : row.Message.ReplaceLineEndings("\\n"), row.Processed,
+                row.States, row.TimeUs));
         }
     }
 }

@@ -7,9 +7,10 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Links every object against a kernel's types. With <c>--expected</c>, programs that cannot be linked are held against those
-/// libbpf gave up on; with <c>--reference DIR</c>, linked instructions against the files <c>DIR/OBJECT/PROGRAM.insns</c> of what
-/// libbpf would hand to the kernel (raw, with map numbers for file descriptors).
+/// Links every object against a kernel's types. With <c>--expected</c>, programs that cannot be linked
+/// are held against those libbpf gave up on; with <c>--reference DIR</c>, linked instructions against
+/// the files <c>DIR/OBJECT/PROGRAM.insns</c> of what libbpf would hand to the kernel (raw, with map
+/// numbers for file descriptors).
 /// </summary>
 public static class LinkReport
 {
@@ -37,14 +38,17 @@ public static class LinkReport
                 if (verdict is not null && (verdict == "noload") != (prog.LinkFault is not null))
                 {
                     disagree++;
-                    Console.WriteLine($"{name}/{prog.Name}: {verdict} {rows![prog.Name]["error"]}; here: {prog.LinkFault?.ToString() ?? "linked"}");
+                    Console.WriteLine(
+                        $"{name}/{prog.Name}: {verdict} {rows![prog.Name]["error"]}; here: "
+                            + $"{prog.LinkFault?.ToString() ?? "linked"}");
                 }
 
                 comparison?.Compare(name, read, prog);
             }
         }
 
-        Console.WriteLine($"linked {programs - faults}/{programs} programs of {objects} objects; disagreeing with libbpf {disagree}");
+        Console.WriteLine(
+            $"linked {programs - faults}/{programs} programs of {objects} objects; disagreeing with libbpf {disagree}");
         comparison?.Print();
         return disagree + (comparison?.Differing ?? 0) == 0 ? 0 : 1;
     }
@@ -76,24 +80,32 @@ internal sealed class ReferenceComparison(string dir)
         }
 
         var theirs = MemoryMarshal.Cast<byte, BpfInsn>(File.ReadAllBytes(file)).ToArray();
-        var anyAddress = before.Relocs.Where(r => r.Kind == ProgRelocKind.TypelessKsym).SelectMany(r => new[] { r.InsnIdx, r.InsnIdx + 1 }).ToHashSet();
+        var anyAddress = before.Relocs
+            .Where(r => r.Kind == ProgRelocKind.TypelessKsym)
+            .SelectMany(r => new[] { r.InsnIdx, r.InsnIdx + 1 })
+            .ToHashSet();
         for (var i = 0; i < Math.Max(theirs.Length, prog.Insns.Length); i++)
         {
-            if (i >= theirs.Length || i >= prog.Insns.Length || (theirs[i] != prog.Insns[i] && !anyAddress.Contains(i) && !IsDisowned(theirs[i], prog.Insns[i])))
+            if (i >= theirs.Length || i >= prog.Insns.Length
+                || (theirs[i] != prog.Insns[i] && !anyAddress.Contains(i) && !IsDisowned(theirs[i], prog.Insns[i])))
             {
                 Differing++;
-                Console.WriteLine($"{name}/{prog.Name}: insn {i}: libbpf {At(theirs, i)}, here {At([.. prog.Insns], i)}");
+                Console.WriteLine(
+                    $"{name}/{prog.Name}: insn {i}: libbpf {At(theirs, i)}, here {At([.. prog.Insns], i)}");
                 return;
             }
         }
     }
 
-    /// <summary>A raw file descriptor in the object: libbpf passes it on for the kernel to refuse, Kptr makes it negative.</summary>
+    /// <summary>
+    /// A raw file descriptor in the object: libbpf passes it on for the kernel to refuse, Kptr makes it negative.
+    /// </summary>
     private static bool IsDisowned(BpfInsn theirs, BpfInsn mine) =>
         mine.Imm < 0 && theirs == new BpfInsn(mine.Opcode, mine.Dst, mine.Src, mine.Off, ~mine.Imm);
 
     public void Print() => Console.WriteLine(
-        $"instructions as libbpf's: compared {_compared} programs ({_withCoRe.Count} objects with {_coRe} CO-RE relocations), differing {Differing}");
+        $"instructions as libbpf's: compared {_compared} programs ({_withCoRe.Count} objects with {_coRe} CO-RE "
+            + $"relocations), differing {Differing}");
 
     private static string At(BpfInsn[] insns, int at) => at < insns.Length ? insns[at].ToString() : "nothing";
 }

@@ -27,7 +27,8 @@ internal static class LoadFlagTags
         var found = new Dictionary<string, (uint Set, uint Clear)>();
         for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
         {
-            if (btf[id] is not { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag || !tag.Name.StartsWith(Prefix, StringComparison.Ordinal))
+            if (btf[id] is not { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
+                || !tag.Name.StartsWith(Prefix, StringComparison.Ordinal))
             {
                 continue;
             }
@@ -47,7 +48,8 @@ internal static class LoadFlagTags
         var found = new Dictionary<string, int>();
         for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
         {
-            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag && tag.Name.StartsWith(LevelPrefix, StringComparison.Ordinal))
+            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
+                && tag.Name.StartsWith(LevelPrefix, StringComparison.Ordinal))
             {
                 found[tag.Ref.Name] = int.Parse(tag.Name.AsSpan(LevelPrefix.Length), CultureInfo.InvariantCulture);
             }

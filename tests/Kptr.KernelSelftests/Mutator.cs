@@ -11,7 +11,9 @@ namespace Kptr.KernelSelftests;
 /// Writes copies of objects in which every program has one small fault: a call left out, a check inverted, an argument
 /// swapped, a spill dropped, another kfunc or map put in. A real kernel then says which of them are still good.
 /// </summary>
-/// <remarks>Deterministic: seed, object and program decide. Of instructions with CO-RE relocations nothing is changed.</remarks>
+/// <remarks>
+/// Deterministic: seed, object and program decide. Of instructions with CO-RE relocations nothing is changed.
+/// </remarks>
 public static class Mutator
 {
     private const byte CallOpcode = (byte)InsnClass.Jmp | BpfOp.Call;
@@ -29,7 +31,8 @@ public static class Mutator
         foreach (var path in options.Objects())
         {
             var name = Options.NameOf(path);
-            if ((only is not null && !only.Contains(name)) || ObjectReader.TryRead(path, new DiagSink()) is not { } read)
+            if ((only is not null && !only.Contains(name))
+                || ObjectReader.TryRead(path, new DiagSink()) is not { } read)
             {
                 continue;
             }
@@ -57,7 +60,8 @@ public static class Mutator
         {
             if (functions.TryGetValue(prog.Name, out var place))
             {
-                MutateFunction(elf, relocs, place, prog.CoReRelocs.Select(r => r.InsnIdx), new Random(unchecked(seed ^ HashOf(prog.Name))));
+                MutateFunction(elf, relocs, place, prog.CoReRelocs.Select(r => r.InsnIdx),
+                    new Random(unchecked(seed ^ HashOf(prog.Name))));
             }
         }
 
@@ -72,7 +76,8 @@ public static class Mutator
         }
     }
 
-    private static void MutateFunction(byte[] elf, ElfRelocs relocs, (int Offset, int Size) place, IEnumerable<int> kept, Random random)
+    private static void MutateFunction(
+        byte[] elf, ElfRelocs relocs, (int Offset, int Size) place, IEnumerable<int> kept, Random random)
     {
         if (random.Next(4) == 0 && TryMutateReloc(elf, relocs, place, random))
         {
@@ -86,10 +91,14 @@ public static class Mutator
         }
     }
 
-    /// <summary>Leaves a relocated call out, or puts another symbol of the same kind in its place: another kfunc, another map.</summary>
+    /// <summary>
+    /// Leaves a relocated call out, or puts another symbol of the same kind in its place: another kfunc, another map.
+    /// </summary>
     private static bool TryMutateReloc(byte[] elf, ElfRelocs relocs, (int Offset, int Size) function, Random random)
     {
-        int[] places = [.. relocs.Places.Where(p => p >= function.Offset && p < function.Offset + function.Size).Order()];
+        int[] places = [
+            .. relocs.Places.Where(p => p >= function.Offset && p < function.Offset + function.Size).Order(),
+        ];
         if (places.Length == 0)
         {
             return false;
@@ -103,7 +112,9 @@ public static class Mutator
             return true;
         }
 
-        uint[] others = [.. relocs.Places.Where(p => elf[p] == elf[place]).Select(p => relocs.SymbolAt(p)).Distinct().Order()];
+        uint[] others = [
+            .. relocs.Places.Where(p => elf[p] == elf[place]).Select(p => relocs.SymbolAt(p)).Distinct().Order(),
+        ];
         var symbol = others[random.Next(others.Length)];
         var changed = symbol != relocs.SymbolAt(place);
         relocs.SetSymbol(place, symbol);
@@ -144,7 +155,8 @@ public static class Mutator
         BpfInsn? changed = random.Next(12) switch
         {
             0 => Nop,
-            1 when i + 2 < insns.Length => new BpfInsn(Nop.Opcode, 0, 0, (short)(insns[i + 1].Opcode == BpfOp.LdImm64 ? 2 : 1), 0),
+            1 when i + 2 < insns.Length =>
+                new BpfInsn(Nop.Opcode, 0, 0, (short)(insns[i + 1].Opcode == BpfOp.LdImm64 ? 2 : 1), 0),
             2 or 3 => Invert(insn),
             4 => WithRegs(insn, insn.Dst, random.Next(10)),
             5 => WithRegs(insn, random.Next(10), insn.Src),
@@ -208,7 +220,8 @@ public static class Mutator
             return null;
         }
 
-        int[] choices = [0, 1, -1, 8, 4096, int.MaxValue, int.MinValue, insn.Imm + 1, insn.Imm - 1, unchecked(insn.Imm * 2), -insn.Imm];
+        int[] choices = [0, 1, -1, 8, 4096, int.MaxValue, int.MinValue, insn.Imm + 1, insn.Imm
+            - 1, unchecked(insn.Imm * 2), -insn.Imm];
         return new BpfInsn(insn.Opcode, insn.Dst, insn.Src, insn.Off, choices[random.Next(choices.Length)]);
     }
 
@@ -221,7 +234,8 @@ public static class Mutator
         }
 
         int[] steps = isMemory ? [-8, -4, -1, 1, 4, 8, 16, -16] : [-2, -1, 1, 2, 3];
-        return new BpfInsn(insn.Opcode, insn.Dst, insn.Src, (short)(insn.Off + steps[random.Next(steps.Length)]), insn.Imm);
+        return new BpfInsn(insn.Opcode, insn.Dst,
+            insn.Src, (short)(insn.Off + steps[random.Next(steps.Length)]), insn.Imm);
     }
 
     private static BpfInsn? ChangeSize(BpfInsn insn, Random random)
@@ -232,7 +246,8 @@ public static class Mutator
         }
 
         byte[] sizes = [BpfOp.B, BpfOp.H, BpfOp.W, BpfOp.Dw];
-        return new BpfInsn((byte)((insn.Opcode & ~BpfOp.SizeMask) | sizes[random.Next(4)]), insn.Dst, insn.Src, insn.Off, insn.Imm);
+        return new BpfInsn((byte)((insn.Opcode & ~BpfOp.SizeMask) | sizes[random.Next(4)]), insn.Dst, insn.Src,
+            insn.Off, insn.Imm);
     }
 
     // Another helper of the same program, or a neighbour by number.

@@ -8,8 +8,8 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Compares a program's own instructions with the bytes <c>llvm-objdump -d -r</c> prints under its name. Instructions with a
-/// relocation may differ in what relocation changes: immediate and pseudo source.
+/// Compares a program's own instructions with the bytes <c>llvm-objdump -d -r</c> prints under its name. Instructions
+/// with a relocation may differ in what relocation changes: immediate and pseudo source.
 /// </summary>
 public static partial class ObjdumpComparison
 {
@@ -41,7 +41,9 @@ public static partial class ObjdumpComparison
             var insn = prog.Insns[i];
             var mine = MemoryMarshal.Read<ulong>(MemoryMarshal.AsBytes([insn]));
             var isCall = insn.Opcode == (byte)InsnClass.Jmp + BpfOp.Call && insn.Src == BpfOp.PseudoCall;
-            var mask = listed[i].IsRelocated ? 0x00000000_ffff_0fffUL : isCall ? 0x00000000_ffff_ffffUL : ulong.MaxValue;
+            var mask = listed[i].IsRelocated ? 0x00000000_ffff_0fffUL
+                : isCall ? 0x00000000_ffff_ffffUL
+                : ulong.MaxValue;
             if ((mine & mask) != (listed[i].Bytes & mask))
             {
                 return false;
@@ -51,9 +53,14 @@ public static partial class ObjdumpComparison
         return true;
     }
 
-    private static Dictionary<string, List<(ulong Bytes, bool IsRelocated)>> Read(string objdump, string path, HashSet<string> programs)
+    private static Dictionary<string, List<(ulong Bytes, bool IsRelocated)>> Read(
+        string objdump, string path, HashSet<string> programs)
     {
-        var start = new ProcessStartInfo(objdump) { RedirectStandardOutput = true, ArgumentList = { "-d", "-r", "-z", "--show-all-symbols", path } };
+        var start = new ProcessStartInfo(objdump)
+        {
+            RedirectStandardOutput = true,
+            ArgumentList = { "-d", "-r", "-z", "--show-all-symbols", path },
+        };
         using var process = Process.Start(start)!;
         var funcs = new Dictionary<string, List<(ulong, bool)>>();
         var current = new List<(ulong, bool)>();
@@ -79,7 +86,8 @@ public static partial class ObjdumpComparison
                     var value = 0UL;
                     for (var b = 7; b >= 0; b--)
                     {
-                        value = (value << 8) | byte.Parse(bytes[i + b], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                        value = (value << 8)
+                            | byte.Parse(bytes[i + b], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
                     }
 
                     current.Add((value, false));

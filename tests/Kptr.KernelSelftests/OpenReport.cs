@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.KernelSelftests;
 
-/// <summary>Opens every object and compares programs, sections, types and instructions with what others read in them.</summary>
+/// <summary>
+/// Opens every object and compares programs, sections, types and instructions with what others read in them.
+/// </summary>
 public static class OpenReport
 {
     public static int Run(Options options)
@@ -41,7 +43,8 @@ public static class OpenReport
             insnsDiffering += options["objdump"] is { } objdump ? ObjdumpComparison.Compare(objdump, path, spec) : 0;
         }
 
-        Console.WriteLine($"opened {opened}/{total}; refused as by libbpf {refusedBoth}; wrongly opened or refused {wrong}");
+        Console.WriteLine(
+            $"opened {opened}/{total}; refused as by libbpf {refusedBoth}; wrongly opened or refused {wrong}");
         Console.WriteLine($"programs {programs}; section or type differing {differing}/{programs}");
         if (options["objdump"] is not null)
         {
@@ -64,7 +67,8 @@ public static class OpenReport
             {
                 differing++;
                 Console.WriteLine(
-                    $"{name}/{row.Program}: expected {row["section"]} {row["type"]}, got {prog?.SectionName ?? "no program"} {prog?.Type}");
+                    $"{name}/{row.Program}: expected {row["section"]} {row["type"]}, "
+                        + $"got {prog?.SectionName ?? "no program"} {prog?.Type}");
             }
         }
 

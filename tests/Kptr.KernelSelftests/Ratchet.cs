@@ -1,7 +1,9 @@
 namespace Kptr.KernelSelftests;
 
 /// <summary>The programs that are known to be judged otherwise than Linux does: no other may join them.</summary>
-/// <remarks>The file has a line <c>object program</c> for each; a program that agrees again is reported, to be taken out.</remarks>
+/// <remarks>
+/// The file has a line <c>object program</c> for each; a program that agrees again is reported, to be taken out.
+/// </remarks>
 public static class Ratchet
 {
     /// <returns>Whether no program disagrees but those in the file.</returns>

@@ -10,8 +10,8 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Runs what is accepted: every program of every object, in an order of <c>--seed N</c>, until <c>--seconds N</c> are over;
-/// each several times under random inputs.
+/// Runs what is accepted: every program of every object, in an order of <c>--seed N</c>, until <c>--seconds N</c> are
+/// over; each several times under random inputs.
 /// </summary>
 public sealed class RunReport
 {
@@ -53,14 +53,15 @@ public sealed class RunReport
         new Random(_seed).Shuffle(paths);
         var jobs = int.Parse(_options["jobs"] ?? "1", CultureInfo.InvariantCulture);
         var done = 0;
-        Parallel.ForEach(Partitioner.Create(paths, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = jobs }, path =>
-        {
-            if (!IsOver)
+        Parallel.ForEach(Partitioner.Create(paths, EnumerablePartitionerOptions.NoBuffering),
+            new ParallelOptions { MaxDegreeOfParallelism = jobs }, path =>
             {
-                _failures.Guard(Options.NameOf(path), () => RunObject(path));
-                Interlocked.Increment(ref done);
-            }
-        });
+                if (!IsOver)
+                {
+                    _failures.Guard(Options.NameOf(path), () => RunObject(path));
+                    Interlocked.Increment(ref done);
+                }
+            });
         Print(done, paths.Length);
         return _unsound.IsEmpty && _failures.Count == 0 ? 0 : 1;
     }
@@ -80,7 +81,8 @@ public sealed class RunReport
             if (!IsOver && (_options["program"] is null || _options["program"] == prog.Name))
             {
                 var (set, clear) = flags.GetValueOrDefault(prog.Name);
-                var (whole, ready) = ($"{name}/{prog.Name}", prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set });
+                var (whole, ready) = ($"{name}/{prog.Name}",
+                    prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set });
                 _failures.Guard(whole, () => RunProgram(whole, ready));
             }
         }
@@ -133,14 +135,18 @@ public sealed class RunReport
 
     private void Print(int done, int objects)
     {
-        foreach (var (reason, count) in _leftOut.OrderByDescending(l => l.Value).ThenBy(l => l.Key, StringComparer.Ordinal))
+        foreach (var (reason, count) in _leftOut
+            .OrderByDescending(l => l.Value)
+            .ThenBy(l => l.Key, StringComparer.Ordinal))
         {
             Console.WriteLine($"left out {count,5}  {reason}");
         }
 
         var leftOut = _leftOut.Values.Sum();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"run, seed {_seed}: {done} of {objects} objects, {_sound + leftOut + _unsound.Count} accepted programs ({_refused} refused): {_sound} sound, {leftOut} left out, "
-            + $"{_unsound.Count} unsound, {_failures.Count} failed; {_runs} runs, {_looks} instructions held against the verifier ({_unbelieved} programs without)"));
+            $"run, seed {_seed}: {done} of {objects} objects, {_sound + leftOut + _unsound.Count} accepted programs "
+                + $"({_refused} refused): {_sound} sound, {leftOut} left out, "
+            + $"{_unsound.Count} unsound, {_failures.Count} failed; {_runs} runs, "
+            + $"{_looks} instructions held against the verifier ({_unbelieved} programs without)"));
     }
 }

@@ -10,8 +10,8 @@ using Kptr.Verifier;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Judges every program again in forms that mean the same: with other names for the registers that calls preserve, with jumps
-/// to the next instruction put in, and without pruning where that ends within <c>--insns N</c>.
+/// Judges every program again in forms that mean the same: with other names for the registers that calls preserve, with
+/// jumps to the next instruction put in, and without pruning where that ends within <c>--insns N</c>.
 /// </summary>
 public static class SameReport
 {
@@ -30,19 +30,20 @@ public static class SameReport
         new Random(seed).Shuffle(paths);
         var counts = new ConcurrentDictionary<string, (int Same, int Other, int Unfinished)>();
         var jobs = int.Parse(options["jobs"] ?? "1", CultureInfo.InvariantCulture);
-        Parallel.ForEach(Partitioner.Create(paths, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = jobs }, path =>
-        {
-            if (Stopwatch.GetElapsedTime(start) < limit && ObjectReader.TryRead(path, new DiagSink()) is { } read)
+        Parallel.ForEach(Partitioner.Create(paths, EnumerablePartitionerOptions.NoBuffering),
+            new ParallelOptions { MaxDegreeOfParallelism = jobs }, path =>
             {
-                var flags = LoadFlagTags.Read(read);
-                foreach (var prog in SelftestObject.Link(path, read, null, kernel).Where(p => p.LinkFault is null))
+                if (Stopwatch.GetElapsedTime(start) < limit && ObjectReader.TryRead(path, new DiagSink()) is { } read)
                 {
-                    var (set, clear) = flags.GetValueOrDefault(prog.Name);
-                    var ready = prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set };
-                    Compare($"{Options.NameOf(path)}/{prog.Name}", ready, kernel, seed, insnsMax, counts);
+                    var flags = LoadFlagTags.Read(read);
+                    foreach (var prog in SelftestObject.Link(path, read, null, kernel).Where(p => p.LinkFault is null))
+                    {
+                        var (set, clear) = flags.GetValueOrDefault(prog.Name);
+                        var ready = prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set };
+                        Compare($"{Options.NameOf(path)}/{prog.Name}", ready, kernel, seed, insnsMax, counts);
+                    }
                 }
-            }
-        });
+            });
         foreach (var (form, (same, other, unfinished)) in counts.OrderBy(c => c.Key, StringComparer.Ordinal))
         {
             Console.WriteLine($"{form}: {same} the same verdict, {other} another, {unfinished} not finished");
@@ -52,7 +53,8 @@ public static class SameReport
     }
 
     private static void Compare(
-        string name, ProgSpec prog, KernelSpec kernel, int seed, int insnsMax, ConcurrentDictionary<string, (int Same, int Other, int Unfinished)> counts)
+        string name, ProgSpec prog, KernelSpec kernel, int seed, int insnsMax,
+        ConcurrentDictionary<string, (int Same, int Other, int Unfinished)> counts)
     {
         var random = new Random(name.Aggregate(seed, (h, c) => unchecked((h * 31) + c)));
         var limits = new VerifyOptions { InsnsMax = insnsMax };
@@ -71,11 +73,14 @@ public static class SameReport
             counts.AddOrUpdate(form, _ => Add(default), (_, c) => Add(c));
             if (isFinished && !isSame)
             {
-                Console.WriteLine($"{name} {form}: {plain.Verdict} {plain.Message} <> {result.Verdict} {result.Message}");
+                Console.WriteLine(
+                    $"{name} {form}: {plain.Verdict} {plain.Message} <> {result.Verdict} {result.Message}");
             }
 
             (int Same, int Other, int Unfinished) Add((int Same, int Other, int Unfinished) c) =>
-                !isFinished ? c with { Unfinished = c.Unfinished + 1 } : isSame ? c with { Same = c.Same + 1 } : c with { Other = c.Other + 1 };
+                !isFinished ? c with { Unfinished = c.Unfinished + 1 }
+                    : isSame ? c with { Same = c.Same + 1 }
+                    : c with { Other = c.Other + 1 };
         }
     }
 

@@ -27,7 +27,8 @@ public static class SelftestObject
             var file = own is null ? null : Path.Combine(Path.GetDirectoryName(path)!, own);
             yield return file is null || !File.Exists(file)
                 ? prog
-                : ObjectLinker.Link(ready, kernel, new DiagSink(), KernelBtfReader.Read(file)).Progs.First(p => p.Name == prog.Name);
+                : ObjectLinker.Link(ready, kernel, new DiagSink(), KernelBtfReader.Read(file)).Progs.First(
+                    p => p.Name == prog.Name);
         }
     }
 
@@ -37,7 +38,8 @@ public static class SelftestObject
         var tags = new Dictionary<string, string>();
         for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
         {
-            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag && tag.Name.StartsWith(prefix, StringComparison.Ordinal))
+            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
+                && tag.Name.StartsWith(prefix, StringComparison.Ordinal))
             {
                 tags[tag.Ref.Name] = tag.Name[prefix.Length..];
             }
@@ -49,10 +51,15 @@ public static class SelftestObject
     /// <summary>A map of maps that does not say of which is one of small arrays.</summary>
     private static MapSpec Prepare(MapSpec map) =>
         map.Type is BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps && map.InnerMap is null
-            ? map with { InnerMap = new MapSpec("inner", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1 } }
+            ? map with
+            {
+                InnerMap = new MapSpec("inner", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1 },
+            }
             : map;
 
-    /// <summary>The table notes where the judge chose another attach target, or a type for a section nobody knows.</summary>
+    /// <summary>
+    /// The table notes where the judge chose another attach target, or a type for a section nobody knows.
+    /// </summary>
     private static ProgSpec Prepare(ProgSpec prog, ExpectedRow? row)
     {
         var note = row?["note"] ?? "";

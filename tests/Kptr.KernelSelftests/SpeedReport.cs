@@ -6,8 +6,8 @@ using Kptr.Verifier;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Verifies the programs of a table of Linux's own figures and prints both: instructions processed, states, the median time
-/// of <c>--runs</c> runs after one to warm up, and the ratios.
+/// Verifies the programs of a table of Linux's own figures and prints both: instructions processed, states, the median
+/// time of <c>--runs</c> runs after one to warm up, and the ratios.
 /// </summary>
 public static class SpeedReport
 {
@@ -23,7 +23,9 @@ public static class SpeedReport
         {
             var path = Path.Combine(options["objects"]!, row.Object + ".bpf.o");
             var read = ObjectReader.TryRead(path, new DiagSink());
-            var prog = read is null ? null : SelftestObject.Link(path, read, null, kernel).FirstOrDefault(p => p.Name == row.Program);
+            var prog = read is null
+                ? null
+                : SelftestObject.Link(path, read, null, kernel).FirstOrDefault(p => p.Name == row.Program);
             if (prog is null)
             {
                 Console.WriteLine($"{row.Object}/{row.Program}: not there");
@@ -36,7 +38,8 @@ public static class SpeedReport
             var linux = double.Parse(row["linux_check_us"], CultureInfo.InvariantCulture);
             var ratio = median.Time.TotalMicroseconds / linux;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{row.Object}/{row.Program}\t{median.InsnsProcessed}\t{row["processed"]}\t{median.PeakStates}\t{row["peak_states"]}\t{median.Time.TotalMicroseconds:f0}\t{linux:f0}\t{ratio:f2}"));
+                $"{row.Object}/{row.Program}\t{median.InsnsProcessed}\t{row["processed"]}\t{median.PeakStates}\t"
+                + $"{row["peak_states"]}\t{median.Time.TotalMicroseconds:f0}\t{linux:f0}\t{ratio:f2}"));
             if (row.Object != "loop3")
             {
                 logs += Math.Log(ratio);
@@ -44,7 +47,8 @@ public static class SpeedReport
             }
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"geometric mean of {counted}: {Math.Exp(logs / Math.Max(1, counted)):f2}"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"geometric mean of {counted}: {Math.Exp(logs / Math.Max(1, counted)):f2}"));
         return 0;
     }
 }

@@ -32,15 +32,17 @@ public static class UnprivilegedReport
 
             var tags = TagsOf(read);
             var flags = LoadFlagTags.Read(read);
-            foreach (var prog in SelftestObject.Link(path, read, null, kernel).Where(p => tags.ContainsKey(p.Name) && p.LinkFault is null))
+            foreach (var prog in SelftestObject.Link(path, read, null, kernel).Where(
+                p => tags.ContainsKey(p.Name) && p.LinkFault is null))
             {
                 var expected = tags[prog.Name];
                 var (set, clear) = flags.GetValueOrDefault(prog.Name);
-                var result = BpfVerifier.Verify(prog with { LoadFlags = (prog.LoadFlags | set) & ~clear & ~AnyAlignment }, kernel, new VerifyOptions
-                {
-                    Privileged = false,
-                    LogLevel = expected.Messages.Count > 0 ? 2 : 0,
-                });
+                var result = BpfVerifier.Verify(
+                    prog with { LoadFlags = (prog.LoadFlags | set) & ~clear & ~AnyAlignment }, kernel, new VerifyOptions
+                    {
+                        Privileged = false,
+                        LogLevel = expected.Messages.Count > 0 ? 2 : 0,
+                    });
                 all++;
                 var agrees = result.IsAccepted == expected.Loads && result.Verdict != Verdict.Unsupported;
                 agree += agrees ? 1 : 0;
@@ -50,13 +52,16 @@ public static class UnprivilegedReport
                 messages += expected.Messages.Count > 0 && agrees && missing is null ? 1 : 0;
                 if (!agrees || missing is not null)
                 {
-                    Console.WriteLine($"{(agrees ? "message" : result.IsAccepted ? "FALSE-ACCEPT" : "false-" + result.Verdict)}\t{name}/{prog.Name}\t{result.Message}\t<> {missing}");
+                    Console.WriteLine(
+                        (agrees ? "message" : result.IsAccepted ? "FALSE-ACCEPT" : "false-" + result.Verdict)
+                        + $"\t{name}/{prog.Name}\t{result.Message}\t<> {missing}");
                 }
             }
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"unprivileged: {agree}/{all} agree, false accepts {falseAccepts}, all annotated messages {messages}/{withMessages}"));
+            $"unprivileged: {agree}/{all} agree, false accepts {falseAccepts}, "
+                + $"all annotated messages {messages}/{withMessages}"));
         return falseAccepts == 0 ? 0 : 1;
     }
 
@@ -72,7 +77,8 @@ public static class UnprivilegedReport
             }
 
             var of = messages.TryGetValue(tag.Ref.Name, out var known) ? known : messages[tag.Ref.Name] = [];
-            if (tag.Name.StartsWith(SuccessTag, StringComparison.Ordinal) || tag.Name.StartsWith(FailureTag, StringComparison.Ordinal))
+            if (tag.Name.StartsWith(SuccessTag, StringComparison.Ordinal)
+                || tag.Name.StartsWith(FailureTag, StringComparison.Ordinal))
             {
                 found[tag.Ref.Name] = (tag.Name.StartsWith(SuccessTag, StringComparison.Ordinal), of);
             }

@@ -80,7 +80,8 @@ internal static class AssemblyUses
             {
                 var op = il[at] == 0xfe ? TwoByteOps[il[at + 1]] : OneByteOps[il[at]];
                 at += op.Size;
-                if (op.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
+                if (op.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok
+                    or OperandType.InlineType)
                 {
                     See(TokenAt(il, at));
                 }
@@ -165,8 +166,9 @@ internal static class AssemblyUses
             return 0;
         }
 
-        public int GetTypeFromSpecification(MetadataReader reader, int context, TypeSpecificationHandle at, byte rawTypeKind) =>
-            reader.GetTypeSpecification(at).DecodeSignature(this, context);
+        public int GetTypeFromSpecification(
+            MetadataReader reader, int context, TypeSpecificationHandle at, byte rawTypeKind) =>
+                reader.GetTypeSpecification(at).DecodeSignature(this, context);
 
         public int GetTypeFromReference(MetadataReader reader, TypeReferenceHandle at, byte rawTypeKind) => 0;
 

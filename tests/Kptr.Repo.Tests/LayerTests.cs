@@ -19,7 +19,8 @@ public class LayerTests
         ["Execution"] = ["Kfuncs", "Maps", "Objects", "Specs", "Isa", "Btf", "Diagnostics"],
     };
 
-    private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(() => AssemblyUses.Read(typeof(Btf.BtfSpec).Assembly.Location));
+    private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(
+        () => AssemblyUses.Read(typeof(Btf.BtfSpec).Assembly.Location));
 
     public static TheoryData<string> Folders => [.. Allowed.Keys];
 
@@ -27,8 +28,10 @@ public class LayerTests
     public void Folder_UsesOnlyTheLayersBelowIt(string folder)
     {
         var wrong = Uses.Value
-            .Where(u => !u.Used.Contains("<PrivateImpl", StringComparison.Ordinal)) // constant tables the compiler puts aside
-            .Where(u => Folder(u.User) == folder && !IsMadeByCompiler(u.Used) && Folder(u.Used) is var used && used != folder && !IsAllowed(folder, used, u.Used))
+            // constant tables the compiler puts aside
+            .Where(u => !u.Used.Contains("<PrivateImpl", StringComparison.Ordinal))
+            .Where(u => Folder(u.User) == folder && !IsMadeByCompiler(u.Used) && Folder(u.Used) is var used
+                && used != folder && !IsAllowed(folder, used, u.Used))
             .Select(u => $"{u.User} uses {u.Used}")
             .Distinct();
         wrong.Should().BeEmpty();

@@ -10,7 +10,8 @@ public class LockTests
     [Fact]
     public void Table_HasEveryRankInOrder()
     {
-        var ranks = Regex.Matches(File.ReadAllText(Repo.PathOf(Folder, "LockRank.cs")), @"^    (\w+)(?: = 1)?,$", RegexOptions.Multiline)
+        var ranks = Regex.Matches(File.ReadAllText(Repo.PathOf(Folder, "LockRank.cs")), @"^    (\w+)(?: = 1)?,$",
+            RegexOptions.Multiline)
             .Select(m => m.Groups[1].Value).ToList();
         var rows = Rows().Select(r => r.Rank).ToList();
         ranks.Should().HaveCountGreaterThan(10);
@@ -35,9 +36,11 @@ public class LockTests
     [Fact]
     public void EveryRank_IsALockOfSomebody()
     {
-        var code = string.Concat(Repo.Files("src/Kptr", "*.cs").Where(f => !f.StartsWith(Folder, StringComparison.Ordinal))
+        var code = string.Concat(Repo.Files("src/Kptr", "*.cs")
+            .Where(f => !f.StartsWith(Folder, StringComparison.Ordinal))
             .Select(f => File.ReadAllText(Repo.PathOf(f))));
-        Rows().Select(r => r.Rank).Where(r => !code.Contains($"LockRank.{r}", StringComparison.Ordinal)).Should().BeEmpty();
+        Rows().Select(r => r.Rank).Where(r => !code.Contains($"LockRank.{r}", StringComparison.Ordinal)).Should()
+            .BeEmpty();
     }
 
     [Theory]
@@ -57,7 +60,9 @@ public class LockTests
     private static string WithoutText(string line) => Regex.Replace(line, @"""[^""]*""|//.*$", "");
 
     private static List<(int Number, string Rank, string[] Inner)> Rows() =>
-        [.. Regex.Matches(File.ReadAllText(Repo.PathOf(Folder, "README.md")), @"^\| (\d+) \| (\w+) \| [^|]+ \| ?([\w, ]*) ?\|$", RegexOptions.Multiline)
-            .Select(m => (int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), m.Groups[2].Value,
+        [.. Regex.Matches(File.ReadAllText(Repo.PathOf(Folder, "README.md")),
+            @"^\| (\d+) \| (\w+) \| [^|]+ \| ?([\w, ]*) ?\|$", RegexOptions.Multiline)
+            .Select(m => (int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture),
+                m.Groups[2].Value,
                 m.Groups[3].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)))];
 }

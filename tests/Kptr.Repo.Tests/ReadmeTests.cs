@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Kptr.Repo.Tests;
 
-/// <summary>The README tells the truth: its commands are what CI runs, its code is a sample's, its links lead somewhere.</summary>
+/// <summary>
+/// The README tells the truth: its commands are what CI runs, its code is a sample's, its links lead somewhere.
+/// </summary>
 public class ReadmeTests
 {
     private static string Readme => File.ReadAllText(Repo.PathOf("README.md"));

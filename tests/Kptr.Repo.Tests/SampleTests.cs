@@ -11,7 +11,8 @@ public class SampleTests
     [Theory, MemberData(nameof(Samples))]
     public void Sample_PrintsWhatItsReadersWereTold(string sample)
     {
-        var start = new ProcessStartInfo("dotnet", ["run", "--no-build", "--project", Repo.PathOf("samples", sample), "-c", Configuration])
+        var start = new ProcessStartInfo(
+            "dotnet", ["run", "--no-build", "--project", Repo.PathOf("samples", sample), "-c", Configuration])
         {
             RedirectStandardOutput = true,
         };

@@ -9,7 +9,8 @@ public class SolutionTests
         var solution = File.ReadAllText(Repo.PathOf("Kptr.sln"));
         foreach (var project in Repo.CodeFolders.SelectMany(top => Repo.Files(top, "*.csproj")))
         {
-            var line = solution.Split('\n').FirstOrDefault(l => l.Contains($"\"{project.Replace('/', '\\')}\"", StringComparison.Ordinal));
+            var line = solution.Split('\n').FirstOrDefault(
+                l => l.Contains($"\"{project.Replace('/', '\\')}\"", StringComparison.Ordinal));
             line.Should().NotBeNull($"{project} is in the solution");
             var id = line!.Split('"')[^2];
             solution.Should().Contain($"{id}.Debug|Any CPU.Build.0", $"{project} is built");

@@ -11,7 +11,9 @@ internal sealed record AcceptedProgram(VerifiedProgram Verified, RegBeliefs? Bel
     /// <summary>Instructions that a verification which records beliefs may process.</summary>
     private const int InsnsMax = 100_000;
 
-    /// <summary>Judges a program in one short verification that records beliefs; null where that does not accept it.</summary>
+    /// <summary>
+    /// Judges a program in one short verification that records beliefs; null where that does not accept it.
+    /// </summary>
     internal static AcceptedProgram? TryMakeShort(ProgSpec linked, KernelSpec kernel, int insnsMax)
     {
         var beliefs = new RegBeliefs();
@@ -20,7 +22,8 @@ internal sealed record AcceptedProgram(VerifiedProgram Verified, RegBeliefs? Bel
     }
 
     /// <summary>Judges a program; null where it is refused, or the caller cancels.</summary>
-    internal static AcceptedProgram? TryMake(ProgSpec linked, KernelSpec kernel, CancellationToken cancellation = default)
+    internal static AcceptedProgram? TryMake(
+        ProgSpec linked, KernelSpec kernel, CancellationToken cancellation = default)
     {
         try
         {

@@ -12,7 +12,9 @@ internal sealed class BeliefCheck(RegBeliefs beliefs)
     /// <summary>Instructions that were looked at.</summary>
     internal long CheckedCount { get; private set; }
 
-    /// <summary>What is wrong at this place, or null where some state the verifier explored contains the run's.</summary>
+    /// <summary>
+    /// What is wrong at this place, or null where some state the verifier explored contains the run's.
+    /// </summary>
     internal string? Check(in RunPoint at)
     {
         var depth = at.IsDeferred ? at.Depth + 1 : at.Depth;
@@ -46,7 +48,8 @@ internal sealed class BeliefCheck(RegBeliefs beliefs)
             {
                 var belief = state.Regs[reg];
                 return string.Create(CultureInfo.InvariantCulture,
-                    $"r{reg} is 0x{at.Regs[reg]:x} (fp 0x{at.Regs[10]:x}), believed {belief.Type} off {belief.Off} {Describe(belief)}; {at.Insns.Length} slots");
+                    $"r{reg} is 0x{at.Regs[reg]:x} (fp 0x{at.Regs[10]:x}), "
+                        + $"believed {belief.Type} off {belief.Off} {Describe(belief)}; {at.Insns.Length} slots");
             }
         }
 
@@ -57,7 +60,8 @@ internal sealed class BeliefCheck(RegBeliefs beliefs)
     {
         var v = belief.Var;
         return string.Create(CultureInfo.InvariantCulture,
-            $"u64 [0x{v.UMin:x}, 0x{v.UMax:x}] s64 [{v.SMin}, {v.SMax}] u32 [0x{v.U32Min:x}, 0x{v.U32Max:x}] s32 [{v.S32Min}, {v.S32Max}] bits (0x{v.Bits.Value:x}; 0x{v.Bits.Mask:x})");
+            $"u64 [0x{v.UMin:x}, 0x{v.UMax:x}] s64 [{v.SMin}, {v.SMax}] u32 [0x{v.U32Min:x}, "
+                + $"0x{v.U32Max:x}] s32 [{v.S32Min}, {v.S32Max}] bits (0x{v.Bits.Value:x}; 0x{v.Bits.Mask:x})");
     }
 
     private static bool Holds(in RegBeliefs.Belief belief, ulong value, ulong fp)
@@ -73,11 +77,14 @@ internal sealed class BeliefCheck(RegBeliefs beliefs)
         }
     }
 
-    private static bool IsNeverNull(in RegBeliefs.Belief belief) => !belief.Type.MayBeNull() && belief.Type.Base() switch
-    {
-        RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToMem or RegType.ConstPtrToMap or RegType.PtrToPacket
-            or RegType.PtrToBuf or RegType.PtrToFunc => true,
-        RegType.PtrToBtfId => belief.Type.Has(RegType.MemAlloc) && !belief.Type.Has(RegType.PtrUntrusted | RegType.MemRcu),
-        _ => false,
-    };
+    private static bool IsNeverNull(in RegBeliefs.Belief belief) =>
+        !belief.Type.MayBeNull() && belief.Type.Base() switch
+        {
+            RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToMem or RegType.ConstPtrToMap
+                or RegType.PtrToPacket
+                or RegType.PtrToBuf or RegType.PtrToFunc => true,
+            RegType.PtrToBtfId =>
+                belief.Type.Has(RegType.MemAlloc) && !belief.Type.Has(RegType.PtrUntrusted | RegType.MemRcu),
+            _ => false,
+        };
 }

@@ -6,8 +6,9 @@ using Kptr.Verifier;
 namespace Kptr.Soundness;
 
 /// <summary>
-/// Stands in for what the kernel makes of context accesses when it loads a program. The context is random bytes; a load that
-/// gives a pointer gets the address of an object or a buffer, as the verifier believes it to be. Packets the model has itself.
+/// Stands in for what the kernel makes of context accesses when it loads a program. The context is random bytes;
+/// a load that gives a pointer gets the address of an object or a buffer, as the verifier believes it to be.
+/// Packets the model has itself.
 /// </summary>
 internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, UserSpace user, Random random) : IDisposable
 {
@@ -42,7 +43,9 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
         if (belief.Type == RegType.Scalar)
         {
             // What a hook may return, or a field that the kernel keeps within bounds.
-            reg = belief.Var.Contains(reg) ? reg : random.Next(2) == 0 ? (ulong)belief.Var.SMin : (ulong)belief.Var.SMax;
+            reg = belief.Var.Contains(reg) ? reg
+                : random.Next(2) == 0 ? (ulong)belief.Var.SMin
+                : (ulong)belief.Var.SMax;
         }
         else if (!kernel.Heap.TryFindRegion(reg, 0, out _) && AddressFor(belief) is { } address)
         {
@@ -55,11 +58,13 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
         RegType.PtrToBtfId when belief.Target is BtfSpec btf => ObjectOf(btf[belief.Word0]),
         RegType.PtrToMem => Block("memory", belief.Word0),
         RegType.PtrToBuf or RegType.PtrToTpBuffer or RegType.PtrToFlowKeys => Block("buffer", BufferBytes),
-        var type when type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock => Block("socket", BufferBytes),
+        var type when type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock =>
+            Block("socket", BufferBytes),
         _ => null,
     };
 
-    private ulong ObjectOf(BtfType type) => type.Name == "task_struct" ? user.AnyTask().Address : Block(type.Name, type.SizeBytes);
+    private ulong ObjectOf(BtfType type) =>
+        type.Name == "task_struct" ? user.AnyTask().Address : Block(type.Name, type.SizeBytes);
 
     private ulong Block(string name, int sizeBytes)
     {

@@ -40,10 +40,12 @@ internal sealed class FailableCalls
         _ => HelperTable.Find(id) is { } helper && (helper.Ret & RetKind.MaybeNull) != 0 ? 0 : null,
     };
 
-    // A reference on an object that the program owns is always to be had; what takes a reference away does so when it fails, too.
+    // A reference on an object that the program owns is always to be had; what takes a reference away
+    // does so when it fails, too.
     private static ulong? OfKfunc(BpfInsn call, KernelSpec kernel)
     {
         var name = kernel.Types[new BtfRef(call.Off, call.Imm)].Name;
-        return name != "bpf_refcount_acquire_impl" && kernel.Kfuncs.TryGetValue(name, out var kfunc) && (kfunc.Flags & (KfuncFlags.RetNull | KfuncFlags.Release)) == KfuncFlags.RetNull ? 0 : null;
+        return name != "bpf_refcount_acquire_impl" && kernel.Kfuncs.TryGetValue(name, out var kfunc)
+            && (kfunc.Flags & (KfuncFlags.RetNull | KfuncFlags.Release)) == KfuncFlags.RetNull ? 0 : null;
     }
 }

@@ -44,7 +44,8 @@ internal static class GeneratedCheck
 
     // Eight million rounds are what may_goto allows: that is no endless loop.
     private static RunOutcome Excused(GeneratedProgram program, RunOutcome outcome) =>
-        outcome is { Kind: RunKind.LeftOut, Detail: ProgRunner.TooLong } && program.Lines.Any(l => l.StartsWith("may_goto", StringComparison.Ordinal))
+        outcome is { Kind: RunKind.LeftOut, Detail: ProgRunner.TooLong }
+        && program.Lines.Any(l => l.StartsWith("may_goto", StringComparison.Ordinal))
             ? outcome with { Kind = RunKind.Sound }
             : outcome;
 

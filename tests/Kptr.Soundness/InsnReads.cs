@@ -20,7 +20,8 @@ internal static class InsnReads
             InsnClass.Alu or InsnClass.Alu64 => (op == BpfOp.Mov ? 0 : dst) | (isReg ? src : 0),
             InsnClass.Ldx => src,
             InsnClass.St => dst,
-            InsnClass.Stx when insn is { Imm: BpfOp.CmpXchg } && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic => dst | src | 1,
+            InsnClass.Stx when insn is { Imm: BpfOp.CmpXchg } && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic =>
+                dst | src | 1,
             InsnClass.Stx => dst | src,
             InsnClass.Jmp or InsnClass.Jmp32 => OfJump(insn, op, dst | (isReg ? src : 0), depth),
             _ => 0,

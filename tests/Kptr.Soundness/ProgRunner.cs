@@ -13,8 +13,8 @@ using Kptr.Verifier;
 namespace Kptr.Soundness;
 
 /// <summary>
-/// Runs an accepted program many times in a kernel of its own, every access checked, under random contexts, map contents,
-/// failing calls and a user space that interferes.
+/// Runs an accepted program many times in a kernel of its own, every access checked, under random contexts, map
+/// contents, failing calls and a user space that interferes.
 /// </summary>
 internal sealed class ProgRunner
 {
@@ -68,7 +68,8 @@ internal sealed class ProgRunner
     {
         using var kernel = new KernelModel(new()
         {
-            Kernel = _verified.Kernel, Kfuncs = Kfuncs, LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Seed = _random.Next(),
+            Kernel = _verified.Kernel, Kfuncs = Kfuncs, LedgerLevel = LedgerLevel.Sites, Driver =
+                DeferredDriver.Manual, Seed = _random.Next(),
         });
         return TryCreateMaps(kernel, out var maps, out var refused)
             ? RunWith(kernel, maps, count)
@@ -177,7 +178,8 @@ internal sealed class ProgRunner
     {
         var faults = kernel.TakeFaults();
         return faults.Count == 0 ? null
-            : faults.Any(f => f.Code is DiagCode.RunNoSuchCall or DiagCode.RunOutOfFuel or DiagCode.CallNotModelled) ? Outcome(RunKind.LeftOut, "in a callback: " + faults[0].Message)
+            : faults.Any(f => f.Code is DiagCode.RunNoSuchCall or DiagCode.RunOutOfFuel or DiagCode.CallNotModelled)
+                ? Outcome(RunKind.LeftOut, "in a callback: " + faults[0].Message)
             : Outcome(RunKind.Unsound, string.Join("; ", faults));
     }
 
@@ -186,23 +188,31 @@ internal sealed class ProgRunner
     {
         var leaks = kernel.Ledger.FindLeaks().Where(e => e.Holder is not UnlinkedHolder).ToList();
         return leaks.Count == 0 ? null
-            : leaks.All(e => e.Holder is UnknownHolder) && HasSockMap ? Outcome(RunKind.LeftOut, "what a map of sockets holds, the ledger does not know")
+            : leaks.All(e => e.Holder is UnknownHolder) && HasSockMap
+                ? Outcome(RunKind.LeftOut, "what a map of sockets holds, the ledger does not know")
             : Outcome(RunKind.Unsound, "not given back: " + string.Join("; ", leaks));
     }
 
     private RunOutcome? Unreturned(KernelModel kernel)
     {
         var kept = kernel.Ledger.Snapshot().Entries.Where(e => !e.Holder.IsKernel).ToList();
-        return kept.Count == 0 ? null : Outcome(RunKind.Unsound, "still held when the maps are gone: " + string.Join("; ", kept));
+        return kept.Count == 0
+            ? null
+            : Outcome(RunKind.Unsound, "still held when the maps are gone: " + string.Join("; ", kept));
     }
 
     private RunOutcome OutcomeOf(RunFault fault, bool hasStandIns) => fault.Code switch
     {
-        DiagCode.CallBadObject when hasStandIns => Outcome(RunKind.LeftOut, "an object in the context that the model cannot make"),
-        DiagCode.RunBadAccess or DiagCode.RunCancelled when UsesKernelVariable => Outcome(RunKind.LeftOut, "a kernel variable"),
-        DiagCode.RunBadAccess when _verified.Spec.Maps.Any(m => m.Type == BpfMapType.Arena) => Outcome(RunKind.LeftOut, "arena memory"),
-        DiagCode.RunNoSuchCall => Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
-        DiagCode.CallNotModelled => Outcome(RunKind.LeftOut, $"not modelled: {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
+        DiagCode.CallBadObject when hasStandIns =>
+            Outcome(RunKind.LeftOut, "an object in the context that the model cannot make"),
+        DiagCode.RunBadAccess or DiagCode.RunCancelled when UsesKernelVariable =>
+            Outcome(RunKind.LeftOut, "a kernel variable"),
+        DiagCode.RunBadAccess when _verified.Spec.Maps.Any(m => m.Type == BpfMapType.Arena) =>
+            Outcome(RunKind.LeftOut, "arena memory"),
+        DiagCode.RunNoSuchCall =>
+            Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
+        DiagCode.CallNotModelled =>
+            Outcome(RunKind.LeftOut, $"not modelled: {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
         DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, TooLong),
         _ => Outcome(RunKind.Unsound, fault.ToString()),
     };
@@ -219,5 +229,6 @@ internal sealed class ProgRunner
         _ => Disassembler.Text(call),
     };
 
-    private RunOutcome Outcome(RunKind kind, string detail) => new(kind, string.Create(CultureInfo.InvariantCulture, $"{detail}"), _runCount, _checkedCount);
+    private RunOutcome Outcome(RunKind kind, string detail) =>
+        new(kind, string.Create(CultureInfo.InvariantCulture, $"{detail}"), _runCount, _checkedCount);
 }

@@ -6,8 +6,12 @@ using Kptr.Specs;
 
 namespace Kptr.Soundness;
 
-/// <summary>Looks at every instruction of a run: what the verifier believed must hold, calls fail, user space interferes.</summary>
-internal sealed class RunWatcher(BeliefCheck? beliefs, FailableCalls failures, ContextModel contexts, UserSpace user, Random random) : IRunObserver
+/// <summary>
+/// Looks at every instruction of a run: what the verifier believed must hold, calls fail, user space interferes.
+/// </summary>
+internal sealed class RunWatcher(
+    BeliefCheck? beliefs, FailableCalls failures, ContextModel contexts, UserSpace user, Random random)
+    : IRunObserver
 {
     private readonly int _disturbOneIn = random.Next(3) == 0 ? 8 : 64;
     private readonly int _failOneIn = random.Next(3) switch { 0 => 2, 1 => 8, _ => int.MaxValue };
@@ -41,7 +45,9 @@ internal sealed class RunWatcher(BeliefCheck? beliefs, FailableCalls failures, C
         FollowLock(at.Insns[at.InsnIdx]);
 
         Violation ??= beliefs?.Check(at);
-        return Violation is null ? null : new RunFault(DiagCode.RunCancelled, $"the verifier is wrong: {Violation}", at.InsnIdx);
+        return Violation is null
+            ? null
+            : new RunFault(DiagCode.RunCancelled, $"the verifier is wrong: {Violation}", at.InsnIdx);
     }
 
     public bool TryFail(in RunPoint at, out ulong r0)

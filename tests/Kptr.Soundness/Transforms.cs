@@ -39,7 +39,9 @@ internal static class Transforms
         return prog with { Insns = [.. insns] };
     }
 
-    /// <summary>The same program with jumps to the next instruction put in, before one in so many instructions.</summary>
+    /// <summary>
+    /// The same program with jumps to the next instruction put in, before one in so many instructions.
+    /// </summary>
     internal static ProgSpec InsertNops(ProgSpec prog, Random random, int oneIn)
     {
         var old = prog.Insns;
@@ -98,14 +100,17 @@ internal static class Transforms
         }
 
         var moved = target[i + 1 + distance] - place[i] - 1;
-        return UsesImm(insn) ? new(insn.Opcode, insn.Dst, insn.Src, insn.Off, moved) : new(insn.Opcode, insn.Dst, insn.Src, (short)moved, insn.Imm);
+        return UsesImm(insn)
+            ? new(insn.Opcode, insn.Dst, insn.Src, insn.Off, moved)
+            : new(insn.Opcode, insn.Dst, insn.Src, (short)moved, insn.Imm);
     }
 
     private static bool CanHold(ImmutableArray<BpfInsn> insns, int[] place, int[] target)
     {
         for (var i = 0; i < insns.Length; i++)
         {
-            if (DistanceOf(insns[i]) is { } distance && (uint)(i + 1 + distance) < (uint)target.Length && !UsesImm(insns[i])
+            if (DistanceOf(insns[i]) is { } distance && (uint)(i + 1 + distance) < (uint)target.Length
+                && !UsesImm(insns[i])
                 && target[i + 1 + distance] - place[i] - 1 is < short.MinValue or > short.MaxValue)
             {
                 return false;
@@ -145,6 +150,7 @@ internal static class Transforms
         _ => false,
     };
 
-    private static bool UsesImm(BpfInsn insn) => insn.Opcode == BpfOp.LdImm64 || (insn.Opcode & BpfOp.OpMask) == BpfOp.Call
-        || (insn.Class == InsnClass.Jmp32 && (insn.Opcode & BpfOp.OpMask) == BpfOp.Ja);
+    private static bool UsesImm(BpfInsn insn) =>
+        insn.Opcode == BpfOp.LdImm64 || (insn.Opcode & BpfOp.OpMask) == BpfOp.Call
+            || (insn.Class == InsnClass.Jmp32 && (insn.Opcode & BpfOp.OpMask) == BpfOp.Ja);
 }

@@ -12,7 +12,9 @@ internal sealed class UserSpace(KernelModel kernel, IReadOnlyList<BpfMap> maps, 
     private const int KeysPerMap = 4;
     private const int PacketBytesMin = 14;
     private const int PacketBytesMax = 200;
-    private readonly List<TaskStruct> _tasks = [.. Enumerable.Range(0, 3).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"t{i}"))];
+    private readonly List<TaskStruct> _tasks = [
+        .. Enumerable.Range(0, 3).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"t{i}")),
+    ];
 
     /// <summary>Some task or other.</summary>
     internal TaskStruct AnyTask() => _tasks[random.Next(_tasks.Count)];
@@ -110,7 +112,8 @@ internal sealed class UserSpace(KernelModel kernel, IReadOnlyList<BpfMap> maps, 
 
     private unsafe void PutTasks(BpfMap map, byte[] key)
     {
-        foreach (var field in map.Record.Fields.Where(f => f.Kind == BtfFieldKind.KptrRef && f.Pointee.Name == "task_struct"))
+        foreach (var field in map.Record.Fields.Where(
+            f => f.Kind == BtfFieldKind.KptrRef && f.Pointee.Name == "task_struct"))
         {
             using var reader = kernel.Rcu.ReadLock();
             var value = map.ProgLookup(key, 0);

@@ -14,8 +14,13 @@ internal static class CheckCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private static readonly Option<string?> Program = new("--program") { Description = "Judge only the program with this name.", HelpName = "NAME" };
-    private static readonly Option<string> Format = new("--format") { Description = "How verdicts are printed.", DefaultValueFactory = _ => "text" };
+    private static readonly Option<string?> Program =
+        new("--program") { Description = "Judge only the program with this name.", HelpName = "NAME" };
+    private static readonly Option<string> Format = new("--format")
+    {
+        Description = "How verdicts are printed.",
+        DefaultValueFactory = _ => "text",
+    };
 
     private static readonly Option<int> LogLevel = new("--log-level")
     {

@@ -5,7 +5,10 @@ namespace Kptr.Cli.Check;
 /// <summary>One JSON object a line and program: a format for scripts, whose fields are only ever added to.</summary>
 internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerdictWriter
 {
-    private static readonly JsonWriterOptions Compact = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Compact = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public void Write(string file, ProgVerdict verdict)
     {

@@ -8,8 +8,9 @@ internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerd
     public void Write(string file, ProgVerdict verdict)
     {
         var (prog, result) = (verdict.Prog, verdict.Result);
-        output.WriteLine($"{VerdictWords.Of(result.Verdict),-11} {Path.GetFileName(file)} {prog.Name} [{prog.SectionName}]"
-            + $" {result.InsnsProcessed} insns processed, {result.States} states");
+        output.WriteLine(
+            $"{VerdictWords.Of(result.Verdict),-11} {Path.GetFileName(file)} {prog.Name} [{prog.SectionName}]"
+                + $" {result.InsnsProcessed} insns processed, {result.States} states");
         if (!result.IsAccepted)
         {
             WriteReason(result);

@@ -11,9 +11,13 @@ namespace Kptr.Cli.Inspect;
 internal static class InspectCommand
 {
     private static readonly Argument<string> File = new("FILE") { Description = "A BPF object (clang's ELF file)." };
-    private static readonly Option<bool> Disasm = new("--disasm") { Description = "List the instructions between their C lines." };
+    private static readonly Option<bool> Disasm = new("--disasm")
+    {
+        Description = "List the instructions between their C lines.",
+    };
     private static readonly Option<bool> AsC = new("--btf") { Description = "Print the object's types as C." };
-    private static readonly Option<string?> Program = new("--program") { Description = "List only the program with this name.", HelpName = "NAME" };
+    private static readonly Option<string?> Program =
+        new("--program") { Description = "List only the program with this name.", HelpName = "NAME" };
     private static readonly Option<string> Format = MakeFormat();
 
     public static Command Create()
@@ -29,7 +33,11 @@ internal static class InspectCommand
 
     private static Option<string> MakeFormat()
     {
-        var option = new Option<string>("--format") { Description = "How the object is printed.", DefaultValueFactory = _ => "text" };
+        var option = new Option<string>("--format")
+        {
+            Description = "How the object is printed.",
+            DefaultValueFactory = _ => "text",
+        };
         option.AcceptOnlyFromAmong("text", "json");
         return option;
     }

@@ -5,7 +5,10 @@ using System.Text.Json.Serialization;
 
 namespace Kptr.Cli.Inspect;
 
-/// <summary>How <c>kptr inspect --format json</c> writes what it shows: code made by the compiler, since reflection may be trimmed away.</summary>
+/// <summary>
+/// How <c>kptr inspect --format json</c> writes what it shows: code made by the compiler, since
+/// reflection may be trimmed away.
+/// </summary>
 [JsonSerializable(typeof(Dictionary<string, object?>), TypeInfoPropertyName = "Document")]
 [JsonSerializable(typeof(ImmutableArray<ProgView>))]
 [JsonSerializable(typeof(ImmutableArray<MapView>))]

@@ -3,7 +3,9 @@ using Kptr.Specs;
 
 namespace Kptr.Cli.Inspect;
 
-/// <summary>A program's instructions between the C lines they come from, with the names of what they refer to.</summary>
+/// <summary>
+/// A program's instructions between the C lines they come from, with the names of what they refer to.
+/// </summary>
 internal sealed class Listing
 {
     private readonly ProgSpec _prog;
@@ -39,7 +41,9 @@ internal sealed class Listing
             }
 
             var notes = string.Join(", ", _notes[line.InsnIdx].Concat(CallNotes(line.InsnIdx)));
-            yield return notes.Length > 0 ? $"{line.InsnIdx,6}: {line.Text,-36} ; {notes}" : $"{line.InsnIdx,6}: {line.Text}";
+            yield return notes.Length > 0
+                ? $"{line.InsnIdx,6}: {line.Text,-36} ; {notes}"
+                : $"{line.InsnIdx,6}: {line.Text}";
         }
     }
 
@@ -55,7 +59,8 @@ internal sealed class Listing
         {
             yield return KernelNames.OfHelper(insn.Imm);
         }
-        else if (((isCall && insn.Src == BpfOp.PseudoCall) || (insn.Opcode == BpfOp.LdImm64 && insn.Src == BpfOp.PseudoFunc))
+        else if (((isCall && insn.Src == BpfOp.PseudoCall)
+            || (insn.Opcode == BpfOp.LdImm64 && insn.Src == BpfOp.PseudoFunc))
             && _funcs.TryGetValue(at + insn.Imm + 1, out var func))
         {
             yield return func;

@@ -6,7 +6,8 @@ namespace Kptr.Cli.Inspect;
 
 /// <summary>An object as <c>kptr inspect</c> shows it: what both output formats print.</summary>
 internal sealed record ObjectView(
-    string Object, string License, ImmutableArray<ProgView> Programs, ImmutableArray<MapView> Maps, ImmutableArray<ExternView> Externs)
+    string Object, string License, ImmutableArray<ProgView> Programs, ImmutableArray<MapView> Maps,
+    ImmutableArray<ExternView> Externs)
 {
     /// <param name="file">The file it was read from.</param>
     /// <param name="read">The object with its references by name.</param>
@@ -49,7 +50,8 @@ internal sealed record ProgView(
         linked.LinkFault?.ToString());
 
     private static ImmutableArray<string> NamesOf(ProgSpec prog, params ProgRelocKind[] kinds) =>
-        [.. prog.Relocs.Where(r => kinds.Contains(r.Kind)).Select(r => r.Name).Distinct().Order(StringComparer.Ordinal)];
+        [.. prog.Relocs.Where(r => kinds.Contains(r.Kind)).Select(r => r.Name).Distinct().Order(
+            StringComparer.Ordinal)];
 }
 
 /// <summary>One map.</summary>
@@ -78,7 +80,8 @@ internal sealed record MapView(
         map.PinByName,
         [.. map.Record.Fields.Select(FieldView.Of)],
         [
-            .. map.InitialSlots.Select(s => new SlotView(s.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), s.Target)),
+            .. map.InitialSlots.Select(
+                s => new SlotView(s.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), s.Target)),
             .. (map.StructOps?.Slots ?? []).Select(s => new SlotView(s.Member, s.Prog)),
         ]);
 
@@ -104,7 +107,8 @@ internal sealed record FieldView(int Offset, int Size, string Kind, string Name,
         field.SizeBytes,
         KindOf(field.Kind),
         field.Name,
-        field.Pointee.Btf is not null ? $"struct {field.Pointee.Name}" : field.NodeType.Btf is not null ? $"struct {field.NodeType.Name}" : null,
+        field.Pointee.Btf is not null
+            ? $"struct {field.Pointee.Name}" : field.NodeType.Btf is not null ? $"struct {field.NodeType.Name}" : null,
         field.Dtor);
 
     private static string KindOf(BtfFieldKind kind) => kind switch

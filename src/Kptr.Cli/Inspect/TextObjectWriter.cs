@@ -36,7 +36,8 @@ internal sealed class TextObjectWriter(TextWriter output)
 
         foreach (var item in view.Externs)
         {
-            output.WriteLine($"  {item.Kind,-8} {(item.Type.Length > 0 ? item.Type : item.Name)}{(item.Weak ? " (weak)" : "")}");
+            output.WriteLine(
+                $"  {item.Kind,-8} {(item.Type.Length > 0 ? item.Type : item.Name)}{(item.Weak ? " (weak)" : "")}");
         }
     }
 
@@ -48,7 +49,8 @@ internal sealed class TextObjectWriter(TextWriter output)
             prog.Sleepable ? "sleepable" : null,
             prog.Autoload ? null : "not loaded unless asked for",
         }.OfType<string>();
-        output.WriteLine($"  {prog.Name}: {prog.Type} SEC(\"{prog.Section}\"), {prog.Insns} instructions{Join(extras)}");
+        output.WriteLine(
+            $"  {prog.Name}: {prog.Type} SEC(\"{prog.Section}\"), {prog.Insns} instructions{Join(extras)}");
         WriteList("subprograms", prog.Subprograms);
         WriteList("kfuncs", prog.Kfuncs);
         WriteList("maps", prog.MapsUsed);
@@ -60,12 +62,14 @@ internal sealed class TextObjectWriter(TextWriter output)
 
     private void Write(MapView map)
     {
-        var extras = new[] { map.Flags.Length > 0 ? map.Flags : null, map.Pinned ? "pinned by name" : null }.OfType<string>();
-        output.WriteLine($"  {map.Name}: {map.Type}, {map.MaxEntries} entries, key {map.Key}, value {map.Value}{Join(extras)}");
+        string?[] extras = [map.Flags.Length > 0 ? map.Flags : null, map.Pinned ? "pinned by name" : null];
+        output.WriteLine(
+            $"  {map.Name}: {map.Type}, {map.MaxEntries} entries, key {map.Key}, value {map.Value}{Join(extras.OfType<string>())}");
         foreach (var field in map.Fields)
         {
-            output.WriteLine($"      +{field.Offset,-4} {field.Kind,-14} {field.Name}"
-                + $"{(field.Pointee is { } pointee ? $" -> {pointee}" : "")}{(field.Destructor is { } dtor ? $", freed by {dtor}" : "")}");
+            var pointee = field.Pointee is { } type ? $" -> {type}" : "";
+            var dtor = field.Destructor is { } name ? $", freed by {name}" : "";
+            output.WriteLine($"      +{field.Offset,-4} {field.Kind,-14} {field.Name}{pointee}{dtor}");
         }
 
         foreach (var slot in map.Slots)

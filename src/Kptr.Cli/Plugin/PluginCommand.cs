@@ -7,11 +7,12 @@ using Kptr.Isa;
 namespace Kptr.Cli.Plugin;
 
 /// <summary>
-/// <c>kptr plugin [MEMORY] [--interpret]</c>: runs one raw program, as the public suite bpf_conformance asks its plug-ins to.
+/// <c>kptr plugin [MEMORY] [--interpret]</c>: runs one raw program, as the public suite
+/// bpf_conformance asks its plug-ins to.
 /// </summary>
 /// <remarks>
-/// The program comes as hex bytes on standard input, the memory that <c>r1</c> points to (its length in <c>r2</c>) as hex in
-/// the argument; <c>r0</c> goes to standard output as hex. White space between bytes does not count.
+/// The program comes as hex bytes on standard input, the memory that <c>r1</c> points to (its length in <c>r2</c>) as
+/// hex in the argument; <c>r0</c> goes to standard output as hex. White space between bytes does not count.
 /// </remarks>
 internal static class PluginCommand
 {
@@ -25,7 +26,10 @@ internal static class PluginCommand
         DefaultValueFactory = _ => "",
     };
 
-    private static readonly Option<bool> Interpret = new("--interpret") { Description = "Run in the interpreter, which is the default." };
+    private static readonly Option<bool> Interpret = new("--interpret")
+    {
+        Description = "Run in the interpreter, which is the default.",
+    };
 
     private static readonly Option<string?> Program = new("--program")
     {
@@ -39,7 +43,8 @@ internal static class PluginCommand
         {
             Memory, Interpret, Program,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(Program) ?? Console.In.ReadToEnd(), parsed.GetValue(Memory) ?? ""));
+        command.SetAction(
+            parsed => Run(parsed.GetValue(Program) ?? Console.In.ReadToEnd(), parsed.GetValue(Memory) ?? ""));
         return command;
     }
 

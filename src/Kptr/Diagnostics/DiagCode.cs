@@ -383,7 +383,9 @@ public enum DiagCode
     /// <summary>A value with a kptr was copied: the copy, or what it was copied over, owns nothing.</summary>
     KptrCopied = 8121,
 
-    /// <summary>A <c>ref</c> to a map value was taken outside an RCU reader, from a map that can delete the value.</summary>
+    /// <summary>
+    /// A <c>ref</c> to a map value was taken outside an RCU reader, from a map that can delete the value.
+    /// </summary>
     ValueOutsideRcu = 8122,
 
     // 8200: calls that a running program makes

@@ -8,8 +8,10 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 /// <summary>An array map whose values are C# structs.</summary>
-/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class ArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue> : ArrayMap, ITypedMap<int, TValue>
+/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the
+/// special fields.</typeparam>
+public sealed unsafe class ArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : ArrayMap, ITypedMap<int, TValue>
     where TValue : unmanaged
 {
     private readonly byte* _base;
@@ -53,7 +55,9 @@ public sealed unsafe class ArrayMap<[DynamicallyAccessedMembers(StructFields.Kep
 
     /// <summary>Writes a value over, as user space does: its special fields end, they are not written.</summary>
     public Errno Update(uint index, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) => UpdateElem(
-        new ReadOnlySpan<byte>(&index, sizeof(uint)), MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(in value, 1)), flags);
+        new ReadOnlySpan<byte>(&index, sizeof(uint)),
+        MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(in value, 1)), flags);
 
-    private static void ThrowNoSuchIndex(uint index) => throw new ArgumentOutOfRangeException(nameof(index), index, "no such index");
+    private static void ThrowNoSuchIndex(uint index) =>
+        throw new ArgumentOutOfRangeException(nameof(index), index, "no such index");
 }

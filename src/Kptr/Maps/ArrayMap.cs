@@ -5,7 +5,9 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_ARRAY</c> and <c>PERCPU_ARRAY</c>: values by index, all there from the start. Also data sections.</summary>
+/// <summary>
+/// <c>BPF_MAP_TYPE_ARRAY</c> and <c>PERCPU_ARRAY</c>: values by index, all there from the start. Also data sections.
+/// </summary>
 /// <remarks>
 /// Nothing can be deleted (<c>-EINVAL</c>). An update writes the value over and then ends what its special fields held:
 /// under the eager policy it is an array's only way to let go of a kptr from user space.
@@ -78,7 +80,8 @@ public class ArrayMap : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var index = ArrayKeys.IndexOf(key);
         var allCpus = IsPerCpu && caller.IsUserSpace;
@@ -96,7 +99,8 @@ public class ArrayMap : BpfMap
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.EINVAL;
 
     /// <inheritdoc/>
-    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => ArrayKeys.Next(_count, key, nextKey);
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) =>
+        ArrayKeys.Next(_count, key, nextKey);
 
     /// <inheritdoc/>
     protected override unsafe long VisitValues(MapElemCallback callback, in MapCall caller)

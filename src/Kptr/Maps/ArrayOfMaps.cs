@@ -36,7 +36,9 @@ public sealed class ArrayOfMaps : BpfMap
     {
     }
 
-    /// <summary>The map in a place, or null. Use it inside an RCU reader; the array may let go of it at any time.</summary>
+    /// <summary>
+    /// The map in a place, or null. Use it inside an RCU reader; the array may let go of it at any time.
+    /// </summary>
     public BpfMap? Lookup(uint index) => FromAddress(Core, ProgLookup(BitConverter.GetBytes(index), Core.CurrentCpu));
 
     /// <summary>Puts a map into the array.</summary>
@@ -57,7 +59,8 @@ public sealed class ArrayOfMaps : BpfMap
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => InnerMaps.Peek(SlotOf(key));
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var inner = FromAddress(Core, InnerMaps.Peek(SlotOf(key)));
         if (inner is null)
@@ -70,7 +73,8 @@ public sealed class ArrayOfMaps : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override unsafe Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override unsafe Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (!caller.IsUserSpace || flags != MapUpdateFlags.Any)
         {
@@ -118,7 +122,8 @@ public sealed class ArrayOfMaps : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => ArrayKeys.Next(MaxEntries, key, nextKey);
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) =>
+        ArrayKeys.Next(MaxEntries, key, nextKey);
 
     private ulong SlotOf(ReadOnlySpan<byte> key)
     {

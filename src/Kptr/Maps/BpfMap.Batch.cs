@@ -40,10 +40,13 @@ public abstract partial class BpfMap
     /// <param name="keys">Room for the keys.</param>
     /// <param name="values">Room for the values.</param>
     /// <param name="count">In: how many at most. Out: how many came.</param>
-    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; look-ups of per-CPU maps also <see cref="MapCpu.Only"/>.</param>
-    /// <returns><see cref="Errno.ENOENT"/> once the end was reached; <see cref="Errno.ENOSPC"/> when not even one bucket fits.</returns>
+    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; look-ups of per-CPU maps also
+    /// <see cref="MapCpu.Only"/>.</param>
+    /// <returns><see cref="Errno.ENOENT"/> once the end was reached; <see cref="Errno.ENOSPC"/> when not even
+    /// one bucket fits.</returns>
     public Errno LookupBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count,
+        MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         CheckCursors(inBatch.Length, outBatch.Length);
         var wanted = BeginBatch(MapBatchOps.Lookup, ref count, keys.Length, values.Length, flags, out var bad);
@@ -53,7 +56,8 @@ public abstract partial class BpfMap
     /// <summary>Copies many elements out and deletes them; references in them are destroyed.</summary>
     /// <inheritdoc cref="LookupBatch"/>
     public Errno LookupAndDeleteBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, ref int count,
+        MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         CheckCursors(inBatch.Length, outBatch.Length);
         using var writing = new Writing(this);
@@ -65,8 +69,10 @@ public abstract partial class BpfMap
     /// <param name="keys">The keys, side by side.</param>
     /// <param name="values">The values, side by side.</param>
     /// <param name="count">In: how many. Out: how many succeeded.</param>
-    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; for per-CPU maps <see cref="MapCpu.Only"/>, <see cref="MapUpdateFlags.AllCpus"/>.</param>
-    public Errno UpdateBatch(ReadOnlySpan<byte> keys, ReadOnlySpan<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
+    /// <param name="flags"><see cref="MapUpdateFlags.Lock"/>; for per-CPU maps <see cref="MapCpu.Only"/>,
+    /// <see cref="MapUpdateFlags.AllCpus"/>.</param>
+    public Errno UpdateBatch(
+        ReadOnlySpan<byte> keys, ReadOnlySpan<byte> values, ref int count, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         using var writing = new Writing(this);
         var wanted = BeginBatch(MapBatchOps.Update, ref count, keys.Length, values.Length, flags, out var err);
@@ -97,7 +103,8 @@ public abstract partial class BpfMap
 
     /// <summary>A lookup batch. The default walks by <see cref="GetNextKey"/>; the cursor is the last key.</summary>
     private protected virtual Errno ReadBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags)
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags)
     {
         var err = Errno.None;
         var last = inBatch;
@@ -130,7 +137,8 @@ public abstract partial class BpfMap
 
     /// <summary>A lookup-and-delete batch.</summary>
     private protected virtual Errno TakeBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags) =>
         Errno.ENOTSUPP;
 
     // Hashes take BPF_F_CPU in look-ups of their per-CPU kinds only, which CheckFlags sees to.
@@ -146,11 +154,13 @@ public abstract partial class BpfMap
     {
         if ((inLength != 0 && inLength < BatchCursorSize) || outLength < BatchCursorSize)
         {
-            throw new ArgumentException($"{this} has batch cursors of {BatchCursorSize} bytes, not {inLength} and {outLength}");
+            throw new ArgumentException(
+                $"{this} has batch cursors of {BatchCursorSize} bytes, not {inLength} and {outLength}");
         }
     }
 
-    private int BeginBatch(MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
+    private int BeginBatch(
+        MapBatchOps op, ref int count, int keyBytes, int valueBytes, MapUpdateFlags flags, out Errno err)
     {
         ObjectDisposedException.ThrowIf(IsEnding, this);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -165,7 +175,8 @@ public abstract partial class BpfMap
             return 0;
         }
 
-        if ((long)wanted * KeySize > keyBytes || (valueBytes != int.MaxValue && (long)wanted * UserBytesOf(flags) > valueBytes))
+        if ((long)wanted * KeySize > keyBytes
+            || (valueBytes != int.MaxValue && (long)wanted * UserBytesOf(flags) > valueBytes))
         {
             err = Errno.EFAULT;
             return 0;

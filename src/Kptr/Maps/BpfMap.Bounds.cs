@@ -5,17 +5,20 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
-// What comes from outside (callers' keys, values and CPUs, derived maps' addresses and pools) is held against the map's own
-// memory here. Behind these checks nothing is asked again.
+// What comes from outside (callers' keys, values and CPUs, derived maps' addresses and pools) is held against the map's
+// own memory here. Behind these checks nothing is asked again.
 public abstract partial class BpfMap
 {
     private readonly int _keySize;
     private readonly int _cpuCount;
 
-    // The map types of this assembly hand out addresses of their own pools; what a derived class hands out is looked up.
+    // The map types of this assembly hand out addresses of their own pools; what a derived
+    // class hands out is looked up.
     private readonly bool _isBuiltin;
 
-    /// <summary>Whether <see cref="FindValue"/> gives addresses of values. Maps of maps and of sockets give other objects.</summary>
+    /// <summary>
+    /// Whether <see cref="FindValue"/> gives addresses of values. Maps of maps and of sockets give other objects.
+    /// </summary>
     private protected virtual bool HasValuesInMemory => !HoldsMaps;
 
     /// <summary>Throws unless the map was handed a key of its size by a CPU of its kernel.</summary>
@@ -62,7 +65,8 @@ public abstract partial class BpfMap
     {
         if (HoldsMaps ? FromAddress(Core, found) is null : !TryFindValue(found, out _, out _))
         {
-            throw new InvalidOperationException($"{GetType().Name}.{nameof(FindValue)} gave {found:x}, which is no value of {this}");
+            throw new InvalidOperationException(
+                $"{GetType().Name}.{nameof(FindValue)} gave {found:x}, which is no value of {this}");
         }
     }
 
@@ -109,7 +113,8 @@ public abstract partial class BpfMap
     {
         if (!Core.Heap.TryFindRegion(key, KeySize, out _) || !TryFindValue(value, out _, out _))
         {
-            throw new InvalidOperationException($"{GetType().Name}.{nameof(VisitValues)} gave {key:x} and {value:x}, which are no element of {this}");
+            throw new InvalidOperationException(
+                $"{GetType().Name}.{nameof(VisitValues)} gave {key:x} and {value:x}, which are no element of {this}");
         }
 
         return callback(key, value);
@@ -140,7 +145,8 @@ public abstract partial class BpfMap
         }
 
         return isBuiltin || type == typeof(BpfMap) ? isBuiltin
-            : throw new NotSupportedException($"a map type of one's own derives from {nameof(BpfMap)}, not from {type.Name}");
+            : throw new NotSupportedException(
+                $"a map type of one's own derives from {nameof(BpfMap)}, not from {type.Name}");
     }
 
     [DoesNotReturn]
@@ -167,9 +173,11 @@ public abstract partial class BpfMap
         foreach (var field in spec.Record.Fields.OrderBy(f => f.OffsetBytes))
         {
             var size = field.SizeBytes;
-            var align = field.Kind is BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock or BtfFieldKind.Refcount ? sizeof(int) : sizeof(ulong);
+            var align = field.Kind is BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock
+                or BtfFieldKind.Refcount ? sizeof(int) : sizeof(ulong);
             var needed = (field.Kind & BtfFieldKind.GraphRoot) != 0 ? 2 * sizeof(ulong) : align;
-            if (field.OffsetBytes < end || size < needed || field.OffsetBytes % align != 0 || size > spec.ValueSize - field.OffsetBytes)
+            if (field.OffsetBytes < end || size < needed || field.OffsetBytes % align != 0
+                || size > spec.ValueSize - field.OffsetBytes)
             {
                 throw new MapCreateException(spec, Errno.EINVAL);
             }

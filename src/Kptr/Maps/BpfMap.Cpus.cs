@@ -41,7 +41,8 @@ public abstract partial class BpfMap
 
     /// <summary>See <see cref="DyingFields.Overwrite"/>.</summary>
     internal void WriteValue(
-        ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+        ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
+        ref DyingFields dying)
     {
         if (!IsPerCpu)
         {
@@ -96,7 +97,8 @@ public abstract partial class BpfMap
     private ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> value, int place, in MapCall caller) =>
         caller.HasOnePart ? value : value.Slice(place * Layout.StrideBytes, Layout.StrideBytes);
 
-    // Kernel: bpf_map_check_op_flags (include/linux/bpf.h, 7.2). Older kernels know the lock flag only, and look at all 64 bits.
+    // Kernel: bpf_map_check_op_flags (include/linux/bpf.h, 7.2). Older kernels know the lock flag
+    // only, and look at all 64 bits.
     private Errno CheckFlags(MapUpdateFlags flags, MapUpdateFlags allowed)
     {
         var isAll = allowed == ~MapUpdateFlags.Any;
@@ -107,7 +109,8 @@ public abstract partial class BpfMap
         }
 
         var isOne = (flags & MapUpdateFlags.Cpu) != 0;
-        var isBad = (!isOne && MapCpu.Of(flags) != 0) || ((flags & CpuFlags) != 0 && !IsPerCpu) || (flags & CpuFlags) == CpuFlags;
+        var isBad = (!isOne && MapCpu.Of(flags) != 0) || ((flags & CpuFlags) != 0 && !IsPerCpu)
+            || (flags & CpuFlags) == CpuFlags;
         return !HasCpuFlags ? Errno.None
             : isBad ? Errno.EINVAL
             : isOne && !IsPossible(MapCpu.Of(flags)) ? Errno.ERANGE : Errno.None;

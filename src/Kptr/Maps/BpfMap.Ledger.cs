@@ -22,7 +22,8 @@ public abstract partial class BpfMap
     {
         foreach (var pool in _pools)
         {
-            if (pool.TryFind(slotAddress, out var slot, out var cpu, out var offset) && Record.FindAt(offset) is { } field)
+            if (pool.TryFind(slotAddress, out var slot, out var cpu, out var offset)
+                && Record.FindAt(offset) is { } field)
             {
                 return HolderOf(pool, slot, cpu, field);
             }
@@ -63,7 +64,10 @@ public abstract partial class BpfMap
         }
     }
 
-    /// <summary>The part of one of this map's heap allocations that a program finds at an address: one value, one key, or the whole.</summary>
+    /// <summary>
+    /// The part of one of this map's heap allocations that a program finds at an address: one
+    /// value, one key, or the whole.
+    /// </summary>
     /// <param name="allocation">Start of the allocation.</param>
     /// <param name="sizeBytes">Size of the allocation.</param>
     /// <param name="address">An address in it.</param>
@@ -78,8 +82,10 @@ public abstract partial class BpfMap
             }
 
             // An element's key is handed to callbacks of bpf_for_each_map_elem; nobody may write it.
-            return pool.TryFind(address, out var slot, out var cpu, out _) ? new(pool.ValueOf(slot, cpu), ValueSize, isWritable)
-                : pool.TryFindSlot(address, out slot, out _) ? new((ulong)pool.SlotOf(slot) + (ulong)HashTable.KeyOffsetOf(KeySize), KeySize, false)
+            return pool.TryFind(address, out var slot, out var cpu, out _)
+                ? new(pool.ValueOf(slot, cpu), ValueSize, isWritable)
+                : pool.TryFindSlot(address, out slot, out _)
+                    ? new((ulong)pool.SlotOf(slot) + (ulong)HashTable.KeyOffsetOf(KeySize), KeySize, false)
                 : default;
         }
 

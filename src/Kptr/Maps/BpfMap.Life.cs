@@ -35,7 +35,9 @@ public abstract partial class BpfMap
     /// <summary>The allocator of the elements that are not preallocated; null when all are.</summary>
     internal ElemCache? Allocator { get; set; }
 
-    /// <summary>Gives up the maker's reference, like closing its file descriptor. The map is freed later, when nobody uses it.</summary>
+    /// <summary>
+    /// Gives up the maker's reference, like closing its file descriptor. The map is freed later, when nobody uses it.
+    /// </summary>
     public void Dispose()
     {
         Dispose(true);
@@ -65,7 +67,9 @@ public abstract partial class BpfMap
         return false;
     }
 
-    /// <summary>Another user-space reference (a second file descriptor, an iterator), given back by <see cref="PutUser"/>.</summary>
+    /// <summary>
+    /// Another user-space reference (a second file descriptor, an iterator), given back by <see cref="PutUser"/>.
+    /// </summary>
     internal void HoldUser()
     {
         Hold();
@@ -104,7 +108,9 @@ public abstract partial class BpfMap
         }
     }
 
-    /// <summary>The map leaves another one: programs may still have its pointer, so it must outlive their readers.</summary>
+    /// <summary>
+    /// The map leaves another one: programs may still have its pointer, so it must outlive their readers.
+    /// </summary>
     internal void DeferFree(MapFreeWait wait) => _freeWait = (MapFreeWait)Math.Max((int)_freeWait, (int)wait);
 
     /// <summary>Gives up the maker's reference.</summary>
@@ -118,12 +124,14 @@ public abstract partial class BpfMap
     }
 
     /// <summary>
-    /// The last user-space reference went. Stops timers and work queues in all slots; kptrs stay, as a program may still use them.
+    /// The last user-space reference went. Stops timers and work queues in all slots; kptrs stay, as a
+    /// program may still use them.
     /// </summary>
     protected virtual void ReleaseUserRef() => EndAll(DeathPath.LastUserRef);
 
     /// <summary>
-    /// Frees what the map has besides its pools, whose values the base has destroyed before. Runs once, in the work queue.
+    /// Frees what the map has besides its pools, whose values the base has destroyed before.
+    /// Runs once, in the work queue.
     /// </summary>
     protected virtual void OnFree()
     {
@@ -146,7 +154,8 @@ public abstract partial class BpfMap
         FreeWhenQuiet();
     }
 
-    // Elements on their way through grace periods come back to their pool, so the pool waits for them (bpf_mem_alloc_destroy).
+    // Elements on their way through grace periods come back to their pool, so the pool waits for
+    // them (bpf_mem_alloc_destroy).
     private void FreeWhenQuiet()
     {
         if (Allocator is { IsWaited: true })
@@ -160,7 +169,8 @@ public abstract partial class BpfMap
     }
 
     private void WaitForElems() => Core.Rcu.Call(
-        static m => ((BpfMap)m).Core.Work.Enqueue(static m => ((BpfMap)m).FreeWhenQuiet(), m, "bpf_mem_alloc_destroy"), this, "bpf_mem_alloc_destroy");
+        static m => ((BpfMap)m).Core.Work.Enqueue(static m => ((BpfMap)m).FreeWhenQuiet(), m, "bpf_mem_alloc_destroy"),
+        this, "bpf_mem_alloc_destroy");
 
     // The record stays until after the last field is destroyed (59e5791f59dd, 2023): it belongs to the immutable spec.
     private void Free()

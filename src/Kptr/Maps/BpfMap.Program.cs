@@ -59,10 +59,9 @@ public abstract partial class BpfMap
     /// <summary>Finds a value in live memory: of per-CPU maps, the CPU's that this thread plays.</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <returns>Its bytes, or nothing. Use them inside an RCU reader.</returns>
-    /// <exception cref="InvalidOperationException">
-    /// The values are maps or sockets, or have special fields, whose bytes are nobody's to write: see such a map as one of a C# struct
-    /// (<see cref="BpfMapExtensions.As{TKey, TValue}"/>).
-    /// </exception>
+    /// <exception cref="InvalidOperationException"> The values are maps or sockets, or have special fields, whose
+    /// bytes are nobody's to write: see such a map as one of a C# struct
+    /// (<see cref="BpfMapExtensions.As{TKey, TValue}"/>). </exception>
     public unsafe Span<byte> LookupSpan(ReadOnlySpan<byte> key)
     {
         if (!HasValuesInMemory || Layout.HasSpecials)
@@ -98,7 +97,8 @@ public abstract partial class BpfMap
 
     /// <summary>Adds a value to a queue, stack or bloom filter (<c>bpf_map_push_elem</c>).</summary>
     /// <param name="value">At least <see cref="ValueSize"/> bytes.</param>
-    /// <param name="flags">Of queues and stacks: <see cref="MapUpdateFlags.Exist"/> pushes out where there is no room.</param>
+    /// <param name="flags">Of queues and stacks: <see cref="MapUpdateFlags.Exist"/> pushes out where
+    /// there is no room.</param>
     public Errno ProgPush(ReadOnlySpan<byte> value, MapUpdateFlags flags)
     {
         CheckProgValue(value.Length, nameof(value));
@@ -121,7 +121,9 @@ public abstract partial class BpfMap
         return PeekValue(value);
     }
 
-    /// <summary>Visits every element (<c>bpf_for_each_map_elem</c>); elements that come or go meanwhile may be missed.</summary>
+    /// <summary>
+    /// Visits every element (<c>bpf_for_each_map_elem</c>); elements that come or go meanwhile may be missed.
+    /// </summary>
     /// <param name="callback">Called inside an RCU reader; may change the map.</param>
     /// <param name="flags">Must be 0.</param>
     /// <param name="cpu">The CPU the caller runs on.</param>
@@ -147,7 +149,8 @@ public abstract partial class BpfMap
     protected abstract ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller);
 
     /// <summary>Creates or replaces an element.</summary>
-    protected abstract Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller);
+    protected abstract Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller);
 
     /// <summary>Deletes an element.</summary>
     protected abstract Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller);
@@ -155,8 +158,12 @@ public abstract partial class BpfMap
     /// <summary>The key after a key; an empty or unknown key starts over.</summary>
     protected virtual Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
-    /// <summary>Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.</summary>
-    /// <remarks>Override it, and copy under a lock, where a value's memory may be another key's a moment later.</remarks>
+    /// <summary>
+    /// Copies a value out for user space. The default finds it and copies it with <see cref="CopyOut"/>.
+    /// </summary>
+    /// <remarks>
+    /// Override it, and copy under a lock, where a value's memory may be another key's a moment later.
+    /// </remarks>
     protected virtual Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (!IsPerCpu || caller.HasOnePart)
@@ -186,8 +193,9 @@ public abstract partial class BpfMap
     }
 
     /// <summary>Copies a value out and deletes its element.</summary>
-    protected virtual Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        Errno.ENOTSUPP;
+    protected virtual Errno TakeValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            Errno.ENOTSUPP;
 
     /// <summary>Calls back for every element.</summary>
     /// <returns>Number of elements visited, or an <see cref="Errno"/>.</returns>
@@ -236,7 +244,9 @@ public abstract partial class BpfMap
         Layout.CopyOut(target, value);
     }
 
-    /// <summary>Calls back for one element of a map whose keys are not in native memory: a program may read the key meanwhile.</summary>
+    /// <summary>
+    /// Calls back for one element of a map whose keys are not in native memory: a program may read the key meanwhile.
+    /// </summary>
     /// <param name="callback">What <see cref="VisitValues"/> was given.</param>
     /// <param name="key">The key.</param>
     /// <param name="value">Address of the value.</param>
@@ -258,7 +268,8 @@ public abstract partial class BpfMap
 
     /// <summary>A value in live memory as a C# struct. Use it inside an RCU reader.</summary>
     /// <param name="value">Address of the value; 0 gives a null reference.</param>
-    /// <exception cref="ArgumentException">No value begins there, or the struct has another size or other special fields.</exception>
+    /// <exception cref="ArgumentException">No value begins there, or the struct has another size or other
+    /// special fields.</exception>
     protected unsafe ref T ValueAt<T>(ulong value)
         where T : unmanaged
     {

@@ -31,10 +31,14 @@ public abstract partial class BpfMap
             : UserRead(key, value, flags);
     }
 
-    /// <summary>Writes a value; special fields of the element are not written (<c>BPF_MAP_UPDATE_ELEM</c>; queues: push).</summary>
+    /// <summary>
+    /// Writes a value; special fields of the element are not written (<c>BPF_MAP_UPDATE_ELEM</c>; queues: push).
+    /// </summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
-    /// <param name="value"><see cref="UserValueSize"/> bytes; <see cref="ValueSize"/> where the flags name CPUs.</param>
-    /// <param name="flags">Create, replace, lock; on per-CPU maps <see cref="MapCpu.Only"/> and <see cref="MapUpdateFlags.AllCpus"/>.</param>
+    /// <param name="value"><see cref="UserValueSize"/> bytes; <see cref="ValueSize"/> where
+    /// the flags name CPUs.</param>
+    /// <param name="flags">Create, replace, lock; on per-CPU maps <see cref="MapCpu.Only"/> and
+    /// <see cref="MapUpdateFlags.AllCpus"/>.</param>
     public Errno UpdateElem(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         CheckSizes(key, value.Length, flags);
@@ -54,12 +58,14 @@ public abstract partial class BpfMap
     }
 
     /// <summary>
-    /// Copies a value out and deletes its element (queues: pop). References in special fields are destroyed, never handed out.
+    /// Copies a value out and deletes its element (queues: pop). References in special fields are
+    /// destroyed, never handed out.
     /// </summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>
     /// <param name="value">Receives <see cref="UserValueSize"/> bytes.</param>
     /// <param name="flags">Only <see cref="MapUpdateFlags.Lock"/>.</param>
-    public Errno LookupAndDeleteElem(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
+    public Errno LookupAndDeleteElem(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         CheckSizes(key, value.Length, flags);
         if ((flags & ~MapUpdateFlags.Lock) != 0)

@@ -8,20 +8,24 @@ namespace Kptr.Maps;
 
 /// <summary>A live map. Derive from it to make a map type of your own.</summary>
 /// <remarks>
-/// A derived map gives its values a place with <see cref="CreatePool(int)"/>, finds them by key, and hands values that end to
-/// <see cref="DyingFields"/>. Everything else is done here, alike for all maps: which bytes may be copied, when
-/// destructors run, what user space sees, permissions, references on the map and its asynchronous end.
-/// Whoever makes a map owns it, and gives it up with <see cref="Dispose()"/>; it is freed when programs and other maps
-/// have let go of it too, later, in the work queue.
+/// A derived map gives its values a place with <see cref="CreatePool(int)"/>, finds them by key, and hands values that
+/// end to <see cref="DyingFields"/>. Everything else is done here, alike for all maps: which bytes may be copied, when
+/// destructors run, what user space sees, permissions, references on the map and its asynchronous end. Whoever makes a
+/// map owns it, and gives it up with <see cref="Dispose()"/>; it is freed when programs and other maps have let go of
+/// it too, later, in the work queue.
 /// </remarks>
 public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
     private readonly List<ValuePool> _pools = [];
 
-    /// <summary>Makes a map. The map types of this assembly go through <see cref="MapRules"/>; a derived one need only be possible.</summary>
+    /// <summary>
+    /// Makes a map. The map types of this assembly go through <see cref="MapRules"/>; a derived
+    /// one need only be possible.
+    /// </summary>
     /// <param name="core">The kernel it belongs to.</param>
     /// <param name="spec">Its blueprint.</param>
-    /// <exception cref="MapCreateException">A size is negative or too large, or special fields lie across each other or the value's end.</exception>
+    /// <exception cref="MapCreateException">A size is negative or too large, or special fields lie across each other or
+    /// the value's end.</exception>
     protected BpfMap(KernelCore core, MapSpec spec)
     {
         ArgumentNullException.ThrowIfNull(core);
@@ -60,8 +64,11 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// <summary>Value size in bytes, not rounded up.</summary>
     public int ValueSize => Spec.ValueSize;
 
-    /// <summary>Bytes of a value in a system call: of per-CPU maps, the value of every CPU that can exist, each rounded up to 8.</summary>
-    public virtual int UserValueSize => IsPerCpu ? (int)Math.Min(int.MaxValue, (long)Layout.StrideBytes * Core.PossibleCpus.Length) : ValueSize;
+    /// <summary>
+    /// Bytes of a value in a system call: of per-CPU maps, the value of every CPU that can exist, each rounded up to 8.
+    /// </summary>
+    public virtual int UserValueSize =>
+        IsPerCpu ? (int)Math.Min(int.MaxValue, (long)Layout.StrideBytes * Core.PossibleCpus.Length) : ValueSize;
 
     /// <summary>Capacity. LRU maps with a list per CPU round it.</summary>
     public virtual uint MaxEntries => Spec.MaxEntries;
@@ -81,7 +88,9 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// <summary>Failures to inject.</summary>
     public MapFaults Faults { get; } = new();
 
-    /// <summary>Raised before each destructor that a dying value runs, with the context Linux would run it in.</summary>
+    /// <summary>
+    /// Raised before each destructor that a dying value runs, with the context Linux would run it in.
+    /// </summary>
     [SuppressMessage("Design", "CA1003", Justification = "the record is the whole event")]
     public event Action<FieldDeath>? FieldDied;
 

@@ -4,9 +4,9 @@ namespace Kptr.Maps;
 
 /// <summary>Decides, for every map alike, what the end of a value does to its special fields.</summary>
 /// <remarks>
-/// Two of them, because Linux has two (see <see cref="DestroyBehavior"/>). Map code names the <see cref="DeathPath"/> and
-/// never looks at the policy: the per-CPU hash of Linux leaked for two years because its update path had its own opinion
-/// (6af6e49a76c9).
+/// Two of them, because Linux has two (see <see cref="DestroyBehavior"/>). Map code names the
+/// <see cref="DeathPath"/> and never looks at the policy: the per-CPU hash of Linux leaked for two years because its
+/// update path had its own opinion (6af6e49a76c9).
 /// </remarks>
 public sealed class DestroyPolicy
 {
@@ -31,7 +31,9 @@ public sealed class DestroyPolicy
     /// <summary>Update, delete and eviction destroy at once (Linux 5.19 to 7.1).</summary>
     public static DestroyPolicy Eager { get; } = new(DestroyBehavior.Eager, DeathAction.Destroy);
 
-    /// <summary>They only cancel; kptrs ride along on the recycled memory (7.2 and stable trees with the same fix).</summary>
+    /// <summary>
+    /// They only cancel; kptrs ride along on the recycled memory (7.2 and stable trees with the same fix).
+    /// </summary>
     public static DestroyPolicy Recycle { get; } = new(DestroyBehavior.Recycle, DeathAction.Cancel);
 
     /// <summary>Which of the two it is.</summary>
@@ -60,9 +62,13 @@ public sealed class DestroyPolicy
     /// <param name="isPreallocated">Whether the map's elements are preallocated.</param>
     public static DeathContext ContextOf(DeathPath path, BpfMapType type, bool isPreallocated) => path switch
     {
-        DeathPath.Replace => type == BpfMapType.Hash && isPreallocated ? DeathContext.UnderBucketLock : DeathContext.Caller,
-        DeathPath.InPlaceUpdate => type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash ? DeathContext.UnderBucketLock : DeathContext.Caller,
-        DeathPath.LookupAndDelete => type is BpfMapType.Hash or BpfMapType.PercpuHash ? DeathContext.UnderBucketLock : DeathContext.Caller,
+        DeathPath.Replace =>
+            type == BpfMapType.Hash && isPreallocated ? DeathContext.UnderBucketLock : DeathContext.Caller,
+        DeathPath.InPlaceUpdate => type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash
+            ? DeathContext.UnderBucketLock
+            : DeathContext.Caller,
+        DeathPath.LookupAndDelete =>
+            type is BpfMapType.Hash or BpfMapType.PercpuHash ? DeathContext.UnderBucketLock : DeathContext.Caller,
         DeathPath.Evict => DeathContext.UnderBucketLock,
         DeathPath.StorageDelete or DeathPath.OwnerExit => DeathContext.UnderStorageLock,
         DeathPath.MapFree => DeathContext.WorkQueue,

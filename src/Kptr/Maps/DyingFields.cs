@@ -10,9 +10,10 @@ namespace Kptr.Maps;
 /// map's locks are left.
 /// </summary>
 /// <remarks>
-/// Declare it before the lock is taken (<c>using var dying = new DyingFields(map, path)</c>): destructors then cannot run under
-/// a lock of the map, and the emptied memory may be reused before they ran. That order is what Linux has to choose badly:
-/// destroying after unlock raced with reuse of the spare element, destroying under the lock may sleep (58f038e6d209, 2025).
+/// Declare it before the lock is taken (<c>using var dying = new DyingFields(map, path)</c>): destructors then
+/// cannot run under a lock of the map, and the emptied memory may be reused before they ran. That order is what
+/// Linux has to choose badly: destroying after unlock raced with reuse of the spare element, destroying under the
+/// lock may sleep (58f038e6d209, 2025).
 /// </remarks>
 public ref struct DyingFields
 {
@@ -25,9 +26,12 @@ public ref struct DyingFields
     private ExceptionDispatchInfo? _thrown;
     private int _count;
 
-    /// <summary>Begins to collect. Memory for what one slot may own is set aside here, so that nothing fails under the lock.</summary>
+    /// <summary>
+    /// Begins to collect. Memory for what one slot may own is set aside here, so that nothing fails under the lock.
+    /// </summary>
     /// <param name="map">The map whose values end.</param>
-    /// <param name="path">How; with the map's <see cref="DestroyPolicy"/> it decides what happens to the fields.</param>
+    /// <param name="path">How; with the map's <see cref="DestroyPolicy"/> it decides what
+    /// happens to the fields.</param>
     /// <exception cref="OutOfMemoryException">Nothing was done.</exception>
     public DyingFields(BpfMap map, DeathPath path)
         : this(map, path, isUnlocked: false)
@@ -40,11 +44,16 @@ public ref struct DyingFields
         _isUnlocked = isUnlocked;
         _map = map;
         _path = path;
-        _action = map.HoldsMaps ? DeathAction.Destroy : map.Layout.HasSpecials ? map.Policy.ActionOn(path) : DeathAction.Keep;
+        _action = map.HoldsMaps ? DeathAction.Destroy
+            : map.Layout.HasSpecials ? map.Policy.ActionOn(path)
+            : DeathAction.Keep;
         Reserve(1);
     }
 
-    /// <summary>Begins to collect where no lock is held until the end: what does not fit is destroyed at once, and no memory is needed.</summary>
+    /// <summary>
+    /// Begins to collect where no lock is held until the end: what does not fit is destroyed at
+    /// once, and no memory is needed.
+    /// </summary>
     internal static DyingFields Unlocked(BpfMap map, DeathPath path) => new(map, path, isUnlocked: true);
 
     /// <summary>Slots that can be ended before more memory is needed.</summary>
@@ -52,7 +61,8 @@ public ref struct DyingFields
         ? int.MaxValue
         : (Items.Length + (_more?.Length ?? 0) - _count) / FieldsPerSlot;
 
-    private readonly int FieldsPerSlot => Math.Max(1, _map.Record.Fields.Length) * (_map.IsPerCpu ? _map.Core.CpuCount : 1);
+    private readonly int FieldsPerSlot =>
+        Math.Max(1, _map.Record.Fields.Length) * (_map.IsPerCpu ? _map.Core.CpuCount : 1);
 
     /// <summary>Sets memory aside for this many slots more.</summary>
     /// <remarks>Call it with no lock held where more than one slot may end.</remarks>
@@ -202,7 +212,8 @@ public ref struct DyingFields
         }
 
         _map.Faults.Allocating();
-        var more = ArrayPool<Item>.Shared.Rent(checked((int)Math.Max(_count + count - Items.Length, 2L * (_more?.Length ?? 0))));
+        var more = ArrayPool<Item>.Shared.Rent(
+            checked((int)Math.Max(_count + count - Items.Length, 2L * (_more?.Length ?? 0))));
         if (_more is { } old)
         {
             old.CopyTo(more, 0);

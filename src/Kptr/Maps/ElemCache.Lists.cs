@@ -51,8 +51,8 @@ internal sealed unsafe partial class ElemCache
         }
     }
 
-    // Sends what waits through its grace periods. What memory lacks for stays where it is, for the next call; it is counted as
-    // waiting, so the map is not freed before.
+    // Sends what waits through its grace periods. What memory lacks for stays where it is, for the next call; it is
+    // counted as waiting, so the map is not freed before.
     private void Send()
     {
         try
@@ -137,7 +137,8 @@ internal sealed unsafe partial class ElemCache
             while (elems.Count > 0)
             {
                 var elem = Pop(ref elems);
-                NativeMemory.Clear(_pool.SlotOf(elem) + _pool.PrefixBytes, (nuint)(_pool.StrideBytes - _pool.PrefixBytes));
+                NativeMemory.Clear(_pool.SlotOf(elem) + _pool.PrefixBytes,
+                    (nuint)(_pool.StrideBytes - _pool.PrefixBytes));
                 Push(ref _fresh, elem);
             }
         }
@@ -159,7 +160,8 @@ internal sealed unsafe partial class ElemCache
         {
             _elems = cache.TakeAll(ref cache._toReturn[cpu]);
             if (_elems.Count > 0
-                && !cache.TryCall(cache._map.Core.Rcu, static s => ((Returning)s).AfterRcu(), this, "bpf_mem_cache_free_rcu"))
+                && !cache.TryCall(cache._map.Core.Rcu, static s => ((Returning)s).AfterRcu(), this,
+                    "bpf_mem_cache_free_rcu"))
             {
                 cache.MoveAll(_elems, ref cache._toReturn[cpu]);
             }
@@ -192,7 +194,8 @@ internal sealed unsafe partial class ElemCache
         {
             _elems = cache.TakeAll(ref cache._toLeave);
             if (_elems.Count > 0
-                && !cache.TryCall(cache._map.Core.RcuTrace, static s => ((Leaving)s).AfterTasksTrace(), this, "bpf_mem_alloc"))
+                && !cache.TryCall(cache._map.Core.RcuTrace, static s => ((Leaving)s).AfterTasksTrace(),
+                    this, "bpf_mem_alloc"))
             {
                 cache.MoveAll(_elems, ref cache._toLeave);
             }

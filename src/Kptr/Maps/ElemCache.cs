@@ -2,13 +2,15 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
-/// <summary>The allocator of elements that are not preallocated: a cache per CPU in front of slots that wait for readers.</summary>
+/// <summary>
+/// The allocator of elements that are not preallocated: a cache per CPU in front of slots that wait for readers.
+/// </summary>
 /// <remarks>
 /// A freed element goes to the cache and may be handed out again at once, with whatever its special fields hold. Only
-/// when the cache overflows do elements leave it: after a grace period of both RCU flavours, when no writer can be late any
-/// more, their fields are destroyed (the fix 1df97a7453ee of 2026) and the memory is zeroed for a later use.
-/// Giving an element back never fails for want of memory: elements are linked by number, and those that nobody could be told about wait
-/// for the next that can. Kernel: <c>kernel/bpf/memalloc.c</c>; marks as there for small units.
+/// when the cache overflows do elements leave it: after a grace period of both RCU flavours, when no writer can be late
+/// any more, their fields are destroyed (the fix 1df97a7453ee of 2026) and the memory is zeroed for a later use. Giving
+/// an element back never fails for want of memory: elements are linked by number, and those that nobody could be told
+/// about wait for the next that can. Kernel: <c>kernel/bpf/memalloc.c</c>; marks as there for small units.
 /// </remarks>
 internal sealed unsafe partial class ElemCache
 {
@@ -37,7 +39,9 @@ internal sealed unsafe partial class ElemCache
         _batchCount = Math.Max((_highMark - low) / 4 * 3, 1);
     }
 
-    /// <summary>Whether elements are waiting for a grace period: they come back into the pool, so it must live until then.</summary>
+    /// <summary>
+    /// Whether elements are waiting for a grace period: they come back into the pool, so it must live until then.
+    /// </summary>
     internal bool IsWaited
     {
         get
@@ -50,7 +54,9 @@ internal sealed unsafe partial class ElemCache
         }
     }
 
-    /// <summary>Takes an element, the CPU's newest cached one first. Not under a bucket's lock: it may need memory.</summary>
+    /// <summary>
+    /// Takes an element, the CPU's newest cached one first. Not under a bucket's lock: it may need memory.
+    /// </summary>
     /// <exception cref="OutOfMemoryException">Nothing was taken.</exception>
     internal int Take(int cpu)
     {
@@ -106,7 +112,9 @@ internal sealed unsafe partial class ElemCache
         Send();
     }
 
-    /// <summary>Lets an element go for good: both grace periods, then a last look at its fields, then zeroed memory.</summary>
+    /// <summary>
+    /// Lets an element go for good: both grace periods, then a last look at its fields, then zeroed memory.
+    /// </summary>
     internal void Leave(int elem)
     {
         using (_lock.Enter())

@@ -30,7 +30,8 @@ internal static class FieldOwnership
     private static unsafe ulong TakeNodes(BpfMap map, BtfField field, ulong at)
     {
         var lockOffset = map.Layout.LockOffset;
-        using var held = new ValueSpinLock(map.Core, lockOffset < 0 ? 0 : at - (ulong)field.OffsetBytes + (ulong)lockOffset);
+        using var held = new ValueSpinLock(
+            map.Core, lockOffset < 0 ? 0 : at - (ulong)field.OffsetBytes + (ulong)lockOffset);
         var first = *(ulong*)at;
         new Span<byte>((void*)at, field.SizeBytes).Clear();
         return first == at ? 0 : first;

@@ -3,8 +3,8 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
-// How preallocated hashes without timers or work queues are written, from C# and from programs alike: the same steps as in
-// HashMap.cs for every kind, with nothing asked that these cannot need.
+// How preallocated hashes without timers or work queues are written, from C# and from programs alike: the same steps as
+// in HashMap.cs for every kind, with nothing asked that these cannot need.
 public unsafe partial class HashMap
 {
     private readonly bool _isFast;
@@ -23,21 +23,24 @@ public unsafe partial class HashMap
         }
     }
 
-    /// <summary>Creates or replaces an element that owns nothing. Between lock and unlock nothing is done that can throw.</summary>
+    /// <summary>
+    /// Creates or replaces an element that owns nothing. Between lock and unlock nothing is done that can throw.
+    /// </summary>
     /// <param name="elems">Where the elements lie.</param>
     /// <param name="key">The key.</param>
     /// <param name="value">The value.</param>
     /// <param name="flags">At most <see cref="MapUpdateFlags.Exist"/>.</param>
     /// <param name="stock">Whose extra and free elements to use.</param>
     /// <param name="isUncounted">
-    /// The caller is user space and neither counted as a writer nor in a reader: it may not write to maps that are read-only,
-    /// frozen or freed. Elements never go back to the system while the map is there, so it needs no reader.
+    /// The caller is user space and neither counted as a writer nor in a reader: it may not write to maps that are
+    /// read-only, frozen or freed. Elements never go back to the system while the map is there, so it needs no reader.
     /// </param>
     /// <param name="err">The outcome.</param>
     /// <returns>False: nothing was done, and the slow way knows why.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private protected bool TryUpdateFast<TElems, TKey, TValue>(
-        TElems elems, TKey key, TValue value, MapUpdateFlags flags, PcpuFreelistHead* stock, bool isUncounted, out Errno err)
+        TElems elems, TKey key, TValue value, MapUpdateFlags flags, PcpuFreelistHead* stock,
+        bool isUncounted, out Errno err)
         where TElems : struct, IElems
         where TKey : struct, IElemKey
         where TValue : struct, IElemValue
@@ -45,7 +48,8 @@ public unsafe partial class HashMap
         var bucket = Table.BucketOf(key);
         bucket->Lock.Enter(LockRank.Bucket);
         var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
-        var isDone = !IsHindered(isUncounted) && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        var isDone = !IsHindered(isUncounted)
+            && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
         err = isDone && flags != MapUpdateFlags.Any ? CheckExistence(old != null, flags) : Errno.None;
         if (isDone && err == Errno.None)
         {
@@ -80,7 +84,8 @@ public unsafe partial class HashMap
         var bucket = Table.BucketOf(key);
         bucket->Lock.Enter(LockRank.Bucket);
         var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
-        var isDone = !IsHindered(isUncounted) && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        var isDone = !IsHindered(isUncounted)
+            && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
         if (isDone && old != null)
         {
             HashTable.Unlink(link, old);
@@ -98,7 +103,8 @@ public unsafe partial class HashMap
     }
 
     // A machine code for each kind of key. The caller is counted and in a reader.
-    private bool TryUpdateFast(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu, out Errno err)
+    private bool TryUpdateFast(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, int cpu, out Errno err)
     {
         fixed (byte* keyAt = key, valueAt = value)
         {
@@ -114,7 +120,8 @@ public unsafe partial class HashMap
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryUpdateBytes<TKey>(TKey key, byte* value, MapUpdateFlags flags, int cpu, out Errno err)
         where TKey : struct, IElemKey => TryUpdateFast(
-        new BlockElems(Table), key, new LaidOutValue(value, Layout), flags, _free!.Stock(cpu), isUncounted: false, out err);
+        new BlockElems(Table), key, new LaidOutValue(value, Layout), flags, _free!.Stock(cpu),
+        isUncounted: false, out err);
 
     private bool TryDeleteFast(ReadOnlySpan<byte> key, int cpu, out Errno err)
     {

@@ -9,8 +9,10 @@ namespace Kptr.Maps;
 
 /// <summary>A hash map whose keys and values are C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
-/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : HashMap, ITypedMap<TKey, TValue>
+/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the
+/// special fields.</typeparam>
+public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : HashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -39,7 +41,8 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
 
     /// <summary>Finds a value in live memory. It stays the key's until the element is updated or deleted.</summary>
     /// <param name="key">The key.</param>
-    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
+    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it
+    /// inside an RCU reader.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
@@ -50,7 +53,9 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
             _ => null,
         };
         GC.KeepAlive(this);
-        return ref elem == null || _isLookupChecked ? ref LookupSlow(key) : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
+        return ref elem == null || _isLookupChecked
+            ? ref LookupSlow(key)
+            : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
     }
 
     /// <summary>Copies a value out, never a mix of two; special fields read as zero.</summary>
@@ -221,8 +226,10 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryDelete(TKey key, out Errno err) => sizeof(TKey) switch
     {
-        sizeof(uint) => TryDeleteFast(Elems, new Key4(Unsafe.BitCast<TKey, uint>(key)), Stock, isUncounted: true, out err),
-        sizeof(ulong) => TryDeleteFast(Elems, new Key8(Unsafe.BitCast<TKey, ulong>(key)), Stock, isUncounted: true, out err),
+        sizeof(uint) =>
+            TryDeleteFast(Elems, new Key4(Unsafe.BitCast<TKey, uint>(key)), Stock, isUncounted: true, out err),
+        sizeof(ulong) =>
+            TryDeleteFast(Elems, new Key8(Unsafe.BitCast<TKey, ulong>(key)), Stock, isUncounted: true, out err),
         _ => TryDeleteFast(Elems, new KeyBytes((byte*)&key, sizeof(TKey)), Stock, isUncounted: true, out err),
     };
 }

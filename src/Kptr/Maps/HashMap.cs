@@ -7,8 +7,9 @@ namespace Kptr.Maps;
 /// <summary><c>BPF_MAP_TYPE_HASH</c>, preallocated or not.</summary>
 /// <remarks>
 /// An update of an existing key takes another element and swaps it in. Preallocated, that is the CPU's extra element
-/// (<c>extra_elems</c>), and the old one becomes that: so the map owns one element more per CPU than it has room for, and each of them
-/// may hold kptrs. With <c>BPF_F_NO_PREALLOC</c> elements come from an allocator's cache (<see cref="ElemCache"/>).
+/// (<c>extra_elems</c>), and the old one becomes that: so the map owns one element more per CPU than it has room for,
+/// and each of them may hold kptrs. With <c>BPF_F_NO_PREALLOC</c> elements come from an allocator's cache
+/// (<see cref="ElemCache"/>).
 /// </remarks>
 public unsafe partial class HashMap : HashMapBase
 {
@@ -50,7 +51,9 @@ public unsafe partial class HashMap : HashMapBase
     }
 
     /// <inheritdoc/>
-    /// <remarks>Preallocated, it is what is neither free nor spare: nothing is counted when elements come and go.</remarks>
+    /// <remarks>
+    /// Preallocated, it is what is neither free nor spare: nothing is counted when elements come and go.
+    /// </remarks>
     public override int Count => _cache is not null ? Volatile.Read(ref _cachedCount)
         : Math.Max(0, Pool.SlotCount - Core.CpuCount - _free!.Count);
 
@@ -73,10 +76,12 @@ public unsafe partial class HashMap : HashMapBase
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         // What user space writes to a map that can own something comes here after it was tried.
-        if (_isFast && !(caller.IsUserSpace && _canOwn) && flags <= MapUpdateFlags.Exist && TryUpdateFast(key, value[..ValueSize], flags, caller.Cpu, out var done))
+        if (_isFast && !(caller.IsUserSpace && _canOwn) && flags <= MapUpdateFlags.Exist
+            && TryUpdateFast(key, value[..ValueSize], flags, caller.Cpu, out var done))
         {
             return done;
         }
@@ -145,7 +150,8 @@ public unsafe partial class HashMap : HashMapBase
     }
 
     // False: the key came while BPF_F_LOCK was looking for it without the bucket's lock.
-    private bool TryUpsert(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, out Errno err)
+    private bool TryUpsert(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, out Errno err)
     {
         var dying = new DyingFields(this, DeathPath.Replace);
         try
@@ -161,7 +167,8 @@ public unsafe partial class HashMap : HashMapBase
     }
 
     private bool TryUpsertPreallocated(
-        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying, out Errno err)
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
+        ref DyingFields dying, out Errno err)
     {
         err = Errno.EBUSY;
         using var held = LockBucket(key);
@@ -201,7 +208,8 @@ public unsafe partial class HashMap : HashMapBase
 
     // The old element becomes the CPU's extra one, emptied first.
     private void SwapExtraElem(
-        HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
+        HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller,
+        ref DyingFields dying)
     {
         var stock = _free!.Stock(caller.Cpu);
         var elem = stock->TakeExtraElem();
@@ -221,7 +229,8 @@ public unsafe partial class HashMap : HashMapBase
 
     // The element is taken before the bucket is locked, as that may need memory, and put back where it is not used.
     private bool TryUpsertAllocated(
-        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying, out Errno err)
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
+        ref DyingFields dying, out Errno err)
     {
         var elem = _cache!.Take(caller.Cpu);
         var unused = elem;

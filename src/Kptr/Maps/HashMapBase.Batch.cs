@@ -12,12 +12,14 @@ public abstract unsafe partial class HashMapBase
 
     /// <inheritdoc/>
     private protected override Errno ReadBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags) =>
         WalkBuckets(inBatch, outBatch, keys, values, wanted, ref count, flags, take: false);
 
     /// <inheritdoc/>
     private protected override Errno TakeBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags) =>
         WalkBuckets(inBatch, outBatch, keys, values, wanted, ref count, flags, take: true);
 
     private Errno WalkBuckets(
@@ -56,7 +58,8 @@ public abstract unsafe partial class HashMapBase
 
     // False when the bucket does not fit any more.
     private bool CopyBucket(
-        HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags, bool take)
+        HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags, bool take)
     {
         var dying = new DyingFields(this, DeathPath.BatchDelete);
         try

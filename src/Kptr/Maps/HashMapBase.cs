@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary>What all hash maps share: finding, deleting, walking. They differ in where elements come from and go to.</summary>
+/// <summary>
+/// What all hash maps share: finding, deleting, walking. They differ in where elements come from and go to.
+/// </summary>
 /// <remarks>Kernel: <c>kernel/bpf/hashtab.c</c> (6.12).</remarks>
 public abstract unsafe partial class HashMapBase : BpfMap
 {
@@ -52,7 +54,8 @@ public abstract unsafe partial class HashMapBase : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var spin = default(SpinWait);
         while (true)
@@ -103,7 +106,8 @@ public abstract unsafe partial class HashMapBase : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno TakeValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         using var dying = new DyingFields(this, DeathPath.LookupAndDelete);
         int elem;
@@ -162,7 +166,8 @@ public abstract unsafe partial class HashMapBase : BpfMap
                 // The callback may delete the element: its successor is looked up before.
                 var next = table.NextOf(elem);
                 visited++;
-                if (callback((ulong)(Pool.SlotOf(elem) + Table.KeyOffset), Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0)) != 0)
+                if (callback((ulong)(Pool.SlotOf(elem) + Table.KeyOffset),
+                    Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0)) != 0)
                 {
                     return visited;
                 }
@@ -174,13 +179,19 @@ public abstract unsafe partial class HashMapBase : BpfMap
         return visited;
     }
 
-    /// <summary>Gives the memory of an unlinked element back, after its fields were handed to <see cref="DyingFields"/>.</summary>
+    /// <summary>
+    /// Gives the memory of an unlinked element back, after its fields were handed to <see cref="DyingFields"/>.
+    /// </summary>
     private protected abstract void Retire(int elem, int cpu);
 
     /// <summary>Copies a whole value in, for new elements: nobody else sees it yet.</summary>
-    private protected virtual void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller) => InitValue(Pool, elem, value, caller);
+    private protected virtual void FillElem(int elem, ReadOnlySpan<byte> value, in MapCall caller) =>
+        InitValue(Pool, elem, value, caller);
 
-    /// <summary>Ends what the new values of a per-CPU element inherited, where user space brought them; programs take them as they are.</summary>
+    /// <summary>
+    /// Ends what the new values of a per-CPU element inherited, where user space brought them;
+    /// programs take them as they are.
+    /// </summary>
     private protected void RecycleFilled(int elem, in MapCall caller, ref DyingFields dying)
     {
         for (var cpu = 0; caller.IsUserSpace && cpu < Pool.CpuCount; cpu++)
@@ -211,7 +222,8 @@ public abstract unsafe partial class HashMapBase : BpfMap
     }
 
     /// <summary>
-    /// Locks the bucket of a key, of the table that counts once the lock is taken. What is done under it must not need memory.
+    /// Locks the bucket of a key, of the table that counts once the lock is taken. What is done
+    /// under it must not need memory.
     /// </summary>
     /// <returns>Nothing is locked where a test wants this to fail.</returns>
     private protected BucketLock LockBucket(ReadOnlySpan<byte> key)

@@ -6,8 +6,10 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_HASH_OF_MAPS</c>: inner maps by key.</summary>
-/// <remarks>Programs only look up; user space writes and reads inner maps by id. References on inner maps are given back after the
-/// bucket's lock is left (b9e9ed90b10c, 2024).</remarks>
+/// <remarks>
+/// Programs only look up; user space writes and reads inner maps by id. References on inner maps are given back after
+/// the bucket's lock is left (b9e9ed90b10c, 2024).
+/// </remarks>
 public unsafe class HashOfMaps : HashMap
 {
     /// <summary>Makes a hash of maps.</summary>
@@ -17,7 +19,9 @@ public unsafe class HashOfMaps : HashMap
     {
     }
 
-    /// <summary>The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.</summary>
+    /// <summary>
+    /// The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.
+    /// </summary>
     public BpfMap? Lookup(ReadOnlySpan<byte> key) => FromAddress(Core, ProgLookup(key, Core.CurrentCpu));
 
     /// <summary>Puts a map under a key.</summary>
@@ -28,10 +32,12 @@ public unsafe class HashOfMaps : HashMap
     }
 
     /// <inheritdoc/>
-    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => InnerMaps.Peek(base.FindValue(key, caller));
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) =>
+        InnerMaps.Peek(base.FindValue(key, caller));
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var inner = FromAddress(Core, FindValue(key, caller));
         if (inner is null)
@@ -44,7 +50,8 @@ public unsafe class HashOfMaps : HashMap
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (!caller.IsUserSpace || flags > MapUpdateFlags.Exist)
         {
@@ -78,7 +85,9 @@ public unsafe class HashOfMaps : HashMap
         caller.IsUserSpace ? base.DeleteValue(key, caller) : Errno.EINVAL;
 
     /// <inheritdoc/>
-    protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) => Errno.ENOTSUPP;
+    protected override Errno TakeValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        Errno.ENOTSUPP;
 
     /// <inheritdoc/>
     protected override long VisitValues(MapElemCallback callback, in MapCall caller) => (long)Errno.EOPNOTSUPP;

@@ -6,12 +6,12 @@ namespace Kptr.Maps;
 internal interface IAsyncFields
 {
     /// <summary>
-    /// Takes what an initialised field stands for out of it: another can be initialised there at once. Called with map locks held,
-    /// so it calls nobody.
+    /// Takes what an initialised field stands for out of it: another can be initialised there at once. Called with map
+    /// locks held, so it calls nobody.
     /// </summary>
     /// <returns>
-    /// The timer or work, or null. Disposing of it, with no lock held, stops and frees it; that does not wait for a callback that
-    /// runs now.
+    /// The timer or work, or null. Disposing of it, with no lock held, stops and frees it; that does not wait for
+    /// a callback that runs now.
     /// </returns>
     IDisposable? Cancel(BpfMap map, BtfField field, ulong address);
 }

@@ -5,8 +5,13 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary>What maps of maps have in common: a slot holds an inner map's address and owns a reference on the map.</summary>
-/// <remarks>Kernel: <c>kernel/bpf/map_in_map.c</c> (6.12). User space names maps by id, in both directions; Linux takes a descriptor.</remarks>
+/// <summary>
+/// What maps of maps have in common: a slot holds an inner map's address and owns a reference on the map.
+/// </summary>
+/// <remarks>
+/// Kernel: <c>kernel/bpf/map_in_map.c</c> (6.12). User space names maps by id, in both directions;
+/// Linux takes a descriptor.
+/// </remarks>
 internal static unsafe class InnerMaps
 {
     /// <summary>The blueprint of a map of maps.</summary>
@@ -16,7 +21,13 @@ internal static unsafe class InnerMaps
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(inner);
         PlainStruct.Check<TKey>();
-        var spec = new MapSpec(name, type) { KeySize = Unsafe.SizeOf<TKey>(), ValueSize = sizeof(int), MaxEntries = maxEntries, InnerMap = inner };
+        var spec = new MapSpec(name, type)
+        {
+            KeySize = Unsafe.SizeOf<TKey>(),
+            ValueSize = sizeof(int),
+            MaxEntries = maxEntries,
+            InnerMap = inner,
+        };
         var err = MapRules.Check(spec, core.Spec.Profile);
         return err == Errno.None ? spec : throw new MapCreateException(spec, err);
     }
@@ -45,7 +56,10 @@ internal static unsafe class InnerMaps
     /// <summary>Reads a slot: the inner map's address, or 0.</summary>
     internal static ulong Peek(ulong slot) => slot == 0 ? 0 : Volatile.Read(ref *(ulong*)slot);
 
-    /// <summary>Gives the reference of a slot back. A program may still have the inner map's pointer, from either kind of reader.</summary>
+    /// <summary>
+    /// Gives the reference of a slot back. A program may still have the inner map's pointer,
+    /// from either kind of reader.
+    /// </summary>
     internal static void Drop(BpfMap outer, ulong address, bool needsDefer)
     {
         var inner = BpfMap.FromAddress(outer.Core, address);
@@ -64,11 +78,13 @@ internal static unsafe class InnerMaps
         return !inner.HoldsMaps
             && wanted.Type == inner.Type && wanted.KeySize == inner.KeySize && wanted.ValueSize == inner.ValueSize
             && wanted.Flags == inner.Flags && AreEqual(wanted, inner.Spec)
-            && (inner.Type is not (BpfMapType.Array or BpfMapType.PercpuArray) || (wanted.Flags & MapFlags.InnerMap) != 0
+            && (inner.Type is not (BpfMapType.Array or BpfMapType.PercpuArray)
+                || (wanted.Flags & MapFlags.InnerMap) != 0
                 || wanted.MaxEntries == inner.Spec.MaxEntries);
     }
 
     private static bool AreEqual(MapSpec a, MapSpec b) =>
         a.Record.Fields.Select(f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes))
-            .SequenceEqual(b.Record.Fields.Select(f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes)));
+            .SequenceEqual(b.Record.Fields.Select(
+                f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes)));
 }

@@ -6,12 +6,15 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_TASK_STORAGE</c>, <c>CGRP_STORAGE</c>, <c>SK_STORAGE</c> and <c>INODE_STORAGE</c>: one value per owner.</summary>
+/// <summary>
+/// <c>BPF_MAP_TYPE_TASK_STORAGE</c>, <c>CGRP_STORAGE</c>, <c>SK_STORAGE</c> and
+/// <c>INODE_STORAGE</c>: one value per owner.
+/// </summary>
 /// <remarks>
-/// A value ends with its owner, with the map, or by delete, under every policy with all it holds. An update swaps a new element in; the old
-/// memory waits for both RCU flavours, and a last look at it finds what a late writer left.
-/// User space names owners by a number: a task by its pid (Linux: a pidfd), a cgroup by its id, a socket or inode by its address's low 32 bits.
-/// Kernel: <c>kernel/bpf/bpf_local_storage.c</c> (6.12).
+/// A value ends with its owner, with the map, or by delete, under every policy with all it holds. An update swaps a new
+/// element in; the old memory waits for both RCU flavours, and a last look at it finds what a late writer left. User
+/// space names owners by a number: a task by its pid (Linux: a pidfd), a cgroup by its id, a socket or inode by its
+/// address's low 32 bits. Kernel: <c>kernel/bpf/bpf_local_storage.c</c> (6.12).
 /// </remarks>
 public class LocalStorageMap : BpfMap
 {
@@ -26,7 +29,8 @@ public class LocalStorageMap : BpfMap
     /// <summary>Makes a storage map.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public LocalStorageMap(KernelCore core, MapSpec spec)
-        : base(core, MapRules.Admit(core, spec, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.SkStorage, BpfMapType.InodeStorage))
+        : base(core, MapRules.Admit(core, spec, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.SkStorage,
+            BpfMapType.InodeStorage))
     {
         _values = CreatePool(1, 0, PoolKind.Chunked);
         _cache = new(this, _values);
@@ -68,7 +72,8 @@ public class LocalStorageMap : BpfMap
     {
         ArgumentNullException.ThrowIfNull(owner);
         CheckOwner(owner, value.Length);
-        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist || ((flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0))
+        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist
+            || ((flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0))
         {
             return Errno.EINVAL;
         }
@@ -131,15 +136,18 @@ public class LocalStorageMap : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => OwnerOf(key) is { } owner ? Get(owner) : 0;
+    protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) =>
+        OwnerOf(key) is { } owner ? Get(owner) : 0;
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        OwnerOf(key) is null ? Errno.EBADF : base.ReadValue(key, value, flags, caller);
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            OwnerOf(key) is null ? Errno.EBADF : base.ReadValue(key, value, flags, caller);
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        OwnerOf(key) is { } owner ? Update(owner, value, flags) : Errno.EBADF;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            OwnerOf(key) is { } owner ? Update(owner, value, flags) : Errno.EBADF;
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) =>
@@ -155,7 +163,8 @@ public class LocalStorageMap : BpfMap
     }
 
     /// <summary>Owners with the addresses of their values, as they come and go.</summary>
-    private protected IEnumerable<(KernelObject Owner, ulong Value)> LiveValues() => _slots.Select(s => (s.Key, _values.ValueOf(s.Value)));
+    private protected IEnumerable<(KernelObject Owner, ulong Value)> LiveValues() =>
+        _slots.Select(s => (s.Key, _values.ValueOf(s.Value)));
 
     private static int NumberOf(KernelObject owner) => owner switch
     {
@@ -180,7 +189,8 @@ public class LocalStorageMap : BpfMap
 
         if (valueLength != 0 && valueLength < ValueSize)
         {
-            throw new ArgumentException($"{this} has values of {ValueSize} bytes, not {valueLength}", nameof(valueLength));
+            throw new ArgumentException(
+                $"{this} has values of {ValueSize} bytes, not {valueLength}", nameof(valueLength));
         }
     }
 

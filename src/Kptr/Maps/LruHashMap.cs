@@ -4,10 +4,12 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_LRU_HASH</c> and <c>LRU_PERCPU_HASH</c>: never full; an insert pushes out what was not used lately.</summary>
+/// <summary>
+/// <c>BPF_MAP_TYPE_LRU_HASH</c> and <c>LRU_PERCPU_HASH</c>: never full; an insert pushes out what was not used lately.
+/// </summary>
 /// <remarks>
-/// A push-out ends somebody else's value, which Linux does under that key's bucket lock. Elements are always preallocated and
-/// reused as they are: what a late writer put into one is there for the next key (275c30bcee66, 2022).
+/// A push-out ends somebody else's value, which Linux does under that key's bucket lock. Elements are always
+/// preallocated and reused as they are: what a late writer put into one is there for the next key (275c30bcee66, 2022).
 /// </remarks>
 public unsafe class LruHashMap : HashMapBase
 {
@@ -17,7 +19,8 @@ public unsafe class LruHashMap : HashMapBase
     /// <summary>Makes an LRU hash.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
     public LruHashMap(KernelCore core, MapSpec spec)
-        : base(core, MapRules.Admit(core, spec, BpfMapType.LruHash, BpfMapType.LruPercpuHash), Capacity(core, spec), 0, PoolKind.AllLive)
+        : base(core, MapRules.Admit(core, spec, BpfMapType.LruHash, BpfMapType.LruPercpuHash), Capacity(core, spec),
+            0, PoolKind.AllLive)
     {
         _lists = new((int)MaxEntries, core.CpuCount, HasListPerCpu(spec), TryEvict);
     }
@@ -46,7 +49,8 @@ public unsafe class LruHashMap : HashMapBase
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (flags > MapUpdateFlags.Exist)
         {
@@ -81,7 +85,8 @@ public unsafe class LruHashMap : HashMapBase
     }
 
     private Errno Update(
-        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields evicted)
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
+        ref DyingFields evicted)
     {
         var elem = -1;
         if (!IsPerCpu || flags != MapUpdateFlags.Exist)
@@ -149,13 +154,16 @@ public unsafe class LruHashMap : HashMapBase
         return Errno.None;
     }
 
-    private Errno UpdatePercpu(ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    private Errno UpdatePercpu(
+        ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var written = new DyingFields(this, DeathPath.InPlaceUpdate);
         try
         {
             using var held = LockBucket(key);
-            return held.IsTaken ? UpdatePercpuLocked(held.Bucket, ref elem, key, value, flags, caller, ref written) : Errno.EBUSY;
+            return held.IsTaken
+                ? UpdatePercpuLocked(held.Bucket, ref elem, key, value, flags, caller, ref written)
+                : Errno.EBUSY;
         }
         finally
         {
@@ -191,8 +199,8 @@ public unsafe class LruHashMap : HashMapBase
         return err;
     }
 
-    // An element that was taken and not used goes back: a lost one would shrink the map for ever (b34ffb0c6d23, 2023). Of a map
-    // without a value per CPU it was filled before, and is emptied.
+    // An element that was taken and not used goes back: a lost one would shrink the map for ever (b34ffb0c6d23, 2023).
+    // Of a map without a value per CPU it was filled before, and is emptied.
     private void Abandon(int elem)
     {
         using var dying = DyingFields.Unlocked(this, DeathPath.FailedInsert);

@@ -1,6 +1,8 @@
 namespace Kptr.Maps;
 
-/// <summary>Where the value slots of a map are. The parts add up to <see cref="Capacity"/>, whatever happened before.</summary>
+/// <summary>
+/// Where the value slots of a map are. The parts add up to <see cref="Capacity"/>, whatever happened before.
+/// </summary>
 /// <param name="Capacity">All slots.</param>
 /// <param name="Live">Slots a key leads to.</param>
 /// <param name="Free">Slots on free lists.</param>

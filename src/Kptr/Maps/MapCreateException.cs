@@ -8,7 +8,8 @@ public sealed class MapCreateException : Exception
 {
     internal MapCreateException(MapSpec spec, Errno errno, DiagCode code = DiagCode.MapRefused)
         : base($"map \"{spec.Name}\" ({spec.Type}): {(code == DiagCode.MapRefused ? "the kernel refuses it with"
-            : code == DiagCode.UnsupportedMapType ? "Kptr does not model the type," : "Kptr does not model a field of its values,")} {errno}")
+            : code == DiagCode.UnsupportedMapType ? "Kptr does not model the type," : "Kptr does not model a "
+                + "field of its values,")} {errno}")
     {
         Errno = errno;
         Code = code;

@@ -12,7 +12,8 @@ public static class MapFactory
     /// <param name="core">The kernel.</param>
     /// <param name="spec">The blueprint, its record resolved.</param>
     /// <param name="options">The caller's rights; null for all.</param>
-    /// <exception cref="MapCreateException">The kernel refuses the blueprint, or Kptr does not model the type.</exception>
+    /// <exception cref="MapCreateException">The kernel refuses the blueprint, or Kptr does not
+    /// model the type.</exception>
     public static BpfMap Create(KernelCore core, MapSpec spec, MapCreateOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(core);
@@ -26,7 +27,8 @@ public static class MapFactory
     /// <param name="spec">The blueprint, its record resolved.</param>
     /// <param name="map">The map; null when refused.</param>
     /// <param name="options">The caller's rights; null for all.</param>
-    /// <returns>Why the kernel refuses; types and fields that Kptr does not model are <see cref="Errno.EOPNOTSUPP"/>.</returns>
+    /// <returns>Why the kernel refuses; types and fields that Kptr does not model are
+    /// <see cref="Errno.EOPNOTSUPP"/>.</returns>
     public static Errno TryCreate(KernelCore core, MapSpec spec, out BpfMap? map, MapCreateOptions? options = null)
     {
         map = null;
@@ -43,13 +45,15 @@ public static class MapFactory
 
     private static BpfMap Make(KernelCore core, MapSpec spec) => spec.Type switch
     {
-        _ when spec.Record.Has(BtfFieldKind.Uptr) => throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapField),
+        _ when spec.Record.Has(BtfFieldKind.Uptr) =>
+            throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapField),
         BpfMapType.Array or BpfMapType.PercpuArray => new ArrayMap(core, spec),
         BpfMapType.Hash => new HashMap(core, spec),
         BpfMapType.Rhash => new RhashMap(core, spec),
         BpfMapType.ArrayOfMaps => new ArrayOfMaps(core, spec),
         BpfMapType.HashOfMaps => new HashOfMaps(core, spec),
-        BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage or BpfMapType.InodeStorage => new LocalStorageMap(core, spec),
+        BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage or BpfMapType.InodeStorage =>
+            new LocalStorageMap(core, spec),
         BpfMapType.Queue or BpfMapType.Stack => new QueueStackMap(core, spec),
         BpfMapType.BloomFilter => new BloomFilterMap(core, spec),
         BpfMapType.LpmTrie => new LpmTrieMap(core, spec),

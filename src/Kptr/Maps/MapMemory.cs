@@ -4,8 +4,8 @@ namespace Kptr.Maps;
 
 /// <summary>How much memory a map takes, counted so that nothing overflows, before any of it is asked for.</summary>
 /// <remarks>
-/// Linux answers <c>-ENOMEM</c> where it has no more pages than that (<c>__vmalloc_node_range</c>, mm/vmalloc.c, 6.12); so does
-/// this, before the process is in trouble. Elements that come one by one count when they come.
+/// Linux answers <c>-ENOMEM</c> where it has no more pages than that (<c>__vmalloc_node_range</c>, mm/vmalloc.c, 6.12);
+/// so does this, before the process is in trouble. Elements that come one by one count when they come.
 /// </remarks>
 internal static class MapMemory
 {
@@ -18,7 +18,8 @@ internal static class MapMemory
     /// <summary>Whether a map's memory could be had.</summary>
     /// <param name="spec">A blueprint that <see cref="MapRules"/> has passed.</param>
     /// <param name="cpuCount">CPUs of the kernel.</param>
-    internal static bool Fits(MapSpec spec, int cpuCount) => IsCountable(spec, cpuCount) && Fits(BytesOf(spec, cpuCount));
+    internal static bool Fits(MapSpec spec, int cpuCount) =>
+        IsCountable(spec, cpuCount) && Fits(BytesOf(spec, cpuCount));
 
     /// <summary>A product of two counts; <see cref="long.MaxValue"/> where it is larger.</summary>
     internal static long Times(long a, long b) => Math.BigMul(a, b, out var low) == 0 && low >= 0 ? low : long.MaxValue;

@@ -4,7 +4,9 @@ using Kptr.Objects;
 
 namespace Kptr.Maps;
 
-/// <summary>The <c>struct bpf_map</c> of a map: an address for its pointers, and the fields a program may read through them.</summary>
+/// <summary>
+/// The <c>struct bpf_map</c> of a map: an address for its pointers, and the fields a program may read through them.
+/// </summary>
 internal static unsafe class MapObject
 {
     private const int MinBytes = 64;
@@ -30,7 +32,8 @@ internal static unsafe class MapObject
     }
 
     internal static BpfMap? Find(KernelCore core, ulong address) =>
-        core.Heap.TryFindRegion(address, 0, out var region) && region.Slab.Owner is BpfMap map && map.Address == address ? map : null;
+        core.Heap.TryFindRegion(address, 0, out var region) && region.Slab.Owner is BpfMap map
+        && map.Address == address ? map : null;
 
     private static void Put(Span<byte> bytes, BtfType type, string name, uint value)
     {

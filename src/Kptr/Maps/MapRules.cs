@@ -21,7 +21,9 @@ public sealed record MapCreateOptions
     public bool HasCapSysAdmin { get; init; } = true;
 }
 
-/// <summary>The rules of <c>BPF_MAP_CREATE</c>: which blueprints a kernel turns into maps, and with which errno it refuses.</summary>
+/// <summary>
+/// The rules of <c>BPF_MAP_CREATE</c>: which blueprints a kernel turns into maps, and with which errno it refuses.
+/// </summary>
 /// <remarks>Kernel: <c>map_create</c>, <c>map_check_btf</c> and each type's <c>map_alloc_check</c> (6.12).</remarks>
 public static class MapRules
 {
@@ -34,7 +36,8 @@ public static class MapRules
 
     private static readonly BpfMapType[] s_kptrTypes =
     [
-        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array, BpfMapType.PercpuArray,
+        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array,
+        BpfMapType.PercpuArray,
         BpfMapType.SkStorage, BpfMapType.InodeStorage, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
     ];
 
@@ -44,7 +47,9 @@ public static class MapRules
         BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
     ];
 
-    private static readonly BpfMapType[] s_asyncTypes = [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.Rhash];
+    private static readonly BpfMapType[] s_asyncTypes = [
+        BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.Rhash,
+    ];
     private static readonly BpfMapType[] s_graphTypes = [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array];
 
     /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
@@ -52,7 +57,8 @@ public static class MapRules
     {
         BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock => s_lockTypes,
         BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork => s_asyncTypes,
-        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount => s_kptrTypes,
+        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount =>
+            s_kptrTypes,
         BtfFieldKind.ListHead or BtfFieldKind.RbRoot => s_graphTypes,
         BtfFieldKind.Uptr => [BpfMapType.TaskStorage],
         _ => [],
@@ -90,7 +96,8 @@ public static class MapRules
     /// <param name="core">The kernel.</param>
     /// <param name="spec">The blueprint.</param>
     /// <param name="types">The map types that the class implements.</param>
-    /// <exception cref="MapCreateException">The kernel refuses it, has not the memory for it, or it is for another class.</exception>
+    /// <exception cref="MapCreateException">The kernel refuses it, has not the memory for it, or it is for
+    /// another class.</exception>
     internal static MapSpec Admit(KernelCore core, MapSpec spec, params ReadOnlySpan<BpfMapType> types)
     {
         ArgumentNullException.ThrowIfNull(core);
@@ -117,10 +124,12 @@ public static class MapRules
         BpfMapType.Array or BpfMapType.PercpuArray => CheckArray(spec),
         BpfMapType.ProgArray or BpfMapType.PerfEventArray or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps =>
             spec.ValueSize != 4 || (spec.Flags & ProgAccess) != 0 ? Errno.EINVAL : CheckArray(spec),
-        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash => CheckHash(spec, options),
+        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash =>
+            CheckHash(spec, options),
         BpfMapType.HashOfMaps => spec.ValueSize != 4 ? Errno.EINVAL : CheckHash(spec, options),
         BpfMapType.Rhash => CheckRhash(spec, options),
-        BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage => CheckStorage(spec),
+        BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage =>
+            CheckStorage(spec),
         BpfMapType.Queue or BpfMapType.Stack => CheckQueue(spec),
         BpfMapType.BloomFilter => CheckBloom(spec),
         BpfMapType.LpmTrie => CheckTrie(spec),
@@ -139,7 +148,8 @@ public static class MapRules
 
     private static Errno CheckArray(MapSpec spec)
     {
-        const MapFlags Allowed = MapFlags.NumaNode | MapFlags.Mmapable | Access | MapFlags.PreserveElems | MapFlags.InnerMap;
+        const MapFlags Allowed = MapFlags.NumaNode | MapFlags.Mmapable | Access | MapFlags.PreserveElems
+            | MapFlags.InnerMap;
         var isBad = spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize <= 0 || HasOther(spec, Allowed)
             || (spec.Type != BpfMapType.Array && (spec.Flags & (MapFlags.Mmapable | MapFlags.InnerMap)) != 0)
             || (spec.Type != BpfMapType.PerfEventArray && (spec.Flags & MapFlags.PreserveElems) != 0)
@@ -149,7 +159,8 @@ public static class MapRules
 
     private static Errno CheckHash(MapSpec spec, MapCreateOptions options)
     {
-        const MapFlags Allowed = MapFlags.NoPrealloc | MapFlags.NoCommonLru | MapFlags.NumaNode | Access | MapFlags.ZeroSeed;
+        const MapFlags Allowed = MapFlags.NoPrealloc | MapFlags.NoCommonLru | MapFlags.NumaNode | Access
+            | MapFlags.ZeroSeed;
         var isLru = spec.Type is BpfMapType.LruHash or BpfMapType.LruPercpuHash;
         var isPercpu = spec.Type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
         var hasLists = (spec.Flags & MapFlags.NoCommonLru) != 0;
@@ -178,7 +189,8 @@ public static class MapRules
             return Errno.EINVAL;
         }
 
-        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48 || RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax || (isPercpu && IsPercpuTooBig(spec))
+        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48
+            || RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax || (isPercpu && IsPercpuTooBig(spec))
             ? Errno.E2BIG : Errno.None;
     }
 
@@ -208,8 +220,10 @@ public static class MapRules
         : spec.ValueSize > StorageValueMax ? Errno.E2BIG : Errno.None;
 
     private static Errno CheckQueue(MapSpec spec) =>
-        spec.MaxEntries == 0 || spec.KeySize != 0 || spec.ValueSize <= 0 || HasOther(spec, MapFlags.NumaNode | Access) ? Errno.EINVAL
-        : spec.ValueSize > KmallocMax || spec.MaxEntries >= uint.MaxValue / (uint)spec.ValueSize ? Errno.E2BIG : Errno.None;
+        spec.MaxEntries == 0 || spec.KeySize != 0 || spec.ValueSize <= 0
+        || HasOther(spec, MapFlags.NumaNode | Access) ? Errno.EINVAL
+        : spec.ValueSize > KmallocMax || spec.MaxEntries >= uint.MaxValue / (uint)spec.ValueSize ? Errno.E2BIG
+        : Errno.None;
 
     private static Errno CheckBloom(MapSpec spec) =>
         spec.ValueSize > KmallocMax ? Errno.E2BIG : Invalid(
@@ -217,7 +231,8 @@ public static class MapRules
             || HasOther(spec, MapFlags.NumaNode | MapFlags.ZeroSeed | Access) || (spec.MapExtra & ~0xfUL) != 0);
 
     private static Errno CheckTrie(MapSpec spec) => Invalid(
-        spec.MaxEntries == 0 || (spec.Flags & MapFlags.NoPrealloc) == 0 || HasOther(spec, MapFlags.NoPrealloc | MapFlags.NumaNode | Access)
+        spec.MaxEntries == 0 || (spec.Flags & MapFlags.NoPrealloc) == 0
+        || HasOther(spec, MapFlags.NoPrealloc | MapFlags.NumaNode | Access)
         || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1 || spec.ValueSize > KmallocMax - 300);
 
     private static Errno CheckRing(MapSpec spec) => Invalid(
@@ -228,15 +243,18 @@ public static class MapRules
     {
         var bytes = (ulong)spec.MaxEntries * 4096;
         return spec.KeySize != 0 || spec.ValueSize != 0 || bytes == 0 || (spec.Flags & MapFlags.Mmapable) == 0
-            || HasOther(spec, MapFlags.SegvOnFault | MapFlags.Mmapable | MapFlags.NoUserConv) || spec.MapExtra % 4096 != 0 ? Errno.EINVAL
+            || HasOther(spec, MapFlags.SegvOnFault | MapFlags.Mmapable | MapFlags.NoUserConv)
+            || spec.MapExtra % 4096 != 0 ? Errno.EINVAL
             : bytes > 1UL << 32 ? Errno.E2BIG
             : spec.MapExtra >> 32 != (spec.MapExtra + bytes - 1) >> 32 ? Errno.ERANGE : Errno.None;
     }
 
     private static Errno CheckRights(BpfMapType type, MapCreateOptions options) => type switch
     {
-        BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray or BpfMapType.PerfEventArray or BpfMapType.CgroupArray
-            or BpfMapType.ArrayOfMaps or BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.HashOfMaps or BpfMapType.Ringbuf
+        BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ProgArray or BpfMapType.PerfEventArray
+            or BpfMapType.CgroupArray
+            or BpfMapType.ArrayOfMaps or BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.HashOfMaps
+            or BpfMapType.Ringbuf
             or BpfMapType.UserRingbuf or BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage => Errno.None,
         BpfMapType.Sockmap or BpfMapType.Sockhash or BpfMapType.Devmap or BpfMapType.DevmapHash or BpfMapType.Xskmap =>
             options.HasCapNetAdmin ? Errno.None : Errno.EPERM,
@@ -269,7 +287,8 @@ public static class MapRules
         : spec.InnerMap.Type switch
         {
             BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps => Errno.EINVAL,
-            BpfMapType.ProgArray or BpfMapType.StructOps or BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage => Errno.ENOTSUPP,
+            BpfMapType.ProgArray or BpfMapType.StructOps or BpfMapType.CgroupStorage
+            or BpfMapType.PercpuCgroupStorage => Errno.ENOTSUPP,
             _ => Errno.None,
         };
 

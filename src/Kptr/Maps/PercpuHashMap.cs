@@ -6,8 +6,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_PERCPU_HASH</c>: each key has one value per CPU.</summary>
 /// <remarks>
-/// Existing keys are written in place, a program its own CPU's value, user space all of them; what the written values' special
-/// fields held ends there and then. Linux forgot that until 2025 (6af6e49a76c9, CVE-2025-68744).
+/// Existing keys are written in place, a program its own CPU's value, user space all of them; what the written values'
+/// special fields held ends there and then. Linux forgot that until 2025 (6af6e49a76c9, CVE-2025-68744).
 /// </remarks>
 public unsafe class PercpuHashMap : HashMapBase
 {
@@ -44,7 +44,8 @@ public unsafe class PercpuHashMap : HashMapBase
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (flags > MapUpdateFlags.Exist)
         {
@@ -86,7 +87,8 @@ public unsafe class PercpuHashMap : HashMapBase
 
     // Sets elem to -1 when it is the map's.
     private Errno Upsert(
-        ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, ref DyingFields dying)
+        ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
+        ref DyingFields dying)
     {
         using var held = LockBucket(key);
         if (!held.IsTaken)

@@ -6,9 +6,10 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_RHASH</c> (7.2): a hash whose buckets grow and shrink with its content.</summary>
 /// <remarks>
-/// Existing keys are written in place, so readers without <c>BPF_F_LOCK</c> may see a mix, as in arrays. Deleted elements
-/// wait for an RCU grace period before they are used again, and keep what the destroy policy leaves in them: an insert must
-/// not zero it (5df46ddcb7b3, 2026). Unlike Linux, which resizes in a work queue, the insert or delete that crosses a mark does.
+/// Existing keys are written in place, so readers without <c>BPF_F_LOCK</c> may see a mix, as in arrays. Deleted
+/// elements wait for an RCU grace period before they are used again, and keep what the destroy policy leaves in them:
+/// an insert must not zero it (5df46ddcb7b3, 2026). Unlike Linux, which resizes in a work queue, the insert or delete
+/// that crosses a mark does.
 /// </remarks>
 public unsafe class RhashMap : HashMapBase
 {
@@ -52,9 +53,11 @@ public unsafe class RhashMap : HashMapBase
     public override MapCensus TakeCensus() => _cache.TakeCensus(Count);
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist || ((flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0))
+        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist
+            || ((flags & MapUpdateFlags.Lock) != 0 && Layout.LockOffset < 0))
         {
             return Errno.EINVAL;
         }
@@ -81,12 +84,14 @@ public unsafe class RhashMap : HashMapBase
 
     /// <inheritdoc/>
     private protected override Errno ReadBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags) =>
         Walk(inBatch, outBatch, keys, values, wanted, ref count, flags, take: false);
 
     /// <inheritdoc/>
     private protected override Errno TakeBatch(
-        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count, MapUpdateFlags flags) =>
+        ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
+        MapUpdateFlags flags) =>
         Walk(inBatch, outBatch, keys, values, wanted, ref count, flags, take: true);
 
     private Errno Upsert(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
@@ -113,7 +118,8 @@ public unsafe class RhashMap : HashMapBase
 
     // Sets elem to -1 when it is the map's.
     private Errno UpsertLocked(
-        HashBucket* bucket, ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, ref DyingFields dying)
+        HashBucket* bucket, ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags,
+        ref DyingFields dying)
     {
         var old = Table.FindIn(bucket, key);
         var err = CheckExistence(old >= 0, flags);
@@ -124,7 +130,9 @@ public unsafe class RhashMap : HashMapBase
         }
         else if (err == Errno.None)
         {
-            err = Count >= MaxEntries ? Errno.E2BIG : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM : Errno.None;
+            err = Count >= MaxEntries ? Errno.E2BIG
+                : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM
+                : Errno.None;
             if (err == Errno.None)
             {
                 Layout.CopyIn(Pool.ValueOf(elem), value);
@@ -137,8 +145,8 @@ public unsafe class RhashMap : HashMapBase
         return err;
     }
 
-    // All buckets of the old table are locked while their elements move over, and unlocked after the new one is in place: whoever
-    // gets into one later sees that it is not the table any more, and goes to the new one.
+    // All buckets of the old table are locked while their elements move over, and unlocked after the new one is in
+    // place: whoever gets into one later sees that it is not the table any more, and goes to the new one.
     private void Resize(int bits)
     {
         using (_resizeLock.Enter())

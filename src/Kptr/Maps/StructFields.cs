@@ -36,7 +36,8 @@ internal sealed class StructFields(bool isKnownWhole)
     private readonly List<StructField> _leaves = [];
 
     /// <summary>All fields of a struct, in no order.</summary>
-    /// <exception cref="NotSupportedException">The fields of a struct inside it may be gone from the compiled program.</exception>
+    /// <exception cref="NotSupportedException">The fields of a struct inside it may be gone from the
+    /// compiled program.</exception>
     internal static IReadOnlyList<StructField> Of<[DynamicallyAccessedMembers(Kept)] TValue>()
         where TValue : unmanaged => Found<TValue>.Fields ??= Of<TValue>(RuntimeFeature.IsDynamicCodeSupported);
 
@@ -92,15 +93,19 @@ internal sealed class StructFields(bool isKnownWhole)
         if (!IsKept(field))
         {
             throw new NotSupportedException(
-                $"{field.DeclaringType}.{field.Name}: compiled ahead of time, the fields of {type} are unknown unless its assembly"
-                + $" says [assembly: ValueStruct(typeof({type.Name}))], as Kptr's source generator does for structs not private");
+                $"{field.DeclaringType}.{field.Name}: compiled ahead of time, "
+                    + $"the fields of {type} are unknown unless its assembly"
+                + $" says [assembly: ValueStruct(typeof({type.Name}))], "
+                + "as Kptr's source generator does for structs not private");
         }
 
         AddFields(type, field.GetValue(owner)!, at, name + ".");
     }
 
     private bool IsKept(FieldInfo field) => isKnownWhole
-        || field.DeclaringType!.Assembly.GetCustomAttributes<ValueStructAttribute>().Any(a => a.Type == field.FieldType);
+        || field.DeclaringType!.Assembly
+            .GetCustomAttributes<ValueStructAttribute>()
+            .Any(a => a.Type == field.FieldType);
 
     // Reflection does not tell where a field is in managed memory. So one is filled with ones, and they are looked for.
     private static int OffsetOf(Type type, object owner, FieldInfo field)

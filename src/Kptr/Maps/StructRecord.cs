@@ -8,8 +8,10 @@ namespace Kptr.Maps;
 internal static class StructRecord
 {
     /// <summary>The record of a struct, fields of structs and inline arrays inside it included.</summary>
-    /// <exception cref="ArgumentException">Two spin locks; too many special fields; a special field that is not aligned, or shares bytes with another field.</exception>
-    /// <exception cref="NotSupportedException">The fields of a struct inside it may be gone from the compiled program.</exception>
+    /// <exception cref="ArgumentException">Two spin locks; too many special fields; a special field that is not
+    /// aligned, or shares bytes with another field.</exception>
+    /// <exception cref="NotSupportedException">The fields of a struct inside it may be gone from the
+    /// compiled program.</exception>
     internal static BtfRecord Of<[DynamicallyAccessedMembers(StructFields.Kept)] TValue>(KernelSpec kernel)
         where TValue : unmanaged
     {
@@ -23,7 +25,8 @@ internal static class StructRecord
         if (special.Count > kernel.Profile.RecordRules.FieldsMax)
         {
             throw new ArgumentException(
-                $"{typeof(TValue)} has {special.Count} special fields; the kernel takes {kernel.Profile.RecordRules.FieldsMax}");
+                $"{typeof(TValue)} has {special.Count} special fields; "
+                    + $"the kernel takes {kernel.Profile.RecordRules.FieldsMax}");
         }
 
         foreach (var field in special)

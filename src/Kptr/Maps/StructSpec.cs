@@ -16,14 +16,13 @@ public static class StructSpec
     /// <param name="maxEntries">Capacity.</param>
     /// <param name="flags">Creation flags.</param>
     /// <typeparam name="TKey">The key.</typeparam>
-    /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
+    /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the
+    /// special fields.</typeparam>
     /// <exception cref="MapCreateException">The kernel would refuse it.</exception>
-    /// <exception cref="ArgumentException">
-    /// The key has a kptr; the value two spin locks, or more special fields than the kernel takes; one that is not aligned or shares bytes with another field.
-    /// </exception>
-    /// <exception cref="NotSupportedException">
-    /// Compiled ahead of time, the fields of a struct inside the value are unknown: see <see cref="ValueStructAttribute"/>.
-    /// </exception>
+    /// <exception cref="ArgumentException"> The key has a kptr; the value two spin locks, or more special fields than
+    /// the kernel takes; one that is not aligned or shares bytes with another field. </exception>
+    /// <exception cref="NotSupportedException"> Compiled ahead of time, the fields of a struct inside the value are
+    /// unknown: see <see cref="ValueStructAttribute"/>. </exception>
     public static MapSpec Of<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>(
         KernelCore core, string name, BpfMapType type, uint maxEntries, MapFlags flags = MapFlags.None)
         where TKey : unmanaged

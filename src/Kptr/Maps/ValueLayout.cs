@@ -4,11 +4,13 @@ using Kptr.Btf;
 
 namespace Kptr.Maps;
 
-/// <summary>Which bytes of a value are plain and which belong to special fields; the only code that copies values.</summary>
+/// <summary>
+/// Which bytes of a value are plain and which belong to special fields; the only code that copies values.
+/// </summary>
 /// <remarks>
-/// Special fields are opaque: their bytes change through their own operations only. A copy routine that skipped just one
-/// of two fields let user space overwrite a live timer (a8abb0c3dc1e, 2022), hence one list of plain segments for all.
-/// Kernel: <c>bpf_obj_memcpy</c> and <c>bpf_obj_memzero</c> (include/linux/bpf.h, 6.12).
+/// Special fields are opaque: their bytes change through their own operations only. A copy routine that skipped just
+/// one of two fields let user space overwrite a live timer (a8abb0c3dc1e, 2022), hence one list of plain segments for
+/// all. Kernel: <c>bpf_obj_memcpy</c> and <c>bpf_obj_memzero</c> (include/linux/bpf.h, 6.12).
 /// </remarks>
 internal sealed unsafe class ValueLayout
 {
@@ -37,7 +39,9 @@ internal sealed unsafe class ValueLayout
 
     internal int ValueSize { get; }
 
-    /// <summary>Distance between values that lie side by side, and the size of one CPU's part in a system call.</summary>
+    /// <summary>
+    /// Distance between values that lie side by side, and the size of one CPU's part in a system call.
+    /// </summary>
     internal int StrideBytes { get; }
 
     /// <summary>Offset of the <c>bpf_spin_lock</c>, or -1.</summary>
@@ -45,12 +49,16 @@ internal sealed unsafe class ValueLayout
 
     internal bool HasSpecials => Record.Fields.Length != 0;
 
-    /// <summary>Whether there are timers or work queues, which end by cancellation even where nothing is owned.</summary>
+    /// <summary>
+    /// Whether there are timers or work queues, which end by cancellation even where nothing is owned.
+    /// </summary>
     internal bool HasAsync => Record.Has(AsyncKinds);
 
     internal static int RoundUp8(int size) => (size + 7) & ~7;
 
-    /// <summary>Copies the plain bytes of a value into value memory; special fields there keep what they hold.</summary>
+    /// <summary>
+    /// Copies the plain bytes of a value into value memory; special fields there keep what they hold.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void CopyIn(ulong value, ReadOnlySpan<byte> source)
     {
@@ -91,7 +99,9 @@ internal sealed unsafe class ValueLayout
         return false;
     }
 
-    /// <summary>Copies a value out word by word; special fields read as zero. Reads whole words of value memory.</summary>
+    /// <summary>
+    /// Copies a value out word by word; special fields read as zero. Reads whole words of value memory.
+    /// </summary>
     /// <param name="target">The first byte of the copy.</param>
     /// <param name="value">The value.</param>
     /// <param name="size">Its size in bytes; a constant, where this is inlined.</param>
@@ -119,13 +129,15 @@ internal sealed unsafe class ValueLayout
         {
             var last = ((ulong*)value)[words] & Unsafe.Add(ref bits, words);
             Unsafe.CopyBlockUnaligned(
-                ref Unsafe.Add(ref target, words * sizeof(ulong)), ref Unsafe.As<ulong, byte>(ref last), (uint)(size % sizeof(ulong)));
+                ref Unsafe.Add(ref target, words * sizeof(ulong)), ref Unsafe.As<ulong, byte>(ref last),
+                (uint)(size % sizeof(ulong)));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyOutWord(ref byte target, byte* value, ref ulong bits, int i) =>
-        Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
+        Unsafe.WriteUnaligned(
+            ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
 
     /// <summary>Copies the plain bytes of a value out; special fields read as zero.</summary>
     internal void CopyOut(Span<byte> target, ulong value)

@@ -20,10 +20,12 @@ internal enum PoolKind
     Chunked,
 }
 
-/// <summary>Value memory of a map: numbered slots of native, zeroed memory that keep their address as long as the map lives.</summary>
+/// <summary>
+/// Value memory of a map: numbered slots of native, zeroed memory that keep their address as long as the map lives.
+/// </summary>
 /// <remarks>
-/// Made by <see cref="BpfMap.CreatePool(int)"/>. The map base walks every slot of every pool, in use or not, when the map is
-/// freed, and the ledger finds kptrs in all of them: memory that is on no list any more cannot hide a reference.
+/// Made by <see cref="BpfMap.CreatePool(int)"/>. The map base walks every slot of every pool, in use or not, when the
+/// map is freed, and the ledger finds kptrs in all of them: memory that is on no list any more cannot hide a reference.
 /// A map whose values are per CPU has one value per CPU in each slot.
 /// </remarks>
 [SuppressMessage("Naming", "CA1711", Justification = "a pool is what it is")]
@@ -49,7 +51,9 @@ public sealed unsafe class ValuePool
         CpuCount = map.IsPerCpu ? map.Core.CpuCount : 1;
         ValueStride = map.Layout.StrideBytes;
         StrideBytes = checked(prefixBytes + (ValueStride * CpuCount));
-        _slotsPerBlock = kind == PoolKind.Chunked ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096) : Math.Max(1, slotCount);
+        _slotsPerBlock = kind == PoolKind.Chunked
+            ? (int)Math.Clamp(65536 / StrideBytes, 8, 4096)
+            : Math.Max(1, slotCount);
         SlotCount = 0;
         if (kind != PoolKind.Chunked)
         {
@@ -100,7 +104,9 @@ public sealed unsafe class ValuePool
         return ValueOf(slot, CpuCount == 1 ? 0 : cpu);
     }
 
-    /// <summary>Takes a free slot. Plain bytes are as the last user left them; so are special fields, which may own something.</summary>
+    /// <summary>
+    /// Takes a free slot. Plain bytes are as the last user left them; so are special fields, which may own something.
+    /// </summary>
     /// <param name="slot">The slot, or -1.</param>
     /// <param name="cpu">Whose free slots to try first.</param>
     /// <returns>False when none is free.</returns>
@@ -118,15 +124,19 @@ public sealed unsafe class ValuePool
         return slot >= 0;
     }
 
-    /// <summary>Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields"/> first.</summary>
+    /// <summary>
+    /// Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields"/> first.
+    /// </summary>
     /// <param name="slot">A slot that the caller took and that no key leads to any more.</param>
     /// <param name="cpu">Whose free list gets it.</param>
     /// <remarks>
-    /// Under the eager policy a value that still owns something and was not handed over is reported (<see cref="DiagCode.SlotStillOwns"/>):
-    /// its next tenant would find a reference that it never stored. What a late program puts in after the end is no fault, as in Linux.
+    /// Under the eager policy a value that still owns something and was not handed over is reported
+    /// (<see cref="DiagCode.SlotStillOwns"/>): its next tenant would find a reference that it never stored. What a late
+    /// program puts in after the end is no fault, as in Linux.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">No such slot or CPU.</exception>
-    /// <exception cref="InvalidOperationException">The slot is not taken: it was returned before, or never handed out.</exception>
+    /// <exception cref="InvalidOperationException">The slot is not taken: it was returned before, or
+    /// never handed out.</exception>
     public void Return(int slot, int cpu = 0)
     {
         CheckSlot(slot);
@@ -134,7 +144,8 @@ public sealed unsafe class ValuePool
         var loan = _loans is null ? Free : Interlocked.Exchange(ref _loans[slot], Free);
         if (loan == Free)
         {
-            throw new InvalidOperationException($"slot {slot} of {_map} is returned, but nobody has it: a second return, or one without a take");
+            throw new InvalidOperationException(
+                $"slot {slot} of {_map} is returned, but nobody has it: a second return, or one without a take");
         }
 
         Interlocked.Decrement(ref _liveCount);
@@ -170,7 +181,9 @@ public sealed unsafe class ValuePool
         return stride > ValueLayout.SizeMax ? long.MaxValue : MapMemory.Times(slotCount, stride);
     }
 
-    /// <summary>Throws on a number that is no slot's: what takes slots from outside asks, as memory is not bounds-checked.</summary>
+    /// <summary>
+    /// Throws on a number that is no slot's: what takes slots from outside asks, as memory is not bounds-checked.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void CheckSlot(int slot)
     {
@@ -192,7 +205,8 @@ public sealed unsafe class ValuePool
         {
             if (_map.Layout.OwnsAnything((byte*)ValueOf(slot, cpu)))
             {
-                _map.Core.Report(new(DiagCode.SlotStillOwns, $"a slot is returned whose value still owns a reference: hand it to {nameof(DyingFields)} first")
+                _map.Core.Report(new(DiagCode.SlotStillOwns,
+                    $"a slot is returned whose value still owns a reference: hand it to {nameof(DyingFields)} first")
                 {
                     Object = $"slot {slot} of {_map}",
                 });
@@ -207,7 +221,9 @@ public sealed unsafe class ValuePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ulong ValueOf(int slot, int cpu = 0) => (ulong)(SlotOf(slot) + PrefixBytes + (cpu * ValueStride));
 
-    /// <summary>Adds one block of slots; its first slot is the old <see cref="SlotCount"/>. The caller serialises.</summary>
+    /// <summary>
+    /// Adds one block of slots; its first slot is the old <see cref="SlotCount"/>. The caller serialises.
+    /// </summary>
     internal int AddBlock()
     {
         var heap = _map.Core.Heap;
@@ -251,9 +267,12 @@ public sealed unsafe class ValuePool
     }
 
     /// <summary>Whether an allocation of the heap is one of this pool's blocks.</summary>
-    internal bool IsBlock(ulong allocation) => Array.Exists(Volatile.Read(ref _blocks), b => b.Allocation == allocation);
+    internal bool IsBlock(ulong allocation) =>
+        Array.Exists(Volatile.Read(ref _blocks), b => b.Allocation == allocation);
 
-    /// <summary>Gives the memory up. Late readers may still look at it; it goes when nothing managed leads to it.</summary>
+    /// <summary>
+    /// Gives the memory up. Late readers may still look at it; it goes when nothing managed leads to it.
+    /// </summary>
     internal void Release()
     {
         foreach (var block in _blocks)

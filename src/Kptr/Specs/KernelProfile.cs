@@ -99,12 +99,14 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// </summary>
     public bool TrustsKfuncArgs { get; init; }
 
-    /// <summary>Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.</summary>
+    /// <summary>
+    /// Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.
+    /// </summary>
     public bool PacketsHaveNetnsCookie { get; init; }
 
     /// <summary>
-    /// Struct types that programs may implement, with the set of helpers they get; programs of other types get none, like those
-    /// whose <c>bpf_verifier_ops</c> have no <c>get_func_proto</c>.
+    /// Struct types that programs may implement, with the set of helpers they get; programs of other types get none,
+    /// like those whose <c>bpf_verifier_ops</c> have no <c>get_func_proto</c>.
     /// </summary>
     internal ImmutableDictionary<string, string> StructOpsHelpers { get; init; } = s_structOps;
 

@@ -19,7 +19,10 @@ public struct Value24
     public long C { get; set; }
 }
 
-/// <summary>The hash map against <see cref="ConcurrentDictionary{TKey, TValue}"/> with the same keys and values, keys in random order.</summary>
+/// <summary>
+/// The hash map against <see cref="ConcurrentDictionary{TKey, TValue}"/> with the same keys and
+/// values, keys in random order.
+/// </summary>
 [MemoryDiagnoser]
 [GroupBenchmarksBy(BenchmarkDotNet.Configs.BenchmarkLogicalGroupRule.ByCategory)]
 [CategoriesColumn]

@@ -62,7 +62,9 @@ internal sealed class MapSubjects : IDisposable
         _core.Dispose();
     }
 
-    /// <summary>How much the process grew while the plain map was made and filled; of meaning for many entries only.</summary>
+    /// <summary>
+    /// How much the process grew while the plain map was made and filled; of meaning for many entries only.
+    /// </summary>
     internal double BytesPerEntry { get; }
 
     /// <summary>Keys of entries in random order.</summary>
@@ -278,7 +280,8 @@ internal sealed class MapSubjects : IDisposable
         for (var i = 0; i < keys.Length; i++)
         {
             value[1] = keys[i];
-            map.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value), MapUpdateFlags.Any, cpu);
+            map.ProgUpdate(MemoryMarshal.AsBytes(keys.Slice(i, 1)), MemoryMarshal.AsBytes(value),
+                MapUpdateFlags.Any, cpu);
         }
 
         return 0;

@@ -4,11 +4,13 @@ using System.Globalization;
 namespace Kptr.Benchmarks.Maps;
 
 /// <summary>
-/// The quick measurement of the hash maps: rounds of dictionary and map in turn, of each the fastest and the mean, as ratios.
+/// The quick measurement of the hash maps: rounds of dictionary and map in turn, of each the
+/// fastest and the mean, as ratios.
 /// </summary>
 /// <remarks>
-/// The fastest round is the steadiest figure on a shared machine; the mean shows what it leaves out. With several threads a round lasts until the
-/// slowest thread is done, and each thread has keys of its own order, over the whole range.
+/// The fastest round is the steadiest figure on a shared machine; the mean shows what it leaves out. With
+/// several threads a round lasts until the slowest thread is done, and each thread has keys of its own
+/// order, over the whole range.
 /// </remarks>
 internal static class MapTiming
 {
@@ -24,12 +26,15 @@ internal static class MapTiming
     internal static void Run(int entries, int threads, int rounds, bool isSparse, string only)
     {
         using var subjects = new MapSubjects(entries, isSparse);
-        var line = string.Create(CultureInfo.InvariantCulture, $"{entries:N0} entries, {threads} threads{(isSparse ? ", sparse keys" : "")}");
+        var line = string.Create(CultureInfo.InvariantCulture,
+            $"{entries:N0} entries, {threads} threads{(isSparse ? ", sparse keys" : "")}");
         Console.WriteLine($"{line}: {subjects.BytesPerEntry:F1} bytes an entry");
         var seed = 1;
-        foreach (var (name, against, run) in subjects.Operations().Where(o => o.Name.StartsWith(only, StringComparison.Ordinal)))
+        foreach (var (name, against, run) in subjects.Operations().Where(
+            o => o.Name.StartsWith(only, StringComparison.Ordinal)))
         {
-            // Keys of its own for each operation: what an update leaves side by side in memory must not be looked up in that order.
+            // Keys of its own for each operation: what an update leaves side by side in memory must not
+            // be looked up in that order.
             var windows = Enumerable.Range(0, threads).Select(_ => subjects.Keys(1 << 20, seed++)).ToArray();
             WarmUp(against, windows[0]);
             WarmUp(run, windows[0]);
@@ -37,11 +42,13 @@ internal static class MapTiming
             var (best, mean) = (times.Select(t => t.Min()).ToArray(), times.Select(MiddleMean).ToArray());
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {name,-28} {best[0],7:F1} {best[1],7:F1} ns {best[1] / best[0],6:F2}   mean {mean[0],7:F1} {mean[1],7:F1} ns {mean[1] / mean[0],6:F2} {bytes,6:F1} bytes/op"));
+                $"  {name,-28} {best[0],7:F1} {best[1],7:F1} ns {best[1] / best[0],6:F2}   mean {mean[0],7:F1} "
+                    + $"{mean[1],7:F1} ns {mean[1] / mean[0],6:F2} {bytes,6:F1} bytes/op"));
         }
     }
 
-    // Without the slowest and fastest tenth. Most garbage collections of the dictionary's updates are among the slowest.
+    // Without the slowest and fastest tenth. Most garbage collections of the dictionary's
+    // updates are among the slowest.
     private static double MiddleMean(List<double> times) =>
         times.Order().Skip(times.Count / 10).Take(times.Count - (times.Count / 10 * 2)).Average();
 
@@ -56,7 +63,8 @@ internal static class MapTiming
     }
 
     // Nanoseconds an operation and thread; and what the last one allocated.
-    private static List<double>[] Measure(MapSubjects subjects, MapOperation[] operations, int[][] windows, int rounds, out double bytesPerOp)
+    private static List<double>[] Measure(
+        MapSubjects subjects, MapOperation[] operations, int[][] windows, int rounds, out double bytesPerOp)
     {
         var times = operations.Select(_ => new List<double>(rounds)).ToArray();
         var allocated = 0L;

@@ -7,13 +7,16 @@ using Kptr.Specs;
 
 namespace Kptr.Benchmarks.Objects;
 
-/// <summary>What a reference costs, against the bare instructions it is made of. Each invocation does <see cref="Ops"/>.</summary>
+/// <summary>
+/// What a reference costs, against the bare instructions it is made of. Each invocation does <see cref="Ops"/>.
+/// </summary>
 /// <param name="checks">Which mistakes the kernel looks for meanwhile.</param>
 public abstract class ReferenceBenchmarks(MisuseChecks checks)
 {
     internal const int Ops = 1000;
 
-    protected KernelCore Kernel { get; } = new(BuiltinKernel.Spec(KernelProfile.Linux6_12), new() { MisuseChecks = checks });
+    protected KernelCore Kernel { get; } = new(
+        BuiltinKernel.Spec(KernelProfile.Linux6_12), new() { MisuseChecks = checks });
 
     private protected struct Entry
     {

@@ -4,16 +4,23 @@ using Kptr.Objects;
 
 namespace Kptr.Benchmarks.Objects;
 
-/// <summary>Measures the reference benchmarks in seconds: the fastest of many short, interleaved rounds each, as a ratio.</summary>
-/// <remarks>On a shared machine the means that BenchmarkDotNet reports are mostly other people's work; minima are not.</remarks>
+/// <summary>
+/// Measures the reference benchmarks in seconds: the fastest of many short, interleaved rounds each, as a ratio.
+/// </summary>
+/// <remarks>
+/// On a shared machine the means that BenchmarkDotNet reports are mostly other people's work; minima are not.
+/// </remarks>
 internal static class ReferenceTiming
 {
     private const int Rounds = 400;
     private const int CallsPerRound = 20;
 
-    /// <summary>A line for each operation: nanoseconds, what it is held against, the ratio, bytes allocated per operation.</summary>
+    /// <summary>
+    /// A line for each operation: nanoseconds, what it is held against, the ratio, bytes allocated per operation.
+    /// </summary>
     internal static IEnumerable<string> Measure() =>
-        new[] { MisuseChecks.None, MisuseChecks.Default, MisuseChecks.Values, MisuseChecks.References }.SelectMany(Measure);
+        new[] { MisuseChecks.None, MisuseChecks.Default, MisuseChecks.Values, MisuseChecks.References }.SelectMany(
+            Measure);
 
     private static IEnumerable<string> Measure(MisuseChecks checks)
     {
@@ -45,7 +52,8 @@ internal static class ReferenceTiming
 
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{name,-20} {fastestOurs,6:F2} ns  against {fastestBare,6:F2} ns  ratio {fastestOurs / fastestBare:F2}  {allocated} bytes a round");
+            $"{name,-20} {fastestOurs,6:F2} ns  against {fastestBare,6:F2} ns  ratio {fastestOurs / fastestBare:F2}  "
+                + $"{allocated} bytes a round");
     }
 
     private static double NsPerOp<T>(Func<T> run)

@@ -6,13 +6,16 @@ using Kptr.Soundness;
 
 namespace Kptr.Fuzz;
 
-/// <summary>Assembler text: refused with diagnostics, or instructions whose text assembles to the same text again.</summary>
+/// <summary>
+/// Assembler text: refused with diagnostics, or instructions whose text assembles to the same text again.
+/// </summary>
 internal static class AsmTarget
 {
     internal static bool Run(byte[] input)
     {
         var sink = new DiagSink();
-        var isRead = TextAssembler.TryAssemble(Encoding.UTF8.GetString(input), sink, out var program, GeneratedProgram.HelperOf);
+        var isRead = TextAssembler.TryAssemble(
+            Encoding.UTF8.GetString(input), sink, out var program, GeneratedProgram.HelperOf);
         Finding.Unless(isRead == sink.IsEmpty, "a fault and a result exclude each other");
         if (!isRead)
         {

@@ -6,7 +6,8 @@ namespace Kptr.Fuzz;
 /// <summary><c>.BTF.ext</c> over the types of one object of ours.</summary>
 internal static class BtfExtTarget
 {
-    private static readonly byte[] s_object = SeedFiles.Objects().First(o => SeedFiles.Section(o, ".BTF.ext") is { } s && HasRelos(s));
+    private static readonly byte[] s_object = SeedFiles.Objects().First(
+        o => SeedFiles.Section(o, ".BTF.ext") is { } s && HasRelos(s));
     private static readonly BtfSpec s_btf = BtfSpec.Read(SeedFiles.Section(s_object, ".BTF"), "object");
 
     internal static bool Run(byte[] input)
@@ -19,8 +20,10 @@ internal static class BtfExtTarget
             return false;
         }
 
-        Finding.Unless(ext.Funcs.Values.SelectMany(f => f).All(f => f.TypeId < s_btf.TypeCount), "a function's type exists");
-        Finding.Unless(ext.Relos.Values.SelectMany(r => r).All(r => r.TypeId < s_btf.TypeCount), "a relocation's type exists");
+        Finding.Unless(ext.Funcs.Values.SelectMany(f => f).All(f => f.TypeId < s_btf.TypeCount),
+            "a function's type exists");
+        Finding.Unless(ext.Relos.Values.SelectMany(r => r).All(r => r.TypeId < s_btf.TypeCount),
+            "a relocation's type exists");
         _ = ext.Lines.Values.SelectMany(l => l).Sum(l => l.File.Length + l.Text.Length);
         _ = ext.Relos.Values.SelectMany(r => r).Sum(r => r.Access.Length);
         return true;
@@ -31,7 +34,8 @@ internal static class BtfExtTarget
         var whole = SeedFiles.Section(s_object, ".BTF.ext")!;
         yield return whole;
         yield return whole[..32].Concat(new byte[32]).ToArray();
-        foreach (var other in SeedFiles.Objects().Select(o => SeedFiles.Section(o, ".BTF.ext")).OfType<byte[]>().OrderBy(s => s.Length).Take(6))
+        foreach (var other in SeedFiles.Objects().Select(o =>
+            SeedFiles.Section(o, ".BTF.ext")).OfType<byte[]>().OrderBy(s => s.Length).Take(6))
         {
             yield return other;
         }

@@ -4,7 +4,10 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Fuzz;
 
-/// <summary>C declarations: refused at a place in the text, or BTF that answers every question and prints as C that parses again.</summary>
+/// <summary>
+/// C declarations: refused at a place in the text, or BTF that answers every question and
+/// prints as C that parses again.
+/// </summary>
 internal static class CDeclTarget
 {
     internal static bool Run(byte[] input)
@@ -12,14 +15,16 @@ internal static class CDeclTarget
         var sink = new DiagSink();
         var btf = CDeclParser.TryParse(Encoding.UTF8.GetString(input), "fuzz.h", null, sink);
         Finding.Unless((btf is null) == !sink.IsEmpty, "a fault and a result exclude each other");
-        Finding.Unless(sink.All.All(d => d.Source!.StartsWith("fuzz.h:", StringComparison.Ordinal)), "a fault has its place");
+        Finding.Unless(sink.All.All(d => d.Source!.StartsWith("fuzz.h:", StringComparison.Ordinal)),
+            "a fault has its place");
         if (btf is null)
         {
             return false;
         }
 
         BtfQuestions.Ask(btf);
-        Finding.Unless(CDeclParser.TryParse(BtfCPrinter.Print(btf), "again.h", null, sink) is not null, sink.IsEmpty ? "" : sink.All[0].ToString());
+        Finding.Unless(CDeclParser.TryParse(BtfCPrinter.Print(btf), "again.h", null, sink) is not null,
+            sink.IsEmpty ? "" : sink.All[0].ToString());
         return true;
     }
 

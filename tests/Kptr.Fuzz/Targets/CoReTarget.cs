@@ -8,7 +8,9 @@ using Kptr.Specs;
 
 namespace Kptr.Fuzz;
 
-/// <summary>CO-RE relocations of any access string between any two BTFs: patched, poisoned, or a fault of the program.</summary>
+/// <summary>
+/// CO-RE relocations of any access string between any two BTFs: patched, poisoned, or a fault of the program.
+/// </summary>
 /// <remarks>
 /// <code>
 /// lengths of both BTFs:2x16  the program's BTF  the kernel's BTF
@@ -45,10 +47,12 @@ internal static class CoReTarget
             return false;
         }
 
-        var (localBytes, kernelBytes) = (BinaryPrimitives.ReadUInt16LittleEndian(input), BinaryPrimitives.ReadUInt16LittleEndian(input.AsSpan(2)));
+        var (localBytes, kernelBytes) = (BinaryPrimitives.ReadUInt16LittleEndian(input),
+            BinaryPrimitives.ReadUInt16LittleEndian(input.AsSpan(2)));
         if (input.Length < HeaderBytes + localBytes + kernelBytes
             || BtfSpec.TryRead(input.AsMemory(HeaderBytes, localBytes), "local", null, new DiagSink()) is not { } local
-            || BtfSpec.TryRead(input.AsMemory(HeaderBytes + localBytes, kernelBytes), "vmlinux", null, new DiagSink()) is not { } kernel)
+            || BtfSpec.TryRead(input.AsMemory(HeaderBytes + localBytes, kernelBytes), "vmlinux", null, new DiagSink())
+                is not { } kernel)
         {
             return false;
         }
@@ -76,16 +80,25 @@ internal static class CoReTarget
         var (local, kernel) = (CDeclParser.Parse(Program, "local"), CDeclParser.Parse(Kernel, "vmlinux"));
         int shape = local.FindId("shape", BtfKind.Struct), handler = local.FindId("handler_t", BtfKind.Typedef);
         int color = local.FindId("color", BtfKind.Enum), big = local.FindId("big", BtfKind.Enum64);
-        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.Load4, 4, shape, "0:0:1"), new(CoReKind.FieldByteSize, Form.Mov, 4, shape, "0:1:2:0"));
-        yield return Encode(local, kernel, new(CoReKind.FieldExists, Form.Mov, 1, shape, "0:2:0"), new(CoReKind.FieldSigned, Form.Mov32, 1, shape, "0:3"));
-        yield return Encode(local, kernel, new(CoReKind.FieldLshiftU64, Form.Mov, 0, shape, "0:4"), new(CoReKind.FieldRshiftU64, Form.Mov, 0, shape, "0:3"));
-        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.Load8, 48, shape, "0:5"), new(CoReKind.FieldByteOffset, Form.Load4, 56, shape, "0:6"));
-        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.StoreReg2, 2, shape, "1:5"), new(CoReKind.FieldExists, Form.Store1, 1, shape, "0:9"));
-        yield return Encode(local, kernel, new(CoReKind.TypeIdLocal, Form.LdImm64, shape, shape, "0"), new(CoReKind.TypeIdTarget, Form.LdImm64, 0, shape, "0"));
-        yield return Encode(local, kernel, new(CoReKind.TypeExists, Form.Mov, 1, handler, "0"), new(CoReKind.TypeSize, Form.Mov, 64, shape, "0"));
+        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.Load4, 4, shape, "0:0:1"),
+            new(CoReKind.FieldByteSize, Form.Mov, 4, shape, "0:1:2:0"));
+        yield return Encode(local, kernel, new(CoReKind.FieldExists, Form.Mov, 1, shape, "0:2:0"),
+            new(CoReKind.FieldSigned, Form.Mov32, 1, shape, "0:3"));
+        yield return Encode(local, kernel, new(CoReKind.FieldLshiftU64, Form.Mov, 0, shape, "0:4"),
+            new(CoReKind.FieldRshiftU64, Form.Mov, 0, shape, "0:3"));
+        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.Load8, 48, shape, "0:5"),
+            new(CoReKind.FieldByteOffset, Form.Load4, 56, shape, "0:6"));
+        yield return Encode(local, kernel, new(CoReKind.FieldByteOffset, Form.StoreReg2, 2, shape, "1:5"),
+            new(CoReKind.FieldExists, Form.Store1, 1, shape, "0:9"));
+        yield return Encode(local, kernel, new(CoReKind.TypeIdLocal, Form.LdImm64, shape, shape, "0"),
+            new(CoReKind.TypeIdTarget, Form.LdImm64, 0, shape, "0"));
+        yield return Encode(local, kernel, new(CoReKind.TypeExists, Form.Mov, 1, handler, "0"),
+            new(CoReKind.TypeSize, Form.Mov, 64, shape, "0"));
         yield return Encode(local, kernel, new Reloc(CoReKind.TypeMatches, Form.Mov, 1, handler, "0"));
-        yield return Encode(local, kernel, new(CoReKind.EnumValExists, Form.Mov, 1, color, "1"), new(CoReKind.EnumValValue, Form.LdImm64High, 0, big, "0"));
-        yield return Encode(kernel, local, new Reloc(CoReKind.TypeMatches, Form.Mov, 1, kernel.FindId("shape", BtfKind.Struct), "0"));
+        yield return Encode(local, kernel, new(CoReKind.EnumValExists, Form.Mov, 1, color, "1"),
+            new(CoReKind.EnumValValue, Form.LdImm64High, 0, big, "0"));
+        yield return Encode(
+            kernel, local, new Reloc(CoReKind.TypeMatches, Form.Mov, 1, kernel.FindId("shape", BtfKind.Struct), "0"));
     }
 
     private static List<Reloc> ReadRelocs(ReadOnlySpan<byte> bytes, BtfSpec local)
@@ -98,7 +111,8 @@ internal static class CoReTarget
 
             // The readers before this one see to it that the type exists.
             var type = BinaryPrimitives.ReadUInt16LittleEndian(bytes[4..]) % local.TypeCount;
-            relocs.Add(new((CoReKind)bytes[0], (Form)(bytes[1] % (int)Form.Count), BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]), type, access));
+            relocs.Add(new((CoReKind)bytes[0], (Form)(bytes[1] % (int)Form.Count),
+                BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]), type, access));
             bytes = bytes[(RelocBytes + length)..];
         }
 
@@ -130,9 +144,11 @@ internal static class CoReTarget
         var prog = new ProgSpec("fuzz", ProgType.Tracing, [.. insns]) { Btf = local, CoReRelocs = [.. records] };
         var sink = new DiagSink();
         var spec = new ObjectSpec("fuzz") { Progs = [prog], Btf = local };
-        var linked = ObjectLinker.Link(spec, new KernelSpec(KernelProfile.Linux6_12, new KernelTypes(kernel)), sink).Progs[0];
+        var linked =
+            ObjectLinker.Link(spec, new KernelSpec(KernelProfile.Linux6_12, new KernelTypes(kernel)), sink).Progs[0];
         Finding.Unless((linked.LinkFault is null) == sink.IsEmpty, "a program that cannot be linked says why");
-        Finding.Unless(linked.LinkFault is not null || linked.CoReRelocs.IsEmpty, "a linked program has no relocations");
+        Finding.Unless(linked.LinkFault is not null
+            || linked.CoReRelocs.IsEmpty, "a linked program has no relocations");
         return linked.LinkFault is null;
     }
 

@@ -39,7 +39,8 @@ internal static class ElfTarget
 
         var linked = ObjectLinker.Link(spec, s_kernel, sink);
         Finding.Unless(linked.Progs.Length == spec.Progs.Length, "linking keeps every program");
-        Finding.Unless(linked.Progs.All(p => p.LinkFault is not null || p.Relocs.IsEmpty), "a linked program has no relocations");
+        Finding.Unless(linked.Progs.All(p => p.LinkFault is not null || p.Relocs.IsEmpty),
+            "a linked program has no relocations");
         return true;
     }
 

@@ -10,8 +10,8 @@ using Kptr.Verifier;
 namespace Kptr.Fuzz;
 
 /// <summary>
-/// Any instructions before the verifier, over the maps and types of the soundness programs: a verdict, and what is accepted
-/// runs without a fault, gives everything back and never shows a register that the verifier held impossible.
+/// Any instructions before the verifier, over the maps and types of the soundness programs: a verdict, and what is
+/// accepted runs without a fault, gives everything back and never shows a register that the verifier held impossible.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -26,7 +26,9 @@ internal static class VerifierTarget
     private const int RunsPerProgram = 2;
     private const long Fuel = 20_000;
     private const int SeedsCount = 28;
-    private static readonly string[] s_sections = ["tc", "syscall", "tp_btf/task_newtask", "cgroup_skb/egress", "xdp", "socket"];
+    private static readonly string[] s_sections = [
+        "tc", "syscall", "tp_btf/task_newtask", "cgroup_skb/egress", "xdp", "socket",
+    ];
     private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
     private static readonly ProgSpec?[] s_templates = new ProgSpec?[s_sections.Length];
 
@@ -48,7 +50,8 @@ internal static class VerifierTarget
         };
         var options = new VerifyOptions
         {
-            InsnsMax = InsnsMax, LogLevel = (flags >> 1) & 2, Privileged = (flags & 8) == 0, TestStateFreq = (flags & 16) != 0,
+            InsnsMax = InsnsMax, LogLevel = (flags >> 1) & 2, Privileged = (flags & 8)
+                == 0, TestStateFreq = (flags & 16) != 0,
         };
         return BpfVerifier.Verify(prog, s_kernel, options).IsAccepted && IsSound(prog, input.Length);
     }
@@ -61,7 +64,8 @@ internal static class VerifierTarget
     {
         if (AcceptedProgram.TryMakeShort(prog, s_kernel, InsnsMax) is not { } accepted)
         {
-            return false; // too long where beliefs are compared as well, or refused to an unprivileged loader's advantage
+            // too long where beliefs are compared as well, or refused to an unprivileged loader's advantage
+            return false;
         }
 
         var outcome = new ProgRunner(accepted, seed, Fuel).Run(RunsPerProgram);
@@ -70,13 +74,15 @@ internal static class VerifierTarget
     }
 
     private static ProgSpec Template(int section) => s_templates[section] ??=
-        GeneratedProgram.Link(s_sections[section], [.. new[] { Asm.Mov(Asm.R0, 0), Asm.Exit() }], [], [], s_kernel, new DiagSink());
+        GeneratedProgram.Link(
+            s_sections[section], [.. new[] { Asm.Mov(Asm.R0, 0), Asm.Exit() }], [], [], s_kernel, new DiagSink());
 
     private static ImmutableArray<FuncInfo> ReadFuncs(byte[] input)
     {
         var types = Template(0).Btf!.TypeCount;
         var funcs = Enumerable.Range(0, input[2]).Select(i => input.AsSpan(HeaderBytes + (FuncBytes * i)) is var at
-            ? new FuncInfo(BinaryPrimitives.ReadUInt16LittleEndian(at), BinaryPrimitives.ReadUInt16LittleEndian(at[2..]) % types)
+            ? new FuncInfo(BinaryPrimitives.ReadUInt16LittleEndian(at),
+                BinaryPrimitives.ReadUInt16LittleEndian(at[2..]) % types)
             : default);
         return [.. funcs.OrderBy(f => f.InsnIdx)];
     }

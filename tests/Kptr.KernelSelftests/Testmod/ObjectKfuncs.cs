@@ -5,7 +5,9 @@ using Kptr.Specs;
 
 namespace Kptr.KernelSelftests.Testmod;
 
-/// <summary>The module's acquire and release pairs. Those that return nothing are only there to be refused or to return null.</summary>
+/// <summary>
+/// The module's acquire and release pairs. Those that return nothing are only there to be refused or to return null.
+/// </summary>
 public static class ObjectKfuncs
 {
     internal const KfuncHooks Check = KfuncHooks.Tc | KfuncHooks.Tracing | KfuncHooks.Syscall | KfuncHooks.StructOps;
@@ -34,9 +36,11 @@ public static class ObjectKfuncs
     [Kfunc("bpf_kfunc_call_test_get_rdwr_mem", KfuncFlags.RetNull, Hooks = Check,
         Prototype = "int *bpf_kfunc_call_test_get_rdwr_mem(struct prog_test_ref_kfunc *p, const int rdwr_buf_size)")]
     [Kfunc("bpf_kfunc_call_test_get_rdonly_mem", KfuncFlags.RetNull, Hooks = Check,
-        Prototype = "int *bpf_kfunc_call_test_get_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)")]
+        Prototype = "int *bpf_kfunc_call_test_get_rdonly_mem(struct prog_test_ref_kfunc *p, "
+            + "const int rdonly_buf_size)")]
     [Kfunc("bpf_kfunc_call_test_acq_rdonly_mem", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = Check,
-        Prototype = "int *bpf_kfunc_call_test_acq_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)")]
+        Prototype = "int *bpf_kfunc_call_test_acq_rdonly_mem(struct prog_test_ref_kfunc *p, "
+            + "const int rdonly_buf_size)")]
     public static ulong Memory(ulong reference, int sizeBytes) => sizeBytes > 2 * IntBytes ? 0 : reference;
 
     [Kfunc("bpf_kfunc_call_memb_acquire", KfuncFlags.Acquire | KfuncFlags.RetNull, Hooks = Check,

@@ -18,5 +18,8 @@ public sealed class ProgTestRef : KernelObject
     public override IEnumerable<Holder> IntrinsicHolders() => [new KernelHolder("bpf_testmod")];
 }
 
-/// <summary><c>struct bpf_testmod_ctx</c>: made by one kfunc, freed after a grace period when another drops the last reference.</summary>
-public sealed class TestModuleContext(KernelCore kernel) : KernelObject(kernel, "bpf_testmod_ctx", "usage.refs.counter");
+/// <summary>
+/// <c>struct bpf_testmod_ctx</c>: made by one kfunc, freed after a grace period when another drops the last reference.
+/// </summary>
+public sealed class TestModuleContext(KernelCore kernel)
+    : KernelObject(kernel, "bpf_testmod_ctx", "usage.refs.counter");

@@ -6,7 +6,9 @@ using Kptr.Specs;
 
 namespace Kptr.KernelSelftests.Testmod;
 
-/// <summary>The selftests' own kernel modules (<c>bpf_testmod</c> and its kin, 6.12), as a user of Kptr would build one.</summary>
+/// <summary>
+/// The selftests' own kernel modules (<c>bpf_testmod</c> and its kin, 6.12), as a user of Kptr would build one.
+/// </summary>
 public sealed class TestModule
 {
     /// <summary>The module's types, for a kernel without its BTF.</summary>
@@ -29,7 +31,8 @@ public sealed class TestModule
         ProgType.StructOps,
     ];
 
-    // Sockets of a kernel thread, and calls through registered struct_ops: declared, so that programs are judged; not run.
+    // Sockets of a kernel thread, and calls through registered struct_ops: declared, so that
+    // programs are judged; not run.
     private static readonly (string Name, KfuncFlags Flags)[] NotRun =
     [
         ("bpf_kfunc_init_sock", KfuncFlags.Sleepable),

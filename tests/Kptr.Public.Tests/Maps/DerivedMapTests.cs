@@ -43,9 +43,12 @@ public class DerivedMapTests
         map.Values.TryTake(out var slot).Should().BeTrue();
         Action[] uses =
         [
-            () => map.Values.TryTake(out _, cpu), () => map.Values.Return(slot, cpu), () => map.Values.AddressOf(slot, cpu),
-            () => map.Read(map.Values, slot, cpu), () => map.ProgLookup(new byte[4], cpu), () => map.ProgDelete(new byte[4], cpu),
-            () => map.ProgUpdate(new byte[4], new byte[16], MapUpdateFlags.Any, cpu), () => map.ForEachElem((_, _) => 0, 0, cpu),
+            () => map.Values.TryTake(out _, cpu), () => map.Values.Return(slot, cpu),
+            () => map.Values.AddressOf(slot, cpu),
+            () => map.Read(map.Values, slot, cpu), () => map.ProgLookup(new byte[4], cpu),
+            () => map.ProgDelete(new byte[4], cpu),
+            () => map.ProgUpdate(new byte[4], new byte[16], MapUpdateFlags.Any, cpu),
+            () => map.ForEachElem((_, _) => 0, 0, cpu),
         ];
         foreach (var use in uses)
         {
@@ -63,7 +66,8 @@ public class DerivedMapTests
         using var other = new LeakyMap(kernel);
         Action[] uses =
         [
-            () => map.Init(other.Values, 0), () => map.Read(other.Values, 0), () => map.Overwrite(other.Values, 0), () => map.Recycle(other.Values, 0),
+            () => map.Init(other.Values, 0), () => map.Read(other.Values, 0), () => map.Overwrite(other.Values, 0),
+            () => map.Recycle(other.Values, 0),
             () => map.Recycle(other.Values.AddressOf(0)), () => map.CopyIn(other.Values.AddressOf(0)),
         ];
         foreach (var use in uses)
@@ -79,12 +83,14 @@ public class DerivedMapTests
         using var map = new LeakyMap(kernel);
         using var foreign = new HashMap<int, Pinned>(kernel, 2);
         ulong[] addresses =
-            [1, 8, 0x1234_5678, map.Values.AddressOf(0) + 8, map.Values.AddressOf(3) + 16, kernel.Tasks.Init.Address, ulong.MaxValue, ulong.MaxValue - 7];
+            [1, 8, 0x1234_5678, map.Values.AddressOf(0) + 8, map.Values.AddressOf(3)
+                + 16, kernel.Tasks.Init.Address, ulong.MaxValue, ulong.MaxValue - 7];
         foreach (var address in addresses)
         {
             Action[] uses =
             [
-                () => map.CopyIn(address), () => map.CopyOut(address), () => map.Zero(address), () => map.Recycle(address),
+                () => map.CopyIn(address), () => map.CopyOut(address), () => map.Zero(address),
+                () => map.Recycle(address),
                 () => map.At<Pinned>(address).Seen = 1,
                 () =>
                 {
@@ -106,7 +112,8 @@ public class DerivedMapTests
         using var map = new LeakyMap(kernel) { Found = kernel.Tasks.Init.Address };
         Action[] uses =
         [
-            () => map.ProgLookup(new byte[4], 0), () => map.LookupElem(new byte[4], new byte[16]), () => map.ForEachElem((_, _) => 0, 0, 0),
+            () => map.ProgLookup(new byte[4], 0), () => map.LookupElem(new byte[4], new byte[16]),
+            () => map.ForEachElem((_, _) => 0, 0, 0),
             () => map.As<int, Pinned>().Lookup(1).Seen = 1,
         ];
         foreach (var use in uses)
@@ -117,7 +124,8 @@ public class DerivedMapTests
         map.Found = map.Values.AddressOf(2);
         map.As<int, Pinned>().Lookup(1).Seen = 5;
         map.At<Pinned>(map.Values.AddressOf(2)).Seen.Should().Be(5);
-        ((Action)(() => map.ForEachElem((_, _) => 0, 0, 0))).Should().Throw<InvalidOperationException>("the key lies nowhere");
+        ((Action)(() => map.ForEachElem((_, _) => 0, 0, 0))).Should().Throw<InvalidOperationException>(
+            "the key lies nowhere");
     }
 
     [Fact]
@@ -128,7 +136,8 @@ public class DerivedMapTests
         var value = map.Values.AddressOf(0);
         Action[] uses =
         [
-            () => map.At<long>(value) = 1, () => map.At<Int128>(value) = 1, () => map.At<(ulong, Kptr<Cgroup>)>(value).Item1 = 1,
+            () => map.At<long>(value) = 1, () => map.At<Int128>(value) = 1,
+            () => map.At<(ulong, Kptr<Cgroup>)>(value).Item1 = 1,
             () => map.CopyIn(value, MapUpdateFlags.Lock), () => map.CopyOut(value, MapUpdateFlags.Lock),
         ];
         foreach (var use in uses)
@@ -145,8 +154,10 @@ public class DerivedMapTests
         map.Values.TryTake(out var slot).Should().BeTrue();
         map.Values.TryTake(out var other).Should().BeTrue();
         map.Values.Return(slot);
-        ((Action)(() => map.Values.Return(slot))).Should().Throw<InvalidOperationException>().WithMessage($"*slot {slot} of map \"leaky\"*");
-        ((Action)(() => map.Values.Return(Enumerable.Range(0, 4).First(s => s != slot && s != other)))).Should().Throw<InvalidOperationException>("nobody took it");
+        ((Action)(() => map.Values.Return(slot))).Should().Throw<InvalidOperationException>().WithMessage(
+            $"*slot {slot} of map \"leaky\"*");
+        ((Action)(() => map.Values.Return(Enumerable.Range(0, 4).First(s => s != slot && s != other)))).Should()
+            .Throw<InvalidOperationException>("nobody took it");
         map.TakeCensus().Should().Be(new MapCensus(4, 1, 3));
         map.Values.Return(other);
         map.TakeCensus().Should().Be(new MapCensus(4, 0, 4));
@@ -183,7 +194,8 @@ public class DerivedMapTests
     [InlineData(DestroyBehavior.Eager, false, true)]
     [InlineData(DestroyBehavior.Eager, true, false)]
     [InlineData(DestroyBehavior.Recycle, false, false)]
-    public void Return_ValueThatStillOwns_IsReportedWhereThePolicyDestroys(DestroyBehavior policy, bool isHandedOver, bool isReported)
+    public void Return_ValueThatStillOwns_IsReportedWhereThePolicyDestroys(
+        DestroyBehavior policy, bool isHandedOver, bool isReported)
     {
         using var kernel = PublicKernel.Boot(policy);
         var map = new LeakyMap(kernel);
@@ -195,7 +207,8 @@ public class DerivedMapTests
         }
 
         map.Values.Return(slot);
-        kernel.TakeFaults().Select(f => (f.Code, f.Object)).Should().Equal(isReported ? [(DiagCode.SlotStillOwns, $"slot {slot} of {map}")] : []);
+        kernel.TakeFaults().Select(f => (f.Code, f.Object)).Should().Equal(
+            isReported ? [(DiagCode.SlotStillOwns, $"slot {slot} of {map}")] : []);
         map.FreeNow();
         kernel.Ledger.AssertNoLeaks();
     }
@@ -222,7 +235,8 @@ public class DerivedMapTests
         ((Action)(() => _ = new UnderAHash(kernel))).Should().Throw<NotSupportedException>().WithMessage("*HashMap*");
     }
 
-    private sealed class UnderAHash(KernelCore core) : HashMap(core, StructSpec.Of<int, long>(core, "under", BpfMapType.Hash, 4))
+    private sealed class UnderAHash(KernelCore core)
+        : HashMap(core, StructSpec.Of<int, long>(core, "under", BpfMapType.Hash, 4))
     {
         protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => 1;
     }

@@ -31,9 +31,11 @@ public sealed class LeakyMap : BpfMap
 
     public override MapCensus TakeCensus() => base.TakeCensus();
 
-    public void Init(ValuePool pool, int slot, int cpu = 0) => InitValue(pool, slot, new byte[UserValueSize], MapCall.User(cpu));
+    public void Init(ValuePool pool, int slot, int cpu = 0) =>
+        InitValue(pool, slot, new byte[UserValueSize], MapCall.User(cpu));
 
-    public void Read(ValuePool pool, int slot, int cpu = 0) => ReadValue(new byte[UserValueSize], pool, slot, MapUpdateFlags.Any, MapCall.Program(cpu));
+    public void Read(ValuePool pool, int slot, int cpu = 0) =>
+        ReadValue(new byte[UserValueSize], pool, slot, MapUpdateFlags.Any, MapCall.Program(cpu));
 
     public void Overwrite(ValuePool pool, int slot)
     {
@@ -53,9 +55,11 @@ public sealed class LeakyMap : BpfMap
         dying.Recycle(value);
     }
 
-    public void CopyIn(ulong value, MapUpdateFlags flags = MapUpdateFlags.Any) => CopyIn(value, new byte[ValueSize], flags);
+    public void CopyIn(ulong value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
+        CopyIn(value, new byte[ValueSize], flags);
 
-    public void CopyOut(ulong value, MapUpdateFlags flags = MapUpdateFlags.Any) => CopyOut(new byte[ValueSize], value, flags);
+    public void CopyOut(ulong value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
+        CopyOut(new byte[ValueSize], value, flags);
 
     public void Zero(ulong value) => ZeroPlain(value);
 
@@ -66,7 +70,9 @@ public sealed class LeakyMap : BpfMap
 
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => Found;
 
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) => Errno.E2BIG;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        Errno.E2BIG;
 
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.ENOENT;
 

@@ -12,8 +12,10 @@ public class MapBoundsTests
 {
     private static readonly BpfMapType[] Sized =
     [
-        BpfMapType.Array, BpfMapType.PercpuArray, BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash,
-        BpfMapType.ArrayOfMaps, BpfMapType.HashOfMaps, BpfMapType.Queue, BpfMapType.Stack, BpfMapType.ProgArray, BpfMapType.PerfEventArray,
+        BpfMapType.Array, BpfMapType.PercpuArray, BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash,
+        BpfMapType.LruPercpuHash,
+        BpfMapType.ArrayOfMaps, BpfMapType.HashOfMaps, BpfMapType.Queue, BpfMapType.Stack, BpfMapType.ProgArray,
+        BpfMapType.PerfEventArray,
     ];
 
     [Theory]
@@ -60,8 +62,10 @@ public class MapBoundsTests
             var good = SpecOf(kernel, type);
             MapSpec[] bad =
             [
-                good with { MaxEntries = 0 }, good with { MaxEntries = uint.MaxValue }, good with { KeySize = -1 }, good with { ValueSize = -1 },
-                good with { ValueSize = int.MaxValue }, good with { KeySize = int.MaxValue }, good with { ValueSize = 0 }, good with { InnerMap = null },
+                good with { MaxEntries = 0 }, good with { MaxEntries = uint.MaxValue }, good with { KeySize = -1 },
+                good with { ValueSize = -1 },
+                good with { ValueSize = int.MaxValue }, good with { KeySize = int.MaxValue },
+                good with { ValueSize = 0 }, good with { InnerMap = null },
                 good with { Type = BpfMapType.Arena }, good with { Type = BpfMapType.Unspec },
             ];
             Make(kernel, good, type).Dispose();
@@ -78,8 +82,10 @@ public class MapBoundsTests
         using var kernel = PublicKernel.Boot();
         BtfField[][] bad =
         [
-            [Field(16)], [Field(9)], [Field(-8)], [Field(int.MaxValue - 7)], [Field(4)], [Field(0), Field(0)], [Field(8, 4)], [Field(0, 16), Field(8)],
-            [Field(0, int.MaxValue)], [new(BtfFieldKind.SpinLock, "lock", 14, 4)], [new(BtfFieldKind.ListHead, "head", 8, 8)],
+            [Field(16)], [Field(9)], [Field(-8)], [Field(int.MaxValue - 7)], [Field(4)], [Field(0), Field(0)],
+            [Field(8, 4)], [Field(0, 16), Field(8)],
+            [Field(0, int.MaxValue)], [new(BtfFieldKind.SpinLock, "lock", 14, 4)],
+            [new(BtfFieldKind.ListHead, "head", 8, 8)],
         ];
         foreach (var fields in bad)
         {
@@ -99,7 +105,8 @@ public class MapBoundsTests
             {
                 Action[] uses =
                 [
-                    () => map.ProgLookup(new byte[size], 0), () => map.ProgLookupPercpu(new byte[size], 0), () => map.ProgDelete(new byte[size], 0),
+                    () => map.ProgLookup(new byte[size], 0), () => map.ProgLookupPercpu(new byte[size], 0),
+                    () => map.ProgDelete(new byte[size], 0),
                     () => map.ProgUpdate(new byte[size], new byte[8], MapUpdateFlags.Any, 0),
                     () => map.ProgUpdate(new byte[4], new byte[3], MapUpdateFlags.Any, 0),
                 ];
@@ -136,7 +143,8 @@ public class MapBoundsTests
         ];
         for (var i = 0; i < uses.Length; i++)
         {
-            uses[i].Should().Throw<Exception>($"use {i}").Which.Should().Match(e => e is ArgumentException || e is InvalidOperationException);
+            uses[i].Should().Throw<Exception>($"use {i}").Which.Should().Match(
+                e => e is ArgumentException || e is InvalidOperationException);
         }
 
         pinned.As<int, Pinned>().Lookup(1).Seen = 3;
@@ -195,14 +203,17 @@ public class MapBoundsTests
         map.Count.Should().Be(1);
     }
 
-    private static BtfField Field(int offsetBytes, int sizeBytes = 8) => new(BtfFieldKind.KptrRef, "task", offsetBytes, sizeBytes);
+    private static BtfField Field(int offsetBytes, int sizeBytes = 8) =>
+        new(BtfFieldKind.KptrRef, "task", offsetBytes, sizeBytes);
 
     private static MapSpec SpecOf(KernelCore kernel, BpfMapType type) => new(type.ToString(), type)
     {
         KeySize = type is BpfMapType.Queue or BpfMapType.Stack ? 0 : 4,
         ValueSize = 4,
         MaxEntries = 4,
-        InnerMap = type is BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps ? StructSpec.Of<int, long>(kernel, "inner", BpfMapType.Array, 2) : null,
+        InnerMap = type is BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps
+            ? StructSpec.Of<int, long>(kernel, "inner", BpfMapType.Array, 2)
+            : null,
     };
 
     private static BpfMap Make(KernelCore core, MapSpec spec, BpfMapType type) => type switch

@@ -15,7 +15,8 @@ public class OwnObjectTests
     public void Widget_StoredByAProgram_LivesUntilItsSlotDies()
     {
         using var kernel = NewKernel();
-        using var obj = BpfObject.Open(System.IO.Path.Combine(Kptr.Tests.Shared.RepoRoot.Path, "tests", "data", "run", "widget.bpf.o")).Load(kernel);
+        using var obj = BpfObject.Open(System.IO.Path.Combine(
+            Kptr.Tests.Shared.RepoRoot.Path, "tests", "data", "run", "widget.bpf.o")).Load(kernel);
 
         obj.Programs["keep"].TestRun(BitConverter.GetBytes(5)).Should().Be(new ProgramResult(0, null));
         obj.Programs["keep"].TestRun(BitConverter.GetBytes(6)).Should().Be(new ProgramResult(0, null));
@@ -42,7 +43,8 @@ public class OwnObjectTests
             WidgetKfuncs.Create(kernel, 1);
         };
 
-        forget.Should().Throw<KernelFaultException>().Which.Faults.Should().ContainSingle(f => f.Code == DiagCode.UnreleasedRefInScope);
+        forget.Should().Throw<KernelFaultException>().Which.Faults.Should().ContainSingle(
+            f => f.Code == DiagCode.UnreleasedRefInScope);
     }
 
     private static KernelModel NewKernel()
@@ -68,7 +70,8 @@ public class OwnObjectTests
     {
         internal static readonly AsyncLocal<List<uint>> Freed = new();
 
-        [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull, Prototype = "struct widget *widget_create(u32 colour)")]
+        [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
+            Prototype = "struct widget *widget_create(u32 colour)")]
         public static KernelRef<Widget>? Create(
             KernelCore core, uint colour, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
         {
@@ -80,7 +83,8 @@ public class OwnObjectTests
         [Kfunc("widget_colour", KfuncFlags.TrustedArgs, Prototype = "u32 widget_colour(struct widget *w)")]
         public static uint ColourOf(Widget widget) => widget.Colour;
 
-        [Kfunc("widget_put", KfuncFlags.Release, Prototype = "void widget_put(struct widget *w)", DestructorOf = "widget")]
+        [Kfunc("widget_put", KfuncFlags.Release, Prototype = "void widget_put(struct widget *w)",
+            DestructorOf = "widget")]
         public static void Put(KernelRef<Widget> widget) => widget.Release();
     }
 }

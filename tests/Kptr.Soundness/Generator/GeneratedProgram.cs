@@ -43,7 +43,8 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
 
     /// <summary>A program of any instructions over the same maps and types.</summary>
     internal static ProgSpec Link(
-        string section, ImmutableArray<BpfInsn> insns, ImmutableArray<FuncInfo> funcs, ImmutableArray<ProgReloc> relocs, KernelSpec kernel, DiagSink sink)
+        string section, ImmutableArray<BpfInsn> insns, ImmutableArray<FuncInfo> funcs, ImmutableArray<ProgReloc> relocs,
+        KernelSpec kernel, DiagSink sink)
     {
         var def = SectionDefs.Find(section)!;
         var prog = new ProgSpec("generated", def.Type, insns)
@@ -78,7 +79,8 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
                 return null;
             }
 
-            insns[call.InsnIdx] = new(insns[call.InsnIdx].Opcode, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
+            insns[call.InsnIdx] = new(
+                insns[call.InsnIdx].Opcode, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
         }
 
         return [.. insns];

@@ -34,7 +34,8 @@ internal sealed partial class ProgGenerator
         Emit($"{top}:");
         Again(3);
         Emit($"r{counter} += {Pick<int>(1, 1, 2, 3)}");
-        Emit($"if {Pick<string>("r", "w")}{counter} {Pick<string>("s<", "s<=", "!=")} {_random.Next(2, 12)} goto {top}");
+        Emit(
+            $"if {Pick<string>("r", "w")}{counter} {Pick<string>("s<", "s<=", "!=")} {_random.Next(2, 12)} goto {top}");
     }
 
     private void MayGotoLoop(int counter)
@@ -151,7 +152,8 @@ internal sealed partial class ProgGenerator
         _regs[to] = Kind.Scalar;
     }
 
-    // The same bound on every path: where paths differ in it, Linux 6.12 and so the verifier look at the fewest rounds only.
+    // The same bound on every path: where paths differ in it, Linux 6.12 and so the verifier look
+    // at the fewest rounds only.
     private void EmitRounds()
     {
         if (Chance(2))

@@ -42,7 +42,8 @@ internal sealed partial class ProgGenerator
                 Emit($"lock *({type} *)({pointer} {At(off)}) {Pick<string>("+=", "|=", "&=", "^=")} {r}{reg}");
                 break;
             case 1:
-                Emit($"{r}{reg} = atomic_fetch_{Pick<string>("add", "or", "and", "xor")}(({type} *)({pointer} {At(off)}), {r}{reg})");
+                Emit($"{r}{reg} = atomic_fetch_{Pick<string>("add", "or", "and", "xor")}(({type} *)({pointer} "
+                    + $"{At(off)}), {r}{reg})");
                 break;
             case 2:
                 Emit($"{r}{reg} = {(wide ? "xchg_64" : "xchg32_32")}({pointer} {At(off)}, {r}{reg})");
@@ -211,7 +212,8 @@ internal sealed partial class ProgGenerator
         }
 
         Emit($"r5 += {bytes}");
-        Emit(Pick<string>($"if r5 > r{end} goto {around}", $"if r{end} < r5 goto {around}", $"if r5 >= r{end} goto {around}"));
+        Emit(Pick<string>($"if r5 > r{end} goto {around}", $"if r{end} < r5 goto {around}",
+            $"if r5 >= r{end} goto {around}"));
         _regs[4] = _regs[5] = Kind.None;
         var before = (Kind[])_regs.Clone();
         var size = Pick<int>(1, 2, 4, 8);

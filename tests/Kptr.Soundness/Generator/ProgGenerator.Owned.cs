@@ -13,10 +13,12 @@ internal sealed partial class ProgGenerator
         switch (_random.Next(7))
         {
             case 0:
-                Own(() => { Emit($"r1 = {_random.Next(1, 6)}"); EmitCall("bpf_task_from_pid"); }, "bpf_task_release", 8, null);
+                Own(() => { Emit($"r1 = {_random.Next(1, 6)}"); EmitCall("bpf_task_from_pid"); },
+                    "bpf_task_release", 8, null);
                 break;
             case 1:
-                Own(() => { EmitCall("bpf_get_current_task_btf"); Emit("r1 = r0"); EmitCall("bpf_task_acquire"); }, "bpf_task_release", 8, null);
+                Own(() => { EmitCall("bpf_get_current_task_btf"); Emit("r1 = r0"); EmitCall("bpf_task_acquire"); },
+                    "bpf_task_release", 8, null);
                 break;
             case 2 when _section is "syscall" or "tp_btf/task_newtask":
                 Own(() => EmitCall("bpf_cpumask_create"), "bpf_cpumask_release", 16, UseMask);
@@ -200,7 +202,9 @@ internal sealed partial class ProgGenerator
             Emit(toTree ? $"r3 = {less} ll" : "r3 = 0");
             Emit(toTree ? "r4 = 0" : "r4 = 0");
             Emit(toTree ? "r5 = 24" : "r5 = 0");
-            EmitCall(toTree ? "bpf_rbtree_add_impl" : Pick<string>("bpf_list_push_front_impl", "bpf_list_push_back_impl"), returnsScalar: true);
+            EmitCall(toTree
+                ? "bpf_rbtree_add_impl"
+                : Pick<string>("bpf_list_push_front_impl", "bpf_list_push_back_impl"), returnsScalar: true);
         });
         Drop(second);
         if (toTree)
@@ -288,7 +292,8 @@ internal sealed partial class ProgGenerator
             record =>
             {
                 var size = Pick<int>(1, 2, 4, 8);
-                Emit($"*(u{size * 8} *)(r{record} + {Math.Max(0, bytes - size + (Chance(20) ? 1 : 0))}) = r{AnyScalar()}");
+                Emit($"*(u{size * 8} *)(r{record} + "
+                    + $"{Math.Max(0, bytes - size + (Chance(20) ? 1 : 0))}) = r{AnyScalar()}");
             });
     }
 

@@ -3,7 +3,9 @@ namespace Kptr.Soundness;
 // Numbers: constants, arithmetic, spills, bounds.
 internal sealed partial class ProgGenerator
 {
-    private static readonly string[] AluSigns = ["+=", "-=", "*=", "&=", "|=", "^=", "<<=", ">>=", "s>>=", "/=", "%=", "s/=", "s%="];
+    private static readonly string[] AluSigns = [
+        "+=", "-=", "*=", "&=", "|=", "^=", "<<=", ">>=", "s>>=", "/=", "%=", "s/=", "s%=",
+    ];
     private static readonly string[] JumpSigns = ["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"];
 
     private void Arithmetic()
@@ -43,7 +45,8 @@ internal sealed partial class ProgGenerator
             3 => $"w{dst} = (s8)w{src}",
             4 => $"w{dst} = w{src}",
             5 => $"r{dst} = -r{dst}",
-            6 => $"r{dst} = {Pick<string>("be16", "be32", "be64", "le16", "le32", "bswap16", "bswap32", "bswap64")} r{dst}",
+            6 => $"r{dst} = "
+                + $"{Pick<string>("be16", "be32", "be64", "le16", "le32", "bswap16", "bswap32", "bswap64")} r{dst}",
             _ => $"r{dst} = r{src}",
         });
     }
@@ -52,7 +55,8 @@ internal sealed partial class ProgGenerator
     {
         var reg = AnyScalar();
         var off = Stack(8);
-        string wide = Pick<string>("u64", "u64", "u32", "u16", "u8"), narrow = Pick<string>("u64", "u32", "u16", "u8", "s8", "s16", "s32");
+        string wide = Pick<string>("u64", "u64", "u32", "u16", "u8"), narrow = Pick<string>(
+            "u64", "u32", "u16", "u8", "s8", "s16", "s32");
         if (wide != "u64")
         {
             Emit(Chance(2) ? $"*(u64 *)(r10 {off}) = {Words.Imm(_random)}" : $"*(u64 *)(r10 {off}) = r{AnyScalar()}");
@@ -80,7 +84,9 @@ internal sealed partial class ProgGenerator
         }
 
         var around = NewLabel();
-        Emit($"{(Chance(3) ? 'w' : 'r')}{reg} {Pick<string>(">", "s>", "<", "s<", ">=")} {Words.Imm(_random)} goto {around}".Insert(0, "if "));
+        Emit($"{(Chance(3) ? 'w' : 'r')}{reg} {Pick<string>(">", "s>", "<", "s<", ">=")} "
+            + $"{Words.Imm(_random)} goto {around}"
+            .Insert(0, "if "));
         var before = (Kind[])_regs.Clone();
         Block(2);
         MergeRegs(before);
@@ -143,7 +149,8 @@ internal sealed partial class ProgGenerator
                 Emit($"r{reg} = {Words.Any(_random)} ll");
                 break;
             default:
-                EmitCall(Pick<string>("bpf_get_prandom_u32", "bpf_get_prandom_u32", "bpf_ktime_get_ns", "bpf_get_smp_processor_id"));
+                EmitCall(Pick<string>(
+                    "bpf_get_prandom_u32", "bpf_get_prandom_u32", "bpf_ktime_get_ns", "bpf_get_smp_processor_id"));
                 Emit($"r{reg} = r0");
                 break;
         }

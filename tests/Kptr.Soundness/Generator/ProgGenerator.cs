@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Kptr.Soundness;
 
 /// <summary>
-/// Writes random programs that look like what the verifier gets to see: fragments that are mostly right, in random order and
-/// nested, and now and then a slip. Many are refused; the point is what is accepted.
+/// Writes random programs that look like what the verifier gets to see: fragments that are mostly right, in random
+/// order and nested, and now and then a slip. Many are refused; the point is what is accepted.
 /// </summary>
 internal sealed partial class ProgGenerator
 {
@@ -108,7 +108,8 @@ internal sealed partial class ProgGenerator
     {
         var at = _random.Next(lines.Count);
 
-        // An iterator at the frame's very top is accepted by Linux 6.12, and so by the verifier: there is nothing to find there.
+        // An iterator at the frame's very top is accepted by Linux 6.12, and so by the verifier: there
+        // is nothing to find there.
         if (lines[at].EndsWith(':') || lines[at].StartsWith("r1 += -", StringComparison.Ordinal))
         {
             return;

@@ -12,7 +12,9 @@ public class BtfCPrinterTests
             struct map_value { struct task_struct __kptr *task; int (*fn)(const char *, ...); u32 a : 3; char name[4][2]; };
             """,
             "t");
-        BtfCPrinter.Print(btf, [btf.FindId("map_value", BtfKind.Struct)]).Replace("\t", "    ", StringComparison.Ordinal).Should().Be(
+        BtfCPrinter.Print(btf, [
+            btf.FindId("map_value", BtfKind.Struct),
+        ]).Replace("\t", "    ", StringComparison.Ordinal).Should().Be(
             """
             struct task_struct;
 
@@ -42,7 +44,8 @@ public class BtfCPrinterTests
     public void Declare_OfDeclarator_IsWhatWasParsed(string declaration)
     {
         var btf = CDeclParser.Parse($"struct holder {{ {declaration}; }};", "t");
-        BtfCPrinter.Declare(btf[btf[btf.FindId("holder", BtfKind.Struct)].Member(0).TypeId], "p").Should().Be(declaration);
+        BtfCPrinter.Declare(btf[btf[btf.FindId("holder", BtfKind.Struct)].Member(0).TypeId], "p").Should().Be(
+            declaration);
     }
 
     [Fact]
@@ -83,7 +86,8 @@ public class BtfCPrinterTests
     {
         var btf = CDeclParser.Parse("struct b; struct a { struct b *b; }; struct b { struct a a; };", "t");
         var text = BtfCPrinter.Print(btf);
-        text.IndexOf("struct b;", StringComparison.Ordinal).Should().BeLessThan(text.IndexOf("struct a {", StringComparison.Ordinal));
+        text.IndexOf("struct b;", StringComparison.Ordinal).Should().BeLessThan(
+            text.IndexOf("struct a {", StringComparison.Ordinal));
         Shapes(CDeclParser.Parse(text, "t")).Should().BeEquivalentTo(Shapes(btf));
     }
 
@@ -132,13 +136,16 @@ public class BtfCPrinterTests
         for (var id = btf.StartId; id < btf.TypeCount; id++)
         {
             var t = btf[id];
-            if (t.Name.Length > 0 && t.Kind is BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64 or BtfKind.Typedef
-                or BtfKind.Func or BtfKind.Var)
+            if (t.Name.Length > 0
+                && t.Kind is BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64 or BtfKind.Typedef
+                    or BtfKind.Func or BtfKind.Var)
             {
                 var parts = Enumerable.Range(0, t.IsComposite ? t.VLen : 0).Select(t.Member)
                     .Select(m => $"{BtfCPrinter.Declare(btf[m.TypeId], m.Name)}@{m.BitOffset}:{m.BitfieldSizeBits}");
-                var values = Enumerable.Range(0, t.Kind is BtfKind.Enum or BtfKind.Enum64 ? t.VLen : 0).Select(t.EnumValue);
-                var rest = t.IsComposite || t.Kind is BtfKind.Enum or BtfKind.Enum64 ? "" : BtfCPrinter.Declare(t.Ref, "x");
+                var values = Enumerable.Range(0, t.Kind is BtfKind.Enum or BtfKind.Enum64 ? t.VLen : 0).Select(
+                    t.EnumValue);
+                var rest = t.IsComposite
+                    || t.Kind is BtfKind.Enum or BtfKind.Enum64 ? "" : BtfCPrinter.Declare(t.Ref, "x");
                 all.Add($"{t.Kind} {t.Name} {t.SizeBytes} {rest} {string.Join(';', parts)} {string.Join(';', values)}");
             }
         }

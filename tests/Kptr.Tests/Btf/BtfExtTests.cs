@@ -24,7 +24,8 @@ public class BtfExtTests
         ext.Funcs["tc"].Should().Equal(new BtfExtFunc(0, s_func));
         ext.Funcs[".text"].Should().Equal(new BtfExtFunc(8, s_func));
         var line = ext.Lines["tc"].Should().ContainSingle().Which;
-        (line.InsnOffsetBytes, line.File, line.Text, line.Line, line.Column).Should().Be((16, "a.c", "return 0;", 7, 3));
+        (line.InsnOffsetBytes, line.File, line.Text, line.Line, line.Column).Should().Be(
+            (16, "a.c", "return 0;", 7, 3));
         var relo = ext.Relos["tc"].Should().ContainSingle().Which;
         (relo.InsnOffsetBytes, relo.TypeId, relo.Access, relo.Kind).Should().Be((24, s_func, "0:1", 2));
     }

@@ -17,11 +17,13 @@ public class BtfFuzzTests(ITestOutputHelper output)
 
     [Fact]
     public void MutatedBtf_IsRefusedOrAnswersEveryQuestion() =>
-        ForEach(BtfSamples.Base.ToBytes(), bytes => BtfSpec.TryRead(bytes, "fuzz", null, new DiagSink()) is { } btf && Ask(btf));
+        ForEach(BtfSamples.Base.ToBytes(),
+            bytes => BtfSpec.TryRead(bytes, "fuzz", null, new DiagSink()) is { } btf && Ask(btf));
 
     [Fact]
     public void MutatedSplitBtf_IsRefusedOrAnswersEveryQuestion() => ForEach(
-        BtfSamples.Split.ToBytes(), bytes => BtfSpec.TryRead(bytes, "fuzz", BtfSamples.Base, new DiagSink()) is { } btf && Ask(btf));
+        BtfSamples.Split.ToBytes(),
+        bytes => BtfSpec.TryRead(bytes, "fuzz", BtfSamples.Base, new DiagSink()) is { } btf && Ask(btf));
 
     [Fact]
     public void MutatedExt_IsRefusedOrReadable() => ForEach(BtfExtTests.Sample(false), bytes =>
@@ -156,7 +158,8 @@ public class BtfFuzzTests(ITestOutputHelper output)
             {
                 if (reader.Load.IsOk)
                 {
-                    reader.ReadMapValue(id, Math.Max(btf.ResolveSize(id), 0)).Record.Fields.Length.Should().BeLessThan(12);
+                    reader.ReadMapValue(id, Math.Max(btf.ResolveSize(id), 0)).Record.Fields.Length.Should()
+                        .BeLessThan(12);
                 }
             }
         }

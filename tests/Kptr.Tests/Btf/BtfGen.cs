@@ -4,10 +4,14 @@ using Kptr.Btf;
 
 namespace Kptr.Tests.Btf;
 
-/// <summary>Random BTF for properties: any graph of types at all, and declarations that a compiler could have made.</summary>
+/// <summary>
+/// Random BTF for properties: any graph of types at all, and declarations that a compiler could have made.
+/// </summary>
 public static class BtfGen
 {
-    private static readonly string[] s_names = ["", "a", "b", "task_struct", "bpf_spin_lock", "bpf_list_head", "kptr", "größe"];
+    private static readonly string[] s_names = [
+        "", "a", "b", "task_struct", "bpf_spin_lock", "bpf_list_head", "kptr", "größe",
+    ];
 
     /// <summary>Types of every kind whose references may name any type, themselves included.</summary>
     public static Gen<BtfSpec> Any { get; } =
@@ -40,9 +44,12 @@ public static class BtfGen
             BtfKind.Int => b.AddInt(Name(), 1 << r.Next(4), r.Next(2) == 0, isBool: r.Next(2) == 0),
             BtfKind.Ptr => b.AddPtr(Id()),
             BtfKind.Array => b.AddArray(Id(), Id(), r.Next(5)),
-            BtfKind.Struct => b.AddStruct(Name(), r.Next(64), [.. Some().Select(i => new BtfMember(Name(), Id(), 8 * i, 0))]),
-            BtfKind.Union => b.AddUnion(Name(), r.Next(64), [.. Some().Select(i => new BtfMember(Name(), Id(), i, r.Next(9)))]),
-            BtfKind.Enum => b.AddEnum(Name(), 4, true, [.. Some().Select(i => new BtfEnumValue(Name(), r.Next() - (1 << 30)))]),
+            BtfKind.Struct =>
+                b.AddStruct(Name(), r.Next(64), [.. Some().Select(i => new BtfMember(Name(), Id(), 8 * i, 0))]),
+            BtfKind.Union =>
+                b.AddUnion(Name(), r.Next(64), [.. Some().Select(i => new BtfMember(Name(), Id(), i, r.Next(9)))]),
+            BtfKind.Enum =>
+                b.AddEnum(Name(), 4, true, [.. Some().Select(i => new BtfEnumValue(Name(), r.Next() - (1 << 30)))]),
             BtfKind.Fwd => b.AddFwd(Name(), r.Next(2) == 0),
             BtfKind.Typedef => b.AddTypedef(Name(), Id()),
             BtfKind.Volatile => b.AddVolatile(Id()),

@@ -4,11 +4,14 @@ using Kptr.Elf;
 
 namespace Kptr.Tests.Btf;
 
-/// <summary>One BTF with every kind that a kernel takes, and the same with one word changed, which it refuses.</summary>
+/// <summary>
+/// One BTF with every kind that a kernel takes, and the same with one word changed, which it refuses.
+/// </summary>
 public class BtfLoadCheckTests
 {
     private const uint KindFlag = 0x8000_0000;
-    private static readonly KernelTypes s_kernel = new(CDeclParser.Parse("struct task_struct { int pid; };", "vmlinux"));
+    private static readonly KernelTypes s_kernel = new(
+        CDeclParser.Parse("struct task_struct { int pid; };", "vmlinux"));
 
     private enum At
     {

@@ -29,7 +29,8 @@ public class BtfPropertyTests
         {
             var btf = CDeclParser.Parse(text, "t");
             var print = BtfCPrinter.Print(btf);
-            BtfCPrinterTests.Shapes(CDeclParser.Parse(print, "t")).Should().BeEquivalentTo(BtfCPrinterTests.Shapes(btf), print);
+            BtfCPrinterTests.Shapes(CDeclParser.Parse(print, "t")).Should().BeEquivalentTo(
+                BtfCPrinterTests.Shapes(btf), print);
         });
 
     [Property(MaxTest = 100)]
@@ -37,7 +38,9 @@ public class BtfPropertyTests
         BtfGen.Any.ToArbitrary(),
         btf =>
         {
-            foreach (var t in Enumerable.Range(1, btf.TypeCount - 1).Select(id => btf[id]).Where(t => t.Name.Length > 0))
+            foreach (var t in Enumerable.Range(1, btf.TypeCount - 1)
+                .Select(id => btf[id])
+                .Where(t => t.Name.Length > 0))
             {
                 var first = Enumerable.Range(1, t.Id).First(id => btf[id].Kind == t.Kind && btf[id].Name == t.Name);
                 btf.FindId(t.Name, t.Kind).Should().Be(first);

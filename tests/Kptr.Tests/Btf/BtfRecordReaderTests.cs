@@ -31,7 +31,8 @@ public class BtfRecordReaderTests
             + "struct mine { int x; };");
         result.Error.Should().Be(Errno.None, result.Message);
         result.Record.Fields.Select(f => (f.Kind, f.OffsetBytes, f.SizeBytes, f.Name)).Should().Equal(
-            (BtfFieldKind.KptrRef, 8, 8, "t"), (BtfFieldKind.KptrUnref, 16, 8, "f"), (BtfFieldKind.KptrRef, 24, 8, "m"));
+            (BtfFieldKind.KptrRef, 8, 8, "t"), (BtfFieldKind.KptrUnref, 16, 8, "f"),
+            (BtfFieldKind.KptrRef, 24, 8, "m"));
         var (t, m) = (result.Record.Fields[0], result.Record.Fields[2]);
         t.Dtor.Should().Be("bpf_task_release");
         t.IsLocalPointee.Should().BeFalse();
@@ -57,7 +58,8 @@ public class BtfRecordReaderTests
             """);
         result.Error.Should().Be(Errno.None, result.Message);
         result.Record.Fields.Select(f => (f.Kind, f.OffsetBytes)).Should().Equal(
-            (BtfFieldKind.SpinLock, 0), (BtfFieldKind.Timer, 8), (BtfFieldKind.Workqueue, 24), (BtfFieldKind.Refcount, 40),
+            (BtfFieldKind.SpinLock, 0), (BtfFieldKind.Timer, 8), (BtfFieldKind.Workqueue, 24),
+            (BtfFieldKind.Refcount, 40),
             (BtfFieldKind.ListHead, 48), (BtfFieldKind.RbRoot, 64), (BtfFieldKind.KptrPercpu, 80));
         var root = result.Record.Fields[5];
         root.NodeType.Name.Should().Be("node");
@@ -88,9 +90,12 @@ public class BtfRecordReaderTests
     [InlineData("struct v { struct task_struct __kptr *t[12]; };", Errno.E2BIG)]
     [InlineData("struct v { struct bpf_spin_lock l; struct bpf_list_head h; };", Errno.EINVAL)]
     [InlineData("struct v { struct bpf_spin_lock l; struct bpf_list_head h __contains(nope, n); };", Errno.ENOENT)]
-    [InlineData("struct n { int x; }; struct v { struct bpf_spin_lock l; struct bpf_list_head h __contains(n, y); };", Errno.ENOENT)]
-    [InlineData("struct n { int x; }; struct v { struct bpf_spin_lock l; struct bpf_list_head h __contains(n, x); };", Errno.EINVAL)]
-    [InlineData("struct n { struct bpf_list_node x; }; struct v { struct bpf_list_head h __contains(n, x); };", Errno.EINVAL)]
+    [InlineData("struct n { int x; }; struct v { struct bpf_spin_lock l; struct bpf_list_head h __contains(n, y); };",
+        Errno.ENOENT)]
+    [InlineData("struct n { int x; }; struct v { struct bpf_spin_lock l; struct bpf_list_head h __contains(n, x); };",
+        Errno.EINVAL)]
+    [InlineData("struct n { struct bpf_list_node x; }; struct v { struct bpf_list_head h __contains(n, x); };",
+        Errno.EINVAL)]
     [InlineData("struct v { int a : 3; int b : 3; };", Errno.EINVAL)]
     [InlineData("typedef int v;", Errno.EINVAL)]
     public void MapValue_ThatBreaksARule_GivesLinuxErrno(string text, Errno expected)
@@ -158,15 +163,18 @@ public class BtfRecordReaderTests
     }
 
     [Theory]
-    [InlineData("struct a { struct b __kptr *b; }; struct b { struct a __kptr *a; }; struct v { int x; };", Errno.ELOOP)]
+    [InlineData("struct a { struct b __kptr *b; }; struct b { struct a __kptr *a; }; struct v { int x; };",
+        Errno.ELOOP)]
     [InlineData("struct a { struct a __kptr *self; }; struct v { int x; };", Errno.ELOOP)]
     [InlineData("struct a { struct a __kptr_untrusted *self; }; struct v { int x; };", Errno.None)]
     [InlineData(
-        "struct a { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(a, n); }; struct v { int x; };",
+        "struct a { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(a, n); }; "
+            + "struct v { int x; };",
         Errno.ELOOP)]
     [InlineData("struct a { struct bpf_list_node l; struct bpf_rb_node r; }; struct v { int x; };", Errno.EINVAL)]
     [InlineData("struct a { struct file __kptr *f; }; struct v { int x; };", Errno.ENOENT)]
-    [InlineData("struct a { char c; struct bpf_refcount r; } __attribute__((packed)); struct v { int x; };", Errno.EFAULT)]
+    [InlineData("struct a { char c; struct bpf_refcount r; } __attribute__((packed)); struct v { int x; };",
+        Errno.EFAULT)]
     public void Load_OfBadStruct_FailsForTheWholeBtf(string text, Errno expected)
     {
         var reader = ReadAll(Prelude + text).Reader;
@@ -225,7 +233,8 @@ public class BtfRecordReaderTests
     {
         var btf = CDeclParser.Parse(
             "struct task_struct { int pid; };"
-            + "struct v { struct task_struct __kptr *u; struct task_struct __attribute__((btf_type_tag(\"kptr_ref\"))) *r; };",
+            + "struct v { struct task_struct __kptr *u; "
+            + "struct task_struct __attribute__((btf_type_tag(\"kptr_ref\"))) *r; };",
             "t");
         var result = Reader(btf, BtfRecordRules.Linux6_2).ReadMapValue(btf.FindId("v", BtfKind.Struct), 16);
         result.Record.Fields.Select(f => f.Kind).Should().Equal(BtfFieldKind.KptrUnref, BtfFieldKind.KptrRef);

@@ -23,7 +23,8 @@ public class BtfRecordRuleTests
 
         """;
 
-    private static readonly KernelTypes s_kernel = new(CDeclParser.Parse("struct task_struct { int pid; int tgid; };", "vmlinux"));
+    private static readonly KernelTypes s_kernel = new(
+        CDeclParser.Parse("struct task_struct { int pid; int tgid; };", "vmlinux"));
 
     private static BtfRecordRules RulesOf(string kernel) => kernel switch
     {
@@ -59,27 +60,39 @@ public class BtfRecordRuleTests
     }
 
     [Theory]
-    [InlineData("6.12", "struct task_struct __kptr *a[3]; struct task_struct __kptr *b[9];", Errno.E2BIG, "more than 11")]
+    [InlineData("6.12", "struct task_struct __kptr *a[3]; struct task_struct __kptr *b[9];",
+        Errno.E2BIG, "more than 11")]
     [InlineData("6.12", "struct task_struct __kptr *a[11]; struct task_struct __kptr *b;", Errno.E2BIG, "'b'")]
-    [InlineData("6.12", "struct { struct task_struct __kptr *t; struct task_struct __kptr *u; } s[6];", Errno.E2BIG, "'s'")]
+    [InlineData("6.12", "struct { struct task_struct __kptr *t; struct task_struct __kptr *u; } s[6];",
+        Errno.E2BIG, "'s'")]
     [InlineData("6.12", "struct { struct bpf_spin_lock l; } s[2];", Errno.EINVAL, "array of SpinLock")]
     [InlineData("6.12", "struct bpf_refcount a[3];", Errno.EINVAL, "array of Refcount")]
-    [InlineData("6.12", "struct { struct task_struct __kptr *k; struct bpf_timer l; } s[2];", Errno.EINVAL, "array of Timer")]
-    [InlineData("6.12", "struct { struct { struct bpf_timer t; } a; struct bpf_timer t; } s;", Errno.E2BIG, "'s.t' is the second bpf_timer")]
-    [InlineData("6.12", "struct { struct task_struct __rcu *p; } deep;", Errno.EINVAL, "'deep.p' has the unknown type tag 'rcu'")]
+    [InlineData("6.12", "struct { struct task_struct __kptr *k; struct bpf_timer l; } s[2];",
+        Errno.EINVAL, "array of Timer")]
+    [InlineData("6.12", "struct { struct { struct bpf_timer t; } a; struct bpf_timer t; } s;", Errno.E2BIG,
+        "'s.t' is the second bpf_timer")]
+    [InlineData("6.12", "struct { struct task_struct __rcu *p; } deep;", Errno.EINVAL,
+        "'deep.p' has the unknown type tag 'rcu'")]
     [InlineData("6.12", "struct task_struct __uptr *u;", Errno.EINVAL, "unknown type tag 'uptr'")]
     [InlineData("6.12", "struct task_struct __kptr __rcu *p;", Errno.EINVAL, "more than one type tag")]
     [InlineData("6.12", "struct { int x; } __kptr *p;", Errno.ENOENT, "anonymous struct")]
     [InlineData("6.12", "enum e __kptr *p;", Errno.EINVAL, "complete struct")]
     [InlineData("6.2", "struct other __kptr *p;", Errno.ENOENT, "the kernel has no struct other")]
     [InlineData("6.2", "struct task_struct __percpu_kptr *p;", Errno.EINVAL, "unknown type tag")]
-    [InlineData("6.2", "struct task_struct __kptr *a; struct task_struct __kptr *b; struct task_struct __kptr *c; struct task_struct __kptr *d; struct task_struct __kptr *e; struct task_struct __kptr *f; struct task_struct __kptr *g; struct task_struct __kptr *h; struct task_struct __kptr *i; struct task_struct __kptr *j; struct task_struct __kptr *k;", Errno.E2BIG, "more than 10")]
+    [InlineData("6.2",
+        "struct task_struct __kptr *a; struct task_struct __kptr *b; struct task_struct __kptr *c; "
+            + "struct task_struct __kptr *d; struct task_struct __kptr *e; struct task_struct __kptr *f; "
+            + "struct task_struct __kptr *g; struct task_struct __kptr *h; struct task_struct __kptr *i; "
+            + "struct task_struct __kptr *j; struct task_struct __kptr *k;",
+        Errno.E2BIG, "more than 10")]
     [InlineData("7.2", "struct bpf_spin_lock a; struct bpf_res_spin_lock b;", Errno.EINVAL, "two kinds of locks")]
     [InlineData("7.2", "struct empty __uptr *u;", Errno.EINVAL, "empty struct")]
     [InlineData("7.2", "struct big __uptr *u;", Errno.E2BIG, "more than a page")]
     public void MapValue_BeyondTheLimits_SaysWhich(string kernel, string members, Errno expected, string words)
     {
-        var result = Read(kernel, $"enum e {{ A }}; struct empty {{ }}; struct page {{ char c[4096]; }}; struct big {{ char c[4097]; }}; struct v {{ {members} }};");
+        var result = Read(kernel,
+            $"enum e {{ A }}; struct empty {{ }}; struct page {{ char c[4096]; }}; struct big {{ char c[4097]; }}; "
+                + $"struct v {{ {members} }};");
         result.Error.Should().Be(expected, result.Message);
         result.IsOk.Should().BeFalse();
         result.Message.Should().Contain(words);
@@ -89,8 +102,10 @@ public class BtfRecordRuleTests
     [Fact]
     public void Uptr_ToAWholePage_IsTheProgramsOwn()
     {
-        var field = Read("7.2", "struct page { char c[4096]; }; struct v { int x; struct page __uptr *u; };").Record.Fields.Single();
-        field.Should().Match<BtfField>(f => f.Kind == BtfFieldKind.Uptr && f.OffsetBytes == 8 && f.SizeBytes == 8 && f.IsLocalPointee && f.Inner == null);
+        var field = Read(
+            "7.2", "struct page { char c[4096]; }; struct v { int x; struct page __uptr *u; };").Record.Fields.Single();
+        field.Should().Match<BtfField>(f => f.Kind == BtfFieldKind.Uptr && f.OffsetBytes == 8 && f.SizeBytes == 8
+            && f.IsLocalPointee && f.Inner == null);
         field.Pointee.SizeBytes.Should().Be(4096);
     }
 
@@ -117,7 +132,8 @@ public class BtfRecordRuleTests
     public void Arrays_OfArrays_AreSearchedToADepth(int dimensions, Errno expected)
     {
         var b = new BtfBuilder("t");
-        var type = b.AddPtr(b.AddTypeTag("kptr", b.AddStruct("task_struct", 4, [new("pid", b.AddInt("int", 4), 0, 0)])));
+        var type = b.AddPtr(
+            b.AddTypeTag("kptr", b.AddStruct("task_struct", 4, [new("pid", b.AddInt("int", 4), 0, 0)])));
         for (var i = 0; i < dimensions; i++)
         {
             type = b.AddArray(type, 1, 1);
@@ -139,15 +155,23 @@ public class BtfRecordRuleTests
     }
 
     [Theory]
-    [InlineData("struct bpf_list_head h __contains(n, l);", "struct n { struct bpf_list_node l; };", "a lock beside it")]
+    [InlineData("struct bpf_list_head h __contains(n, l);", "struct n { struct bpf_list_node l; };",
+        "a lock beside it")]
     [InlineData("struct bpf_rb_root r __contains(n, l);", "struct n { struct bpf_rb_node l; };", "a lock beside it")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_rb_root r __contains(n, l);", "struct n { struct bpf_list_node l; };", "not one well placed struct bpf_rb_node")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);", "struct n { struct bpf_rb_node l; };", "not one well placed struct bpf_list_node")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);", "struct n { char c; struct bpf_list_node l; } __attribute__((packed));", "not one well placed")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l) __contains(n, m);", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n\")));", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n:\")));", "struct n { struct bpf_list_node l; };", "does not name the node's field")]
-    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"other:n:l\")));", "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_rb_root r __contains(n, l);",
+        "struct n { struct bpf_list_node l; };", "not one well placed struct bpf_rb_node")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);",
+        "struct n { struct bpf_rb_node l; };", "not one well placed struct bpf_list_node")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l);",
+        "struct n { char c; struct bpf_list_node l; } __attribute__((packed));", "not one well placed")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l) __contains(n, m);",
+        "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n\")));",
+        "struct n { struct bpf_list_node l; };", "exactly one __contains")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"contains:n:\")));",
+        "struct n { struct bpf_list_node l; };", "does not name the node's field")]
+    [InlineData("struct bpf_spin_lock k; struct bpf_list_head h __attribute__((btf_decl_tag(\"other:n:l\")));",
+        "struct n { struct bpf_list_node l; };", "exactly one __contains")]
     public void Root_ThatIsNotWhole_IsEINVAL(string members, string node, string words)
     {
         var result = Read("6.12", $"{node} struct v {{ {members} }};");
@@ -176,7 +200,8 @@ public class BtfRecordRuleTests
     public void NodeWithARoot_OfATypeWithARoot_IsRefusedByTheOlderRule(string kernel, Errno expected)
     {
         var nodeBytes = kernel == "6.2" ? 2 : 3;
-        var text = Prelude.Replace("struct bpf_list_node { u64 __opaque[3]; }", $"struct bpf_list_node {{ u64 __opaque[{nodeBytes}]; }}", StringComparison.Ordinal)
+        var text = Prelude.Replace("struct bpf_list_node { u64 __opaque[3]; }",
+            $"struct bpf_list_node {{ u64 __opaque[{nodeBytes}]; }}", StringComparison.Ordinal)
             + """
             struct c { struct bpf_list_node n; };
             struct b { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(c, n); };
@@ -207,14 +232,16 @@ public class BtfRecordRuleTests
     [Fact]
     public void Record_AnswersByByteAndKind()
     {
-        var (timer, kptr) = (new BtfField(BtfFieldKind.Timer, "t", 8, 16), new BtfField(BtfFieldKind.KptrRef, "k", 24, 8));
+        var (timer, kptr) = (new BtfField(BtfFieldKind.Timer, "t", 8, 16),
+            new BtfField(BtfFieldKind.KptrRef, "k", 24, 8));
         var record = new BtfRecord([timer, kptr]);
 
         record.Kinds.Should().Be(BtfFieldKind.Timer | BtfFieldKind.KptrRef);
         record.Has(BtfFieldKind.Kptr).Should().BeTrue();
         record.Has(BtfFieldKind.SpinLock | BtfFieldKind.KptrUnref).Should().BeFalse();
         Enumerable.Range(0, 40).Select(i => record.FindAt(i)?.Name ?? "-").Should().Equal(
-            Enumerable.Repeat("-", 8).Concat(Enumerable.Repeat("t", 16)).Concat(Enumerable.Repeat("k", 8)).Concat(Enumerable.Repeat("-", 8)));
+            Enumerable.Repeat("-", 8).Concat(Enumerable.Repeat("t", 16)).Concat(Enumerable.Repeat("k", 8)).Concat(
+                Enumerable.Repeat("-", 8)));
         record.FindAt(8, BtfFieldKind.Kptr).Should().BeNull();
         record.FindAt(31, BtfFieldKind.Kptr).Should().BeSameAs(kptr);
         BtfRecord.Empty.Kinds.Should().Be(BtfFieldKind.None);
@@ -246,9 +273,11 @@ public class BtfRecordRuleTests
     [Fact]
     public void Variables_OfAnotherSizeThanTheirType_AreOrdinary()
     {
-        var btf = CDeclParser.Parse(Prelude + "struct bpf_spin_lock lock SEC(\".data\"); struct task_struct __kptr *t[2] SEC(\".data\");", "t");
+        var btf = CDeclParser.Parse(
+            Prelude + "struct bpf_spin_lock lock SEC(\".data\"); struct task_struct __kptr *t[2] SEC(\".data\");", "t");
         var section = btf.FindId(".data", BtfKind.DataSec);
-        Reader(btf, "6.12").ReadMapValue(section, 64).Record.Fields.Select(f => (f.Name, f.OffsetBytes)).Should().Equal(("lock", 0), ("t", 8), ("t", 16));
+        Reader(btf, "6.12").ReadMapValue(section, 64).Record.Fields.Select(f => (f.Name, f.OffsetBytes)).Should().Equal(
+            ("lock", 0), ("t", 8), ("t", 16));
 
         var b = new BtfBuilder("t");
         var spin = b.AddStruct("bpf_spin_lock", 4, [new("val", b.AddInt("u32", 4), 0, 0)]);

@@ -36,5 +36,6 @@ internal static class BtfSamples
     internal static BtfSpec Base { get; } = CDeclParser.Parse(Text, "vmlinux");
 
     internal static BtfSpec Split { get; } =
-        CDeclParser.Parse("struct mod { struct task_struct *t; struct cred c; u64 x; }; typedef struct mod mod_t;", "mod", Base);
+        CDeclParser.Parse("struct mod { struct task_struct *t; struct cred c; u64 x; }; typedef struct mod mod_t;",
+            "mod", Base);
 }

@@ -9,7 +9,9 @@ public class BtfSpecTests
     [Fact]
     public void Sample_HasEveryKind()
     {
-        var kinds = Enumerable.Range(1, BtfSamples.Base.TypeCount - 1).Select(id => BtfSamples.Base[id].Kind).Distinct();
+        var kinds = Enumerable.Range(1, BtfSamples.Base.TypeCount - 1)
+            .Select(id => BtfSamples.Base[id].Kind)
+            .Distinct();
         kinds.Order().Should().Equal(Enum.GetValues<BtfKind>().Except([BtfKind.Void]));
     }
 

@@ -235,7 +235,8 @@ public class CDeclParserTests
     public void Nesting_WithoutEnd_IsAFaultAndNotAStackOverflow(string start, string piece)
     {
         var sink = new DiagSink();
-        CDeclParser.TryParse(start + string.Concat(Enumerable.Repeat(piece, 20_000)), "t", null, sink).Should().BeNull();
+        CDeclParser.TryParse(start + string.Concat(Enumerable.Repeat(piece, 20_000)), "t", null, sink).Should()
+            .BeNull();
         sink.All[0].Code.Should().Be(DiagCode.CDeclSyntax);
     }
 

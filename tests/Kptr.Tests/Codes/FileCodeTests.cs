@@ -31,7 +31,9 @@ public class FileCodeTests
         var data = ElfObjects.Bytes("maps");
         var symbols = HeaderOf(data, s => Word(data, s + 4) == SymTab);
         var at = (int)Long(data, symbols + 0x18);
-        var function = Enumerable.Range(0, (int)Long(data, symbols + 0x20) / 24).Select(i => at + (i * 24)).First(s => (data[s + 4] & 0xf) == 2);
+        var function = Enumerable.Range(0, (int)Long(data, symbols + 0x20) / 24)
+            .Select(i => at + (i * 24))
+            .First(s => (data[s + 4] & 0xf) == 2);
         BinaryPrimitives.WriteInt64LittleEndian(data.AsSpan(function + 16), 4);
 
         CodeOf(data).Should().Be(DiagCode.ElfBadProgSymbol);
@@ -43,11 +45,13 @@ public class FileCodeTests
 
     [Fact]
     public void ExternThatTheTypesDoNotName_IsElfBadExtern() =>
-        CodeOf(RenameType(ElfObjects.Bytes("ksyms"), "bpf_never_there\0", "bpf_never_thera\0")).Should().Be(DiagCode.ElfBadExtern);
+        CodeOf(RenameType(ElfObjects.Bytes("ksyms"), "bpf_never_there\0", "bpf_never_thera\0")).Should().Be(
+            DiagCode.ElfBadExtern);
 
     [Fact]
     public void MapWithAnUnknownField_IsElfBadMapDef() =>
-        CodeOf(RenameType(ElfObjects.Bytes("maps"), "\0max_entries\0", "\0max_entriez\0")).Should().Be(DiagCode.ElfBadMapDef);
+        CodeOf(RenameType(ElfObjects.Bytes("maps"), "\0max_entries\0", "\0max_entriez\0")).Should().Be(
+            DiagCode.ElfBadMapDef);
 
     [Fact]
     public void StructOpsOfAStructWithoutName_AreElfBadStructOps() =>
@@ -67,7 +71,8 @@ public class FileCodeTests
     [Fact]
     public void ExceptionCallbackThatIsNoFunction_IsRelocNoSubprog()
     {
-        var data = RenameType(ElfObjects.Bytes("calls"), "exception_callback:on_exception\0", "exception_callback:on_exceptiom\0");
+        var data = RenameType(
+            ElfObjects.Bytes("calls"), "exception_callback:on_exception\0", "exception_callback:on_exceptiom\0");
 
         ObjectReader.Read(data, "calls.bpf.o").Prog("throws").LinkFault!.Code.Should().Be(DiagCode.RelocNoSubprog);
     }
@@ -85,7 +90,9 @@ public class FileCodeTests
     public void CoReRelocationBehindTheProgram_IsCoReMalformed()
     {
         var types = CDeclParser.Parse("struct s { int a; };", "test");
-        var prog = Prog() with { Btf = types, CoReRelocs = [new(99, CoReKind.FieldByteOffset, types.FindId("s", BtfKind.Struct), "0:0")] };
+        var prog = Prog() with { Btf = types, CoReRelocs = [
+            new(99, CoReKind.FieldByteOffset, types.FindId("s", BtfKind.Struct), "0:0"),
+        ] };
 
         Link(prog, types).Code.Should().Be(DiagCode.CoReMalformed);
     }
@@ -101,12 +108,15 @@ public class FileCodeTests
 
     [Fact]
     public void SectionOfNoType_IsProgTypeUnknown() =>
-        Link(new ProgSpec("p", ProgType.Unspec, Prog().Insns) { SectionName = "sockex" }, null).Code.Should().Be(DiagCode.ProgTypeUnknown);
+        Link(new ProgSpec("p", ProgType.Unspec, Prog().Insns) { SectionName = "sockex" }, null).Code.Should().Be(
+            DiagCode.ProgTypeUnknown);
 
-    private static ProgSpec Prog() => new("p", ProgType.SocketFilter, [.. TextAssembler.Assemble("r0 = 0\nexit").Insns]) { SectionName = "socket" };
+    private static ProgSpec Prog() =>
+        new("p", ProgType.SocketFilter, [.. TextAssembler.Assemble("r0 = 0\nexit").Insns]) { SectionName = "socket" };
 
     private static Diagnostic Link(ProgSpec prog, BtfSpec? types) =>
-        ObjectLinker.Link(new ObjectSpec("test") { Progs = [prog], Btf = types }, ElfObjects.Kernel("struct s { int a; };"), new DiagSink()).Progs[0].LinkFault!;
+        ObjectLinker.Link(new ObjectSpec("test") { Progs = [prog], Btf = types },
+            ElfObjects.Kernel("struct s { int a; };"), new DiagSink()).Progs[0].LinkFault!;
 
     private static DiagCode CodeOf(byte[] data)
     {
@@ -133,7 +143,8 @@ public class FileCodeTests
 
     private static Span<byte> Section(byte[] data, string name)
     {
-        var header = (int)Long(data, 0x28) + (ElfFile.Read(data, "good").Sections.First(s => s.Name == name).Index * 64);
+        var header = (int)Long(data, 0x28)
+            + (ElfFile.Read(data, "good").Sections.First(s => s.Name == name).Index * 64);
         return data.AsSpan((int)Long(data, header + 0x18), (int)Long(data, header + 0x20));
     }
 
@@ -142,7 +153,8 @@ public class FileCodeTests
 
     private static int Word(byte[] data, int at) => BinaryPrimitives.ReadInt32LittleEndian(data.AsSpan(at));
 
-    private static void Put(byte[] data, int at, int value) => BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(at), value);
+    private static void Put(byte[] data, int at, int value) =>
+        BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(at), value);
 
     private static long Long(byte[] data, int at) => BinaryPrimitives.ReadInt64LittleEndian(data.AsSpan(at));
 }

@@ -24,7 +24,8 @@ public class RunCodeTests
     public void MapOfATypeWithoutModel_IsUnsupportedMapType()
     {
         using var core = TestKernel.Boot();
-        var act = () => MapFactory.Create(core, new("cpus", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
+        var act = () => MapFactory.Create(
+            core, new("cpus", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
 
         act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapType);
     }
@@ -35,7 +36,8 @@ public class RunCodeTests
         using var core = TestKernel.Boot();
         var act = () => MapFactory.Create(core, new("pages", BpfMapType.TaskStorage)
         {
-            KeySize = 4, ValueSize = 8, Flags = MapFlags.NoPrealloc, Record = new([new(BtfFieldKind.Uptr, "page", 0, 8)]),
+            KeySize = 4, ValueSize = 8, Flags = MapFlags.NoPrealloc, Record = new(
+                [new(BtfFieldKind.Uptr, "page", 0, 8)]),
         });
 
         act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapField);

@@ -27,7 +27,8 @@ public class LockOrderTests
     {
         using (_inner.Enter())
         {
-            FluentActions.Invoking(() => _outer.Enter().Dispose()).Should().Throw<InvariantException>().WithMessage("*TaskTable*under Ledger*");
+            FluentActions.Invoking(() => _outer.Enter().Dispose()).Should().Throw<InvariantException>().WithMessage(
+                "*TaskTable*under Ledger*");
         }
 
         LockOrder.CallingOut("the test");
@@ -42,7 +43,8 @@ public class LockOrderTests
         using (_outer.Enter())
         {
             FluentActions.Invoking(() => _outer.Enter().Dispose()).Should().Throw<InvariantException>();
-            FluentActions.Invoking(() => new RankedLock(LockRank.TaskTable).Enter().Dispose()).Should().Throw<InvariantException>();
+            FluentActions.Invoking(() => new RankedLock(LockRank.TaskTable).Enter().Dispose()).Should()
+                .Throw<InvariantException>();
         }
     }
 
@@ -51,7 +53,8 @@ public class LockOrderTests
     {
         using (_inner.Enter())
         {
-            FluentActions.Invoking(() => LockOrder.CallingOut("a handler")).Should().Throw<InvariantException>().WithMessage("*a handler*Ledger*");
+            FluentActions.Invoking(() => LockOrder.CallingOut("a handler")).Should().Throw<InvariantException>()
+                .WithMessage("*a handler*Ledger*");
         }
     }
 

@@ -18,8 +18,10 @@ public class ReferenceStressTests
     [InlineData(LedgerLevel.Sites)]
     public void AcquireReleaseExchangeExitReap_LosesAndDoublesNothing(LedgerLevel level)
     {
-        var ops = long.Parse(Environment.GetEnvironmentVariable("KPTR_STRESS_OPS") ?? "400000", CultureInfo.InvariantCulture);
-        var seed = int.Parse(Environment.GetEnvironmentVariable("KPTR_STRESS_SEED") ?? "1", CultureInfo.InvariantCulture);
+        var ops = long.Parse(Environment.GetEnvironmentVariable("KPTR_STRESS_OPS")
+            ?? "400000", CultureInfo.InvariantCulture);
+        var seed = int.Parse(Environment.GetEnvironmentVariable("KPTR_STRESS_SEED")
+            ?? "1", CultureInfo.InvariantCulture);
         ops = level == LedgerLevel.Counts ? ops : ops / 20;
         using var core = new KernelCore(TestKernel.Spec, new() { LedgerLevel = level, QuarantineSlotsMax = 64 });
         var arena = new Arena(core);
@@ -89,7 +91,8 @@ public class ReferenceStressTests
             }
         }
 
-        // A task that is in the table may be exiting on the other thread: the reader keeps its memory, and null is fine.
+        // A task that is in the table may be exiting on the other thread: the reader keeps its
+        // memory, and null is fine.
         private void Use(int at, int slot, uint random)
         {
             using var reader = _core.Rcu.ReadLock();

@@ -53,14 +53,16 @@ public class CoReTests
         var at = before.CoReRelocs[3].InsnIdx;
 
         before.Insns[at].Opcode.Should().Be((byte)InsnClass.Ldx | BpfOp.Mem | BpfOp.W);
-        ElfObjects.Link("core", Kernel).Prog("offsets").Insns[at].Opcode.Should().Be((byte)InsnClass.Ldx | BpfOp.Mem | BpfOp.Dw);
+        ElfObjects.Link("core", Kernel).Prog("offsets").Insns[at].Opcode.Should().Be(
+            (byte)InsnClass.Ldx | BpfOp.Mem | BpfOp.Dw);
     }
 
     [Fact]
     public void Load_OfAFieldThatBecameSignedAndGrew_IsPoisoned()
     {
         var at = ElfObjects.Read("core").Prog("offsets").CoReRelocs[3].InsnIdx;
-        var linked = ElfObjects.Link("core", Kernel.Replace("unsigned long long narrow", "long long narrow", StringComparison.Ordinal));
+        var linked = ElfObjects.Link(
+            "core", Kernel.Replace("unsigned long long narrow", "long long narrow", StringComparison.Ordinal));
 
         linked.Prog("offsets").Insns[at].Should().Be(Poison);
     }
@@ -73,7 +75,8 @@ public class CoReTests
         var relocs = before.Prog("type_ids").CoReRelocs;
 
         ValueAt(linked, relocs[0].InsnIdx).Should().Be(before.Btf!.FindId("shape", BtfKind.Struct));
-        ValueAt(linked, relocs[1].InsnIdx).Should().Be(ElfObjects.Kernel(Kernel).Types.Vmlinux.FindId("shape", BtfKind.Struct));
+        ValueAt(linked, relocs[1].InsnIdx).Should().Be(
+            ElfObjects.Kernel(Kernel).Types.Vmlinux.FindId("shape", BtfKind.Struct));
     }
 
     [Fact]
@@ -89,17 +92,20 @@ public class CoReTests
     public void Candidates_ThatDisagree_AreAmbiguous()
     {
         var sink = new DiagSink();
-        var linked = ElfObjects.Link("core", Kernel + "struct missing { int nothing; }; struct missing___two { int pad; int nothing; };", sink);
+        var linked = ElfObjects.Link(
+            "core", Kernel + "struct missing { int nothing; }; struct missing___two { int pad; int nothing; };", sink);
 
         linked.Prog("poisoned").LinkFault!.Code.Should().Be(DiagCode.CoReAmbiguous);
         linked.Prog("offsets").LinkFault.Should().BeNull("other programs are not concerned");
-        sink.All.Should().Contain(d => d.Code == DiagCode.CoReAmbiguous && d.Source!.Contains("core.bpf.c:", StringComparison.Ordinal));
+        sink.All.Should().Contain(
+            d => d.Code == DiagCode.CoReAmbiguous && d.Source!.Contains("core.bpf.c:", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Candidates_ThatAgree_AreOne()
     {
-        var linked = ElfObjects.Link("core", Kernel + "struct missing { int a; int nothing; }; struct missing___two { int b; int nothing; };");
+        var linked = ElfObjects.Link(
+            "core", Kernel + "struct missing { int a; int nothing; }; struct missing___two { int b; int nothing; };");
 
         linked.Prog("poisoned").LinkFault.Should().BeNull();
         linked.Prog("poisoned").Insns[0].Off.Should().Be(4);

@@ -5,7 +5,9 @@ using Kptr.Specs;
 
 namespace Kptr.Tests.Elf;
 
-/// <summary>Kernel symbols, attach targets and struct_ops: what tests/data/elf names, found in a kernel or not.</summary>
+/// <summary>
+/// Kernel symbols, attach targets and struct_ops: what tests/data/elf names, found in a kernel or not.
+/// </summary>
 public class LinkTests
 {
     private const string Kernel = """
@@ -29,8 +31,10 @@ public class LinkTests
     {
         var linked = ElfObjects.Link("ksyms", Kernel);
 
-        Calls(linked.Prog("weak"), BpfOp.PseudoKfuncCall).Should().BeEmpty("none of the weak functions is there with that type");
-        linked.Prog("found").LinkFault!.Code.Should().Be(DiagCode.KsymNotFound, "the strong variable 'runqueues' is missing");
+        Calls(linked.Prog("weak"), BpfOp.PseudoKfuncCall).Should().BeEmpty(
+            "none of the weak functions is there with that type");
+        linked.Prog("found").LinkFault!.Code.Should().Be(
+            DiagCode.KsymNotFound, "the strong variable 'runqueues' is missing");
     }
 
     [Fact]
@@ -118,7 +122,8 @@ public class LinkTests
         prog.LinkFault.Should().BeNull();
         loads.Should().Contain(i => i.Src == BpfOp.PseudoMapFd && prog.Maps[i.Imm].Name == "tasks");
         loads.Should().Contain(i => i.Src == BpfOp.PseudoMapValue && prog.Maps[i.Imm].Name == ".kconfig");
-        linked.Map("tasks").Record.Fields.Should().ContainSingle(f => f.Kind == BtfFieldKind.KptrRef && f.OffsetBytes == 8);
+        linked.Map("tasks").Record.Fields.Should().ContainSingle(
+            f => f.Kind == BtfFieldKind.KptrRef && f.OffsetBytes == 8);
     }
 
     private static BpfInsn[] Calls(ProgSpec prog, int source) =>

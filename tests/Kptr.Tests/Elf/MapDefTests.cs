@@ -12,7 +12,8 @@ public class MapDefTests
     public void Maps_OfAllKinds_ComeInLibbpfsOrder()
     {
         Spec.Maps.Select(m => m.Name).Should().BeEquivalentTo(
-            "tasks", "first", "second", "outer", "jumps", "events", "bloom", ".data", ".rodata", ".bss", ".data.custom", ".kconfig");
+            "tasks", "first", "second", "outer", "jumps", "events", "bloom", ".data", ".rodata", ".bss",
+            ".data.custom", ".kconfig");
         Spec.Maps.Select(m => m.Name).Should().EndWith(".kconfig");
         Spec.Name.Should().Be("maps");
         Spec.License.Should().Be("Dual MIT/GPL");

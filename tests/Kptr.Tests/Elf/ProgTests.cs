@@ -4,7 +4,9 @@ using Kptr.Specs;
 
 namespace Kptr.Tests.Elf;
 
-/// <summary>Programs of tests/data/elf/calls.bpf.c: which subprograms are appended, where, and what calls become.</summary>
+/// <summary>
+/// Programs of tests/data/elf/calls.bpf.c: which subprograms are appended, where, and what calls become.
+/// </summary>
 public class ProgTests
 {
     private static readonly ObjectSpec Spec = ElfObjects.Read("calls");
@@ -54,7 +56,8 @@ public class ProgTests
     [Fact]
     public void Callback_IsAnAddressOfAFunction()
     {
-        Spec.Prog("calls_a_and_callback").Insns.Should().ContainSingle(i => i.Opcode == BpfOp.LdImm64 && i.Src == BpfOp.PseudoFunc);
+        Spec.Prog("calls_a_and_callback").Insns.Should().ContainSingle(
+            i => i.Opcode == BpfOp.LdImm64 && i.Src == BpfOp.PseudoFunc);
     }
 
     [Fact]

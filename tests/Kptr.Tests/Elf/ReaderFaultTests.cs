@@ -4,7 +4,9 @@ using Kptr.Elf;
 
 namespace Kptr.Tests.Elf;
 
-/// <summary>Broken objects: each fault is named, with its place, and nothing is thrown but what is documented.</summary>
+/// <summary>
+/// Broken objects: each fault is named, with its place, and nothing is thrown but what is documented.
+/// </summary>
 public class ReaderFaultTests
 {
     [Fact]
@@ -52,7 +54,8 @@ public class ReaderFaultTests
         var fault = FaultOf(data);
 
         fault.Code.Should().Be(DiagCode.RelocBadTarget);
-        fault.ToString().Should().Be("cut.bpf.o: .relsocket+0x0: relocation against symbol 9999, which does not exist (RelocBadTarget)");
+        fault.ToString().Should().Be(
+            "cut.bpf.o: .relsocket+0x0: relocation against symbol 9999, which does not exist (RelocBadTarget)");
     }
 
     [Fact]

@@ -9,8 +9,8 @@ using Xunit.Abstractions;
 namespace Kptr.Tests.Elf;
 
 /// <summary>
-/// Mutated real objects: reading, and then linking, ends in a spec or in diagnostics, soon, and in memory bounded by the input.
-/// <c>KPTR_FUZZ_INPUTS</c> sets how many (nightly 1,000,000), <c>KPTR_FUZZ_SEED</c> where to start.
+/// Mutated real objects: reading, and then linking, ends in a spec or in diagnostics, soon, and in memory bounded by
+/// the input. <c>KPTR_FUZZ_INPUTS</c> sets how many (nightly 1,000,000), <c>KPTR_FUZZ_SEED</c> where to start.
 /// </summary>
 public class ReaderFuzzTests(ITestOutputHelper output)
 {
@@ -49,7 +49,9 @@ public class ReaderFuzzTests(ITestOutputHelper output)
         """);
 
     private static int FromEnvironment(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value)
+            ? value
+            : otherwise;
 
     private static byte[][] Originals() =>
     [
@@ -99,7 +101,8 @@ public class ReaderFuzzTests(ITestOutputHelper output)
                     BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(at & ~3), Interesting(random));
                     break;
                 case 3 when at + 8 <= data.Length:
-                    BinaryPrimitives.WriteInt64LittleEndian(data.AsSpan(at & ~7), (long)Interesting(random) << random.Next(33));
+                    BinaryPrimitives.WriteInt64LittleEndian(
+                        data.AsSpan(at & ~7), (long)Interesting(random) << random.Next(33));
                     break;
                 case 4:
                     var length = Math.Min(random.Next(64), data.Length - at);
@@ -107,7 +110,8 @@ public class ReaderFuzzTests(ITestOutputHelper output)
                     break;
                 case 5 when at + 4 <= data.Length: // a little more or less
                     var span = data.AsSpan(at & ~3);
-                    BinaryPrimitives.WriteInt32LittleEndian(span, BinaryPrimitives.ReadInt32LittleEndian(span) + random.Next(-9, 10));
+                    BinaryPrimitives.WriteInt32LittleEndian(
+                        span, BinaryPrimitives.ReadInt32LittleEndian(span) + random.Next(-9, 10));
                     break;
                 case 6 when random.Next(20) == 0:
                     data = data[..random.Next(ElfConst.HeaderBytes, data.Length)];

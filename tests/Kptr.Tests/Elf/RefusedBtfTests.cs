@@ -22,7 +22,8 @@ public class RefusedBtfTests
         linked.Btf.Should().BeNull();
         linked.Map("tasks").Record.Fields.Should().BeEmpty("a map without types has no special fields");
         linked.Maps.Should().OnlyContain(m => m.Btf == null && m.ValueTypeId == 0);
-        linked.Progs.Should().OnlyContain(p => p.LinkFault == null && p.Btf == null && p.FuncInfos.IsEmpty && p.LineInfos.IsEmpty);
+        linked.Progs.Should().OnlyContain(
+            p => p.LinkFault == null && p.Btf == null && p.FuncInfos.IsEmpty && p.LineInfos.IsEmpty);
     }
 
     [Fact]
@@ -50,8 +51,10 @@ public class RefusedBtfTests
         var patch = new BtfPatch(btf, elf[start..]);
         patch.Put(btf.FindId("int", BtfKind.Int), 1, IntWithKindFlag);
         patch.Bytes.CopyTo(elf, start);
-        var kernel = ElfObjects.Kernel("struct task_struct { int pid; }; struct my_ops { int (*first)(int); void (*second)(void);"
-            + "unsigned int flags; char name[16]; }; struct bpf_struct_ops_my_ops { int common; struct my_ops data; };");
+        var kernel = ElfObjects.Kernel(
+            "struct task_struct { int pid; }; struct my_ops { int (*first)(int); void (*second)(void);"
+                + "unsigned int flags; char name[16]; }; struct bpf_struct_ops_my_ops { int common; "
+                + "struct my_ops data; };");
         return ObjectLinker.Link(ObjectReader.Read(elf, name), kernel, new DiagSink());
     }
 }

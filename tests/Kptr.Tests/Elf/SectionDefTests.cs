@@ -29,7 +29,8 @@ public class SectionDefTests
     [InlineData("struct_ops.s/init", ProgType.StructOps, null, "init")]
     [InlineData("sk_reuseport/migrate", ProgType.SkReuseport, AttachType.SkReuseportSelectOrMigrate, null)]
     [InlineData("netfilter", ProgType.Netfilter, AttachType.Netfilter, null)]
-    public void Find_ByName_GivesTypeAttachTypeAndTarget(string section, ProgType type, AttachType? attach, string? target)
+    public void Find_ByName_GivesTypeAttachTypeAndTarget(
+        string section, ProgType type, AttachType? attach, string? target)
     {
         var def = SectionDefs.Find(section)!;
 

@@ -37,6 +37,7 @@ public class ControlTests
             expected = ((expected & 1) != 0 ? expected + 0x9e3779b9 : expected) + round;
         }
 
-        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(table).ToArray().Should().OnlyContain(v => v == expected);
+        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(table).ToArray().Should().OnlyContain(
+            v => v == expected);
     }
 }

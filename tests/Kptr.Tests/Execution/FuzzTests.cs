@@ -6,7 +6,9 @@ using Kptr.Tests.Isa;
 
 namespace Kptr.Tests.Execution;
 
-/// <summary>Whatever the slots hold, a run ends with a value or a fault and touches nothing that is not its own.</summary>
+/// <summary>
+/// Whatever the slots hold, a run ends with a value or a fault and touches nothing that is not its own.
+/// </summary>
 public class FuzzTests
 {
     [Property(MaxTest = 300)]

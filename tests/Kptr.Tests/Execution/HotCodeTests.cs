@@ -18,7 +18,8 @@ public class HotCodeTests
     private static Gen<BpfInsn> Alu { get; } =
         from cls in Gen.Elements((byte)InsnClass.Alu64, (byte)InsnClass.Alu64, (byte)InsnClass.Alu)
         from op in Gen.Elements<byte>(
-            BpfOp.Add, BpfOp.Mov, BpfOp.Mov, BpfOp.Xor, BpfOp.Lsh, BpfOp.Rsh, BpfOp.And, BpfOp.Or, BpfOp.Sub, BpfOp.Mul, BpfOp.Arsh, BpfOp.Div)
+            BpfOp.Add, BpfOp.Mov, BpfOp.Mov, BpfOp.Xor, BpfOp.Lsh, BpfOp.Rsh, BpfOp.And, BpfOp.Or, BpfOp.Sub,
+            BpfOp.Mul, BpfOp.Arsh, BpfOp.Div)
         from isReg in Gen.Elements(true, false)
         from dst in Reg
         from src in Reg
@@ -40,7 +41,9 @@ public class HotCodeTests
         from size in Gen.Elements<byte>(BpfOp.B, BpfOp.H, BpfOp.W, BpfOp.Dw)
         from reg in Reg
         from slot in Gen.Choose(1, 8)
-        select isLoad ? Ldx(size, (BpfReg)reg, R10, (short)(-8 * slot)) : Stx(size, R10, (short)(-8 * slot), (BpfReg)reg);
+        select isLoad
+            ? Ldx(size, (BpfReg)reg, R10, (short)(-8 * slot))
+            : Stx(size, R10, (short)(-8 * slot), (BpfReg)reg);
 
     /// <summary>An element of an array on the stack; now and then outside it.</summary>
     private static Gen<BpfInsn[]> Element { get; } =
@@ -54,7 +57,9 @@ public class HotCodeTests
         select (BpfInsn[])
         [
             And((BpfReg)index, mask),
-            .. isBased ? new[] { Mov(reg, R10), Add(reg, -72), Add(reg, (BpfReg)index) } : [Mov(reg, R10), Sub((BpfReg)index, 0x1ff), Mov(reg, R10), Add(reg, (BpfReg)index)],
+            .. isBased
+                ? new[] { Mov(reg, R10), Add(reg, -72), Add(reg, (BpfReg)index) }
+                : [Mov(reg, R10), Sub((BpfReg)index, 0x1ff), Mov(reg, R10), Add(reg, (BpfReg)index)],
             isLoad ? Ldx(size, reg, reg, 0) : Stx(size, reg, 0, (BpfReg)index),
 
             // The two machines' stacks lie at different addresses, which no register may keep.
@@ -63,7 +68,8 @@ public class HotCodeTests
 
     private static Gen<BpfInsn[]> Body { get; } =
         from parts in Gen.Frequency(
-            (6, Alu.Select(i => new[] { i })), (2, Jump.Select(i => new[] { i })), (2, Access.Select(i => new[] { i })), (1, Element))
+            (6, Alu.Select(i => new[] { i })), (2, Jump.Select(i => new[] { i })),
+            (2, Access.Select(i => new[] { i })), (1, Element))
             .ListOf(12)
         select parts.SelectMany(p => p).ToArray();
 
@@ -75,7 +81,8 @@ public class HotCodeTests
             // Room for jumps at the end of the body, then the loop, then a digest of all registers.
             BpfInsn[] code =
             [
-                Mov(R8, 0), Mov(R0, 1), Mov(R1, 2), Mov(R2, 3), Mov(R3, 5), Mov(R4, 7), Mov(R5, 11), Mov(R6, 13), Mov(R7, -17),
+                Mov(R8, 0), Mov(R0, 1), Mov(R1, 2), Mov(R2, 3), Mov(R3, 5), Mov(R4, 7), Mov(R5, 11),
+                Mov(R6, 13), Mov(R7, -17),
                 .. body, Mov(R9, 0), Mov(R9, 0), Add(R8, 1), Jlt(R8, Rounds, (short)-(body.Length + 4)),
                 .. Enumerable.Range(1, 8).SelectMany(i => new[] { Mul(R0, 31), Add(R0, (BpfReg)i) }), Exit(),
             ];

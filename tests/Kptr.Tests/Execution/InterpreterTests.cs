@@ -24,7 +24,9 @@ public class InterpreterTests
     {
         foreach (var (text, dst, src, result) in Rows("alu.txt"))
         {
-            BpfInsn[] code = [.. LdImm64(R1, dst), .. LdImm64(R2, src), .. TextAssembler.Assemble(text).Insns, Mov(R0, R1), Exit()];
+            BpfInsn[] code = [
+                .. LdImm64(R1, dst), .. LdImm64(R2, src), .. TextAssembler.Assemble(text).Insns, Mov(R0, R1), Exit(),
+            ];
             RunRaw(code).R0.Should().Be(result, "of {0} with {1:x} and {2:x}", text, dst, src);
         }
     }
@@ -101,5 +103,6 @@ public class InterpreterTests
         from line in File.ReadLines(TestData.Path("isa", file))
         where line[0] != '#'
         let cells = line.Split(" | ")
-        select (cells[0], GoldenProgram.Number(cells[1]), GoldenProgram.Number(cells[2]), GoldenProgram.Number(cells[3]));
+        select (cells[0], GoldenProgram.Number(cells[1]), GoldenProgram.Number(cells[2]),
+            GoldenProgram.Number(cells[3]));
 }

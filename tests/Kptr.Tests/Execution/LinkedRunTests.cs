@@ -156,7 +156,8 @@ public sealed class LinkedRunTests : IDisposable
         var words = stackalloc ulong[2] { 5, 6 };
         var context = new Region((ulong)words, 16, IsWritable: false);
         Run("r0 = *(u64 *)(r1 + 8)\nexit", context: context).R0.Should().Be(6);
-        Run("r0 = *(u64 *)(r1 + 8)\n*(u64 *)(r1 + 8) = 1\nexit", context: context).Fault!.Code.Should().Be(DiagCode.RunBadAccess);
+        Run("r0 = *(u64 *)(r1 + 8)\n*(u64 *)(r1 + 8) = 1\nexit", context: context).Fault!.Code.Should().Be(
+            DiagCode.RunBadAccess);
         words[1].Should().Be(6);
     }
 
@@ -169,11 +170,14 @@ public sealed class LinkedRunTests : IDisposable
         using var map = NewMap(type, MapFlags.None);
         var value = new Region(map.ProgLookup(BitConverter.GetBytes(1), 0), 0, IsWritable: false);
         Run("*(u32 *)(r1 + 16) = 7\nr0 = *(u32 *)(r1 + 16)\nexit", context: value).R0.Should().Be(7);
-        foreach (var outside in (string[])["r0 = *(u32 *)(r1 + 20)", "r0 = *(u64 *)(r1 + 16)", "*(u32 *)(r1 + 20) = 1", "*(u32 *)(r1 - 4) = 1"])
+        foreach (var outside in (string[])[
+            "r0 = *(u32 *)(r1 + 20)", "r0 = *(u64 *)(r1 + 16)", "*(u32 *)(r1 + 20) = 1", "*(u32 *)(r1 - 4) = 1",
+        ])
         {
             // Once as the first access, once after one that made the value the region last used.
             Run($"{outside}\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(DiagCode.RunBadAccess, outside);
-            Run($"r0 = *(u64 *)(r1 + 8)\n{outside}\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(DiagCode.RunBadAccess, outside);
+            Run($"r0 = *(u64 *)(r1 + 8)\n{outside}\nr0 = 0\nexit", context: value).Fault!.Code.Should().Be(
+                DiagCode.RunBadAccess, outside);
         }
     }
 
@@ -194,8 +198,11 @@ public sealed class LinkedRunTests : IDisposable
         using var map = NewMap(type, MapFlags.None);
         _links.Bodies[Repeat] = (ctx, func, total, _, _, _) =>
             (ulong)map.ForEachElem((key, value) => ctx.Callbacks.Call(func, key, value, total), 0, 0);
-        const string Each = "*(u64 *)(r10 - 8) = 0\nr1 = each ll\nr2 = r10\nr2 += -8\ncall 1\nr0 = *(u64 *)(r10 - 8)\nexit\neach:\n";
-        Run(Each + "r4 = *(u32 *)(r1 + 0)\nr5 = *(u64 *)(r3 + 0)\nr5 += r4\n*(u64 *)(r3 + 0) = r5\nr0 = 0\nexit").R0.Should().Be(sum);
+        const string Each =
+            "*(u64 *)(r10 - 8) = 0\nr1 = each ll\nr2 = r10\nr2 += -8\ncall 1\nr0 = *(u64 *)(r10 - 8)\nexit\neach:\n";
+        Run(Each + "r4 = *(u32 *)(r1 + 0)\nr5 = *(u64 *)(r3 + 0)\nr5 += r4\n*(u64 *)(r3 + 0) = r5\nr0 = 0\nexit").R0
+            .Should()
+            .Be(sum);
     }
 
     [Fact]
@@ -266,7 +273,10 @@ public sealed class LinkedRunTests : IDisposable
             later = ctx.Callbacks.Defer(func);
             return 0;
         };
-        Run("r1 = cb ll\ncall 6\nexit\ncb: r0 = r1\nr0 *= r2\nr0 += r3\nif r0 != 7 goto +1\nr0 = *(u64 *)(r1 + 0)\nexit").IsOk.Should().BeTrue();
+        Run("r1 = cb ll\ncall 6\nexit\ncb: r0 = r1\nr0 *= r2\nr0 += r3\nif r0 != 7 goto +1\nr0 = "
+            + "*(u64 *)(r1 + 0)\nexit").IsOk
+            .Should()
+            .BeTrue();
         later!(6, 7, 8).Should().Be(50);
         _core.Faults.Should().BeEmpty();
         later(1, 7, 0).Should().Be(0);
@@ -277,7 +287,8 @@ public sealed class LinkedRunTests : IDisposable
     public void Call_BodyThrows_IsAFaultOfTheRun()
     {
         _links.Bodies[Give] = (_, _, _, _, _, _) => throw new ArithmeticException("no");
-        _links.Bodies[Free] = (_, _, _, _, _, _) => throw new ProgramFaultException(DiagCode.CallBadObject, "no object");
+        _links.Bodies[Free] = (_, _, _, _, _, _) => throw new ProgramFaultException(
+            DiagCode.CallBadObject, "no object");
         Run("call 2\nexit").Fault!.Code.Should().Be(DiagCode.RunCallFailed);
         Run("call 3\nexit").Fault!.Code.Should().Be(DiagCode.CallBadObject);
         _links.Bodies[Free] = (ctx, address, _, _, _, _) => ctx.PacketAt(address).ContextAddress;
@@ -289,7 +300,8 @@ public sealed class LinkedRunTests : IDisposable
 
     private BpfMap NewMap(BpfMapType type, MapFlags flags)
     {
-        var map = MapFactory.Create(_core, new("m", type) { KeySize = 4, ValueSize = 20, MaxEntries = 4, Flags = flags });
+        var map = MapFactory.Create(
+            _core, new("m", type) { KeySize = 4, ValueSize = 20, MaxEntries = 4, Flags = flags });
         var value = new byte[map.UserValueSize];
         Array.Fill(value, (byte)1);
         for (var key = 0; key < 3; key++)
@@ -313,7 +325,9 @@ public sealed class LinkedRunTests : IDisposable
     private ExecResult Run(string text, int probed = -1, Region context = default)
     {
         var prog = Prog(text);
-        var loads = probed < 0 ? ImmutableArray<bool>.Empty : [.. Enumerable.Range(0, prog.Insns.Length).Select(i => i == probed)];
+        var loads = probed < 0
+            ? ImmutableArray<bool>.Empty
+            : [.. Enumerable.Range(0, prog.Insns.Length).Select(i => i == probed)];
         using var machine = Interpreter.ForLinked(prog, _links, loads);
         return machine.Run(new ProgContext(_core, prog), context, new ExecOptions { Fuel = 1_000_000 });
     }
@@ -326,7 +340,9 @@ public sealed class LinkedRunTests : IDisposable
 
         public ulong AddressOf(BpfInsn first, BpfInsn second) => 0;
 
-        public CallThunk? Helper(int id) => Bodies.TryGetValue(id, out var body) ? new CallThunk((ctx, a, b, c, d, e) => Bodies[id](ctx, a, b, c, d, e)) : null;
+        public CallThunk? Helper(int id) => Bodies.TryGetValue(id, out var body)
+            ? new CallThunk((ctx, a, b, c, d, e) => Bodies[id](ctx, a, b, c, d, e))
+            : null;
 
         public CallThunk? Kfunc(BpfInsn call) => null;
 

@@ -2,7 +2,9 @@ using Kptr.Isa;
 
 namespace Kptr.Tests.Execution;
 
-/// <summary>The slowest machine there is: one instruction after the other, straight from Isa's definitions. No calls.</summary>
+/// <summary>
+/// The slowest machine there is: one instruction after the other, straight from Isa's definitions. No calls.
+/// </summary>
 internal sealed class PlainMachine(BpfInsn[] insns)
 {
     private const ulong FramePointer = 0x1_0000_0000;
@@ -24,10 +26,14 @@ internal sealed class PlainMachine(BpfInsn[] insns)
             switch (insn.Class)
             {
                 case InsnClass.Alu64:
-                    dst = op == BpfOp.End ? AluOps.End(insn.Opcode, dst, insn.Imm) : AluOps.Alu64(op, dst, src, insn.Off);
+                    dst = op == BpfOp.End
+                        ? AluOps.End(insn.Opcode, dst, insn.Imm)
+                        : AluOps.Alu64(op, dst, src, insn.Off);
                     break;
                 case InsnClass.Alu:
-                    dst = op == BpfOp.End ? AluOps.End(insn.Opcode, dst, insn.Imm) : AluOps.Alu32(op, (uint)dst, (uint)src, insn.Off);
+                    dst = op == BpfOp.End
+                        ? AluOps.End(insn.Opcode, dst, insn.Imm)
+                        : AluOps.Alu32(op, (uint)dst, (uint)src, insn.Off);
                     break;
                 case InsnClass.Jmp or InsnClass.Jmp32 when op == BpfOp.Exit:
                     return -1;
@@ -61,7 +67,9 @@ internal sealed class PlainMachine(BpfInsn[] insns)
         var bytes = _stack.AsSpan((int)address, size);
         if (!isLoad)
         {
-            BitConverter.GetBytes(insn.Class == InsnClass.Stx ? Regs[insn.Src] : (ulong)insn.Imm).AsSpan(0, size).CopyTo(bytes);
+            BitConverter.GetBytes(insn.Class == InsnClass.Stx
+                ? Regs[insn.Src]
+                : (ulong)insn.Imm).AsSpan(0, size).CopyTo(bytes);
             return true;
         }
 

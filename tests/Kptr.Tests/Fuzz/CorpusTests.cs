@@ -28,7 +28,9 @@ public class CorpusTests(ITestOutputHelper output)
             for (var i = 0; i <= mutations; i++)
             {
                 var input = i == 0 ? original : Mutator.Mutate(original, seed++);
-                _ = Look(target, input, $"{Path.GetFileName(path)}, mutation {i} of seed {seed - 1}") ? accepted++ : refused++;
+                _ = Look(target, input, $"{Path.GetFileName(path)}, mutation {i} of seed {seed - 1}")
+                    ? accepted++
+                    : refused++;
             }
         }
 
@@ -62,5 +64,7 @@ public class CorpusTests(ITestOutputHelper output)
     }
 
     private static int FromEnvironment(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value)
+            ? value
+            : otherwise;
 }

@@ -7,8 +7,8 @@ using Kptr.Diagnostics;
 namespace Kptr.Tests.Golden;
 
 /// <summary>
-/// Keeps <c>docs/diagnostics.md</c> what the golden programs say; <c>KPTR_UPDATE_DOCS=1</c> writes it anew. Every code is
-/// reached: by a program that the docs show with a mended one, or by a test that <see cref="Elsewhere"/> names.
+/// Keeps <c>docs/diagnostics.md</c> what the golden programs say; <c>KPTR_UPDATE_DOCS=1</c> writes it anew. Every code
+/// is reached: by a program that the docs show with a mended one, or by a test that <see cref="Elsewhere"/> names.
 /// </summary>
 public class DiagnosticsDocTests
 {
@@ -43,8 +43,10 @@ public class DiagnosticsDocTests
             var test = typeof(DiagnosticsDocTests).Assembly.GetTypes().First(t => t.Name == type).GetMethod(method);
             test.Should().NotBeNull("{0} is the test of {1}", name, code);
             test!.GetCustomAttributes<FactAttribute>().Should().NotBeEmpty();
-            var source = Directory.GetFiles(Path.Combine(TestData.Root, "tests", "Kptr.Tests"), type + ".cs", SearchOption.AllDirectories).Single();
-            (File.ReadAllText(source) + File.ReadAllText(TestData.Path("isa", "programs.txt"))).Should().Contain(code.ToString());
+            var source = Directory.GetFiles(Path.Combine(TestData.Root, "tests", "Kptr.Tests"), type
+                + ".cs", SearchOption.AllDirectories).Single();
+            (File.ReadAllText(source) + File.ReadAllText(TestData.Path("isa", "programs.txt"))).Should()
+                .Contain(code.ToString());
         }
     }
 
@@ -84,7 +86,8 @@ public class DiagnosticsDocTests
             }
         }
 
-        text.AppendLine().AppendLine("## Codes of files, types, maps and run time").AppendLine().AppendLine("| code | | meaning | reached by |").AppendLine("|---|---|---|---|");
+        text.AppendLine().AppendLine("## Codes of files, types, maps and run time").AppendLine().AppendLine(
+            "| code | | meaning | reached by |").AppendLine("|---|---|---|---|");
         foreach (var (code, test) in Elsewhere.OrderBy(e => e.Key))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"| {(int)code} | `{code}` | {meanings[code]} | `{test}` |");
@@ -96,9 +99,11 @@ public class DiagnosticsDocTests
     private static void AppendCode(StringBuilder text, string meaning, string path, VerdictFile file)
     {
         var verdict = file.Expected.Split(' ')[0];
-        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {file.Code} ({(int)file.Code!.Value})").AppendLine()
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {file.Code} ({(int)file.Code!.Value})")
+            .AppendLine()
             .AppendLine(meaning).AppendLine().AppendLine(file.Doc).AppendLine()
-            .AppendLine(CultureInfo.InvariantCulture, $"{(verdict == "reject" ? "Refused" : "No verdict")}: {file.Title} (`{path}`).").AppendLine();
+            .AppendLine(CultureInfo.InvariantCulture,
+                $"{(verdict == "reject" ? "Refused" : "No verdict")}: {file.Title} (`{path}`).").AppendLine();
         AppendBlock(text, file.Listing());
         AppendBlock(text.AppendLine(), file.Verify().Message);
         text.AppendLine().AppendLine("Mended:").AppendLine();

@@ -7,11 +7,11 @@ namespace Kptr.Tests.Golden;
 /// One program and its verdict, from a file under <c>tests/data/verifier</c>: <c># what it shows</c>, then sections.
 /// </summary>
 /// <remarks>
-/// <c>-- prog</c> (section name, then options), <c>-- types</c> (the program's C types), <c>-- kernel</c> (C declarations of
-/// further kernel types), <c>-- maps</c>, <c>-- funcs</c> (label, name, linkage), <c>-- asm</c>, <c>-- patch</c> (fields of
-/// instructions that the assembler does not write), <c>-- expect</c>, <c>-- story</c>. A file that stands
-/// for its code in the docs has a <c>-- doc</c> paragraph and a <c>-- mended</c> program, which is accepted; sections that
-/// the mended program has otherwise are named <c>-- mended maps</c> and so on.
+/// <c>-- prog</c> (section name, then options), <c>-- types</c> (the program's C types), <c>-- kernel</c> (C
+/// declarations of further kernel types), <c>-- maps</c>, <c>-- funcs</c> (label, name, linkage), <c>-- asm</c>,
+/// <c>-- patch</c> (fields of instructions that the assembler does not write), <c>-- expect</c>, <c>-- story</c>. A
+/// file that stands for its code in the docs has a <c>-- doc</c> paragraph and a <c>-- mended</c> program, which is
+/// accepted; sections that the mended program has otherwise are named <c>-- mended maps</c> and so on.
 /// </remarks>
 internal sealed class VerdictFile
 {
@@ -28,7 +28,9 @@ internal sealed class VerdictFile
     /// <summary>What the first line says.</summary>
     public string Title { get; }
 
-    /// <summary>The first line of <c>-- expect</c>: <c>accept</c>, or <c>reject Code insn=1 ref=2 acquired=3</c>.</summary>
+    /// <summary>
+    /// The first line of <c>-- expect</c>: <c>accept</c>, or <c>reject Code insn=1 ref=2 acquired=3</c>.
+    /// </summary>
     public string Expected => Expectations.First();
 
     /// <summary>Further lines of <c>-- expect</c>: each must be part of the kernel's message or the story.</summary>
@@ -72,7 +74,11 @@ internal sealed class VerdictFile
     /// <summary>The program that the docs put beside the refused one.</summary>
     public VerdictFile Mend()
     {
-        var sections = new Dictionary<string, List<string>>(_sections) { ["asm"] = _sections["mended"], ["expect"] = ["accept"] };
+        var sections = new Dictionary<string, List<string>>(_sections)
+        {
+            ["asm"] = _sections["mended"],
+            ["expect"] = ["accept"],
+        };
         foreach (var (name, lines) in _sections.Where(s => s.Key.StartsWith(Mended, StringComparison.Ordinal)))
         {
             sections[name[Mended.Length..]] = lines;

@@ -24,7 +24,9 @@ internal sealed class VerdictProgram
         _file = file;
         _words = file.Words;
         var declared = file.Text("kernel");
-        Kernel = declared.Length == 0 ? Builtin : BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, declared);
+        Kernel = declared.Length == 0
+            ? Builtin
+            : BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, declared);
         if (_words.FirstOrDefault(w => w.StartsWith("cpus=", StringComparison.Ordinal)) is { } cpus)
         {
             Kernel = Kernel with { CpuIds = int.Parse(cpus["cpus=".Length..], CultureInfo.InvariantCulture) };
@@ -40,7 +42,8 @@ internal sealed class VerdictProgram
     public ProgSpec Link()
     {
         var section = _words.FirstOrDefault() ?? "socket";
-        var asm = TextAssembler.Assemble(Regex.Replace(_file.Text("asm"), @"\{([\w.:]+)\}", m => Number(m.Groups[1].Value)), HelperOf);
+        var asm = TextAssembler.Assemble(
+            Regex.Replace(_file.Text("asm"), @"\{([\w.:]+)\}", m => Number(m.Groups[1].Value)), HelperOf);
         var maps = _file.Lines("maps").Select(MakeMap).ToImmutableArray();
         var (btf, funcs) = MakeFuncs(asm);
         var def = SectionDefs.Find(section)!;
@@ -56,15 +59,20 @@ internal sealed class VerdictProgram
             FuncInfos = funcs,
             Relocs = [.. asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address).Select(s => MakeReloc(s, maps))],
         };
-        var linked = ObjectLinker.Link(new ObjectSpec("test") { Progs = [WithMember(prog)], Maps = maps }, Kernel, new DiagSink()).Progs[0];
+        var linked = ObjectLinker.Link(
+            new ObjectSpec("test") { Progs = [WithMember(prog)], Maps = maps }, Kernel, new DiagSink()).Progs[0];
         linked.LinkFault.Should().BeNull();
         linked = _words.Contains("ext") ? linked with { Type = ProgType.Ext } : linked;
         return linked;
     }
 
-    private static int? HelperOf(string name) => HelperTable.All.FirstOrDefault(h => h.Name == name) is { } h ? (int)h.Id : null;
+    private static int? HelperOf(string name) =>
+        HelperTable.All.FirstOrDefault(h => h.Name == name) is { } h ? (int)h.Id : null;
 
-    /// <summary><c>{task_struct.pid}</c> is an offset in bytes, of the kernel's types or the program's; <c>{id:node}</c> a type's number in the program's BTF.</summary>
+    /// <summary>
+    /// <c>{task_struct.pid}</c> is an offset in bytes, of the kernel's types or the program's; <c>{id:node}</c> a
+    /// type's number in the program's BTF.
+    /// </summary>
     private string Number(string name)
     {
         var number = name.StartsWith("id:", StringComparison.Ordinal)
@@ -99,14 +107,17 @@ internal sealed class VerdictProgram
         };
     }
 
-    /// <summary>Calls lead to the kernel's functions; <c>-- patch</c> then writes what no assembler would: <c>0 opcode=e7</c>.</summary>
+    /// <summary>
+    /// Calls lead to the kernel's functions; <c>-- patch</c> then writes what no assembler would: <c>0 opcode=e7</c>.
+    /// </summary>
     private ImmutableArray<BpfInsn> MakeInsns(AsmProgram asm)
     {
         var insns = asm.Insns.ToArray();
         foreach (var call in asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Call))
         {
             var at = Kernel.Types.Find(call.Name, BtfKind.Func)!.Value;
-            insns[call.InsnIdx] = new(insns[call.InsnIdx].Opcode, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
+            insns[call.InsnIdx] = new(
+                insns[call.InsnIdx].Opcode, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
         }
 
         foreach (var words in _file.Lines("patch").Select(l => l.Split(' ', '=')))
@@ -133,8 +144,8 @@ internal sealed class VerdictProgram
     }
 
     /// <summary>
-    /// <c>hash tasks 8 16 kptr:task_struct@8 lock@0 rdonly</c>: type, name, key and value size, fields; or <c>hash tasks 8 elem</c>
-    /// with a struct of <c>-- types</c>.
+    /// <c>hash tasks 8 16 kptr:task_struct@8 lock@0 rdonly</c>: type, name, key and value size, fields; or
+    /// <c>hash tasks 8 elem</c> with a struct of <c>-- types</c>.
     /// </summary>
     private MapSpec MakeMap(string line)
     {
@@ -150,12 +161,15 @@ internal sealed class VerdictProgram
             ValueTypeId = typeId,
             Flags = words.Contains("rdonly") ? MapFlags.RdOnlyProg : MapFlags.None,
         };
-        return map with { Record = isTyped ? ReadRecord(map) : new BtfRecord([.. words.Where(w => w.Contains('@')).Select(MakeField)]) };
+        return map with { Record = isTyped
+            ? ReadRecord(map)
+            : new BtfRecord([.. words.Where(w => w.Contains('@')).Select(MakeField)]) };
     }
 
     private BtfRecord ReadRecord(MapSpec map)
     {
-        var reader = new BtfRecordReader(_types!, Kernel.Types, Kernel.Dtors.GetValueOrDefault, Kernel.Profile.RecordRules);
+        var reader = new BtfRecordReader(
+            _types!, Kernel.Types, Kernel.Dtors.GetValueOrDefault, Kernel.Profile.RecordRules);
         return reader.ReadMapValue(map.ValueTypeId, map.ValueSize).Record;
     }
 
@@ -165,10 +179,14 @@ internal sealed class VerdictProgram
         var at = int.Parse(parts[1], null);
         if (parts[0] is "lock" or "timer")
         {
-            return new(parts[0] == "lock" ? BtfFieldKind.SpinLock : BtfFieldKind.Timer, parts[0], at, parts[0] == "lock" ? 4 : 16);
+            return new(parts[0] == "lock"
+                ? BtfFieldKind.SpinLock
+                : BtfFieldKind.Timer, parts[0], at, parts[0] == "lock" ? 4 : 16);
         }
 
-        var kind = parts[0].StartsWith("uptr", StringComparison.Ordinal) ? BtfFieldKind.KptrUnref : BtfFieldKind.KptrRef;
+        var kind = parts[0].StartsWith("uptr", StringComparison.Ordinal)
+            ? BtfFieldKind.KptrUnref
+            : BtfFieldKind.KptrRef;
         var type = parts[0].Split(':')[1];
         var pointee = Kernel.Types[Kernel.Types.Find(type, BtfKind.Struct)!.Value];
         return new(kind, "field", at, 8) { Pointee = pointee, Dtor = Kernel.Dtors.GetValueOrDefault(type) };
@@ -179,7 +197,9 @@ internal sealed class VerdictProgram
         var lines = _file.Lines("funcs").Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
         if (_types is not null)
         {
-            return (_types, [.. lines.Select(w => new FuncInfo(PlaceOf(asm, w[0]), _types.FindId(w[1], BtfKind.Func))).OrderBy(f => f.InsnIdx)]);
+            return (_types, [.. lines
+                .Select(w => new FuncInfo(PlaceOf(asm, w[0]), _types.FindId(w[1], BtfKind.Func)))
+                .OrderBy(f => f.InsnIdx)]);
         }
 
         if (lines.Count == 0)
@@ -193,7 +213,8 @@ internal sealed class VerdictProgram
         foreach (var words in lines)
         {
             var args = words.Length > 3 ? int.Parse(words[3], null) : 0;
-            var proto = builder.AddFuncProto(words.Contains("void") ? 0 : number, Enumerable.Range(0, args).Select(i => new BtfParam($"a{i}", number)));
+            var proto = builder.AddFuncProto(words.Contains("void") ? 0 : number,
+                Enumerable.Range(0, args).Select(i => new BtfParam($"a{i}", number)));
             var func = builder.AddFunc(words[1], proto, words[2] == "global" ? 1 : 0);
             funcs.Add(new(PlaceOf(asm, words[0]), func));
             foreach (var tag in words.Where(w => w.StartsWith("tag:", StringComparison.Ordinal)))
@@ -206,5 +227,6 @@ internal sealed class VerdictProgram
     }
 
     /// <summary><c>start</c> is the first instruction, <c>wrong</c> one where no function starts.</summary>
-    private static int PlaceOf(AsmProgram asm, string label) => label switch { "start" => 0, "wrong" => 1, _ => asm.Labels[label] };
+    private static int PlaceOf(AsmProgram asm, string label) =>
+        label switch { "start" => 0, "wrong" => 1, _ => asm.Labels[label] };
 }

@@ -19,7 +19,8 @@ public class VerdictTests
         var golden = VerdictFile.Read(TestData.Path("verifier", file));
         var result = golden.Verify();
         VerdictFile.Describe(result).Should().Be(golden.Expected, "the message is: {0}", result.Message);
-        var told = result.Message + "\n" + string.Join('\n', result.Story?.Steps.Select(s => s.Text) ?? []) + "\n" + result.Story?.Suggestion;
+        var told = result.Message + "\n" + string.Join('\n', result.Story?.Steps.Select(s => s.Text) ?? []) + "\n"
+            + result.Story?.Suggestion;
         foreach (var part in golden.ExpectedParts)
         {
             told.Should().Contain(part);
@@ -43,7 +44,8 @@ public class VerdictTests
         {
             var text = File.ReadAllText(path);
             var start = text.IndexOf("-- story\n", StringComparison.Ordinal) + "-- story\n".Length;
-            var end = text.IndexOf("\n-- ", start - 1, StringComparison.Ordinal) is var at and >= 0 ? at + 1 : text.Length;
+            var end = text.IndexOf("\n-- ", start - 1, StringComparison.Ordinal) is var at
+                and >= 0 ? at + 1 : text.Length;
             File.WriteAllText(path, text[..start] + told + "\n" + text[end..]);
             return;
         }

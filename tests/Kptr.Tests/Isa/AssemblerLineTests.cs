@@ -205,7 +205,8 @@ public class AssemblerLineTests
     public void Faults_OfSeveralLines_NameLineTextAndSlot()
     {
         var sink = new DiagSink();
-        TextAssembler.TryAssemble("exit\n  what is this  ; it\n\nr1 = 1 ll\nr1 = 2147483648\nx: exit\nx: exit", sink, out var program).Should().BeFalse();
+        TextAssembler.TryAssemble("exit\n  what is this  ; it\n\nr1 = 1 ll\nr1 = 2147483648\nx: exit\nx: exit",
+            sink, out var program).Should().BeFalse();
 
         program.Should().BeNull();
         sink.All.Select(d => (d.Code, d.InsnIdx, d.Message)).Should().Equal(
@@ -219,7 +220,8 @@ public class AssemblerLineTests
     {
         var program = TextAssembler.Assemble("call f\ncall g\ncall h\nexit\nf: exit", name => name == "g" ? 6 : null);
 
-        program.Insns.Take(3).Should().Equal(Asm.CallRel(3), Asm.Call(6), new BpfInsn(0x85, 0, BpfOp.PseudoKfuncCall, 0, 0));
+        program.Insns.Take(3).Should().Equal(
+            Asm.CallRel(3), Asm.Call(6), new BpfInsn(0x85, 0, BpfOp.PseudoKfuncCall, 0, 0));
         program.Symbols.Should().Equal(new AsmSymbol(2, AsmSymbolKind.Call, "h", 0));
     }
 

@@ -35,7 +35,8 @@ public class InsnCodecTests
     {
         var sink = new DiagSink();
         InsnCodec.TryDecode(new byte[9], sink, out _).Should().BeFalse();
-        sink.All.Should().ContainSingle().Which.Should().Match<Diagnostic>(d => d.Code == DiagCode.InsnTruncated && d.OffsetBytes == 8);
+        sink.All.Should().ContainSingle().Which.Should().Match<Diagnostic>(
+            d => d.Code == DiagCode.InsnTruncated && d.OffsetBytes == 8);
         FluentActions.Invoking(() => InsnCodec.Decode(new byte[7])).Should().Throw<DiagnosticException>();
     }
 }

@@ -4,7 +4,9 @@ using static Kptr.Isa.Asm;
 
 namespace Kptr.Tests.Isa;
 
-/// <summary>The rules of encodings, each from both sides: what Linux 6.12 takes, and the same with one field more.</summary>
+/// <summary>
+/// The rules of encodings, each from both sides: what Linux 6.12 takes, and the same with one field more.
+/// </summary>
 public class InsnRuleTests
 {
     // bpf_opcode_in_insntable (kernel/bpf/core.c, 6.12), class by class.
@@ -18,21 +20,32 @@ public class InsnRuleTests
 
     [Fact]
     public void IsKnownOpcode_OfAll256_IsTheKernelsTable() =>
-        Enumerable.Range(0, 256).Where(op => InsnCheck.IsKnownOpcode((byte)op)).Should().Equal(KnownOpcodes.Select(op => (int)op).Order());
+        Enumerable.Range(0, 256).Where(op => InsnCheck.IsKnownOpcode((byte)op)).Should().Equal(
+            KnownOpcodes.Select(op => (int)op).Order());
 
     /// <summary>An instruction, and which of its fields may be another: d, s, o, i.</summary>
     public static TheoryData<string, string> Free => new()
     {
         { "r1 += r2", "ds" }, { "w1 -= w2", "ds" }, { "r1 += 3", "di" }, { "w1 *= 3", "di" },
         { "r1 /= r2", "ds" }, { "r1 /= 3", "di" }, { "w1 %= w2", "ds" }, { "r1 s/= r2", "ds" }, { "w1 s%= 3", "di" },
-        { "r1 = -r1", "d" }, { "w1 = -w1", "d" }, { "r1 = le16 r1", "d" }, { "r1 = be32 r1", "d" }, { "r1 = bswap64 r1", "d" },
+        {
+            "r1 = -r1", "d",
+        }, { "w1 = -w1", "d" }, { "r1 = le16 r1", "d" }, { "r1 = be32 r1", "d" }, { "r1 = bswap64 r1", "d" },
         { "r1 = r2", "ds" }, { "w1 = w2", "ds" }, { "r1 = 3", "di" }, { "w1 = 3", "di" },
         { "r1 = (s8)r2", "ds" }, { "r1 = (s32)r2", "ds" }, { "w1 = (s16)w2", "ds" },
         { "r1 = addr_space_cast(r2, 0, 1)", "ds" }, { "r1 = addr_space_cast(r2, 1, 0)", "ds" },
-        { "if r1 == r2 goto +3", "dso" }, { "if w1 s<= w2 goto +3", "dso" }, { "if r1 & 3 goto +3", "doi" }, { "if w1 > 3 goto +3", "doi" },
-        { "goto +3", "o" }, { "gotol +3", "i" }, { "may_goto +3", "o" }, { "exit", "o" }, { "call 3", "i" }, { "call +3", "i" },
-        { "r1 = *(u32 *)(r2 + 3)", "dso" }, { "r1 = *(s16 *)(r2 + 3)", "dso" }, { "*(u8 *)(r2 + 3) = 3", "doi" }, { "*(u64 *)(r2 + 3) = r1", "dso" },
-        { "lock *(u32 *)(r2 + 3) += w1", "dso" }, { "r1 = xchg_64(r2 + 3, r1)", "dso" }, { "r0 = cmpxchg_64(r2 + 3, r0, r1)", "dso" },
+        {
+            "if r1 == r2 goto +3", "dso",
+        }, { "if w1 s<= w2 goto +3", "dso" }, { "if r1 & 3 goto +3", "doi" }, { "if w1 > 3 goto +3", "doi" },
+        {
+            "goto +3", "o",
+        }, { "gotol +3", "i" }, { "may_goto +3", "o" }, { "exit", "o" }, { "call 3", "i" }, { "call +3", "i" },
+        {
+            "r1 = *(u32 *)(r2 + 3)", "dso",
+        }, { "r1 = *(s16 *)(r2 + 3)", "dso" }, { "*(u8 *)(r2 + 3) = 3", "doi" }, { "*(u64 *)(r2 + 3) = r1", "dso" },
+        {
+            "lock *(u32 *)(r2 + 3) += w1", "dso",
+        }, { "r1 = xchg_64(r2 + 3, r1)", "dso" }, { "r0 = cmpxchg_64(r2 + 3, r0, r1)", "dso" },
         { "r0 = *(u8 *)skb[3]", "i" }, { "r0 = *(u16 *)skb[r2 + 3]", "si" }, { "r1 = 3 ll", "di" },
     };
 
@@ -70,7 +83,8 @@ public class InsnRuleTests
     public void Fault_OfAnOffset_KnowsItsValues(string text, int off, bool isTaken)
     {
         var insn = TextAssembler.Assemble(text).Insns[0];
-        (InsnCheck.Fault(new(insn.Opcode, insn.Dst, insn.Src, (short)off, insn.Imm), null) is null).Should().Be(isTaken);
+        (InsnCheck.Fault(new(insn.Opcode, insn.Dst, insn.Src, (short)off, insn.Imm), null) is null).Should()
+            .Be(isTaken);
     }
 
     [Theory]
@@ -97,7 +111,8 @@ public class InsnRuleTests
     public void Fault_OfCalls_KnowsItsPseudoSources(int src, bool isTaken)
     {
         (InsnCheck.Fault(new(0x85, 0, src, 0, 1), null) is null).Should().Be(isTaken);
-        (InsnCheck.Fault(new(0x85, 0, src, 1, 1), null) is null).Should().Be(src == BpfOp.PseudoKfuncCall, "only a kfunc has a BTF of its own");
+        (InsnCheck.Fault(new(0x85, 0, src, 1, 1), null) is null).Should().Be(
+            src == BpfOp.PseudoKfuncCall, "only a kfunc has a BTF of its own");
     }
 
     [Fact]
@@ -105,7 +120,8 @@ public class InsnRuleTests
     {
         for (var src = 0; src < 16; src++)
         {
-            (InsnCheck.Fault(new(BpfOp.LdImm64, 1, src, 0, 0), default(BpfInsn)) is null).Should().Be(src <= BpfOp.PseudoMapIdxValue, "src {0}", src);
+            (InsnCheck.Fault(new(BpfOp.LdImm64, 1, src, 0, 0), default(BpfInsn)) is null).Should().Be(
+                src <= BpfOp.PseudoMapIdxValue, "src {0}", src);
         }
 
         BpfInsn[] seconds = [new(1, 0, 0, 0, 0), new(0, 1, 0, 0, 0), new(0, 0, 1, 0, 0), new(0, 0, 0, 1, 0)];
@@ -136,20 +152,25 @@ public class InsnRuleTests
         InsnCheck.TargetOf(Jmp32(BpfOp.Jsgt, R1, R2, 5), 10).Should().Be(16);
         InsnCheck.TargetOf(CallRel(int.MaxValue), 10).Should().Be(11L + int.MaxValue);
         InsnCheck.TargetOf(LdImm64(R1, BpfOp.PseudoFunc, -5)[0], 10).Should().Be(6);
-        BpfInsn[] none = [Call(5), Exit(), Add(R1, 4), Ldx(BpfOp.W, R1, R2, 4), LdImm64(R1, 5)[0], new(0x85, 0, BpfOp.PseudoKfuncCall, 0, 5)];
+        BpfInsn[] none = [Call(5), Exit(), Add(R1, 4), Ldx(BpfOp.W, R1, R2, 4), LdImm64(R1, 5)[0], new(
+            0x85, 0, BpfOp.PseudoKfuncCall, 0, 5)];
         none.Should().OnlyContain(i => InsnCheck.TargetOf(i, 10) == null);
     }
 
     [Fact]
     public void CheckAll_OfFaults_SaysWhichAreUnknownOpcodes()
     {
-        BpfInsn[] insns = [new(0xe7, 0, 0, 0, 0), new(0x07, 1, 1, 0, 0), .. LdImm64(R1, ulong.MaxValue), new(0x99, 1, 1, 0, 0), Ja(-6), Ja(0)];
+        BpfInsn[] insns = [
+            new(0xe7, 0, 0, 0, 0), new(0x07, 1, 1, 0, 0), .. LdImm64(R1, ulong.MaxValue),
+            new(0x99, 1, 1, 0, 0), Ja(-6), Ja(0),
+        ];
         var sink = new DiagSink();
 
         InsnCheck.CheckAll(insns, sink).Should().BeFalse();
 
         sink.All.Select(d => (d.Code, d.InsnIdx)).Should().Equal(
-            (DiagCode.InsnUnknownOpcode, 0), (DiagCode.InsnReservedField, 1), (DiagCode.InsnUnknownOpcode, 4), (DiagCode.InsnBadTarget, 6));
+            (DiagCode.InsnUnknownOpcode, 0), (DiagCode.InsnReservedField, 1), (DiagCode.InsnUnknownOpcode, 4),
+            (DiagCode.InsnBadTarget, 6));
         sink.All[^1].Message.Should().Be("jump out of range from insn 6 to 7");
         InsnCheck.CheckAll([Exit()], sink).Should().BeTrue("earlier reports are not its own");
     }

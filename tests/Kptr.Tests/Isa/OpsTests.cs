@@ -10,7 +10,8 @@ namespace Kptr.Tests.Isa;
 public class OpsTests
 {
     private static readonly ulong[] Corners =
-        [0, 1, 2, 7, 63, 64, 0x7f, 0x80, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, long.MaxValue, 1UL << 63, ulong.MaxValue, ulong.MaxValue - 6];
+        [0, 1, 2, 7, 63, 64, 0x7f, 0x80, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, long.MaxValue, 1UL
+            << 63, ulong.MaxValue, ulong.MaxValue - 6];
 
     private static Gen<ulong> Value { get; } = Gen.OneOf(
         Gen.Elements(Corners),
@@ -24,7 +25,11 @@ public class OpsTests
         Value.ToArbitrary(),
         (a, b) =>
         {
-            foreach (var op in new[] { BpfOp.Add, BpfOp.Sub, BpfOp.Mul, BpfOp.Or, BpfOp.And, BpfOp.Xor, BpfOp.Lsh, BpfOp.Rsh, BpfOp.Div, BpfOp.Mod })
+            foreach (var op in new[]
+            {
+                BpfOp.Add, BpfOp.Sub, BpfOp.Mul, BpfOp.Or, BpfOp.And, BpfOp.Xor, BpfOp.Lsh, BpfOp.Rsh,
+                BpfOp.Div, BpfOp.Mod,
+            })
             {
                 AluOps.Alu64(op, a, b).Should().Be((ulong)(Exact(op, a, b, 64) & ulong.MaxValue));
                 AluOps.Alu32(op, (uint)a, (uint)b).Should().Be((uint)(Exact(op, (uint)a, (uint)b, 32) & uint.MaxValue));
@@ -33,11 +38,14 @@ public class OpsTests
             foreach (var op in new[] { BpfOp.Div, BpfOp.Mod })
             {
                 AluOps.Alu64(op, a, b, 1).Should().Be((ulong)(Exact(op, (long)a, (long)b, 64) & ulong.MaxValue));
-                AluOps.Alu32(op, (uint)a, (uint)b, 1).Should().Be((uint)(Exact(op, (int)a, (int)b, 32) & uint.MaxValue));
+                AluOps.Alu32(op, (uint)a, (uint)b, 1).Should().Be(
+                    (uint)(Exact(op, (int)a, (int)b, 32) & uint.MaxValue));
             }
 
-            AluOps.Alu64(BpfOp.Arsh, a, b).Should().Be((ulong)(((BigInteger)(long)a >> (int)(b & 63)) & ulong.MaxValue));
-            AluOps.Alu32(BpfOp.Arsh, (uint)a, (uint)b).Should().Be((uint)(((BigInteger)(int)a >> (int)(b & 31)) & uint.MaxValue));
+            AluOps.Alu64(BpfOp.Arsh, a, b).Should().Be(
+                (ulong)(((BigInteger)(long)a >> (int)(b & 63)) & ulong.MaxValue));
+            AluOps.Alu32(BpfOp.Arsh, (uint)a, (uint)b).Should().Be(
+                (uint)(((BigInteger)(int)a >> (int)(b & 31)) & uint.MaxValue));
         });
 
     [Property(MaxTest = 1000)]
@@ -105,7 +113,8 @@ public class OpsTests
     };
 
     private static void Compare(
-        Func<int, ulong, ulong, bool> taken, ulong a, ulong b, BigInteger ua, BigInteger ub, BigInteger sa, BigInteger sb)
+        Func<int, ulong, ulong, bool> taken, ulong a, ulong b, BigInteger ua, BigInteger ub,
+        BigInteger sa, BigInteger sb)
     {
         taken(BpfOp.Jeq, a, b).Should().Be(ua == ub);
         taken(BpfOp.Jne, a, b).Should().Be(ua != ub);

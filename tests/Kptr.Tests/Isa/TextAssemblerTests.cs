@@ -47,7 +47,8 @@ public class TextAssemblerTests
         var program = TextAssembler.Assemble(text, name => name == "helper_one" ? 1 : null);
         BpfInsn[] expected =
         [
-            Mov(R1, 10), Mov32(R2, -1), .. LdImm64(R3, 0xfffffffff), Jmp(BpfOp.Jsgt, R1, R2, -5), Jmp32(BpfOp.Jset, R1, 0x80, 1),
+            Mov(R1, 10), Mov32(R2, -1), .. LdImm64(R3, 0xfffffffff), Jmp(BpfOp.Jsgt, R1, R2, -5),
+            Jmp32(BpfOp.Jset, R1, 0x80, 1),
             St(BpfOp.B, R10, -8, 7), LdxSx(BpfOp.H, R0, R1, 2), MovSx(R4, R5, 32), Alu64(BpfOp.Div, R6, -3, 1),
             Atomic(BpfOp.Dw, BpfOp.Or | BpfOp.Fetch, R10, -16, R7), MayGoto(-12), Call(1), CallRel(9),
             new BpfInsn(0x85, 0, BpfOp.PseudoKfuncCall, 0, 0), .. LdImm64(R1, 0), .. LdImm64(R2, 0),
@@ -82,7 +83,10 @@ public class TextAssemblerTests
     [Fact]
     public void Create_CollectionExpression_ResolvesLabels()
     {
-        AsmProgram program = [Mov(R0, 0), Label("top"), Add(R0, 1), Jlt(R0, 10, "top"), Ja("end"), .. LdAddr(R1, "m"), Label("end"), Exit()];
+        AsmProgram program = [
+            Mov(R0, 0), Label("top"), Add(R0, 1), Jlt(R0, 10, "top"), Ja("end"), .. LdAddr(R1, "m"),
+            Label("end"), Exit(),
+        ];
         program.Insns.Should().Equal(
             Mov(R0, 0), Add(R0, 1), Jlt(R0, 10, -2), Ja(2), LdImm64(R1, 0)[0], LdImm64(R1, 0)[1], Exit());
         FluentActions.Invoking(() => AsmProgram.Create([Ja("x")])).Should().Throw<ArgumentException>();

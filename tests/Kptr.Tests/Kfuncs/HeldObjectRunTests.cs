@@ -3,7 +3,10 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Kfuncs;
 
-/// <summary>Runs the programs of <c>tests/data/run</c> that hold connections, keys, files, ciphers, mappings; all counts come back.</summary>
+/// <summary>
+/// Runs the programs of <c>tests/data/run</c> that hold connections, keys, files, ciphers,
+/// mappings; all counts come back.
+/// </summary>
 public class HeldObjectRunTests : RunTestBase
 {
     [Fact]

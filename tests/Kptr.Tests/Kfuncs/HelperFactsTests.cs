@@ -17,10 +17,13 @@ public class HelperFactsTests
     [Fact]
     public void Prototypes_InTheKernelsOwnFolder_AreInTheTable()
     {
-        var ours = HelperTable.All.Select(h => (h.Name, h.Args.Length, h.GplOnly, h.MightSleep, h.PktAccess)).ToHashSet();
+        var ours = HelperTable.All
+            .Select(h => (h.Name, h.Args.Length, h.GplOnly, h.MightSleep, h.PktAccess))
+            .ToHashSet();
 
         var missing = Facts().Where(f => f.Source != "-").Where(f => !ours.Contains(
-            (f.Name, int.Parse(f.Args, System.Globalization.CultureInfo.InvariantCulture), f.Flags.Contains("GplOnly"), f.Flags.Contains("MightSleep"), f.Flags.Contains("PktAccess"))));
+            (f.Name, int.Parse(f.Args, System.Globalization.CultureInfo.InvariantCulture), f.Flags.Contains("GplOnly"),
+                f.Flags.Contains("MightSleep"), f.Flags.Contains("PktAccess"))));
 
         missing.Should().BeEmpty();
     }
@@ -33,5 +36,6 @@ public class HelperFactsTests
         from line in File.ReadLines(TestData.Path("helpers-6.12.tsv"))
         where !line.StartsWith('#')
         let cells = line.Split('\t')
-        select (int.Parse(cells[0], System.Globalization.CultureInfo.InvariantCulture), cells[1], cells[2], cells[3].Split('|'), cells[4]);
+        select (int.Parse(cells[0], System.Globalization.CultureInfo.InvariantCulture), cells[1],
+            cells[2], cells[3].Split('|'), cells[4]);
 }

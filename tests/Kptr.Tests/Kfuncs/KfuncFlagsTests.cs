@@ -49,5 +49,6 @@ public class KfuncFlagsTests
         from line in File.ReadLines(TestData.Path("kfunc-flags-6.12.tsv"))
         where !line.StartsWith('#')
         let cells = line.Split('\t')
-        select (cells[0], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')), Enum.Parse<KfuncHooks>(cells[2].Replace('|', ',')), cells[3]);
+        select (cells[0], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')),
+            Enum.Parse<KfuncHooks>(cells[2].Replace('|', ',')), cells[3]);
 }

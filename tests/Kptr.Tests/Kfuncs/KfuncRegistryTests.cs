@@ -37,7 +37,8 @@ public class KfuncRegistryTests
     [Fact]
     public void With_ADeclarationByHand_ReplacesTheClassesOwn()
     {
-        var byHand = new KfuncDeclaration(new("own_negate") { Prototype = "u64 own_negate(u64 x)" }, (_, _, _, _, _, _) => 7);
+        var byHand = new KfuncDeclaration(
+            new("own_negate") { Prototype = "u64 own_negate(u64 x)" }, (_, _, _, _, _, _) => 7);
         var registry = KfuncRegistry.Builtin.With(typeof(OwnKfuncs)).With(byHand);
         registry.SpecsOf(KernelProfile.Linux6_12)["own_negate"].Flags.Should().Be(KfuncFlags.None);
         registry.FindBody("own_negate", KernelProfile.Linux6_12)!(null!, 0, 0, 0, 0, 0).Should().Be(7);

@@ -34,14 +34,20 @@ public class KfuncTableTests
 
 
             """);
-        text.AppendLine("## Kfuncs").AppendLine().AppendLine("| kfunc | flags | callable from | profiles | |").AppendLine("|---|---|---|---|---|");
-        foreach (var d in KfuncRegistry.Builtin.All.OrderBy(d => d.Spec.Name, StringComparer.Ordinal).ThenBy(d => d.Spec.Profiles))
+        text.AppendLine("## Kfuncs").AppendLine().AppendLine("| kfunc | flags | callable from | profiles | |")
+            .AppendLine("|---|---|---|---|---|");
+        foreach (var d in KfuncRegistry.Builtin.All
+            .OrderBy(d => d.Spec.Name, StringComparer.Ordinal)
+            .ThenBy(d => d.Spec.Profiles))
         {
-            text.AppendLine($"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | {(d.Body is null ? "" : "runs")} |");
+            text.AppendLine(
+                $"| `{d.Spec.Name}` | {Flags(d.Spec.Flags)} | {d.Hooks} | {Profiles(d.Spec.Profiles)} | "
+                    + $"{(d.Body is null ? "" : "runs")} |");
         }
 
         var withBody = HelperRegistry.Ids.ToHashSet();
-        text.AppendLine().AppendLine("## Helpers").AppendLine().AppendLine("| helper | number | |").AppendLine("|---|---|---|");
+        text.AppendLine().AppendLine("## Helpers").AppendLine().AppendLine("| helper | number | |")
+            .AppendLine("|---|---|---|");
         foreach (var helper in HelperTable.All.DistinctBy(h => h.Id).OrderBy(h => h.Id))
         {
             text.AppendLine($"| `{helper.Name}` | {(int)helper.Id} | {(withBody.Contains(helper.Id) ? "runs" : "")} |");

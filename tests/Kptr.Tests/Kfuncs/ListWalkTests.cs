@@ -3,7 +3,9 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Kfuncs;
 
-/// <summary>Programs that walk the kernel's linked lists meet what the model's own collections hold, in the same order.</summary>
+/// <summary>
+/// Programs that walk the kernel's linked lists meet what the model's own collections hold, in the same order.
+/// </summary>
 public class ListWalkTests : RunTestBase
 {
     [Fact]
@@ -108,5 +110,6 @@ public class ListWalkTests : RunTestBase
         return Seen(obj);
     }
 
-    private static ulong Pids(params TaskStruct[] tasks) => tasks.Aggregate(0UL, (sum, t) => (sum * 1000) + (ulong)t.Pid);
+    private static ulong Pids(params TaskStruct[] tasks) =>
+        tasks.Aggregate(0UL, (sum, t) => (sum * 1000) + (ulong)t.Pid);
 }

@@ -5,12 +5,15 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Kfuncs;
 
-/// <summary>Runs the programs on packets and sockets of <c>tests/data/run</c>: each returns 0, or the C line whose check failed.</summary>
+/// <summary>
+/// Runs the programs on packets and sockets of <c>tests/data/run</c>: each returns 0, or the C line whose check failed.
+/// </summary>
 public class PacketRunTests : RunTestBase
 {
     private const byte Tcp = 6;
 
-    public static TheoryData<string> OnAPacket => ["xdp_ends", "xdp_bytes", "skb_bytes", "skb_shape", "old_loads", "tunnel"];
+    public static TheoryData<string> OnAPacket =>
+        ["xdp_ends", "xdp_bytes", "skb_bytes", "skb_shape", "old_loads", "tunnel"];
 
     [Theory, MemberData(nameof(OnAPacket))]
     public void Program_OnAPacket_PassesItsChecks(string program)
@@ -171,7 +174,8 @@ public class PacketRunTests : RunTestBase
         var context = new byte[40];
         context[24] = 6;
 
-        var output = obj.Programs["option"].TestRun(new TestInput { Packet = new byte[] { 21 }, Context = context, Retval = -4 });
+        var output = obj.Programs["option"].TestRun(
+            new TestInput { Packet = new byte[] { 21 }, Context = context, Retval = -4 });
 
         (output.ReturnValue, output.Fault, output.Retval).Should().Be((1, null, -5));
         output.Packet.ToArray().Should().Equal(42);

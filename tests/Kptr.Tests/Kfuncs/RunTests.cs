@@ -197,7 +197,9 @@ public class RunTests : RunTestBase
         var owner = kernel.Tasks.Fork(kernel.Tasks.Init, "owner");
         var friend = kernel.Tasks.Fork(kernel.Tasks.Init, "friend");
 
-        Run(obj, "befriend", [.. BitConverter.GetBytes(owner.Pid), .. BitConverter.GetBytes(friend.Pid)]).Should().Be(0);
+        Run(obj, "befriend", [
+            .. BitConverter.GetBytes(owner.Pid), .. BitConverter.GetBytes(friend.Pid),
+        ]).Should().Be(0);
         friend.Count.Value.Should().Be(3, "user-visible state, scheduler, the note");
         End(kernel, friend);
         friend.Count.Value.Should().Be(1, "only the note pins it");

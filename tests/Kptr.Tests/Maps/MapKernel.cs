@@ -8,10 +8,12 @@ namespace Kptr.Tests.Maps;
 /// <summary>Kernels for the tests of this folder: no BTF, stepped by hand, of either destroy policy.</summary>
 internal static class MapKernel
 {
-    internal static KernelCore Boot(DestroyBehavior behavior = DestroyBehavior.Eager, int cpuCount = 2, LedgerLevel level = LedgerLevel.Counts)
+    internal static KernelCore Boot(
+        DestroyBehavior behavior = DestroyBehavior.Eager, int cpuCount = 2, LedgerLevel level = LedgerLevel.Counts)
     {
         var profile = behavior == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2;
-        return new(TestKernel.Spec with { Profile = profile }, new() { CpuCount = cpuCount, LedgerLevel = level, Driver = DeferredDriver.Manual });
+        return new(TestKernel.Spec with { Profile = profile },
+            new() { CpuCount = cpuCount, LedgerLevel = level, Driver = DeferredDriver.Manual });
     }
 
     /// <summary>Frees a map and everything that waits for it.</summary>

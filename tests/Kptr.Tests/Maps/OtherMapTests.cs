@@ -117,7 +117,8 @@ public class OtherMapTests
     public void ProgArray_LastUserReference_EmptiesIt()
     {
         using var core = MapKernel.Boot();
-        var map = (ProgArrayMap)MapFactory.Create(core, new("p", BpfMapType.ProgArray) { KeySize = 4, ValueSize = 4, MaxEntries = 2 });
+        var map = (ProgArrayMap)MapFactory.Create(
+            core, new("p", BpfMapType.ProgArray) { KeySize = 4, ValueSize = 4, MaxEntries = 2 });
         map.Set(1, "program").Should().Be(Errno.None);
         map.Set(2, "program").Should().Be(Errno.E2BIG);
         map.TargetAt(1).Should().Be("program");
@@ -134,7 +135,8 @@ public class OtherMapTests
     public void Lru_KeysThatAreLookedUp_OutliveThoseThatAreNot()
     {
         using var core = MapKernel.Boot();
-        using var map = MapFactory.Create(core, new("l", BpfMapType.LruHash) { KeySize = 4, ValueSize = 8, MaxEntries = 64 });
+        using var map = MapFactory.Create(
+            core, new("l", BpfMapType.LruHash) { KeySize = 4, ValueSize = 8, MaxEntries = 64 });
         for (var key = 0; key < 1000; key++)
         {
             map.UpdateElem(Bytes(key), new byte[8]).Should().Be(Errno.None);
@@ -152,7 +154,8 @@ public class OtherMapTests
     public void LruOwnLists_FullCpu_EvictsItsOwnOldest()
     {
         using var core = MapKernel.Boot();
-        using var map = MapFactory.Create(core, new("l", BpfMapType.LruHash) { KeySize = 4, ValueSize = 8, MaxEntries = 5, Flags = MapFlags.NoCommonLru });
+        using var map = MapFactory.Create(core,
+            new("l", BpfMapType.LruHash) { KeySize = 4, ValueSize = 8, MaxEntries = 5, Flags = MapFlags.NoCommonLru });
         map.MaxEntries.Should().Be(6, "each CPU has the same number");
         for (var key = 0; key < 4; key++)
         {
@@ -197,7 +200,8 @@ public class OtherMapTests
     {
         using var core = MapKernel.Boot();
         var shape = new MapSpec("in", BpfMapType.Array) { KeySize = 4, ValueSize = 8, MaxEntries = 2 };
-        var outer = (ArrayOfMaps)MapFactory.Create(core, new("out", BpfMapType.ArrayOfMaps) { KeySize = 4, ValueSize = 4, MaxEntries = 1, InnerMap = shape });
+        var outer = (ArrayOfMaps)MapFactory.Create(
+            core, new("out", BpfMapType.ArrayOfMaps) { KeySize = 4, ValueSize = 4, MaxEntries = 1, InnerMap = shape });
         using var fits = MapFactory.Create(core, shape);
         using var longer = MapFactory.Create(core, shape with { MaxEntries = 3 });
         using var other = MapFactory.Create(core, shape with { Type = BpfMapType.PercpuArray });
@@ -222,7 +226,9 @@ public class OtherMapTests
         using var core = MapKernel.Boot();
         using var map = MapFactory.Create(core, new(".rodata", BpfMapType.Array)
         {
-            KeySize = 4, ValueSize = 4, MaxEntries = 1, Flags = MapFlags.RdOnlyProg, InitialValue = [1, 2, 3, 4], Frozen = true,
+            KeySize = 4, ValueSize = 4, MaxEntries = 1, Flags = MapFlags.RdOnlyProg, InitialValue = [
+                1, 2, 3, 4,
+            ], Frozen = true,
         });
         map.IsFrozen.Should().BeTrue();
         map.UpdateElem(Bytes(0), Bytes(0)).Should().Be(Errno.EPERM);
@@ -242,7 +248,8 @@ public class OtherMapTests
     public void AccessFlags_LimitUserSpaceOnly(MapFlags flags, Errno read, Errno write)
     {
         using var core = MapKernel.Boot();
-        using var map = MapFactory.Create(core, new("a", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1, Flags = flags });
+        using var map = MapFactory.Create(
+            core, new("a", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1, Flags = flags });
         map.LookupElem(Bytes(0), new byte[4]).Should().Be(read);
         map.UpdateElem(Bytes(0), Bytes(7)).Should().Be(write);
         map.ProgUpdate(Bytes(0), Bytes(7), MapUpdateFlags.Any, 0).Should().Be(Errno.None);

@@ -10,8 +10,8 @@ using Kptr.Tests.Objects;
 namespace Kptr.Tests.Maps;
 
 /// <summary>
-/// Each hash loses its memory at each place where it asks for some: no bucket stays locked, no element is lost, no reference is
-/// lost or given back twice. And under a bucket's lock none asks.
+/// Each hash loses its memory at each place where it asks for some: no bucket stays locked, no element is lost, no
+/// reference is lost or given back twice. And under a bucket's lock none asks.
 /// </summary>
 public class OutOfMemoryTests
 {
@@ -36,7 +36,8 @@ public class OutOfMemoryTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task OutOfMemory_AtEachAllocation_LeavesTheMapWhole(BpfMapType type, MapFlags flags, DestroyBehavior policy)
+    public async Task OutOfMemory_AtEachAllocation_LeavesTheMapWhole(
+        BpfMapType type, MapFlags flags, DestroyBehavior policy)
     {
         var places = int.MaxValue - await RunUntilDone(type, flags, policy, int.MaxValue);
         var step = Math.Max(1, places / PlacesTried);
@@ -70,14 +71,15 @@ public class OutOfMemoryTests
     }
 
     // On a thread of its own, so that a bucket that stays locked is a failure and no hang.
-    private static Task<int> RunUntilDone(BpfMapType type, MapFlags flags, DestroyBehavior policy, int nthAllocation) => Task.Run(() =>
-    {
-        using var run = new Run(type, flags, policy, LedgerLevel.Counts);
-        run.Map.Faults.AllocationsLeft = nthAllocation;
-        run.AllOperations();
-        run.End();
-        return run.Map.Faults.AllocationsLeft;
-    }).WaitAsync(HangTime);
+    private static Task<int> RunUntilDone(BpfMapType type, MapFlags flags, DestroyBehavior policy, int nthAllocation) =>
+        Task.Run(() =>
+        {
+            using var run = new Run(type, flags, policy, LedgerLevel.Counts);
+            run.Map.Faults.AllocationsLeft = nthAllocation;
+            run.AllOperations();
+            run.End();
+            return run.Map.Faults.AllocationsLeft;
+        }).WaitAsync(HangTime);
 
     private sealed class Meter
     {
@@ -111,7 +113,8 @@ public class OutOfMemoryTests
         {
             _core = MapKernel.Boot(policy, level: level);
             _fields = type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash ? 3 : 6;
-            var fields = Enumerable.Range(0, _fields).Select(i => new BtfField(BtfFieldKind.KptrRef, $"p{i}", 8 + (8 * i), 8));
+            var fields = Enumerable.Range(0, _fields).Select(
+                i => new BtfField(BtfFieldKind.KptrRef, $"p{i}", 8 + (8 * i), 8));
             Map = (HashMapBase)MapFactory.Create(_core, new("hungry", type)
             {
                 KeySize = 4,
@@ -133,12 +136,17 @@ public class OutOfMemoryTests
             {
                 key => Map.UpdateElem(BitConverter.GetBytes(key), user),
                 Store,
-                key => Map.ProgUpdate(BitConverter.GetBytes(key), user.AsSpan(0, Map.ValueSize), MapUpdateFlags.Any, key & 1),
+                key => Map.ProgUpdate(
+                    BitConverter.GetBytes(key), user.AsSpan(0, Map.ValueSize), MapUpdateFlags.Any, key & 1),
                 Store,
-                key => Map.UpdateElem(BitConverter.GetBytes(key), user, (key & 1) == 0 ? MapUpdateFlags.Exist : MapUpdateFlags.NoExist),
+                key => Map.UpdateElem(BitConverter.GetBytes(key), user, (key & 1) == 0
+                    ? MapUpdateFlags.Exist
+                    : MapUpdateFlags.NoExist),
                 key => Map.LookupElem(BitConverter.GetBytes(key), user),
                 Store,
-                key => _ = (key & 1) == 0 ? Map.ProgDelete(BitConverter.GetBytes(key), 0) : Map.DeleteElem(BitConverter.GetBytes(key)),
+                key => _ = (key & 1) == 0
+                    ? Map.ProgDelete(BitConverter.GetBytes(key), 0)
+                    : Map.DeleteElem(BitConverter.GetBytes(key)),
                 key => Map.UpdateElem(BitConverter.GetBytes(key), user),
                 Store,
                 key => _ = (key % 3) == 0 ? Map.LookupAndDeleteElem(BitConverter.GetBytes(key), user) : Errno.None,
@@ -193,7 +201,9 @@ public class OutOfMemoryTests
             {
                 var made = new Counted(_core, _gone);
                 _made++;
-                Unsafe.AsRef<Kptr<Counted>>((void*)(value + 8 + (8 * (ulong)i))).Exchange(KernelRef.Own(made))?.Release();
+                Unsafe.AsRef<Kptr<Counted>>((void*)(value + 8 + (8 * (ulong)i)))
+                    .Exchange(KernelRef.Own(made))
+                    ?.Release();
             }
         }
 
@@ -201,11 +211,13 @@ public class OutOfMemoryTests
         {
             var count = 16;
             Span<byte> cursor = stackalloc byte[Map.BatchCursorSize];
-            Map.LookupAndDeleteBatch(default, cursor, new byte[count * Map.KeySize], new byte[count * Map.UserValueSize], ref count);
+            Map.LookupAndDeleteBatch(
+                default, cursor, new byte[count * Map.KeySize], new byte[count * Map.UserValueSize], ref count);
         }
     }
 
-    private sealed class Counted(KernelCore core, StrongBox<long> gone) : KernelObject(core, "counted", "usage.refs.counter")
+    private sealed class Counted(KernelCore core, StrongBox<long> gone)
+        : KernelObject(core, "counted", "usage.refs.counter")
     {
         protected override void OnFree() => Interlocked.Increment(ref gone.Value);
     }

@@ -46,7 +46,8 @@ public class ParallelTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void RandomOperations_OnTwoThreads_LoseAndDoubleNothing(BpfMapType type, MapFlags flags, DestroyBehavior policy)
+    public void RandomOperations_OnTwoThreads_LoseAndDoubleNothing(
+        BpfMapType type, MapFlags flags, DestroyBehavior policy)
     {
         var profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2;
         using var core = new KernelCore(TestKernel.Spec with { Profile = profile });
@@ -61,7 +62,9 @@ public class ParallelTests
         var made = 0L;
         var gone = new StrongBox<long>();
         var torn = 0L;
-        var owners = Enumerable.Range(0, IsStorage(type) ? Keys : 0).Select(i => NumberOfOwner(core, type, i)).ToArray();
+        var owners = Enumerable.Range(0, IsStorage(type) ? Keys : 0)
+            .Select(i => NumberOfOwner(core, type, i))
+            .ToArray();
         var until = Stopwatch.GetTimestamp() + (long)(Seconds * Stopwatch.Frequency);
         RunOnTwoThreads(cpu =>
         {
@@ -209,9 +212,11 @@ public class ParallelTests
     }
 
     private static double Number(string variable, double otherwise) =>
-        double.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+        double.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Float, CultureInfo.InvariantCulture,
+            out var number) ? number : otherwise;
 
-    private sealed class Counted(KernelCore core, StrongBox<long> gone) : KernelObject(core, "counted", "usage.refs.counter")
+    private sealed class Counted(KernelCore core, StrongBox<long> gone)
+        : KernelObject(core, "counted", "usage.refs.counter")
     {
         protected override void OnFree() => Interlocked.Increment(ref gone.Value);
     }

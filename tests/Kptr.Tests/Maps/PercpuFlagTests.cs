@@ -70,9 +70,11 @@ public class PercpuFlagTests
         map.LookupAndDeleteElem(Key, one, MapUpdateFlags.Cpu).Should().Be(Errno.EINVAL);
         map.UpdateElem(Key, one, MapUpdateFlags.Cpu | MapUpdateFlags.AllCpus).Should().Be(Errno.EINVAL);
         map.UpdateElem(Key, one, MapUpdateFlags.AllCpus | MapUpdateFlags.Exist).Should().Be(Errno.EINVAL);
-        map.UpdateElem(Key, Words(1, 2, 3), (MapUpdateFlags)(1UL << 32)).Should().Be(Errno.EINVAL, "a CPU without its flag");
+        map.UpdateElem(Key, Words(1, 2, 3), (MapUpdateFlags)(1UL << 32)).Should().Be(
+            Errno.EINVAL, "a CPU without its flag");
         map.ProgUpdate(Key, one, MapCpu.Only(2), 0).Should().Be(Errno.EINVAL, "programs have no such flag");
-        map.UpdateElem(Key, one, MapCpu.Only(2) | MapUpdateFlags.NoExist).Should().Be(Errno.None, "Linux compares the whole word with BPF_NOEXIST");
+        map.UpdateElem(Key, one, MapCpu.Only(2) | MapUpdateFlags.NoExist).Should().Be(
+            Errno.None, "Linux compares the whole word with BPF_NOEXIST");
     }
 
     [Theory]
@@ -120,13 +122,15 @@ public class PercpuFlagTests
     {
         using var core = Boot(KernelProfile.Linux6_12);
         ((Action)(() => core.CurrentCpu = 1)).Should().Throw<ArgumentOutOfRangeException>();
-        ((Action)(() => _ = new KernelCore(TestKernel.Spec, new() { CpuCount = 2, PossibleCpus = [0, 2] }))).Should().Throw<ArgumentOutOfRangeException>();
+        ((Action)(() => _ = new KernelCore(TestKernel.Spec, new() { CpuCount = 2, PossibleCpus = [0, 2] }))).Should()
+            .Throw<ArgumentOutOfRangeException>();
     }
 
     private static byte[] Key => [1, 0, 0, 0];
 
     private static KernelCore Boot(KernelProfile profile) => new(
-        TestKernel.Spec with { Profile = profile }, new() { CpuCount = 6, PossibleCpus = Sparse, Driver = DeferredDriver.Manual });
+        TestKernel.Spec with { Profile = profile },
+        new() { CpuCount = 6, PossibleCpus = Sparse, Driver = DeferredDriver.Manual });
 
     private static BpfMap Make(KernelCore core, BpfMapType type, MapFlags flags) =>
         MapFactory.Create(core, new("percpu", type) { KeySize = 4, ValueSize = 8, MaxEntries = 4, Flags = flags });

@@ -8,8 +8,8 @@ using Kptr.Tests.Objects;
 namespace Kptr.Tests.Maps;
 
 /// <summary>
-/// Exchange in, end the value, quiesce: what the ledger then calls a leak. Under <c>Eager</c> nothing is left; under <c>Recycle</c> the kptr stays on
-/// the memory by the rules of the kernel, is listed apart, and goes with the map.
+/// Exchange in, end the value, quiesce: what the ledger then calls a leak. Under <c>Eager</c> nothing is left; under
+/// <c>Recycle</c> the kptr stays on the memory by the rules of the kernel, is listed apart, and goes with the map.
 /// </summary>
 public class RecycledTests
 {
@@ -63,7 +63,8 @@ public class RecycledTests
     }
 
     [Theory, MemberData(nameof(Cases))]
-    public void ValueThatEnds_IsNoLeak_AndWhatItKeepsGoesWithTheMap(Kind kind, DestroyBehavior behavior, LedgerLevel level)
+    public void ValueThatEnds_IsNoLeak_AndWhatItKeepsGoesWithTheMap(
+        Kind kind, DestroyBehavior behavior, LedgerLevel level)
     {
         using var core = MapKernel.Boot(behavior, level: level);
         var owner = OwnerFor(kind, core);
@@ -123,7 +124,8 @@ public class RecycledTests
     {
         using var core = MapKernel.Boot(level: level);
         using var map = new HashMap<int, WidgetEntry>(core, 4);
-        map.Policy = new DestroyPolicy(DestroyPolicy.Eager, path => path == DeathPath.Delete ? DeathAction.Cancel : null);
+        map.Policy = new DestroyPolicy(
+            DestroyPolicy.Eager, path => path == DeathPath.Delete ? DeathAction.Cancel : null);
         PutIn(map, null, KernelRef.Own(new Widget(core)));
         map.Delete(Key);
         core.Quiesce();

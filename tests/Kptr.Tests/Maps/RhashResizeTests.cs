@@ -51,7 +51,8 @@ public class RhashResizeTests
             }
         });
         reader.Start();
-        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(0.3) || resized < 4;)
+        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(0.3)
+            || resized < 4;)
         {
             resized += FillAndEmpty(map);
             core.Quiesce();
@@ -65,13 +66,14 @@ public class RhashResizeTests
         map.FreeNow();
     }
 
-    private static RhashMap Create(KernelCore core) => (RhashMap)MapFactory.Create(core, new("resized", BpfMapType.Rhash)
-    {
-        KeySize = 4,
-        ValueSize = 8,
-        MaxEntries = 2 * Entries,
-        Flags = MapFlags.NoPrealloc,
-    });
+    private static RhashMap Create(KernelCore core) =>
+        (RhashMap)MapFactory.Create(core, new("resized", BpfMapType.Rhash)
+        {
+            KeySize = 4,
+            ValueSize = 8,
+            MaxEntries = 2 * Entries,
+            Flags = MapFlags.NoPrealloc,
+        });
 
     // How often the buckets were replaced.
     private static int FillAndEmpty(RhashMap map)

@@ -16,7 +16,8 @@ public class StructRecordTests
 
     [Fact]
     public void Record_OfInlineArrays_HasEveryElement() =>
-        PlacesOf<Table>().Should().Equal(("Slots[0]", 8), ("Slots[1]", 16), ("Slots[2]", 24), ("Rows[0].Slot", 40), ("Rows[1].Slot", 64));
+        PlacesOf<Table>().Should().Equal(
+            ("Slots[0]", 8), ("Slots[1]", 16), ("Slots[2]", 24), ("Rows[0].Slot", 40), ("Rows[1].Slot", 64));
 
     [Fact]
     public void Record_OfAKptrAlone_HasIt() => PlacesOf<Kptr<Widget>>().Should().Equal(("", 0));
@@ -36,7 +37,8 @@ public class StructRecordTests
     public void KptrThatSharesBytes_IsRefused() => Refusal<Forged>().Should().Contain("shares bytes with");
 
     [Fact]
-    public void KptrThatSharesBytesWithAPointer_IsRefused() => Refusal<ForgedByPointer>().Should().Contain("shares bytes with");
+    public void KptrThatSharesBytesWithAPointer_IsRefused() =>
+        Refusal<ForgedByPointer>().Should().Contain("shares bytes with");
 
     [Fact]
     public void KptrOffItsAlignment_IsRefused() => Refusal<Packed>().Should().Contain("not aligned");

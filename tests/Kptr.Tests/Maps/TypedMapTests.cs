@@ -12,8 +12,12 @@ public class TypedMapTests
 {
     public static TheoryData<BpfMapType, DestroyBehavior> Kinds => new()
     {
-        { BpfMapType.Hash, DestroyBehavior.Eager }, { BpfMapType.LruHash, DestroyBehavior.Eager }, { BpfMapType.PercpuHash, DestroyBehavior.Eager },
-        { BpfMapType.LruPercpuHash, DestroyBehavior.Eager }, { BpfMapType.Rhash, DestroyBehavior.Recycle }, { BpfMapType.LruHash, DestroyBehavior.Recycle },
+        {
+            BpfMapType.Hash, DestroyBehavior.Eager,
+        }, { BpfMapType.LruHash, DestroyBehavior.Eager }, { BpfMapType.PercpuHash, DestroyBehavior.Eager },
+        {
+            BpfMapType.LruPercpuHash, DestroyBehavior.Eager,
+        }, { BpfMapType.Rhash, DestroyBehavior.Recycle }, { BpfMapType.LruHash, DestroyBehavior.Recycle },
     };
 
     [Theory]
@@ -38,7 +42,8 @@ public class TypedMapTests
         map.TryGetValue(6, out _).Should().BeFalse();
         map.Update(6, new WidgetEntry { After = 8 }).Should().Be(Errno.None);
         map.Update(6, new WidgetEntry { After = 9 }, MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
-        map.Snapshot().Select(e => (e.Key, e.Value.Before, e.Value.After)).Should().BeEquivalentTo([(5, 7UL, 0UL), (6, 0UL, 8UL)]);
+        map.Snapshot().Select(e => (e.Key, e.Value.Before, e.Value.After)).Should().BeEquivalentTo(
+            [(5, 7UL, 0UL), (6, 0UL, 8UL)]);
         map.Delete(5).Should().Be(Errno.None);
         map.Delete(5).Should().Be(Errno.ENOENT);
         core.Quiesce();
@@ -140,7 +145,8 @@ public class TypedMapTests
     public void LookupSpan_UntypedMap_IsLiveMemory()
     {
         using var core = MapKernel.Boot();
-        using var map = MapFactory.Create(core, new("m", BpfMapType.Hash) { KeySize = 4, ValueSize = 10, MaxEntries = 2 });
+        using var map = MapFactory.Create(
+            core, new("m", BpfMapType.Hash) { KeySize = 4, ValueSize = 10, MaxEntries = 2 });
         map.UpdateElem([1, 0, 0, 0], new byte[10]);
         map.LookupSpan([1, 0, 0, 0])[9] = 5;
         map.LookupSpan([1, 0, 0, 0]).Length.Should().Be(10);

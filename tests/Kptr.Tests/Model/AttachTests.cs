@@ -113,7 +113,8 @@ public class AttachTests : RunTestBase
 
         var output = obj.Programs["each_cgroup"].Iterate(new() { Cgroup = top, Order = order });
 
-        output.Text.Trim().Split(' ').Select(id => all.Single(c => c.Id.ToString(CultureInfo.InvariantCulture) == id).Name)
+        output.Text.Trim().Split(' ').Select(
+            id => all.Single(c => c.Id.ToString(CultureInfo.InvariantCulture) == id).Name)
             .Should().Equal(names.Split(' '));
     }
 
@@ -195,16 +196,19 @@ public class AttachTests : RunTestBase
 
         obj.Dispose();
         kernel.Quiesce();
-        kernel.Ledger.WhoPins(program).Entries.Select(e => e.Holder.ToString()).Should().Equal("kernel (link to anything)");
+        kernel.Ledger.WhoPins(program).Entries.Select(e => e.Holder.ToString()).Should().Equal(
+            "kernel (link to anything)");
 
         link.Dispose();
         kernel.Quiesce();
         program.IsFreed.Should().BeTrue();
     }
 
-    private static Links Attach(BpfObject obj, params string[] programs) => new([.. programs.Select(p => obj.Programs[p].Attach(cookie: 5))]);
+    private static Links Attach(BpfObject obj, params string[] programs) =>
+        new([.. programs.Select(p => obj.Programs[p].Attach(cookie: 5))]);
 
-    private static ulong Read(BpfObject obj, string variable) => BitConverter.ToUInt64(Bss(obj), OffsetOf(obj, variable));
+    private static ulong Read(BpfObject obj, string variable) =>
+        BitConverter.ToUInt64(Bss(obj), OffsetOf(obj, variable));
 
     private static void Write(BpfObject obj, string variable, long value)
     {
@@ -224,7 +228,9 @@ public class AttachTests : RunTestBase
     {
         var btf = obj.Spec.Btf!;
         var section = btf[obj.Maps[".bss"].Spec.ValueTypeId];
-        return Enumerable.Range(0, section.VLen).Select(section.Var).Single(v => btf[v.TypeId].Name == variable).OffsetBytes;
+        return Enumerable.Range(0, section.VLen)
+            .Select(section.Var)
+            .Single(v => btf[v.TypeId].Name == variable).OffsetBytes;
     }
 
     private sealed class Links(List<BpfLink> all) : IDisposable

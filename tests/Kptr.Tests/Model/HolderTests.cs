@@ -77,7 +77,8 @@ public class HolderTests
         kernel.Tasks.Reap(task);                                        // rcu_users 0
         var report = kernel.Ledger.WhoPins(task);
         report.Count.Should().Be(0);
-        report.Entries.Should().ContainSingle().Which.Holder.Should().Be(new DeferredHolder("rcu", "delayed_put_task_struct"));
+        report.Entries.Should().ContainSingle().Which.Holder.Should().Be(
+            new DeferredHolder("rcu", "delayed_put_task_struct"));
         kernel.Ledger.AssertAllReturned();
         kernel.Quiesce();
         kernel.Ledger.WhoPins(task).Entries.Should().BeEmpty();
@@ -89,7 +90,8 @@ public class HolderTests
         using var kernel = Boot();
         using var obj = BpfObject.Open(TestData.Path("run", "graphs.bpf.o")).Load(kernel);
         Run(obj, "leave_in_both", kernel.Tasks.Init);
-        kernel.Ledger.Snapshot().Entries.Select(e => e.Holder).OfType<CollectionHolder>().Select(h => (h.Collection, h.In.Kind))
+        kernel.Ledger.Snapshot().Entries.Select(e => e.Holder).OfType<CollectionHolder>().Select(
+            h => (h.Collection, h.In.Kind))
             .Should().BeEquivalentTo([("list", "map"), ("rbtree", "map")]);
     }
 

@@ -7,14 +7,16 @@ namespace Kptr.Tests.Model;
 /// <summary>The same object under kernels that destroy values at different times.</summary>
 public class ProfileTests
 {
-    private static readonly string Tracker = Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
+    private static readonly string Tracker = Path.Combine(
+        TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
 
     [Theory]
     [InlineData("linux-6.12", true)]
     [InlineData("linux-7.2", false)]
     public void UserSpaceDelete_ReleasesTheTask_OnlyWhereDeleteDestroys(string profile, bool isReleased)
     {
-        using var kernel = new KernelModel(new KernelModelOptions { Profile = KernelProfile.Find(profile)!, Driver = DeferredDriver.Manual });
+        using var kernel = new KernelModel(
+            new KernelModelOptions { Profile = KernelProfile.Find(profile)!, Driver = DeferredDriver.Manual });
         var obj = BpfObject.Open(Tracker).Load(kernel);
         var link = obj.Programs["on_newtask"].Attach();
         var child = kernel.Tasks.Fork(kernel.Tasks.Init, "nginx");
@@ -55,8 +57,10 @@ public class ProfileTests
     [Fact]
     public void Linux7_2_LetsMoreProgramsHoldKeys()
     {
-        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux6_12).Kfuncs["bpf_key_put"].ProgTypes.Should().NotContain(ProgType.SchedCls);
-        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux7_2).Kfuncs["bpf_key_put"].ProgTypes.Should().Contain(ProgType.SchedCls);
+        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux6_12).Kfuncs["bpf_key_put"].ProgTypes.Should()
+            .NotContain(ProgType.SchedCls);
+        Kptr.Kfuncs.BuiltinKernel.Spec(KernelProfile.Linux7_2).Kfuncs["bpf_key_put"].ProgTypes.Should()
+            .Contain(ProgType.SchedCls);
     }
 
     [Fact]

@@ -113,7 +113,8 @@ public class QuestionTests
     }
 
     private static KernelCore Boot() => new(
-        BuiltinKernel.Spec(KernelProfile.Linux6_12), new() { Driver = DeferredDriver.Manual, LedgerLevel = LedgerLevel.Sites });
+        BuiltinKernel.Spec(KernelProfile.Linux6_12),
+        new() { Driver = DeferredDriver.Manual, LedgerLevel = LedgerLevel.Sites });
 
     private static TaskStruct Track(KernelCore kernel, HashMap<int, Entry> tasks)
     {

@@ -3,10 +3,13 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Model;
 
-/// <summary>The sample's real object, end to end: read, linked, verified, attached, run, and every reference accounted for.</summary>
+/// <summary>
+/// The sample's real object, end to end: read, linked, verified, attached, run, and every reference accounted for.
+/// </summary>
 public class TaskTrackerTests
 {
-    private static readonly string Tracker = Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
+    private static readonly string Tracker = Path.Combine(
+        TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o");
 
     [Theory]
     [InlineData(LedgerLevel.Counts)]
@@ -14,7 +17,8 @@ public class TaskTrackerTests
     [InlineData(LedgerLevel.Full)]
     public void Tracker_ForkExitReapDelete_CountsAreLinuxsAtEveryStep(LedgerLevel level)
     {
-        using var kernel = new KernelModel(new KernelModelOptions { LedgerLevel = level, Driver = DeferredDriver.Manual });
+        using var kernel = new KernelModel(
+            new KernelModelOptions { LedgerLevel = level, Driver = DeferredDriver.Manual });
         using var obj = BpfObject.Open(Tracker).Load(kernel);
         using var link = obj.Programs["on_newtask"].Attach();
 
@@ -43,7 +47,8 @@ public class TaskTrackerTests
         var child = kernel.Tasks.Fork(kernel.Tasks.Init, "nginx");
 
         var held = kernel.Ledger.WhoPins(child).Entries.Should().ContainSingle(e => e.Holder is MapHolder).Subject;
-        held.Holder.Should().Be(new MapHolder("tasks", child.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture), "task"));
+        held.Holder.Should().Be(
+            new MapHolder("tasks", child.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture), "task"));
         held.HeldSince.Prog.Should().Be("on_newtask");
         held.HeldSince.Insn.Should().BePositive();
         Path.GetFileName(held.HeldSince.File).Should().Be("task_tracker.bpf.c");
@@ -128,7 +133,8 @@ public class TaskTrackerTests
         var load = () => obj.Load(kernel);
 
         load.Should().Throw<ProgramRejectedException>().Which.Refused.Select(r => r.Name).Should().Equal(
-            "never_released", "missing_null_check", "double_release", "plain_store", "displaced_dropped", "used_after_release");
+            "never_released", "missing_null_check", "double_release", "plain_store", "displaced_dropped",
+            "used_after_release");
         obj.Maps.Should().BeEmpty();
     }
 

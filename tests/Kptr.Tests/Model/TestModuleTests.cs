@@ -4,7 +4,9 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Model;
 
-/// <summary>The emulated module of the kernel's selftests, built with the public API alone, under a program that uses it.</summary>
+/// <summary>
+/// The emulated module of the kernel's selftests, built with the public API alone, under a program that uses it.
+/// </summary>
 public sealed class TestModuleTests : IDisposable
 {
     private readonly KernelModel _kernel = new(new()

@@ -3,17 +3,24 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Model;
 
-/// <summary>The tracker object run against modelled tasks; the counts beside the steps are worked out by hand.</summary>
+/// <summary>
+/// The tracker object run against modelled tasks; the counts beside the steps are worked out by hand.
+/// </summary>
 public sealed class TrackerLifeTests : IDisposable
 {
-    private readonly KernelModel _kernel = new(new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
+    private readonly KernelModel _kernel = new(
+        new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
     private readonly BpfObject _tracker;
     private readonly BpfLink[] _links;
 
     public TrackerLifeTests()
     {
-        _tracker = BpfObject.Open(Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o")).Load(_kernel);
-        _links = [_tracker.Programs["on_newtask"].Attach(), _tracker.Programs["on_exec"].Attach(), _tracker.Programs["on_exit"].Attach()];
+        _tracker = BpfObject.Open(
+            Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o")).Load(_kernel);
+        _links = [
+            _tracker.Programs["on_newtask"].Attach(), _tracker.Programs["on_exec"].Attach(),
+            _tracker.Programs["on_exit"].Attach(),
+        ];
     }
 
     private BpfMap Tasks => _tracker.Maps["tasks"];
@@ -21,12 +28,14 @@ public sealed class TrackerLifeTests : IDisposable
     [Fact]
     public void Fork_IsSeenByTheProgram_WhichPinsTheTask()
     {
-        var task = _kernel.Tasks.Fork(_kernel.Tasks.Init, "nginx");   // user-visible 1, scheduler 1, slot 1: rcu_users 3
+        // user-visible 1, scheduler 1, slot 1: rcu_users 3
+        var task = _kernel.Tasks.Fork(_kernel.Tasks.Init, "nginx");
 
         task.Count.Value.Should().Be(3);
         task.Usage.Value.Should().Be(1);
         var pin = _kernel.Ledger.WhoPins(task).Users.Should().ContainSingle().Subject;
-        pin.Holder.Should().Be(new MapHolder("tasks", task.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture), "task"));
+        pin.Holder.Should().Be(
+            new MapHolder("tasks", task.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture), "task"));
         pin.HeldSince.ToString().Should().Contain("on_newtask insn 28").And.Contain("task_tracker.bpf.c:53");
     }
 
@@ -146,7 +155,8 @@ public sealed class TrackerLifeTests : IDisposable
         var spec = BpfObject.Open(Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_leak.bpf.o"));
         var load = () => spec.Load(_kernel);
         load.Should().Throw<ProgramRejectedException>().Which.Refused.Select(r => r.Name).Should().BeEquivalentTo(
-            "never_released", "missing_null_check", "double_release", "plain_store", "displaced_dropped", "used_after_release");
+            "never_released", "missing_null_check", "double_release", "plain_store", "displaced_dropped",
+            "used_after_release");
     }
 
     public void Dispose()

@@ -6,7 +6,10 @@ namespace Kptr.Tests.Objects;
 public class AllocatedObjectTests
 {
     private static readonly BtfField TaskField = new(BtfFieldKind.KptrRef, "task", 0, 8) { Dtor = "bpf_task_release" };
-    private static readonly BtfField CountersField = new(BtfFieldKind.KptrPercpu, "counters", 8, 8) { IsLocalPointee = true };
+    private static readonly BtfField CountersField = new(BtfFieldKind.KptrPercpu, "counters", 8, 8)
+    {
+        IsLocalPointee = true,
+    };
 
     [Theory]
     [InlineData(LedgerLevel.Counts)]

@@ -8,12 +8,14 @@ using Kptr.Specs;
 namespace Kptr.Tests.Objects;
 
 /// <summary>
-/// Everything public of every kind of kernel object, after it is freed. A property either reports the look and gives nothing, or tells what the
-/// wrapper knows without the object's memory; nothing writes.
+/// Everything public of every kind of kernel object, after it is freed. A property either reports the look and gives
+/// nothing, or tells what the wrapper knows without the object's memory; nothing writes.
 /// </summary>
 public class FreedObjectTests
 {
-    /// <summary>What a property tells once the object is freed, where that is neither nothing nor what it told before.</summary>
+    /// <summary>
+    /// What a property tells once the object is freed, where that is neither nothing nor what it told before.
+    /// </summary>
     private static readonly Dictionary<string, object?> Told = new()
     {
         ["IsFreed"] = true,
@@ -41,7 +43,9 @@ public class FreedObjectTests
             return (cgroup, () => core.Cgroups.Remove(cgroup).Should().Be(Errno.None));
         },
         [typeof(KernelFile)] = core => new KernelFile(core, "/etc/passwd") is var file ? (file, file.Close) : default,
-        [typeof(Sock)] = core => new Sock(core, new() { Protocol = 6, SourcePort = 80, DestPort = 9 }) is var sock ? (sock, sock.Close) : default,
+        [typeof(Sock)] = core => new Sock(core, new() { Protocol = 6, SourcePort = 80, DestPort = 9 }) is var sock
+            ? (sock, sock.Close)
+            : default,
         [typeof(BpfKey)] = core => Owned(new BpfKey(core, 7, isSystemKey: false)),
         [typeof(Cpumask)] = core => Owned(new Cpumask(core)),
         [typeof(CryptoCtx)] = core => Owned(new CryptoCtx(core, "cbc(aes)", new byte[16])),
@@ -73,7 +77,8 @@ public class FreedObjectTests
     [Fact]
     public void Makers_KnowEveryKindOfObject()
     {
-        var kinds = typeof(KernelObject).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(KernelObject)) && !t.IsAbstract);
+        var kinds = typeof(KernelObject).Assembly.GetTypes().Where(
+            t => t.IsSubclassOf(typeof(KernelObject)) && !t.IsAbstract);
         Makers.Keys.Should().Contain(kinds);
     }
 
@@ -103,7 +108,8 @@ public class FreedObjectTests
             }
             else if (!IsNothing(after))
             {
-                IsSame(after, before[property.Name]).Should().BeTrue($"{property.Name} needs none of the object's memory, or says so");
+                IsSame(after, before[property.Name]).Should().BeTrue(
+                    $"{property.Name} needs none of the object's memory, or says so");
             }
         }
 
@@ -116,7 +122,8 @@ public class FreedObjectTests
         using var core = Boot();
         var (obj, free) = Makers[kind](core);
         Free(core, obj, free);
-        var members = obj.GetType().GetMethods(BindingFlags.Public | BindingFlags.Instance).Where(m => m.DeclaringType != typeof(object));
+        var members = obj.GetType().GetMethods(BindingFlags.Public | BindingFlags.Instance).Where(
+            m => m.DeclaringType != typeof(object));
         foreach (var method in members)
         {
             if (method.GetParameters().Any(p => p.ParameterType.IsByRefLike))
@@ -129,7 +136,8 @@ public class FreedObjectTests
         }
 
         core.TakeFaults().Should().OnlyContain(f =>
-            f.Code == DiagCode.RefUseAfterFree || f.Code == DiagCode.RefCountUnderflow || f.Code == DiagCode.RefUsedAfterMove);
+            f.Code == DiagCode.RefUseAfterFree || f.Code == DiagCode.RefCountUnderflow
+            || f.Code == DiagCode.RefUsedAfterMove);
         ExpectPoison(core, obj);
         core.Quiesce();
         core.Ledger.AssertNoLeaks();
@@ -226,7 +234,8 @@ public class FreedObjectTests
     }
 
     private static KernelCore Boot() => new(
-        BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, Gadget.Declaration), new() { Driver = DeferredDriver.Manual });
+        BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, Gadget.Declaration),
+        new() { Driver = DeferredDriver.Manual });
 
     private static (KernelObject Object, Action Free) Owned<T>(T obj)
         where T : KernelObject => (obj, () => KernelRef.Own(obj).Release());
@@ -265,20 +274,21 @@ public class FreedObjectTests
     private static bool IsSame(object? after, object? before) =>
         after is List<object> now && before is List<object> then ? now.SequenceEqual(then) : Equals(after, before);
 
-    private static object? Argument(KernelCore core, KernelObject obj, ParameterInfo parameter) => parameter.ParameterType switch
-    {
-        var t when t == typeof(string) => Paths[obj.GetType()],
-        var t when t == typeof(PidNamespace) => core.Tasks.InitNamespace,
-        var t when t == typeof(Cgroup) => core.Cgroups.Root,
-        var t when t == typeof(TimeSpan) => TimeSpan.FromSeconds(1),
-        var t when t == typeof(VmArea) => new VmArea(0x1000, 0x2000, 0),
-        var t when t == typeof(IEnumerable<int>) => new[] { 0, 1 },
-        var t when t == typeof(object) => obj,
-        var t when t == typeof(ulong) => 8ul,
-        var t when t == typeof(uint) => 8u,
-        var t when t.IsValueType => Convert.ChangeType(1, t, null),
-        _ => null,
-    };
+    private static object? Argument(KernelCore core, KernelObject obj, ParameterInfo parameter) =>
+        parameter.ParameterType switch
+        {
+            var t when t == typeof(string) => Paths[obj.GetType()],
+            var t when t == typeof(PidNamespace) => core.Tasks.InitNamespace,
+            var t when t == typeof(Cgroup) => core.Cgroups.Root,
+            var t when t == typeof(TimeSpan) => TimeSpan.FromSeconds(1),
+            var t when t == typeof(VmArea) => new VmArea(0x1000, 0x2000, 0),
+            var t when t == typeof(IEnumerable<int>) => new[] { 0, 1 },
+            var t when t == typeof(object) => obj,
+            var t when t == typeof(ulong) => 8ul,
+            var t when t == typeof(uint) => 8u,
+            var t when t.IsValueType => Convert.ChangeType(1, t, null),
+            _ => null,
+        };
 
     private static unsafe void ExpectPoison(KernelCore core, KernelObject obj)
     {

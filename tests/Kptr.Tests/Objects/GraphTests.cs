@@ -19,8 +19,10 @@ public class GraphTests
         new(BtfFieldKind.Refcount, "c", CountOffset, 4),
     ]);
 
-    private static readonly BtfField ListRoot = new(BtfFieldKind.ListHead, "head", 0, 16) { NodeOffsetBytes = ListOffset, Inner = NodeRecord };
-    private static readonly BtfField TreeRoot = new(BtfFieldKind.RbRoot, "root", 16, 16) { NodeOffsetBytes = RbOffset, Inner = NodeRecord };
+    private static readonly BtfField ListRoot =
+        new(BtfFieldKind.ListHead, "head", 0, 16) { NodeOffsetBytes = ListOffset, Inner = NodeRecord };
+    private static readonly BtfField TreeRoot =
+        new(BtfFieldKind.RbRoot, "root", 16, 16) { NodeOffsetBytes = RbOffset, Inner = NodeRecord };
 
     [Theory]
     [InlineData(LedgerLevel.Counts)]
@@ -92,7 +94,8 @@ public class GraphTests
         core.Graphs.TreeAdd(root, node.Address + RbOffset, Less, run).Should().Be(Errno.None);
         core.Graphs.Free(TreeRoot, root, 0);
         node.Count.Value.Should().Be(1);
-        core.Graphs.TreeRemove(root, node.Address + RbOffset, run).Should().Be(0, "a new root at the same address does not own it");
+        core.Graphs.TreeRemove(root, node.Address + RbOffset, run).Should().Be(
+            0, "a new root at the same address does not own it");
         core.Graphs.TreeAdd(root, node.Address + RbOffset, Less, run).Should().Be(Errno.None);
         core.DropKptr(TreeRoot, Interlocked.Exchange(ref At(root), 0));
         core.Quiesce();

@@ -93,7 +93,8 @@ public unsafe class HeapTests
         core.Faults.Should().BeEmpty();
         task.AddCpuTime(TimeSpan.FromSeconds(1), TimeSpan.Zero);
         core.TakeFaults().Should().NotBeEmpty().And.OnlyContain(f => f.Code == Diagnostics.DiagCode.RefUseAfterFree);
-        KernelMemory.Get(task.Address, task.Layout.Field("utime")).Should().Be(0x6b6b6b6b6b6b6b6b, "nothing was written");
+        KernelMemory.Get(task.Address, task.Layout.Field("utime")).Should().Be(
+            0x6b6b6b6b6b6b6b6b, "nothing was written");
         KernelRef.Own(task).Release();
         core.TakeFaults().Should().ContainSingle().Which.Code.Should().Be(Diagnostics.DiagCode.RefCountUnderflow);
         task.TryAcquire().Should().BeNull();

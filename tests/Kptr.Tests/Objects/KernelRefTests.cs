@@ -41,7 +41,8 @@ public class KernelRefTests
         reference.Release("B.cs", 20);
         core.Quiesce();
         reference.Release("C.cs", 30);              // freed by now
-        core.Faults.Should().OnlyContain(f => f.Code == DiagCode.RefCountUnderflow && f.EarlierSite == new RefSite("A.cs", 10));
+        core.Faults.Should().OnlyContain(
+            f => f.Code == DiagCode.RefCountUnderflow && f.EarlierSite == new RefSite("A.cs", 10));
         core.Faults.Select(f => f.Site).Should().Equal(new RefSite("B.cs", 20), new RefSite("C.cs", 30));
     }
 

@@ -81,7 +81,8 @@ public class LedgerTests
         var entry = core.Ledger.WhoPins(task).Users.Should().ContainSingle().Subject;
         entry.AcquiredAt.Should().Be(new RefSite("A.cs", 1));
         entry.HeldSince.Should().Be(new RefSite("C.cs", 3));
-        entry.History.Should().HaveCount(2).And.Contain(h => h.Contains("map \"fake\", key 0", StringComparison.Ordinal));
+        entry.History.Should().HaveCount(2).And.Contain(
+            h => h.Contains("map \"fake\", key 0", StringComparison.Ordinal));
         mine!.Value.Release();
     }
 
@@ -148,7 +149,8 @@ public class LedgerTests
             core.Ledger.AddSource(this);
         }
 
-        public Holder DescribeSlot(ulong slotAddress) => new MapHolder("fake", $"{(slotAddress - _values) / 8}", "task");
+        public Holder DescribeSlot(ulong slotAddress) =>
+            new MapHolder("fake", $"{(slotAddress - _values) / 8}", "task");
 
         public IEnumerable<HeldSlot> HeldSlots() => Enumerable.Range(0, SlotCount)
             .Select(i => _values + ((ulong)i * 8))

@@ -4,8 +4,8 @@ using Kptr.Objects;
 namespace Kptr.Tests.Objects;
 
 /// <summary>
-/// The lives of the objects beside tasks, cgroups and connections (which have tests of their own), step by step, with the
-/// counts that Linux 6.12 has.
+/// The lives of the objects beside tasks, cgroups and connections (which have tests of their own), step by step, with
+/// the counts that Linux 6.12 has.
 /// </summary>
 public class LifeCycleTests
 {
@@ -62,7 +62,8 @@ public class LifeCycleTests
     {
         using var core = TestKernel.Boot();
         var task = core.Tasks.Fork(core.Tasks.Init);
-        task.Read<ulong>("cpus_ptr").Should().BeInRange(task.Address, task.Address + (ulong)task.Layout.Slab.AllocBytes);
+        task.Read<ulong>("cpus_ptr").Should().BeInRange(
+            task.Address, task.Address + (ulong)task.Layout.Slab.AllocBytes);
         task.Read<ulong>("cpus_mask").Should().Be(0b11, "two CPUs");
         task.SetCpus([1]);
         (task.Read<ulong>("cpus_mask"), task.Read<int>("nr_cpus_allowed")).Should().Be((0b10ul, 1));

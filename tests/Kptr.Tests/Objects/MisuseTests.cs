@@ -89,7 +89,8 @@ public class MisuseTests
     [InlineData(false)]
     public void SlotOfAMapThatIsGone_ThrowsOrReports_AndMovesNothing(bool isPoisoned)
     {
-        using var core = new KernelCore(TestKernel.Spec, new() { Driver = DeferredDriver.Manual, IsMemoryChecked = isPoisoned });
+        using var core = new KernelCore(
+            TestKernel.Spec, new() { Driver = DeferredDriver.Manual, IsMemoryChecked = isPoisoned });
         var map = new HashMap<int, WidgetEntry>(core, 4);
         ref var slot = ref map.LookupOrInit(1).Slot;
         map.FreeNow();
@@ -139,7 +140,8 @@ public class MisuseTests
         map.LookupOrInit(2) = map.Lookup(1);
         var assert = () => core.Ledger.AssertNoLeaks();
         assert.Should().Throw<LedgerLeakException>().Which.Faults.Should().ContainSingle().Which.Message.Should().Match(
-            "more slots hold it than its count of 1 has room for*map \"hash\", key 1, field Slot*map \"hash\", key 2, field Slot*");
+            "more slots hold it than its count of 1 has room for*map \"hash\", key 1, field Slot*map \"hash\", "
+                + "key 2, field Slot*");
         map.Lookup(2) = default;
         core.Ledger.AssertNoLeaks();
     }
@@ -242,7 +244,8 @@ public class MisuseTests
         ExpectFault(core, DiagCode.RefCountUnderflow, widget);
     }
 
-    public static TheoryData<string> Lookups => ["hash", "hash span", "percpu", "percpu cpu", "lru", "rhash", "view", "storage", "storage init"];
+    public static TheoryData<string> Lookups =>
+        ["hash", "hash span", "percpu", "percpu cpu", "lru", "rhash", "view", "storage", "storage init"];
 
     [Theory, MemberData(nameof(Lookups))]
     public void RefToAValue_TakenOutsideBothReaders_IsReported(string lookup)
@@ -327,7 +330,8 @@ public class MisuseTests
         var mine = KernelRef.Own(new Widget(core));
         Action[] uses =
         [
-            () => copies[0].Slot.Exchange(null), () => copies[0].Slot.Exchange(mine), () => copies[1].Slot.Exchange(mine),
+            () => copies[0].Slot.Exchange(null), () => copies[0].Slot.Exchange(mine),
+            () => copies[1].Slot.Exchange(mine),
             () => copies[0].Slot.Peek(),
         ];
         uses.Should().AllSatisfy(use => use.Should().Throw<KernelFaultException>());
@@ -339,8 +343,9 @@ public class MisuseTests
         core.Ledger.AssertAllReturned();
     }
 
-    private static KernelCore Boot(MisuseChecks checks = MisuseChecks.Default, LedgerLevel level = LedgerLevel.Counts) =>
-        new(TestKernel.Spec, new() { Driver = DeferredDriver.Manual, MisuseChecks = checks, LedgerLevel = level });
+    private static KernelCore Boot(
+        MisuseChecks checks = MisuseChecks.Default, LedgerLevel level = LedgerLevel.Counts) =>
+            new(TestKernel.Spec, new() { Driver = DeferredDriver.Manual, MisuseChecks = checks, LedgerLevel = level });
 
     private static Widget Put(HashMap<int, WidgetEntry> map, int key)
     {

@@ -43,12 +43,14 @@ public class OwnObjectTests
     [Fact]
     public void TaskFields_AreThoseOfTheBuiltinKernel()
     {
-        using var kernel = new KernelCore(BuiltinKernel.Spec(KernelProfile.Linux6_12), new() { Driver = DeferredDriver.Manual });
+        using var kernel = new KernelCore(
+            BuiltinKernel.Spec(KernelProfile.Linux6_12), new() { Driver = DeferredDriver.Manual });
         var cgroup = kernel.Cgroups.Create("web");
         var task = kernel.Tasks.Fork(kernel.Tasks.Init, "nginx");
         kernel.Cgroups.Attach(cgroup, task);
         task.Layout.Type.Should().NotBeNull();
-        TaskFields.Task.Select(f => f.Path).Where(p => !task.Layout.IsDeclared(p)).Should().BeEmpty("programs can see all of them");
+        TaskFields.Task.Select(f => f.Path).Where(p => !task.Layout.IsDeclared(p)).Should().BeEmpty(
+            "programs can see all of them");
         task.Read<int>("rcu_users").Should().Be(2);
         task.Read<int>("usage").Should().Be(1);
         task.Read<int>("pid").Should().Be(task.Pid);

@@ -193,6 +193,7 @@ public class RcuTests
         core.MightSleep("x").Should().BeFalse();
         KernelSpinLock.Unlock(core, at).Should().BeTrue();
         KernelSpinLock.Unlock(core, at).Should().BeFalse();
-        core.TakeFaults().Select(f => f.Code).Should().Equal(DiagCode.LockRecursion, DiagCode.SleepInAtomic, DiagCode.UnbalancedUnlock);
+        core.TakeFaults().Select(f => f.Code).Should().Equal(
+            DiagCode.LockRecursion, DiagCode.SleepInAtomic, DiagCode.UnbalancedUnlock);
     }
 }

@@ -13,7 +13,8 @@ internal static class TestKernel
     internal static KernelSpec Spec { get; } = new(KernelProfile.Linux6_12, new KernelTypes(NoTypes));
 
     internal static KernelCore Boot(
-        LedgerLevel level = LedgerLevel.Counts, DeferredDriver driver = DeferredDriver.Manual, bool throwOnFault = false) =>
+        LedgerLevel level = LedgerLevel.Counts, DeferredDriver driver = DeferredDriver.Manual,
+        bool throwOnFault = false) =>
         new(Spec, new() { LedgerLevel = level, Driver = driver, ThrowOnFault = throwOnFault });
 }
 

@@ -6,7 +6,9 @@ using Kptr.Verifier;
 
 namespace Kptr.Tests.Soundness;
 
-/// <summary>Random programs: what the verifier accepts runs without fault, and its registers are what the verifier believed.</summary>
+/// <summary>
+/// Random programs: what the verifier accepts runs without fault, and its registers are what the verifier believed.
+/// </summary>
 public class GeneratedProgramTests
 {
     private const int ProgramsPerSeed = 120;
@@ -22,7 +24,8 @@ public class GeneratedProgramTests
         {
             var program = ProgGenerator.Generate(at);
             var result = GeneratedCheck.Check(program, at);
-            result.Fault.Should().BeNull("seed {0}\n{1}", at, result.Fault is null ? null : GeneratedCheck.Shrink(program, at));
+            result.Fault.Should().BeNull(
+                "seed {0}\n{1}", at, result.Fault is null ? null : GeneratedCheck.Shrink(program, at));
             _ = result.Outcome is null ? rejected++ : accepted++;
         }
 
@@ -72,7 +75,8 @@ public class GeneratedProgramTests
             exit
             """);
 
-        new ProgRunner(new(new VerifiedProgram(wild, s_kernel), null), seed: 1, fuel: 1000).Run(1).Kind.Should().Be(RunKind.Unsound);
+        new ProgRunner(new(new VerifiedProgram(wild, s_kernel), null), seed: 1, fuel: 1000).Run(1).Kind.Should()
+            .Be(RunKind.Unsound);
     }
 
     [Fact]

@@ -27,7 +27,8 @@ public class ProgRunnerTests
             KeySize = keyBytes,
             ValueSize = 4,
             MaxEntries = 4,
-            InnerMap = new MapSpec("inner", BpfMapType.Array) { KeySize = 4, ValueSize = 8, MaxEntries = 2, Record = BtfRecord.Empty },
+            InnerMap = new MapSpec(
+                "inner", BpfMapType.Array) { KeySize = 4, ValueSize = 8, MaxEntries = 2, Record = BtfRecord.Empty },
             Record = BtfRecord.Empty,
         };
 

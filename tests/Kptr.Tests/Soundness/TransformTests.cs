@@ -28,20 +28,23 @@ public class TransformTests
 
             var random = new Random(at);
             var plain = Verify(linked);
-            foreach (var form in new[] { Transforms.RenameRegs(linked, random), Transforms.InsertNops(linked, random, 3) })
+            foreach (var form in new[] { Transforms.RenameRegs(linked, random), Transforms.InsertNops(
+                linked, random, 3) })
             {
                 changed += form.Insns == linked.Insns ? 0 : 1;
                 var result = Verify(form);
                 if (IsFinished(plain) && IsFinished(result))
                 {
-                    result.Verdict.Should().Be(plain.Verdict, "seed {0}: {1} / {2}\n{3}", at, plain.Message, result.Message, program);
+                    result.Verdict.Should().Be(
+                        plain.Verdict, "seed {0}: {1} / {2}\n{3}", at, plain.Message, result.Message, program);
                 }
             }
 
             var unpruned = Verify(linked, pruning: false);
             if (IsFinished(plain) && IsFinished(unpruned))
             {
-                unpruned.Verdict.Should().Be(plain.Verdict, "seed {0}, without pruning: {1}\n{2}", at, unpruned.Message, program);
+                unpruned.Verdict.Should().Be(
+                    plain.Verdict, "seed {0}, without pruning: {1}\n{2}", at, unpruned.Message, program);
             }
         }
 

@@ -6,7 +6,8 @@ namespace Kptr.Tests.Specs;
 public class HelperTests
 {
     private static readonly KernelTypes NoTypes =
-        new(BtfSpec.Read(new byte[] { 0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, "vmlinux"));
+        new(BtfSpec.Read(new byte[] { 0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+            "vmlinux"));
 
     [Fact]
     public void Table_HasAPrototypeOfEveryHelper()
@@ -33,7 +34,8 @@ public class HelperTests
             for (var i = 0; i < 5; i++)
             {
                 var isSize = helper.Arg(i).Base is ArgKind.ConstSize or ArgKind.ConstSizeOrZero;
-                var isSized = i > 0 && helper.Arg(i - 1).Base == ArgKind.Mem && !helper.Arg(i - 1).Has(ArgKind.FixedSize);
+                var isSized = i > 0 && helper.Arg(i - 1).Base == ArgKind.Mem
+                    && !helper.Arg(i - 1).Has(ArgKind.FixedSize);
                 isSize.Should().Be(isSized, $"argument {i} of {helper.Name}@{helper.Variant}");
             }
         }
@@ -42,7 +44,8 @@ public class HelperTests
     [Fact]
     public void Parse_ReadsModifiersAndReturn()
     {
-        var helper = HelperParser.Parse("ringbuf_reserve(map, out aligned fixed:8, release btf:task_struct?) -> btf:file? | gpl sleep")
+        var helper = HelperParser.Parse(
+            "ringbuf_reserve(map, out aligned fixed:8, release btf:task_struct?) -> btf:file? | gpl sleep")
             .Should().ContainSingle().Subject;
         helper.Id.Should().Be(HelperId.RingbufReserve);
         helper.Arg(1).Should().Be(new HelperArg(
@@ -87,10 +90,14 @@ public class HelperTests
         Find(iter with { ExpectedAttachType = AttachType.TraceFexit }, HelperId.SeqWrite).Should().BeNull();
         Find(iter, HelperId.GetFuncRet).Should().BeNull();
         Find(iter with { ExpectedAttachType = AttachType.TraceFexit }, HelperId.GetFuncRet).Should().NotBeNull();
-        var cgroup = new ProgSpec("p", ProgType.CgroupSockAddr, []) { ExpectedAttachType = AttachType.CgroupInet4Connect };
+        var cgroup = new ProgSpec("p", ProgType.CgroupSockAddr, [])
+        {
+            ExpectedAttachType = AttachType.CgroupInet4Connect,
+        };
         Find(cgroup, HelperId.GetRetval).Should().NotBeNull();
         Find(cgroup, HelperId.Bind).Should().NotBeNull();
-        Find(cgroup with { ExpectedAttachType = AttachType.CgroupInet4Getsockname }, HelperId.GetRetval).Should().BeNull();
+        Find(cgroup with { ExpectedAttachType = AttachType.CgroupInet4Getsockname }, HelperId.GetRetval).Should()
+            .BeNull();
         Find(cgroup with { ExpectedAttachType = AttachType.CgroupInet4Getsockname }, HelperId.Bind).Should().BeNull();
     }
 
@@ -98,7 +105,8 @@ public class HelperTests
     public void Find_VariantsOfOneHelper_TakeDifferentArguments()
     {
         Find(new ProgSpec("p", ProgType.SchedCls, []), HelperId.GetSocketCookie)!.Arg(0).Base.Should().Be(ArgKind.Ctx);
-        Find(new ProgSpec("p", ProgType.SkReuseport, []), HelperId.GetSocketCookie)!.Arg(0).Base.Should().Be(ArgKind.BtfIdSockCommon);
+        Find(new ProgSpec("p", ProgType.SkReuseport, []), HelperId.GetSocketCookie)!.Arg(0).Base.Should().Be(
+            ArgKind.BtfIdSockCommon);
         Find(new ProgSpec("p", ProgType.CgroupSock, []), HelperId.SkStorageGet)!.Arg(1).Base.Should().Be(ArgKind.Ctx);
     }
 
@@ -107,7 +115,8 @@ public class HelperTests
     [InlineData(AttachType.TraceFentry, "vfs_read", false)]
     [InlineData(AttachType.TraceIter, "bpf_iter_task", true)]
     public void IsAllowedAt_DPath_FollowsTheAttachTarget(AttachType attach, string target, bool expected) =>
-        HelperAccess.IsAllowedAt(HelperTable.Find(HelperId.DPath)!, new ProgSpec("p", ProgType.Tracing, []) { ExpectedAttachType = attach }, target)
+        HelperAccess.IsAllowedAt(HelperTable.Find(HelperId.DPath)!,
+            new ProgSpec("p", ProgType.Tracing, []) { ExpectedAttachType = attach }, target)
             .Should().Be(expected);
 
     [Fact]
@@ -121,5 +130,6 @@ public class HelperTests
         LsmHooks.AllowsSockopt("socket_post_create").Should().BeTrue();
     }
 
-    private static HelperSpec? Find(ProgSpec prog, HelperId id) => HelperAccess.Find(prog, new KernelSpec(KernelProfile.Linux6_12, NoTypes), id);
+    private static HelperSpec? Find(ProgSpec prog, HelperId id) =>
+        HelperAccess.Find(prog, new KernelSpec(KernelProfile.Linux6_12, NoTypes), id);
 }

@@ -13,7 +13,8 @@ public class LogTests
         var log = BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { LogLevel = 1 }).Log.Split('\n');
         log[0].Should().Be("0: R1=ctx() R10=fp0");
         log[1].Should().MatchRegex(@"^0: \(b7\) r1 = 0x1 +; R1_w=1$");
-        log[2].Should().MatchRegex(@"^1: \(85\) call bpf_task_from_pid#\d+ +; R0_w=ptr_or_null_task_struct\(id=2,ref_obj_id=2\) refs=2$");
+        log[2].Should().MatchRegex(
+            @"^1: \(85\) call bpf_task_from_pid#\d+ +; R0_w=ptr_or_null_task_struct\(id=2,ref_obj_id=2\) refs=2$");
         log[^3].Should().Be("Unreleased reference id=2 alloc_insn=1");
         log[^2].Should().StartWith("processed 5 insns (limit 1000000) max_states_per_insn ");
     }

@@ -42,7 +42,8 @@ public class MutantTests
             VerifyResult on = Verify(prog, pruning: true), off = Verify(prog, pruning: false);
             if (IsFinished(on) && IsFinished(off))
             {
-                on.Verdict.Should().Be(off.Verdict, "seed {0}, mutant {1}: {2} / {3}", seed, i, on.Message, off.Message);
+                on.Verdict.Should().Be(
+                    off.Verdict, "seed {0}, mutant {1}: {2} / {3}", seed, i, on.Message, off.Message);
             }
         }
     }
@@ -61,13 +62,15 @@ public class MutantTests
                 }
 
                 var after = Verify(prog with { Insns = [.. InsertJump([.. prog.Insns], at)] }, pruning: true);
-                after.Verdict.Should().Be(before.Verdict, "a jump before insn {0} changes nothing: {1} / {2}", at, before.Message, after.Message);
+                after.Verdict.Should().Be(before.Verdict, "a jump before insn {0} changes nothing: {1} / {2}",
+                    at, before.Message, after.Message);
             }
         }
     }
 
     private static bool IsFinished(VerifyResult result) => result.IsAccepted
-        || result.Diagnostics[^1].Code is not (Diagnostics.DiagCode.ComplexityExceeded or Diagnostics.DiagCode.InfiniteLoop);
+        || result.Diagnostics[^1].Code is not (Diagnostics.DiagCode.ComplexityExceeded
+            or Diagnostics.DiagCode.InfiniteLoop);
 
     private static VerifyResult Verify(ProgSpec prog, bool pruning) =>
         BpfVerifier.Verify(prog, VerdictProgram.Builtin, new VerifyOptions { Pruning = pruning, InsnsMax = 5000 });
@@ -127,6 +130,8 @@ public class MutantTests
             : insn;
     }
 
-    /// <summary>What the distance from an instruction to its target grows by when one more stands before <paramref name="at"/>.</summary>
+    /// <summary>
+    /// What the distance from an instruction to its target grows by when one more stands before <paramref name="at"/>.
+    /// </summary>
     private static int Crosses(int from, int to, int at) => (to > at ? 1 : 0) - (from >= at ? 1 : 0);
 }

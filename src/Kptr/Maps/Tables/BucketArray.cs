@@ -10,7 +10,9 @@ internal sealed unsafe class BucketArray(int bits)
 
     internal HashBucket* Buckets => _memory.Pointer;
 
-    /// <summary>All chains end at their heads. Locks stay as they are: somebody late may be in one, and changes no chain.</summary>
+    /// <summary>
+    /// All chains end at their heads. Locks stay as they are: somebody late may be in one, and changes no chain.
+    /// </summary>
     internal void Empty()
     {
         for (var i = 0L; i < 1L << bits; i++)

@@ -4,8 +4,8 @@ namespace Kptr.Maps;
 
 /// <summary>A key that is looked for: how it is hashed, compared with an element's, and written into one.</summary>
 /// <remarks>
-/// The search of a hash stands once, generic over this; the JIT makes one machine code for each kind of key. Keys of 4 and 8 bytes
-/// are values: a key whose address is taken would leave its register.
+/// The search of a hash stands once, generic over this; the JIT makes one machine code for each kind of key. Keys of 4
+/// and 8 bytes are values: a key whose address is taken would leave its register.
 /// </remarks>
 internal unsafe interface IElemKey
 {

@@ -18,8 +18,8 @@ internal sealed unsafe partial class HashTable
     /// <param name="link">The link that led to the element, or the one that ends the chain.</param>
     /// <param name="index">The element's number, or whatever ended the chain.</param>
     /// <returns>
-    /// The element with the key, or null. Without the bucket's lock null may mean that the chain changed meanwhile, and a found
-    /// element may be unlinked and another key's at any time.
+    /// The element with the key, or null. Without the bucket's lock null may mean that the chain changed meanwhile, and
+    /// a found element may be unlinked and another key's at any time.
     /// </returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static byte* Walk<TElems, TKey>(TElems elems, HashBucket* bucket, TKey key, out int* link, out int index)
@@ -64,9 +64,12 @@ internal sealed unsafe partial class HashTable
 
     /// <summary>Walks a chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>
     /// <returns>The element's number, or -1.</returns>
-    internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key) => Walk(bucket, key, out _, out var index) != null ? index : End;
+    internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key) =>
+        Walk(bucket, key, out _, out var index) != null ? index : End;
 
-    /// <summary>Writes the key and links the element as the first. The value must be written already. Needs the bucket's lock.</summary>
+    /// <summary>
+    /// Writes the key and links the element as the first. The value must be written already. Needs the bucket's lock.
+    /// </summary>
     internal void LinkLocked(HashBucket* bucket, int elem, ReadOnlySpan<byte> key)
     {
         key.CopyTo(KeyOf(elem));
@@ -74,8 +77,8 @@ internal sealed unsafe partial class HashTable
     }
 
     /// <summary>
-    /// Writes the key and links the element in place of the key's old one, in that order: who searches meanwhile finds one of them.
-    /// Needs the bucket's lock.
+    /// Writes the key and links the element in place of the key's old one, in that order: who searches meanwhile finds
+    /// one of them. Needs the bucket's lock.
     /// </summary>
     internal void ReplaceLocked(HashBucket* bucket, int elem, ReadOnlySpan<byte> key)
     {
@@ -84,7 +87,9 @@ internal sealed unsafe partial class HashTable
         Unlink(link == (int*)bucket ? (int*)Pool.SlotOf(elem) : link, old);
     }
 
-    /// <summary>Takes a key's element out of its chain; it keeps its link for readers that stand on it. Needs the bucket's lock.</summary>
+    /// <summary>
+    /// Takes a key's element out of its chain; it keeps its link for readers that stand on it. Needs the bucket's lock.
+    /// </summary>
     /// <returns>Its number, or -1.</returns>
     internal int UnlinkLocked(HashBucket* bucket, ReadOnlySpan<byte> key)
     {
@@ -98,10 +103,13 @@ internal sealed unsafe partial class HashTable
         return index;
     }
 
-    /// <summary>Makes an element that nobody sees yet, key and value, the first of a chain. Needs the bucket's lock.</summary>
+    /// <summary>
+    /// Makes an element that nobody sees yet, key and value, the first of a chain. Needs the bucket's lock.
+    /// </summary>
     /// <returns>Its own link.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int* Insert<TElems, TKey, TValue>(TElems elems, HashBucket* bucket, int index, TKey key, TValue value)
+    internal static int* Insert<TElems, TKey, TValue>(
+        TElems elems, HashBucket* bucket, int index, TKey key, TValue value)
         where TElems : struct, IElems
         where TKey : struct, IElemKey
         where TValue : struct, IElemValue

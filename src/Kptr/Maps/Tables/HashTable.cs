@@ -9,9 +9,10 @@ namespace Kptr.Maps;
 ///           4  key, when it has up to 4 bytes; else the key is at 8
 ///           …  value, 8-byte aligned
 /// </code>
-/// Elements are named by index: 8 bytes a bucket and 4 a link. Searches are lock-free; changing a chain needs its bucket's
-/// lock. A new element is written whole before it is linked, at the head, and before the one it replaces is unlinked:
-/// whoever searches meanwhile finds one of them. Whoever works with pointers into a table keeps its map alive until he is done.
+/// Elements are named by index: 8 bytes a bucket and 4 a link. Searches are lock-free; changing a chain needs its
+/// bucket's lock. A new element is written whole before it is linked, at the head, and before the one it replaces
+/// is unlinked: whoever searches meanwhile finds one of them. Whoever works with pointers into a table keeps its
+/// map alive until he is done.
 /// </remarks>
 internal sealed unsafe partial class HashTable
 {
@@ -117,8 +118,9 @@ internal sealed unsafe partial class HashTable
         return count;
     }
 
-    // As many buckets as entries, rounded up to a power of two as in Linux. Where that would be over one and a half times as many
-    // and memory matters, rounded down: chains of 1.3 elements then cost less than the cache lines of empty buckets.
+    // As many buckets as entries, rounded up to a power of two as in Linux. Where that would be over one and a
+    // half times as many and memory matters, rounded down: chains of 1.3 elements then cost less than the
+    // cache lines of empty buckets.
     private static int BitsFor(long maxEntries)
     {
         var bits = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)Math.Max(1, maxEntries) - 1));

@@ -40,7 +40,9 @@ internal readonly unsafe struct BlockElems(HashTable table) : IElems
     }
 }
 
-/// <summary>Elements in one block, made of a key and a value whose sizes are known when the machine code is made.</summary>
+/// <summary>
+/// Elements in one block, made of a key and a value whose sizes are known when the machine code is made.
+/// </summary>
 internal readonly unsafe struct StructElems<TKey, TValue>(HashTable table) : IElems
     where TKey : unmanaged
     where TValue : unmanaged

@@ -8,11 +8,11 @@ internal delegate bool LruEvictor(int elem, ref DyingFields dying);
 
 /// <summary>The order in which an LRU map gives its elements up.</summary>
 /// <remarks>
-/// An approximation of least recent use, as in Linux: a lookup only sets a mark, and elements travel between an active and an
-/// inactive list when room is needed. With common lists each CPU has a stock of free elements and a list of fresh ones
-/// (pending); with a list per CPU (<c>BPF_F_NO_COMMON_LRU</c>) it has all for itself and never borrows.
-/// One lock guards all lists; a bucket's lock may be taken under it, never the other way round.
-/// Kernel: <c>kernel/bpf/bpf_lru_list.c</c> (6.12).
+/// An approximation of least recent use, as in Linux: a lookup only sets a mark, and elements travel between an active
+/// and an inactive list when room is needed. With common lists each CPU has a stock of free elements and a list of
+/// fresh ones (pending); with a list per CPU (<c>BPF_F_NO_COMMON_LRU</c>) it has all for itself and never borrows. One
+/// lock guards all lists; a bucket's lock may be taken under it, never the other way round. Kernel:
+/// <c>kernel/bpf/bpf_lru_list.c</c> (6.12).
 /// </remarks>
 internal sealed unsafe class LruLists
 {
@@ -74,7 +74,8 @@ internal sealed unsafe class LruLists
         {
             using (_lock.Enter())
             {
-                return Enumerable.Range(0, _cpuCount).Sum(cpu => Length(cpu, ListKind.Free) + Length(cpu, ListKind.LocalFree));
+                return Enumerable.Range(0, _cpuCount).Sum(
+                    cpu => Length(cpu, ListKind.Free) + Length(cpu, ListKind.LocalFree));
             }
         }
     }
@@ -91,7 +92,9 @@ internal sealed unsafe class LruLists
         }
     }
 
-    /// <summary>Takes a free element, pushing others out of the map where there is none; -1 when nothing can be had.</summary>
+    /// <summary>
+    /// Takes a free element, pushing others out of the map where there is none; -1 when nothing can be had.
+    /// </summary>
     internal int Take(int cpu, ref DyingFields dying)
     {
         using (_lock.Enter())
@@ -294,7 +297,8 @@ internal sealed unsafe class LruLists
             n++;
         }
 
-        _rotation[set] = next < _elemCount && (_nodes[next].List != ListKind.Inactive || SetOf(next) != set) ? head : next;
+        _rotation[set] = next < _elemCount
+            && (_nodes[next].List != ListKind.Inactive || SetOf(next) != set) ? head : next;
     }
 
     // Pushes elements out of the map: unmarked inactive ones; if there are none, the oldest whatever its mark.

@@ -2,12 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Maps;
 
-/// <summary>Free slots of a map, by index: a stock for each CPU, and a depot behind them. The newest go out first.</summary>
+/// <summary>
+/// Free slots of a map, by index: a stock for each CPU, and a depot behind them. The newest go out first.
+/// </summary>
 /// <remarks>
 /// Stocks are filled from the depot and relieved into it many slots at a time. The depot is a lock-free stack: its head
-/// holds an index and a count of its changes, so that a slot which left and came back is noticed. The links lie outside the
-/// elements: a reader that still stands on a freed element must be able to walk on. A CPU that finds both empty takes from
-/// the others, so no slot is out of reach. Kernel: <c>kernel/bpf/percpu_freelist.c</c>.
+/// holds an index and a count of its changes, so that a slot which left and came back is noticed. The links lie outside
+/// the elements: a reader that still stands on a freed element must be able to walk on. A CPU that finds both empty
+/// takes from the others, so no slot is out of reach. Kernel: <c>kernel/bpf/percpu_freelist.c</c>.
 /// </remarks>
 internal sealed unsafe class PcpuFreelist
 {
@@ -150,8 +152,8 @@ internal sealed unsafe class PcpuFreelist
         Volatile.Write(ref stock->Count, PcpuFreelistHead.SlotsMax - BatchMax);
     }
 
-    // Fills an empty stock: with used slots before such as never were. Meanwhile its count is not zero, so that who finds the
-    // depot empty waits for the outcome instead of calling the map full. Needs the stock's lock.
+    // Fills an empty stock: with used slots before such as never were. Meanwhile its count is not zero, so that who
+    // finds the depot empty waits for the outcome instead of calling the map full. Needs the stock's lock.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Refill(PcpuFreelistHead* stock)
     {

@@ -36,7 +36,9 @@ internal unsafe struct PcpuFreelistHead
     /// <summary>Whether the extra element is where it belongs.</summary>
     internal bool HasExtraElem => Volatile.Read(ref _extraElem) != Taken;
 
-    /// <summary>Takes the extra element; <see cref="ReturnExtraElem"/> must replace it before anything can throw or wait.</summary>
+    /// <summary>
+    /// Takes the extra element; <see cref="ReturnExtraElem"/> must replace it before anything can throw or wait.
+    /// </summary>
     /// <remarks>The exchange makes the number the caller's alone; the store that gives one back is a release.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int TakeExtraElem()
@@ -45,7 +47,9 @@ internal unsafe struct PcpuFreelistHead
         return slot != Taken ? slot : TakeExtraElemSlow();
     }
 
-    /// <summary>Gives the CPU an extra element for the one that was taken; or, before anything else, its first.</summary>
+    /// <summary>
+    /// Gives the CPU an extra element for the one that was taken; or, before anything else, its first.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReturnExtraElem(int slot) => Volatile.Write(ref _extraElem, slot);
 

@@ -3,19 +3,24 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Maps;
 
-/// <summary>A spin lock for one writer at a time, whose sequence tells readers that took no lock whether a writer was there.</summary>
+/// <summary>
+/// A spin lock for one writer at a time, whose sequence tells readers that took no lock whether a writer was there.
+/// </summary>
 /// <remarks>
 /// <para><c>seq</c> is odd while a writer is in; entering and leaving each add 1. Kernel: <c>seqlock_t</c>
 /// (<c>include/linux/seqlock.h</c>).</para>
-/// <para>One writer: only who changes an even <c>seq</c> to the odd number after it by compare-and-swap is in, and only who is in
-/// makes it even again.</para>
-/// <para>What a writer did is seen whole by the next: the compare-and-swap is a full barrier, the store that leaves is a release.</para>
-/// <para>A reader that finds the same even <c>seq</c> before and after saw no write of any writer. Suppose it read a word that a
-/// writer stored. The writer's compare-and-swap comes before that store, on x86 as every store does, on ARM because it is a full
-/// barrier; the reader's second look comes after its read, because of the read barrier in <see cref="IsStill"/>. So the second look
-/// sees at least the writer's odd number, and differs from the first, unless the writer had left before the first look; then the
-/// first look, an acquire, saw the release with all that writer stored.</para>
-/// <para>After 2^31 writers the sequence comes round. A reader that slept through exactly that many would be deceived.</para>
+/// <para>One writer: only who changes an even <c>seq</c> to the odd number after it by compare-and-swap is in, and only
+/// who is in makes it even again.</para>
+/// <para>What a writer did is seen whole by the next: the compare-and-swap is a full barrier, the store that
+/// leaves is a release.</para>
+/// <para>A reader that finds the same even <c>seq</c> before and after saw no write of any writer. Suppose it read
+/// a word that a writer stored. The writer's compare-and-swap comes before that store, on x86 as every store does,
+/// on ARM because it is a full barrier; the reader's second look comes after its read, because of the read barrier
+/// in <see cref="IsStill"/>. So the second look sees at least the writer's odd number, and differs from the first,
+/// unless the writer had left before the first look; then the first look, an acquire, saw the release with all
+/// that writer stored.</para>
+/// <para>After 2^31 writers the sequence comes round. A reader that slept through exactly that many
+/// would be deceived.</para>
 /// </remarks>
 internal struct SeqLock
 {

@@ -6,8 +6,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_ARENA</c>: pages that programs and user space share.</summary>
 /// <remarks>
-/// All pages are there from the start, so a touch never faults: <c>BPF_F_SEGV_ON_FAULT</c> has no effect, and freed pages stay readable
-/// as zeros. Addresses are the host's; user space has no mapping of its own.
+/// All pages are there from the start, so a touch never faults: <c>BPF_F_SEGV_ON_FAULT</c> has no effect, and freed
+/// pages stay readable as zeros. Addresses are the host's; user space has no mapping of its own.
 /// </remarks>
 public sealed class ArenaMap : KeylessMap
 {
@@ -64,7 +64,9 @@ public sealed class ArenaMap : KeylessMap
     }
 
     /// <inheritdoc/>
-    private protected override Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) => Errno.EOPNOTSUPP;
+    private protected override Errno UserUpdate(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) =>
+        Errno.EOPNOTSUPP;
 
     /// <inheritdoc/>
     private protected override Errno UserDelete(ReadOnlySpan<byte> key) => Errno.EOPNOTSUPP;

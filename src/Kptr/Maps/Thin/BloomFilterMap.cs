@@ -6,8 +6,10 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_BLOOM_FILTER</c>: tells whether a value was perhaps pushed.</summary>
-/// <remarks>Same size and number of hashes as Linux; the hashes themselves differ, and so do the false positives. Kernel:
-/// <c>bloom_filter.c</c> (6.12).</remarks>
+/// <remarks>
+/// Same size and number of hashes as Linux; the hashes themselves differ, and so do the false positives. Kernel:
+/// <c>bloom_filter.c</c> (6.12).
+/// </remarks>
 public sealed class BloomFilterMap : KeylessMap
 {
     private readonly long[] _bits;
@@ -26,10 +28,13 @@ public sealed class BloomFilterMap : KeylessMap
     }
 
     /// <inheritdoc/>
-    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) => PeekValue(value);
+    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) =>
+        PeekValue(value);
 
     /// <inheritdoc/>
-    private protected override Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) => PushValue(value, flags);
+    private protected override Errno UserUpdate(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) =>
+        PushValue(value, flags);
 
     /// <inheritdoc/>
     private protected override Errno UserDelete(ReadOnlySpan<byte> key) => Errno.EOPNOTSUPP;

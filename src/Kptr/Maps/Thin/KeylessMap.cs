@@ -22,7 +22,9 @@ public abstract class KeylessMap : BpfMap
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => 0;
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) => Errno.EINVAL;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        Errno.EINVAL;
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.EINVAL;

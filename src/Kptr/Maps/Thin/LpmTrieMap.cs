@@ -7,8 +7,9 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_LPM_TRIE</c>: finds the value of the longest prefix of a key.</summary>
 /// <remarks>
-/// A key is a 32-bit prefix length and data in network order. One level per bit: simpler and larger than Linux's path-compressed trie,
-/// with the same answers. Values have no special fields in Linux either. Kernel: <c>lpm_trie.c</c> (6.12).
+/// A key is a 32-bit prefix length and data in network order. One level per bit: simpler and larger than Linux's
+/// path-compressed trie, with the same answers. Values have no special fields in Linux either. Kernel:
+/// <c>lpm_trie.c</c> (6.12).
 /// </remarks>
 public sealed class LpmTrieMap : BpfMap
 {
@@ -62,7 +63,8 @@ public sealed class LpmTrieMap : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
         if (flags > MapUpdateFlags.Exist || length > PrefixMax)

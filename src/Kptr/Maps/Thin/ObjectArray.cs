@@ -6,7 +6,10 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 /// <summary>Arrays whose values are things with an id that only C# can put in: programs, perf events.</summary>
-/// <remarks>Programs cannot read or write the values (<c>-EINVAL</c>); user space deletes by index and reads ids where the type has them.</remarks>
+/// <remarks>
+/// Programs cannot read or write the values (<c>-EINVAL</c>); user space deletes by index and reads
+/// ids where the type has them.
+/// </remarks>
 public abstract class ObjectArray : BpfMap
 {
     private readonly object?[] _items;
@@ -45,9 +48,10 @@ public abstract class ObjectArray : BpfMap
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => 0;
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        flags != MapUpdateFlags.Any || !caller.IsUserSpace ? Errno.EINVAL
-        : ArrayKeys.IndexOf(key) >= MaxEntries ? Errno.E2BIG : Errno.EBADF;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            flags != MapUpdateFlags.Any || !caller.IsUserSpace ? Errno.EINVAL
+            : ArrayKeys.IndexOf(key) >= MaxEntries ? Errno.E2BIG : Errno.EBADF;
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
@@ -62,5 +66,6 @@ public abstract class ObjectArray : BpfMap
     }
 
     /// <inheritdoc/>
-    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => ArrayKeys.Next(MaxEntries, key, nextKey);
+    protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) =>
+        ArrayKeys.Next(MaxEntries, key, nextKey);
 }

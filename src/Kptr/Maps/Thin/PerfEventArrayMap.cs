@@ -7,8 +7,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_PERF_EVENT_ARRAY</c>: a channel from programs to user space, one per CPU.</summary>
 /// <remarks>
-/// There are no perf events to put in: every index is open from the start and takes records without limit until they are read.
-/// Counters (<c>bpf_perf_event_read</c>) are not modelled.
+/// There are no perf events to put in: every index is open from the start and takes records without limit until they
+/// are read. Counters (<c>bpf_perf_event_read</c>) are not modelled.
 /// </remarks>
 public sealed class PerfEventArrayMap : ObjectArray
 {
@@ -43,5 +43,7 @@ public sealed class PerfEventArrayMap : ObjectArray
     }
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) => Errno.ENOTSUPP;
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        Errno.ENOTSUPP;
 }

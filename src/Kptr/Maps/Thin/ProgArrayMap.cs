@@ -32,7 +32,8 @@ public sealed class ProgArrayMap : ObjectArray
     public object? TargetAt(uint index) => ItemAt(index);
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (ItemAt(ArrayKeys.IndexOf(key)) is not { } program)
         {

@@ -5,7 +5,10 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_QUEUE</c> and <c>STACK</c>: values first in first out, or last in first out.</summary>
-/// <remarks>Whole: push, pop, peek from both sides. Values have no special fields in Linux either. Kernel: <c>queue_stack_maps.c</c> (6.12).</remarks>
+/// <remarks>
+/// Whole: push, pop, peek from both sides. Values have no special fields in Linux either. Kernel:
+/// <c>queue_stack_maps.c</c> (6.12).
+/// </remarks>
 public sealed class QueueStackMap : KeylessMap
 {
     private readonly RankedLock _lock = new(LockRank.ThinMap);
@@ -31,13 +34,18 @@ public sealed class QueueStackMap : KeylessMap
     }
 
     /// <inheritdoc/>
-    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) => PeekValue(value);
+    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) =>
+        PeekValue(value);
 
     /// <inheritdoc/>
-    private protected override Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) => PushValue(value, flags);
+    private protected override Errno UserUpdate(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) =>
+        PushValue(value, flags);
 
     /// <inheritdoc/>
-    protected override Errno TakeValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) => PopValue(value);
+    protected override Errno TakeValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        PopValue(value);
 
     /// <inheritdoc/>
     protected override Errno PushValue(ReadOnlySpan<byte> value, MapUpdateFlags flags)

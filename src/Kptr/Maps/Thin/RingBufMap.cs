@@ -4,15 +4,17 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_RINGBUF</c>: records from programs to user space, reserved in place and then submitted or discarded.</summary>
+/// <summary>
+/// <c>BPF_MAP_TYPE_RINGBUF</c>: records from programs to user space, reserved in place and then submitted or discarded.
+/// </summary>
 /// <remarks>
 /// <code>
 /// record:  0  length, with a busy bit (31) and a discard bit (30)
 ///          4  0
 ///          8  data, the whole rounded up to 8
 /// </code>
-/// Linux maps the data twice in a row so that a record may run over the end; here the second half is memory of its own that
-/// only such records use. User space reads here by calls, not by mapping, and nobody is woken: there is no poll.
+/// Linux maps the data twice in a row so that a record may run over the end; here the second half is memory of its own
+/// that only such records use. User space reads here by calls, not by mapping, and nobody is woken: there is no poll.
 /// Kernel: <c>ringbuf.c</c> (6.12).
 /// </remarks>
 public sealed unsafe class RingBufMap : KeylessMap
@@ -125,10 +127,13 @@ public sealed unsafe class RingBufMap : KeylessMap
     };
 
     /// <inheritdoc/>
-    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) => Errno.ENOTSUPP;
+    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) =>
+        Errno.ENOTSUPP;
 
     /// <inheritdoc/>
-    private protected override Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) => Errno.ENOTSUPP;
+    private protected override Errno UserUpdate(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) =>
+        Errno.ENOTSUPP;
 
     /// <inheritdoc/>
     private protected override Errno UserDelete(ReadOnlySpan<byte> key) => Errno.ENOTSUPP;

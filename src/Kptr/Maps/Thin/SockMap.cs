@@ -7,8 +7,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_SOCKMAP</c> and <c>SOCKHASH</c>: sockets by index or key.</summary>
 /// <remarks>
-/// Holds a reference on each socket, given back when the entry or the map goes. Nothing is redirected, no parser or verdict program runs, and a
-/// socket that closes stays in until it is deleted.
+/// Holds a reference on each socket, given back when the entry or the map goes. Nothing is redirected, no parser or
+/// verdict program runs, and a socket that closes stays in until it is deleted.
 /// </remarks>
 public sealed class SockMap : BpfMap
 {
@@ -75,11 +75,14 @@ public sealed class SockMap : BpfMap
         _socks.TryGetValue(Convert.ToHexString(key), out var sock) ? sock.Address : 0;
 
     /// <inheritdoc/>
-    protected override Errno ReadValue(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        ValueSize != sizeof(ulong) ? Errno.ENOSPC : FindValue(key, caller) == 0 ? Errno.ENOENT : Errno.EOPNOTSUPP;
+    protected override Errno ReadValue(
+        ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+            ValueSize != sizeof(ulong) ? Errno.ENOSPC : FindValue(key, caller) == 0 ? Errno.ENOENT : Errno.EOPNOTSUPP;
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) => Errno.EBADF;
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
+        Errno.EBADF;
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)

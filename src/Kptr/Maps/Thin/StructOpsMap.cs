@@ -6,8 +6,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_STRUCT_OPS</c>: one struct of operations that programs implement.</summary>
 /// <remarks>
-/// Holds the struct's data members and whether it is registered. Calling the operations is not done here, members are not checked
-/// by the kernel type's own code, and links to it are the model's business.
+/// Holds the struct's data members and whether it is registered. Calling the operations is not done here, members are
+/// not checked by the kernel type's own code, and links to it are the model's business.
 /// </remarks>
 public sealed class StructOpsMap : BpfMap
 {
@@ -44,7 +44,8 @@ public sealed class StructOpsMap : BpfMap
         caller.IsUserSpace && ArrayKeys.IndexOf(key) == 0 ? _value.ValueOf(0) : 0;
 
     /// <inheritdoc/>
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         if (flags != MapUpdateFlags.Any || !caller.IsUserSpace)
         {
@@ -67,7 +68,9 @@ public sealed class StructOpsMap : BpfMap
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) =>
-        !caller.IsUserSpace ? Errno.EINVAL : Interlocked.Exchange(ref _isRegistered, 0) == 0 ? Errno.ENOENT : Errno.None;
+        !caller.IsUserSpace ? Errno.EINVAL
+            : Interlocked.Exchange(ref _isRegistered, 0) == 0 ? Errno.ENOENT
+            : Errno.None;
 
     /// <inheritdoc/>
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => ArrayKeys.Next(1, key, nextKey);

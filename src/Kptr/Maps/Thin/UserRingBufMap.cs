@@ -6,8 +6,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_USER_RINGBUF</c>: records from user space to programs.</summary>
 /// <remarks>
-/// User space posts whole records, so the ring cannot be corrupted as a mapped one can; the capacity counts as in Linux.
-/// One program at a time drains (<c>-EBUSY</c> otherwise). Kernel: <c>ringbuf.c</c> (6.12).
+/// User space posts whole records, so the ring cannot be corrupted as a mapped one can; the capacity counts as in
+/// Linux. One program at a time drains (<c>-EBUSY</c> otherwise). Kernel: <c>ringbuf.c</c> (6.12).
 /// </remarks>
 public sealed class UserRingBufMap : KeylessMap
 {
@@ -25,7 +25,8 @@ public sealed class UserRingBufMap : KeylessMap
     }
 
     /// <summary>Adds a record.</summary>
-    /// <returns><see cref="Errno.ENOSPC"/> when it does not fit now, <see cref="Errno.E2BIG"/> when it never will.</returns>
+    /// <returns><see cref="Errno.ENOSPC"/> when it does not fit now, <see cref="Errno.E2BIG"/>
+    /// when it never will.</returns>
     public Errno Post(ReadOnlySpan<byte> record)
     {
         var total = (record.Length + HeaderBytes + 7) & ~7L;
@@ -68,10 +69,13 @@ public sealed class UserRingBufMap : KeylessMap
     }
 
     /// <inheritdoc/>
-    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) => Errno.ENOTSUPP;
+    private protected override Errno UserRead(ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags) =>
+        Errno.ENOTSUPP;
 
     /// <inheritdoc/>
-    private protected override Errno UserUpdate(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) => Errno.ENOTSUPP;
+    private protected override Errno UserUpdate(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags) =>
+        Errno.ENOTSUPP;
 
     /// <inheritdoc/>
     private protected override Errno UserDelete(ReadOnlySpan<byte> key) => Errno.ENOTSUPP;

@@ -11,7 +11,9 @@ public abstract partial class BpfMap
     private const BtfFieldKind AddressKinds = BtfFieldKind.Kptr | BtfFieldKind.Uptr | BtfFieldKind.GraphRoot;
     private Type? _view;
 
-    /// <summary>Throws unless live values may be seen as <typeparamref name="TValue"/>, by keys of <typeparamref name="TKey"/>.</summary>
+    /// <summary>
+    /// Throws unless live values may be seen as <typeparamref name="TValue"/>, by keys of <typeparamref name="TKey"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void CheckView<TKey, TValue>()
         where TKey : unmanaged
@@ -43,19 +45,24 @@ public abstract partial class BpfMap
         }
     }
 
-    // Both ways: a kptr field over plain bytes would follow what user space wrote there, and plain bytes over a kptr could be
-    // written with what nobody owns.
+    // Both ways: a kptr field over plain bytes would follow what user space wrote there, and plain bytes over a kptr
+    // could be written with what nobody owns.
     [UnconditionalSuppressMessage(
-        "Trimming", "IL2091", Justification = "of a struct whose map was made from it the fields are kept; of another, unseen kptrs are not the map's")]
+        "Trimming", "IL2091",
+        Justification = "of a struct whose map was made from it the fields are kept; of another, "
+            + "unseen kptrs are not the map's")]
     private void CheckValueType<TValue>()
         where TValue : unmanaged
     {
         CheckStructSize<TValue>("value", ValueSize);
         var mine = Record.Fields.Where(f => (f.Kind & AddressKinds) != 0).Select(Signature);
-        var theirs = StructRecord.Of<TValue>(Core.Spec).Fields.Where(f => (f.Kind & AddressKinds) != 0).Select(Signature);
+        var theirs = StructRecord.Of<TValue>(Core.Spec).Fields
+            .Where(f => (f.Kind & AddressKinds) != 0)
+            .Select(Signature);
         if (!mine.SequenceEqual(theirs))
         {
-            throw new ArgumentException($"the special fields of {this} are not those of {typeof(TValue).Name}", nameof(TValue));
+            throw new ArgumentException(
+                $"the special fields of {this} are not those of {typeof(TValue).Name}", nameof(TValue));
         }
     }
 
@@ -79,11 +86,13 @@ public abstract partial class BpfMap
     {
         if (Unsafe.SizeOf<T>() != sizeBytes)
         {
-            throw new ArgumentException($"{this} has {what}s of {sizeBytes} bytes; {typeof(T).Name} has {Unsafe.SizeOf<T>()}", what);
+            throw new ArgumentException(
+                $"{this} has {what}s of {sizeBytes} bytes; {typeof(T).Name} has {Unsafe.SizeOf<T>()}", what);
         }
     }
 
-    private static (BtfFieldKind Kind, int OffsetBytes, BtfType Pointee) Signature(BtfField field) => (field.Kind, field.OffsetBytes, field.Pointee);
+    private static (BtfFieldKind Kind, int OffsetBytes, BtfType Pointee) Signature(BtfField field) =>
+        (field.Kind, field.OffsetBytes, field.Pointee);
 
     private static class View<TKey, TValue>;
 }

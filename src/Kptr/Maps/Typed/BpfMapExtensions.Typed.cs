@@ -13,9 +13,8 @@ public delegate bool MapVisitor<TKey, TValue>(in TKey key, ref TValue value);
 public static unsafe partial class BpfMapExtensions
 {
     /// <summary>Sees any map as one of C# structs, such as one that an object file declares.</summary>
-    /// <exception cref="ArgumentException">
-    /// The key or value has another size than the map's, or the value a <see cref="Kptr.Objects.Kptr{T}"/> where the map has none.
-    /// </exception>
+    /// <exception cref="ArgumentException"> The key or value has another size than the map's, or the value a
+    /// <see cref="Kptr.Objects.Kptr{T}"/> where the map has none. </exception>
     public static TypedMapView<TKey, TValue> As<TKey, TValue>(this BpfMap map)
         where TKey : unmanaged
         where TValue : unmanaged
@@ -26,19 +25,23 @@ public static unsafe partial class BpfMapExtensions
     }
 
     /// <summary>Finds a value in live memory: of per-CPU maps, the CPU's that this thread plays.</summary>
-    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
-    /// <exception cref="ArgumentException">The structs have other sizes, or the value other special fields, than the map's.</exception>
+    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it
+    /// inside an RCU reader.</returns>
+    /// <exception cref="ArgumentException">The structs have other sizes, or the value other special fields,
+    /// than the map's.</exception>
     /// <exception cref="InvalidOperationException">The values are maps or sockets.</exception>
     public static ref TValue Lookup<TKey, TValue>(this ITypedMap<TKey, TValue> map, TKey key)
         where TKey : unmanaged
         where TValue : unmanaged
     {
         var untyped = ViewedOf(map);
-        return ref Unsafe.AsRef<TValue>((void*)untyped.Checked(untyped.ProgLookup(Bytes(ref key), untyped.Core.CurrentCpu)));
+        return ref Unsafe.AsRef<TValue>(
+            (void*)untyped.Checked(untyped.ProgLookup(Bytes(ref key), untyped.Core.CurrentCpu)));
     }
 
     /// <summary>Finds a CPU's value in live memory.</summary>
-    /// <returns>The value, or a null reference; also when the map has no value per CPU. Use it inside an RCU reader.</returns>
+    /// <returns>The value, or a null reference; also when the map has no value per CPU. Use it
+    /// inside an RCU reader.</returns>
     public static ref TValue Lookup<TKey, TValue>(this ITypedMap<TKey, TValue> map, TKey key, int cpu)
         where TKey : unmanaged
         where TValue : unmanaged
@@ -65,7 +68,8 @@ public static unsafe partial class BpfMapExtensions
             }
 
             TValue zero = default;
-            var err = map.Map.ProgUpdate(Bytes(ref key), Bytes(ref zero), MapUpdateFlags.NoExist, map.Map.Core.CurrentCpu);
+            var err = map.Map.ProgUpdate(
+                Bytes(ref key), Bytes(ref zero), MapUpdateFlags.NoExist, map.Map.Core.CurrentCpu);
             if (err is not (Errno.None or Errno.EEXIST))
             {
                 throw new InvalidOperationException($"{map.Map} cannot take another key: {err}");
@@ -73,7 +77,9 @@ public static unsafe partial class BpfMapExtensions
         }
     }
 
-    /// <summary>Copies a value out, special fields as zero; of per-CPU maps, the CPU's that this thread plays.</summary>
+    /// <summary>
+    /// Copies a value out, special fields as zero; of per-CPU maps, the CPU's that this thread plays.
+    /// </summary>
     /// <returns>False when the key is not there.</returns>
     public static bool TryGetValue<TKey, TValue>(this ITypedMap<TKey, TValue> map, TKey key, out TValue value)
         where TKey : unmanaged
@@ -91,7 +97,10 @@ public static unsafe partial class BpfMapExtensions
         return all.Length != 0;
     }
 
-    /// <summary>Copies the values of all CPUs out, special fields as zero, in the order of the possible CPUs; one where the map is not per CPU.</summary>
+    /// <summary>
+    /// Copies the values of all CPUs out, special fields as zero, in the order of the possible CPUs; one
+    /// where the map is not per CPU.
+    /// </summary>
     /// <returns>An empty array when the key is not there.</returns>
     public static TValue[] ValuesOf<TKey, TValue>(this ITypedMap<TKey, TValue> map, TKey key)
         where TKey : unmanaged
@@ -114,7 +123,10 @@ public static unsafe partial class BpfMapExtensions
         return values;
     }
 
-    /// <summary>Creates or replaces an element, on all CPUs with the same value; special fields of <paramref name="value"/> are ignored.</summary>
+    /// <summary>
+    /// Creates or replaces an element, on all CPUs with the same value; special fields of
+    /// <paramref name="value"/> are ignored.
+    /// </summary>
     [OverloadResolutionPriority(1)]
     public static Errno Update<TKey, TValue>(
         this ITypedMap<TKey, TValue> map, TKey key, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any)
@@ -140,7 +152,8 @@ public static unsafe partial class BpfMapExtensions
     /// <param name="flags">Create or replace.</param>
     /// <exception cref="ArgumentException">There are more or fewer values than possible CPUs.</exception>
     public static Errno UpdateEach<TKey, TValue>(
-        this ITypedMap<TKey, TValue> map, TKey key, ReadOnlySpan<TValue> values, MapUpdateFlags flags = MapUpdateFlags.Any)
+        this ITypedMap<TKey, TValue> map, TKey key, ReadOnlySpan<TValue> values,
+        MapUpdateFlags flags = MapUpdateFlags.Any)
         where TKey : unmanaged
         where TValue : unmanaged
     {
@@ -181,10 +194,14 @@ public static unsafe partial class BpfMapExtensions
         var untyped = ViewedOf(map);
         using var reader = untyped.Core.Rcu.ReadLock();
         return untyped.ForEachElem(
-            (key, value) => visitor(Unsafe.ReadUnaligned<TKey>((void*)key), ref Unsafe.AsRef<TValue>((void*)value)) ? 0UL : 1, 0, untyped.Core.CurrentCpu);
+            (key, value) => visitor(Unsafe.ReadUnaligned<TKey>((void*)key), ref Unsafe.AsRef<TValue>((void*)value))
+                ? 0UL
+                : 1, 0, untyped.Core.CurrentCpu);
     }
 
-    /// <summary>All elements at about this moment, special fields as zero; of per-CPU maps, the CPU's that this thread plays.</summary>
+    /// <summary>
+    /// All elements at about this moment, special fields as zero; of per-CPU maps, the CPU's that this thread plays.
+    /// </summary>
     public static IReadOnlyList<KeyValuePair<TKey, TValue>> Snapshot<TKey, TValue>(this ITypedMap<TKey, TValue> map)
         where TKey : unmanaged
         where TValue : unmanaged

@@ -21,7 +21,8 @@ public static partial class BpfMapExtensions
     /// <summary>Creates or replaces an element; special fields of <paramref name="value"/> are not looked at.</summary>
     /// <returns>The kernel's error number, <see cref="Errno.None"/> for success.</returns>
     /// <exception cref="ArgumentException">The key or value has another size than the map's.</exception>
-    public static Errno Update<TKey, TValue>(this BpfMap map, TKey key, TValue value, MapUpdateFlags flags = MapUpdateFlags.Any)
+    public static Errno Update<TKey, TValue>(
+        this BpfMap map, TKey key, TValue value, MapUpdateFlags flags = MapUpdateFlags.Any)
         where TKey : unmanaged
         where TValue : unmanaged
     {
@@ -39,7 +40,9 @@ public static partial class BpfMapExtensions
         return map.DeleteElem(Bytes(ref key));
     }
 
-    /// <summary>The keys that user space finds by walking the map; changes while walking may be missed or met.</summary>
+    /// <summary>
+    /// The keys that user space finds by walking the map; changes while walking may be missed or met.
+    /// </summary>
     public static IEnumerable<TKey> Keys<TKey>(this BpfMap map)
         where TKey : unmanaged
     {

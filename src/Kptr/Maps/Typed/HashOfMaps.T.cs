@@ -21,11 +21,14 @@ public sealed class HashOfMaps<TKey> : HashOfMaps
     {
     }
 
-    /// <summary>The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.</summary>
+    /// <summary>
+    /// The map under a key, or null. Use it inside an RCU reader; the outer map may let go of it at any time.
+    /// </summary>
     public BpfMap? Lookup(TKey key) => Lookup(Bytes(in key));
 
     /// <summary>Puts a map under a key.</summary>
-    public Errno Set(TKey key, BpfMap inner, MapUpdateFlags flags = MapUpdateFlags.Any) => Set(Bytes(in key), inner, flags);
+    public Errno Set(TKey key, BpfMap inner, MapUpdateFlags flags = MapUpdateFlags.Any) =>
+        Set(Bytes(in key), inner, flags);
 
     /// <summary>Deletes a key; the map under it loses a reference.</summary>
     public Errno Delete(TKey key) => DeleteElem(Bytes(in key));

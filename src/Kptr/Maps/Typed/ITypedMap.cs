@@ -1,6 +1,8 @@
 namespace Kptr.Maps;
 
-/// <summary>A map whose keys and values are C# structs; what can be done with it is in <see cref="BpfMapExtensions"/>.</summary>
+/// <summary>
+/// A map whose keys and values are C# structs; what can be done with it is in <see cref="BpfMapExtensions"/>.
+/// </summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; of per-CPU maps, one CPU's.</typeparam>
 public interface ITypedMap<TKey, TValue>

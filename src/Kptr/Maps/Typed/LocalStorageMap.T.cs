@@ -7,10 +7,15 @@ using Kptr.Specs;
 
 namespace Kptr.Maps;
 
-/// <summary>Local storage of C# structs, of the type that its owners ask for: tasks, cgroups, sockets; anything else stands for inodes.</summary>
+/// <summary>
+/// Local storage of C# structs, of the type that its owners ask for: tasks, cgroups, sockets;
+/// anything else stands for inodes.
+/// </summary>
 /// <typeparam name="TOwner">What a value belongs to.</typeparam>
-/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LocalStorageMap, ITypedMap<int, TValue>
+/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the
+/// special fields.</typeparam>
+public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : LocalStorageMap, ITypedMap<int, TValue>
     where TOwner : KernelObject
     where TValue : unmanaged
 {
@@ -31,12 +36,14 @@ public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(S
         : typeof(TOwner) == typeof(Sock) ? BpfMapType.SkStorage : BpfMapType.InodeStorage;
 
     /// <summary>An owner's value in live memory.</summary>
-    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it inside an RCU reader.</returns>
+    /// <returns>The value, or a null reference (<see cref="Unsafe.IsNullRef{T}"/>). Use it
+    /// inside an RCU reader.</returns>
     public ref TValue Lookup(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Checked(Get(owner)));
 
     /// <summary>An owner's value in live memory, made of zeros where it has none.</summary>
     /// <returns>The value; a null reference when the owner is being freed. Use it inside an RCU reader.</returns>
-    public ref TValue LookupOrInit(TOwner owner) => ref Unsafe.AsRef<TValue>((void*)Checked(Get(owner, default, create: true)));
+    public ref TValue LookupOrInit(TOwner owner) =>
+        ref Unsafe.AsRef<TValue>((void*)Checked(Get(owner, default, create: true)));
 
     /// <summary>Creates or replaces an owner's value. Special fields of <paramref name="value"/> are ignored.</summary>
     public Errno Update(TOwner owner, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>

@@ -6,7 +6,8 @@ namespace Kptr.Maps;
 
 /// <summary>A per-CPU array of C# structs.</summary>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class PercpuArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue> : ArrayMap, ITypedMap<int, TValue>
+public sealed class PercpuArrayMap<[DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : ArrayMap, ITypedMap<int, TValue>
     where TValue : unmanaged
 {
     /// <summary>Makes a per-CPU array.</summary>
@@ -15,7 +16,8 @@ public sealed class PercpuArrayMap<[DynamicallyAccessedMembers(StructFields.Kept
     /// <param name="name">Its name, for reports.</param>
     /// <param name="flags">Creation flags.</param>
     /// <exception cref="MapCreateException">The kernel refuses it.</exception>
-    public PercpuArrayMap(KernelCore core, uint maxEntries, string name = "percpu_array", MapFlags flags = MapFlags.None)
+    public PercpuArrayMap(
+        KernelCore core, uint maxEntries, string name = "percpu_array", MapFlags flags = MapFlags.None)
         : base(core, StructSpec.Of<int, TValue>(core, name, BpfMapType.PercpuArray, maxEntries, flags))
     {
     }
@@ -26,7 +28,8 @@ public sealed class PercpuArrayMap<[DynamicallyAccessedMembers(StructFields.Kept
 /// <summary>A per-CPU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class PercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : PercpuHashMap, ITypedMap<TKey, TValue>
+public sealed class PercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : PercpuHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -43,7 +46,8 @@ public sealed class PercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields
 /// <summary>An LRU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class LruHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LruHashMap, ITypedMap<TKey, TValue>
+public sealed class LruHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : LruHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
@@ -64,13 +68,15 @@ public sealed class LruHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Ke
 /// <summary>A per-CPU LRU hash of C# structs.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
 /// <typeparam name="TValue">One CPU's value; its <see cref="Kptr{T}"/> fields are the special fields.</typeparam>
-public sealed class LruPercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : LruHashMap, ITypedMap<TKey, TValue>
+public sealed class LruPercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : LruHashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {
     /// <summary>Makes a per-CPU LRU hash.</summary>
     /// <inheritdoc cref="LruHashMap{TKey, TValue}(KernelCore, uint, string, MapFlags)"/>
-    public LruPercpuHashMap(KernelCore core, uint maxEntries, string name = "lru_percpu_hash", MapFlags flags = MapFlags.None)
+    public LruPercpuHashMap(
+        KernelCore core, uint maxEntries, string name = "lru_percpu_hash", MapFlags flags = MapFlags.None)
         : base(core, StructSpec.Of<TKey, TValue>(core, name, BpfMapType.LruPercpuHash, maxEntries, flags))
     {
     }
@@ -80,8 +86,10 @@ public sealed class LruPercpuHashMap<TKey, [DynamicallyAccessedMembers(StructFie
 
 /// <summary>A resizable hash of C# structs; 7.2 only.</summary>
 /// <typeparam name="TKey">The key; compared byte by byte, so it must have no padding.</typeparam>
-/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the special fields.</typeparam>
-public sealed class RhashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue> : RhashMap, ITypedMap<TKey, TValue>
+/// <typeparam name="TValue">The value; its <see cref="Kptr{T}"/> and <see cref="BpfSpinLock"/> fields are the
+/// special fields.</typeparam>
+public sealed class RhashMap<TKey, [DynamicallyAccessedMembers(StructFields.Kept)] TValue>
+    : RhashMap, ITypedMap<TKey, TValue>
     where TKey : unmanaged
     where TValue : unmanaged
 {

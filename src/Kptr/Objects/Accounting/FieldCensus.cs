@@ -10,7 +10,8 @@ internal static class FieldCensus
     /// <param name="record">The fields.</param>
     /// <param name="address">Where the value starts.</param>
     /// <param name="describe">Says who a field is.</param>
-    internal static IEnumerable<HeldSlot> Of(KernelCore core, BtfRecord record, ulong address, Func<BtfField, Holder> describe)
+    internal static IEnumerable<HeldSlot> Of(
+        KernelCore core, BtfRecord record, ulong address, Func<BtfField, Holder> describe)
     {
         foreach (var field in record.Fields)
         {
@@ -24,7 +25,8 @@ internal static class FieldCensus
             }
             else if ((field.Kind & BtfFieldKind.GraphRoot) != 0 && Word(at) != 0)
             {
-                var holder = new CollectionHolder(field.Kind == BtfFieldKind.RbRoot ? "rbtree" : "list", describe(field));
+                var holder = new CollectionHolder(
+                    field.Kind == BtfFieldKind.RbRoot ? "rbtree" : "list", describe(field));
                 foreach (var node in Graphs.NodesOf(field.Kind, at))
                 {
                     yield return new(at, core.Graphs.ObjectOf(node)?.Address ?? 0, holder);

@@ -7,15 +7,17 @@ public abstract record Holder
     {
     }
 
-    /// <summary>Whether the reference is safely kept: by the kernel, a live map element or a collection in one.</summary>
+    /// <summary>
+    /// Whether the reference is safely kept: by the kernel, a live map element or a collection in one.
+    /// </summary>
     public virtual bool IsSettled => false;
 
     /// <summary>Whether the modelled kernel itself holds it, and gives it back in time.</summary>
     public virtual bool IsKernel => false;
 
     /// <summary>
-    /// Whether map memory that no key leads to keeps it by the rules of the kernel (see <see cref="RecycledHolder"/>), and gives it back with
-    /// the map.
+    /// Whether map memory that no key leads to keeps it by the rules of the kernel (see <see cref="RecycledHolder"/>),
+    /// and gives it back with the map.
     /// </summary>
     public virtual bool IsRecycled => false;
 
@@ -73,8 +75,8 @@ public sealed record MapHolder(string Map, string Key, string Field, int Cpu = -
 }
 
 /// <summary>
-/// Memory of a map that no key leads to now (on a free list, spare, or waiting for a grace period), on a kernel that empties values when
-/// they end: nothing should be in it.
+/// Memory of a map that no key leads to now (on a free list, spare, or waiting for a grace period), on a kernel that
+/// empties values when they end: nothing should be in it.
 /// </summary>
 /// <param name="Map">Name of the map.</param>
 /// <param name="Field">The field.</param>
@@ -88,8 +90,9 @@ public sealed record UnlinkedHolder(string Map, string Field) : Holder
 }
 
 /// <summary>
-/// Memory of a map that no key leads to now, on a kernel that leaves kptrs where they are when a value ends (the recycle policy, Linux 7.2):
-/// the next insert that gets the memory finds the kptr, and what nobody found goes with the map. So it is no leak as long as the map is there.
+/// Memory of a map that no key leads to now, on a kernel that leaves kptrs where they are when a value ends (the
+/// recycle policy, Linux 7.2): the next insert that gets the memory finds the kptr, and what nobody found goes with the
+/// map. So it is no leak as long as the map is there.
 /// </summary>
 /// <param name="Map">Name of the map.</param>
 /// <param name="Field">The field.</param>

@@ -9,7 +9,9 @@ internal enum HolderKind
     Collection,
 }
 
-/// <summary>A holder in the form the ledger keeps; turned into a <see cref="Holder"/> only when somebody asks.</summary>
+/// <summary>
+/// A holder in the form the ledger keeps; turned into a <see cref="Holder"/> only when somebody asks.
+/// </summary>
 /// <param name="Kind">What the rest means.</param>
 /// <param name="Who">The run; the word for the collection; null for slots and C#.</param>
 /// <param name="Where">Address of the slot or of the collection's root.</param>

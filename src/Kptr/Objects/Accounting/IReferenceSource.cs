@@ -3,7 +3,9 @@ namespace Kptr.Objects;
 /// <summary>Somebody whose memory has kptr slots: a map. It tells the ledger what a slot is, when asked.</summary>
 internal interface IReferenceSource
 {
-    /// <summary>Says who holds a reference that is in the slot at this address: key and field, or an unlinked element.</summary>
+    /// <summary>
+    /// Says who holds a reference that is in the slot at this address: key and field, or an unlinked element.
+    /// </summary>
     Holder DescribeSlot(ulong slotAddress);
 
     /// <summary>Every slot that holds a reference now, free-list and spare memory included.</summary>

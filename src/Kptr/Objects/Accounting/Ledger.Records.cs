@@ -72,7 +72,8 @@ public sealed partial class Ledger
     }
 
     /// <summary>C# moves a reference into the slot and takes out what was there.</summary>
-    internal KernelObject? ExchangeFromCSharp(ulong slot, KernelObject next, RefToken? nextToken, RefSite site, out RefToken? token)
+    internal KernelObject? ExchangeFromCSharp(
+        ulong slot, KernelObject next, RefToken? nextToken, RefSite site, out RefToken? token)
     {
         token = null;
         if (nextToken is not null && !nextToken.TrySpend(site, "moved"))
@@ -165,7 +166,8 @@ public sealed partial class Ledger
 
         using (_lock.Enter())
         {
-            // The slot may be the root of a list or tree: then the address is inside an object, and it has no record here.
+            // The slot may be the root of a list or tree: then the address is inside an object,
+            // and it has no record here.
             var old = ExchangeSlot(slot, 0);
             if (_core.Heap.FindObject(old) is { } obj && TakeFromSlot(obj, slot) is { } record)
             {
@@ -245,7 +247,9 @@ public sealed partial class Ledger
         }
     }
 
-    /// <summary>The object's memory goes: whoever still has a line on it held a reference that was not counted.</summary>
+    /// <summary>
+    /// The object's memory goes: whoever still has a line on it held a reference that was not counted.
+    /// </summary>
     internal void Freed(KernelObject obj)
     {
         if (Level == LedgerLevel.Counts)
@@ -270,12 +274,15 @@ public sealed partial class Ledger
         }
     }
 
-    /// <summary>The finalizer found a reference that nobody can release any more. Does not throw and reads no native memory.</summary>
-    internal void Dropped(RefRecord record) => _core.ReportQuietly(new(DiagCode.RefDropped, "a reference was dropped without a release")
-    {
-        Object = $"{record.Object.TypeName}@{record.Object.Address:x}",
-        EarlierSite = record.AcquiredAt,
-    });
+    /// <summary>
+    /// The finalizer found a reference that nobody can release any more. Does not throw and reads no native memory.
+    /// </summary>
+    internal void Dropped(RefRecord record) =>
+        _core.ReportQuietly(new(DiagCode.RefDropped, "a reference was dropped without a release")
+        {
+            Object = $"{record.Object.TypeName}@{record.Object.Address:x}",
+            EarlierSite = record.AcquiredAt,
+        });
 
     internal void ReportMisuse(RefRecord record, RefSite site, RefSite spentAt, string what) => _core.Report(new(
         what == "released" ? DiagCode.RefReleasedTwice : DiagCode.RefUsedAfterMove,
@@ -356,8 +363,8 @@ public sealed partial class Ledger
         return null;
     }
 
-    // C# takes out of a slot without the lock: by the time it comes here the slot may hold the next reference, even on the
-    // same object. Any record of the pair will do.
+    // C# takes out of a slot without the lock: by the time it comes here the slot may hold the next reference, even on
+    // the same object. Any record of the pair will do.
     private RefRecord? TakeFromSlot(KernelObject obj, ulong slot)
     {
         if (!_bySlot.TryGetValue((slot, obj.Address), out var records))

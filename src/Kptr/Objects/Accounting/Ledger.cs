@@ -50,20 +50,22 @@ public sealed partial class Ledger
         Snapshot().Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);
 
     /// <summary>
-    /// The references that nobody can be trusted to give back: held by ended programs, by C#, by somebody whom no record names, by map memory
-    /// that should be empty, or by memory of a map that is gone.
+    /// The references that nobody can be trusted to give back: held by ended programs, by C#, by somebody whom no
+    /// record names, by map memory that should be empty, or by memory of a map that is gone.
     /// </summary>
     /// <remarks>
-    /// A reference in a live map element is no leak. Nor is one in map memory that no key leads to, where the kernel leaves it there by its
-    /// rules (<see cref="RecycledHolder"/>), until the map is gone.
+    /// A reference in a live map element is no leak. Nor is one in map memory that no key leads to, where the kernel
+    /// leaves it there by its rules (<see cref="RecycledHolder"/>), until the map is gone.
     /// </remarks>
     public ImmutableArray<LedgerEntry> FindLeaks() => [.. Snapshot().Entries.Where(e => !e.Holder.IsSettled)];
 
     /// <summary>
-    /// Throws unless <see cref="FindLeaks"/> is empty, no fault was reported, and no object is in more slots than it has references. Quiesce first.
+    /// Throws unless <see cref="FindLeaks"/> is empty, no fault was reported, and no object is in more slots than it
+    /// has references. Quiesce first.
     /// </summary>
     /// <remarks>
-    /// On every destroy policy: what a delete left in recycled memory is listed in the exception's text, and is no reason to throw.
+    /// On every destroy policy: what a delete left in recycled memory is listed in the exception's text,
+    /// and is no reason to throw.
     /// </remarks>
     /// <exception cref="LedgerLeakException">References leak, or faults were reported.</exception>
     public void AssertNoLeaks()
@@ -74,11 +76,12 @@ public sealed partial class Ledger
     }
 
     /// <summary>
-    /// Throws unless every reference but the modelled kernel's own was given back: those in live map elements too, and those in memory that
-    /// maps recycle; and no fault was reported. Quiesce first.
+    /// Throws unless every reference but the modelled kernel's own was given back: those in live map elements too, and
+    /// those in memory that maps recycle; and no fault was reported. Quiesce first.
     /// </summary>
     /// <remarks>
-    /// Where the kernel recycles, a delete alone gives nothing back: take the reference out first, or dispose of the map.
+    /// Where the kernel recycles, a delete alone gives nothing back: take the reference out
+    /// first, or dispose of the map.
     /// </remarks>
     /// <exception cref="LedgerLeakException">Somebody still holds one, or faults were reported.</exception>
     public void AssertAllReturned()
@@ -143,9 +146,11 @@ public sealed partial class Ledger
         {
             foreach (var record in _byObject.GetValueOrDefault(obj.Address) ?? [])
             {
-                entries.Add(new(record.Id, obj.TypeName, obj.ToString(), obj.Address, Describe(record), record.AcquiredAt, record.HeldSince, record.AcquiredNs, obj.SizeBytes)
+                entries.Add(new(record.Id, obj.TypeName, obj.ToString(), obj.Address, Describe(record),
+                    record.AcquiredAt, record.HeldSince, record.AcquiredNs, obj.SizeBytes)
                 {
-                    History = [.. (record.History ?? []).Select(h => $"{Describe(h.Holder, h.Since, obj.Address)}, since {h.Since}")],
+                    History = [.. (record.History
+                        ?? []).Select(h => $"{Describe(h.Holder, h.Since, obj.Address)}, since {h.Since}")],
                 });
             }
         }
@@ -175,7 +180,9 @@ public sealed partial class Ledger
         {
             case HolderKind.Run:
                 var run = (IProgramRun)key.Who!;
-                return new ProgramHolder(run.ProgName, run.RunId, run.IsActive ? run.Locate(objAddress) : null, run.IsActive);
+                return new ProgramHolder(run.ProgName, run.RunId, run.IsActive
+                    ? run.Locate(objAddress)
+                    : null, run.IsActive);
             case HolderKind.Slot:
                 return DescribeSlot(key.Where);
             case HolderKind.Collection:
@@ -198,7 +205,8 @@ public sealed partial class Ledger
         }
 
         var name = region.Object?.ToString() ?? $"{region.Slab.Name}@{region.Address:x} (freed)";
-        var field = (region.Object as AllocatedObject)?.Record.FindAt((int)(slot - region.Address))?.Name ?? $"+{slot - region.Address}";
+        var field = (region.Object as AllocatedObject)?.Record.FindAt((int)(slot - region.Address))?.Name
+            ?? $"+{slot - region.Address}";
         return new ObjectHolder(name, field, region.State == HeapState.Live);
     }
 }

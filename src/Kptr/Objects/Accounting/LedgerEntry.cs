@@ -13,7 +13,8 @@ namespace Kptr.Objects;
 /// <param name="AcquiredNs">When it was taken, in nanoseconds of the kernel's clock.</param>
 /// <param name="SizeBytes">Bytes that the object occupies.</param>
 public sealed record LedgerEntry(
-    long RefId, string TypeName, string Object, ulong Address, Holder Holder, RefSite AcquiredAt, RefSite HeldSince, long AcquiredNs, long SizeBytes)
+    long RefId, string TypeName, string Object, ulong Address, Holder Holder, RefSite AcquiredAt, RefSite HeldSince,
+    long AcquiredNs, long SizeBytes)
 {
     /// <summary>Where it was before, oldest first; filled at <see cref="LedgerLevel.Full"/>.</summary>
     public ImmutableArray<string> History { get; init; } = [];
@@ -37,5 +38,6 @@ public sealed record PinReport(string Object, int Count, ImmutableArray<LedgerEn
 
     /// <summary>A line for the object and one for every holder.</summary>
     public override string ToString() =>
-        string.Join(Environment.NewLine, [$"{Object}: {Count} reference{(Count == 1 ? "" : "s")}", .. Entries.Select(e => $"  {e}")]);
+        string.Join(Environment.NewLine,
+            [$"{Object}: {Count} reference{(Count == 1 ? "" : "s")}", .. Entries.Select(e => $"  {e}")]);
 }

@@ -73,7 +73,8 @@ internal static class LedgerFormat
         (from, to, label) => $"  {from} -> {to}{(label.Length == 0 ? "" : $" [label=\"{Escape(label, "\\\"")}\"]")};\n",
         "}\n");
 
-    private static string Escape(string text, string quote = "#quot;") => text.Replace("\"", quote, StringComparison.Ordinal);
+    private static string Escape(string text, string quote = "#quot;") =>
+        text.Replace("\"", quote, StringComparison.Ordinal);
 
     private static string Graph(
         LedgerSnapshot snapshot,

@@ -3,7 +3,9 @@ using System.Collections.Immutable;
 namespace Kptr.Objects;
 
 /// <summary>References were not given back, or faults happened on the way.</summary>
-/// <remarks>The message has a line for each leak, then one for each fault, and then, apart, what maps recycle.</remarks>
+/// <remarks>
+/// The message has a line for each leak, then one for each fault, and then, apart, what maps recycle.
+/// </remarks>
 public sealed class LedgerLeakException : Exception
 {
     internal LedgerLeakException(
@@ -22,8 +24,9 @@ public sealed class LedgerLeakException : Exception
     public ImmutableArray<LedgerEntry> Leaks { get; }
 
     /// <summary>
-    /// References that map memory without a key keeps by the rules of the kernel, and gives back with the map. For
-    /// <see cref="Ledger.AssertNoLeaks"/> they are no reason to throw, for <see cref="Ledger.AssertAllReturned"/> they are.
+    /// References that map memory without a key keeps by the rules of the kernel, and gives back with the map.
+    /// For <see cref="Ledger.AssertNoLeaks"/> they are no reason to throw, for
+    /// <see cref="Ledger.AssertAllReturned"/> they are.
     /// </summary>
     public ImmutableArray<LedgerEntry> Recycled { get; }
 

@@ -4,7 +4,8 @@ namespace Kptr.Objects;
 public enum LedgerLevel
 {
     /// <summary>
-    /// Counts only, without any work per operation: holders are found by looking through maps and kernel tables when asked.
+    /// Counts only, without any work per operation: holders are found by looking through maps and
+    /// kernel tables when asked.
     /// </summary>
     Counts,
 

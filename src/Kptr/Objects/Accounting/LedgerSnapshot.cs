@@ -8,8 +8,8 @@ namespace Kptr.Objects;
 public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Entries)
 {
     /// <summary>
-    /// The references that map memory without a key keeps by the rules of the kernel, and gives back with the map; none where maps empty values
-    /// at once.
+    /// The references that map memory without a key keeps by the rules of the kernel, and gives back with the map; none
+    /// where maps empty values at once.
     /// </summary>
     public IEnumerable<LedgerEntry> Recycled => Entries.Where(e => e.Holder.IsRecycled);
 

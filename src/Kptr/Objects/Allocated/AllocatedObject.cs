@@ -3,10 +3,13 @@ using Kptr.Btf;
 
 namespace Kptr.Objects;
 
-/// <summary>An object that a program made with <c>bpf_obj_new</c> or <c>bpf_percpu_obj_new</c>: a type of the program's own.</summary>
+/// <summary>
+/// An object that a program made with <c>bpf_obj_new</c> or <c>bpf_percpu_obj_new</c>: a type of the program's own.
+/// </summary>
 /// <remarks>
-/// Without a <c>bpf_refcount</c> it has one owner and its count (kept out of sight) is 1. At the last release its fields
-/// give back what they own, at once; the memory follows after a grace period. Kernel: <c>__bpf_obj_drop_impl</c> (kernel/bpf/helpers.c, 6.12).
+/// Without a <c>bpf_refcount</c> it has one owner and its count (kept out of sight) is 1. At the last release its
+/// fields give back what they own, at once; the memory follows after a grace period. Kernel: <c>__bpf_obj_drop_impl</c>
+/// (kernel/bpf/helpers.c, 6.12).
 /// </remarks>
 public sealed class AllocatedObject : KernelObject
 {
@@ -39,7 +42,8 @@ public sealed class AllocatedObject : KernelObject
         ending.Enqueue(this);
         if (ending.Count > 1)
         {
-            // The object that owned this one is being ended; it goes on with this one. A chain of owners costs no stack (bfc888f04588, 2026).
+            // The object that owned this one is being ended; it goes on with this one. A chain of owners costs no
+            // stack (bfc888f04588, 2026).
             return;
         }
 

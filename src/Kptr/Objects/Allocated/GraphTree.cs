@@ -120,7 +120,9 @@ internal static unsafe class GraphTree
 
     private static void Replace(ulong root, ulong parent, ulong old, ulong node)
     {
-        ref var link = ref parent == 0 ? ref Root(root) : ref Left(parent) == old ? ref Left(parent) : ref Right(parent);
+        ref var link = ref parent == 0
+            ? ref Root(root)
+            : ref Left(parent) == old ? ref Left(parent) : ref Right(parent);
         link = node;
         if (node != 0)
         {

@@ -6,8 +6,9 @@ namespace Kptr.Objects;
 /// <summary>The lists and trees of programs: who owns a node, and what becomes of it.</summary>
 /// <remarks>
 /// A node belongs to at most one root, whatever lock its callers hold: membership is claimed by one atomic step on the
-/// node's owner word. Adding consumes the caller's reference even when it fails. Everything but <see cref="Free"/> expects
-/// the caller to hold the root's spin lock. Kernel: <c>__bpf_list_add</c>, <c>__bpf_rbtree_add</c>... (kernel/bpf/helpers.c, 6.12).
+/// node's owner word. Adding consumes the caller's reference even when it fails. Everything but <see cref="Free"/>
+/// expects the caller to hold the root's spin lock. Kernel: <c>__bpf_list_add</c>, <c>__bpf_rbtree_add</c>...
+/// (kernel/bpf/helpers.c, 6.12).
 /// </remarks>
 internal sealed unsafe class Graphs
 {
@@ -20,7 +21,8 @@ internal sealed unsafe class Graphs
     }
 
     /// <summary>Puts a node at the front or back of a list.</summary>
-    /// <returns><see cref="Errno.EINVAL"/> when it is in a list or tree already; the reference is dropped then.</returns>
+    /// <returns><see cref="Errno.EINVAL"/> when it is in a list or tree already; the reference
+    /// is dropped then.</returns>
     internal Errno ListPush(ulong head, ulong node, bool atTail, IProgramRun run)
     {
         if (!TryClaim(node, GraphList.OwnerOffset, run))
@@ -48,7 +50,8 @@ internal sealed unsafe class Graphs
     }
 
     /// <summary>Puts a node into a tree, behind all that it is not less than.</summary>
-    /// <returns><see cref="Errno.EINVAL"/> when it is in a list or tree already; the reference is dropped then.</returns>
+    /// <returns><see cref="Errno.EINVAL"/> when it is in a list or tree already; the reference
+    /// is dropped then.</returns>
     internal Errno TreeAdd(ulong root, ulong node, Func<ulong, ulong, bool> less, IProgramRun run)
     {
         if (!TryClaim(node, GraphTree.OwnerOffset, run))
@@ -61,7 +64,9 @@ internal sealed unsafe class Graphs
         return Errno.None;
     }
 
-    /// <summary>Takes a node out of a tree; its reference is the program's then. 0 when it is not in this tree.</summary>
+    /// <summary>
+    /// Takes a node out of a tree; its reference is the program's then. 0 when it is not in this tree.
+    /// </summary>
     internal ulong TreeRemove(ulong root, ulong node, IProgramRun run)
     {
         if (!IsOwnedBy(node, GraphTree.OwnerOffset, root))
@@ -74,7 +79,9 @@ internal sealed unsafe class Graphs
         return node;
     }
 
-    /// <summary>Empties a list or tree whose memory dies: nodes are taken out under the lock and dropped after it.</summary>
+    /// <summary>
+    /// Empties a list or tree whose memory dies: nodes are taken out under the lock and dropped after it.
+    /// </summary>
     /// <param name="field">The root's field.</param>
     /// <param name="root">Its address.</param>
     /// <param name="spinLock">Address of the lock beside it; 0 where the caller alone knows the memory.</param>
@@ -134,9 +141,11 @@ internal sealed unsafe class Graphs
     }
 
     /// <summary>The object that a node is in, or null.</summary>
-    internal KernelObject? ObjectOf(ulong node) => _core.Heap.TryFindRegion(node, 8, out var region) ? region.Object : null;
+    internal KernelObject? ObjectOf(ulong node) =>
+        _core.Heap.TryFindRegion(node, 8, out var region) ? region.Object : null;
 
-    private static ulong OwnerOf(ulong node, int ownerOffset) => Volatile.Read(ref *(ulong*)(node + (ulong)ownerOffset));
+    private static ulong OwnerOf(ulong node, int ownerOffset) =>
+        Volatile.Read(ref *(ulong*)(node + (ulong)ownerOffset));
 
     private static List<ulong> Detach(BtfFieldKind kind, ulong root)
     {
@@ -196,8 +205,8 @@ internal sealed unsafe class Graphs
         Volatile.Write(ref *(ulong*)(node + (ulong)ownerOffset), 0);
     }
 
-    // Owner words are cleared first: a refcounted node may outlive the root, and must not seem to be in a later root at the
-    // same address (4a7910ee060d, 2026).
+    // Owner words are cleared first: a refcounted node may outlive the root, and must not seem to be in a later root at
+    // the same address (4a7910ee060d, 2026).
     private void Drop(BtfFieldKind kind, ulong root, List<ulong> nodes)
     {
         var isTree = kind == BtfFieldKind.RbRoot;

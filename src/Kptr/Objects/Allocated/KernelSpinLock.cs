@@ -2,7 +2,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
-/// <summary>The spin locks in map values and allocated objects: four bytes of native memory that hold the owner's thread.</summary>
+/// <summary>
+/// The spin locks in map values and allocated objects: four bytes of native memory that hold the owner's thread.
+/// </summary>
 internal static unsafe class KernelSpinLock
 {
     /// <summary>Takes the lock; spins while another thread has it.</summary>
@@ -36,7 +38,8 @@ internal static unsafe class KernelSpinLock
         var self = Environment.CurrentManagedThreadId;
         if (Interlocked.CompareExchange(ref *(int*)address, 0, self) != self)
         {
-            core.Report(new(DiagCode.UnbalancedUnlock, $"spin lock {address:x} is given back by a thread that does not hold it"));
+            core.Report(new(DiagCode.UnbalancedUnlock,
+                $"spin lock {address:x} is given back by a thread that does not hold it"));
             return false;
         }
 

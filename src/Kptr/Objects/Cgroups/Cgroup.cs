@@ -2,9 +2,10 @@ namespace Kptr.Objects;
 
 /// <summary>A cgroup of the v2 tree.</summary>
 /// <remarks>
-/// Its count is that of its css. One reference belongs to the cgroup being online and goes with <see cref="CgroupTree.Remove"/>;
-/// each child and each css set (so: the tasks in it) has another. At zero the cgroup is released by a work item and freed
-/// after a grace period, and drops its reference on the parent. Kernel: <c>kernel/cgroup/cgroup.c</c> (6.12).
+/// Its count is that of its css. One reference belongs to the cgroup being online and goes with
+/// <see cref="CgroupTree.Remove"/>; each child and each css set (so: the tasks in it) has another. At zero the cgroup
+/// is released by a work item and freed after a grace period, and drops its reference on the parent. Kernel:
+/// <c>kernel/cgroup/cgroup.c</c> (6.12).
 /// </remarks>
 public sealed class Cgroup : KernelObject
 {
@@ -13,13 +14,16 @@ public sealed class Cgroup : KernelObject
     private const int NameBytesMax = 64;
     private static readonly FieldSpec[] Fields =
     [
-        new(CountField, 4), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8), new("self.parent", 8), new("self.id", 4),
-        new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4), new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
+        new(CountField, 4), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8),
+        new("self.parent", 8), new("self.id", 4),
+        new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4),
+        new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
         new("self.children", NativeList.SizeBytes), new("self.sibling", NativeList.SizeBytes),
         .. Enumerable.Range(0, AncestorsMax).Select(i => new FieldSpec($"ancestors[{i}]", 8)),
     ];
 
-    private static readonly FieldSpec[] NodeFields = [new("id", 8), new("name", 8), new("parent", 8), new("count.counter", 4)];
+    private static readonly FieldSpec[] NodeFields = [new("id", 8), new("name", 8), new("parent", 8), new(
+        "count.counter", 4)];
     private readonly KernelStruct _node;
     private volatile bool _isOnline = true;
     private volatile bool _isReleased;
@@ -53,7 +57,9 @@ public sealed class Cgroup : KernelObject
     /// <summary>From the root, with slashes.</summary>
     public string Path => Parent is null ? "/" : Parent.Parent is null ? "/" + Name : $"{Parent.Path}/{Name}";
 
-    /// <summary>Whether its directory exists. Offline ones can still be acquired while somebody has a reference.</summary>
+    /// <summary>
+    /// Whether its directory exists. Offline ones can still be acquired while somebody has a reference.
+    /// </summary>
     public bool IsOnline => _isOnline;
 
     /// <summary>Whether its last reference is gone.</summary>
@@ -65,7 +71,9 @@ public sealed class Cgroup : KernelObject
 
     internal List<Cgroup> Children { get; } = [];
 
-    /// <summary>The ancestor at a level, itself included; null above its own level or below zero. No reference is taken.</summary>
+    /// <summary>
+    /// The ancestor at a level, itself included; null above its own level or below zero. No reference is taken.
+    /// </summary>
     public Cgroup? AncestorAt(int level)
     {
         if (level < 0 || level > Level)
@@ -149,7 +157,8 @@ public sealed class Cgroup : KernelObject
 
         // queue_rcu_work: a work item that runs after a grace period.
         Core.Rcu.Call(
-            static o => ((Cgroup)o).Core.Work.Enqueue(static c => ((Cgroup)c).Free(), o, "css_free_rwork_fn"), this, "queue_rcu_work");
+            static o => ((Cgroup)o).Core.Work.Enqueue(static c => ((Cgroup)c).Free(), o, "css_free_rwork_fn"),
+            this, "queue_rcu_work");
     }
 
     private unsafe void FillNode()

@@ -25,7 +25,8 @@ public sealed class CgroupTree
     public Cgroup Root { get; }
 
     /// <summary>Makes a cgroup (<c>mkdir</c>); fires <c>cgroup_mkdir</c>.</summary>
-    /// <exception cref="InvalidOperationException">The parent is offline, too deep, or has a child of that name.</exception>
+    /// <exception cref="InvalidOperationException">The parent is offline, too deep, or has a child
+    /// of that name.</exception>
     public Cgroup Create(Cgroup parent, string name)
     {
         ArgumentNullException.ThrowIfNull(parent);
@@ -49,8 +50,11 @@ public sealed class CgroupTree
     /// <summary>Makes a cgroup in the root.</summary>
     public Cgroup Create(string name) => Create(Root, name);
 
-    /// <summary>Removes a cgroup (<c>rmdir</c>): it goes offline, and lives on while somebody has a reference.</summary>
-    /// <returns><see cref="Errno.EBUSY"/> when it has children or live tasks; <see cref="Errno.ENOENT"/> when it is offline.</returns>
+    /// <summary>
+    /// Removes a cgroup (<c>rmdir</c>): it goes offline, and lives on while somebody has a reference.
+    /// </summary>
+    /// <returns><see cref="Errno.EBUSY"/> when it has children or live tasks; <see cref="Errno.ENOENT"/>
+    /// when it is offline.</returns>
     public Errno Remove(Cgroup cgroup)
     {
         ArgumentNullException.ThrowIfNull(cgroup);

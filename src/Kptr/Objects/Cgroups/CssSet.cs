@@ -1,13 +1,19 @@
 namespace Kptr.Objects;
 
-/// <summary>What tasks of one cgroup share. Every task has a reference until its <c>task_struct</c> is freed, and it has one on the cgroup.</summary>
-/// <remarks>So a pinned task pins its cgroup. Kernel: <c>struct css_set</c> (include/linux/cgroup-defs.h, 6.12).</remarks>
+/// <summary>
+/// What tasks of one cgroup share. Every task has a reference until its <c>task_struct</c> is freed, and
+/// it has one on the cgroup.
+/// </summary>
+/// <remarks>
+/// So a pinned task pins its cgroup. Kernel: <c>struct css_set</c> (include/linux/cgroup-defs.h, 6.12).
+/// </remarks>
 internal sealed class CssSet
 {
     private static readonly FieldSpec[] Fields =
     [
         new("refcount.refs.counter", 4), new("dfl_cgrp", 8), new("nr_tasks", 4),
-        new("tasks", NativeList.SizeBytes), new("mg_tasks", NativeList.SizeBytes), new("dying_tasks", NativeList.SizeBytes),
+        new("tasks", NativeList.SizeBytes), new("mg_tasks", NativeList.SizeBytes),
+        new("dying_tasks", NativeList.SizeBytes),
     ];
     private readonly KernelStruct _native;
     private readonly RefCount _count;
@@ -39,7 +45,8 @@ internal sealed class CssSet
             {
                 _count.Set(1);
                 Diagnostics.Invariant.That(
-                    Cgroup.Count.TryIncNotZero() != RefCountOutcome.Zero, "a css set came back for a cgroup that is gone");
+                    Cgroup.Count.TryIncNotZero() != RefCountOutcome.Zero,
+                    "a css set came back for a cgroup that is gone");
             }
             else
             {

@@ -1,6 +1,8 @@
 namespace Kptr.Objects;
 
-/// <summary>What the CPU is doing while code runs, from the one that may do most to the one that may do least.</summary>
+/// <summary>
+/// What the CPU is doing while code runs, from the one that may do most to the one that may do least.
+/// </summary>
 public enum ExecContext
 {
     /// <summary>On behalf of a task; may sleep.</summary>

@@ -9,7 +9,8 @@ public partial class KernelCore
     /// <summary>The largest per-CPU object (<c>BPF_GLOBAL_PERCPU_MA_MAX_SIZE</c>).</summary>
     internal const int PercpuObjectBytesMax = 512;
 
-    private readonly ConcurrentDictionary<(BtfSpec Btf, int TypeId, bool IsPercpu), Lazy<ObjectLayout>> _allocatedLayouts = new();
+    private readonly ConcurrentDictionary<(BtfSpec Btf, int TypeId, bool IsPercpu), Lazy<ObjectLayout>>
+        _allocatedLayouts = new();
 
     /// <summary>The lists and trees that programs make.</summary>
     internal Graphs Graphs => field ??= new(this);
@@ -22,7 +23,9 @@ public partial class KernelCore
     /// <summary>Makes a per-CPU object of a program's type; its one reference is the caller's.</summary>
     internal AllocatedObject NewPercpuObject(BtfType type) => New(type, BtfRecord.Empty, isPercpu: true);
 
-    /// <summary>Frees what the special fields of dying memory own. Timers and work are their implementer's business.</summary>
+    /// <summary>
+    /// Frees what the special fields of dying memory own. Timers and work are their implementer's business.
+    /// </summary>
     /// <remarks>Call it with no lock held: destructors run here.</remarks>
     internal void FreeFields(BtfRecord record, ulong address)
     {

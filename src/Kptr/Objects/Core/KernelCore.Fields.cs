@@ -26,7 +26,10 @@ public partial class KernelCore
         var obj = HeapHeader.WrapperOf(address);
         if (obj is null)
         {
-            Report(new(Diagnostics.DiagCode.RefUseAfterFree, "a kptr slot held an object that is freed") { Object = $"{address:x}" });
+            Report(new(Diagnostics.DiagCode.RefUseAfterFree, "a kptr slot held an object that is freed")
+            {
+                Object = $"{address:x}",
+            });
             return;
         }
 

@@ -6,8 +6,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Kptr.Objects;
 
-/// <summary>The heart of a modelled kernel, which every live thing is given: memory, counts, time, deferred work, tables.</summary>
-/// <remarks>Safe for any number of threads unless a member says otherwise. No lock of it is ever held while a destructor runs.</remarks>
+/// <summary>
+/// The heart of a modelled kernel, which every live thing is given: memory, counts, time, deferred work, tables.
+/// </summary>
+/// <remarks>
+/// Safe for any number of threads unless a member says otherwise. No lock of it is ever held while a destructor runs.
+/// </remarks>
 public partial class KernelCore : IDisposable
 {
     private const int FaultsKeptMax = 10_000;
@@ -32,15 +36,19 @@ public partial class KernelCore : IDisposable
 
         // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Options.CpuCount, spec.CpuIds, nameof(options));
-        PossibleCpus = Options.PossibleCpus.Count == 0 ? [.. Enumerable.Range(0, CpuCount)] : [.. Options.PossibleCpus.Order().Distinct()];
+        PossibleCpus = Options.PossibleCpus.Count == 0
+            ? [.. Enumerable.Range(0, CpuCount)]
+            : [.. Options.PossibleCpus.Order().Distinct()];
         if (PossibleCpus[0] != 0 || PossibleCpus[^1] >= CpuCount)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), "the possible CPUs begin with 0 and are below CpuCount");
+            throw new ArgumentOutOfRangeException(
+                nameof(options), "the possible CPUs begin with 0 and are below CpuCount");
         }
 
         Clock = Options.Clock ?? new VirtualClock();
         _bootTimestamp = Clock.GetTimestamp();
-        Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax, this.LooksFor(MisuseChecks.Readers | MisuseChecks.Slots));
+        Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax,
+            this.LooksFor(MisuseChecks.Readers | MisuseChecks.Slots));
         Ledger = new(this, Options.LedgerLevel);
         Metrics = new(this);
         Deferred = new(this);
@@ -130,14 +138,18 @@ public partial class KernelCore : IDisposable
 
     internal ProgramScope? CurrentScope => _thread.Value!.Scope;
 
-    /// <summary>The one <typeparamref name="T"/> of this kernel, made on first use: where a module of the user's own keeps its state.</summary>
+    /// <summary>
+    /// The one <typeparamref name="T"/> of this kernel, made on first use: where a module of the
+    /// user's own keeps its state.
+    /// </summary>
     /// <param name="create">Makes it; runs once.</param>
     /// <typeparam name="T">What the module keeps.</typeparam>
     public T Single<T>(Func<KernelCore, T> create)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(create);
-        return (T)_singles.GetOrAdd(typeof(T), static (_, a) => new(() => a.create(a.core)), (core: this, create)).Value;
+        return (T)_singles.GetOrAdd(typeof(T), static (_, a) => new(() => a.create(a.core)), (
+            core: this, create)).Value;
     }
 
     /// <summary>Opens a stretch of C# on this thread that must end with no reference of its own left.</summary>
@@ -149,8 +161,12 @@ public partial class KernelCore : IDisposable
         return thread.Scope = new ProgramScope(this, name, NextRunId(), thread.Scope);
     }
 
-    /// <summary>Runs everything that is deferred and due, until nothing is left: work, irq work, grace periods of both flavours.</summary>
-    /// <remarks>Waits for readers of other threads. Time does not advance. Must not be called inside a reader.</remarks>
+    /// <summary>
+    /// Runs everything that is deferred and due, until nothing is left: work, irq work, grace periods of both flavours.
+    /// </summary>
+    /// <remarks>
+    /// Waits for readers of other threads. Time does not advance. Must not be called inside a reader.
+    /// </remarks>
     public void Quiesce() => Deferred.Drain();
 
     /// <summary>Forgets the faults reported so far, for a test that expects them.</summary>
@@ -209,9 +225,12 @@ public partial class KernelCore : IDisposable
         return Ledger.HeldBy(scope);
     }
 
-    /// <summary>How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.</summary>
+    /// <summary>
+    /// How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.
+    /// </summary>
     internal ObjectLayout LayoutOf(
-        string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0, bool holdsObjects = true) => _layouts.GetOrAdd(
+        string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0, bool holdsObjects = true) =>
+        _layouts.GetOrAdd(
         typeName,
         static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex, a.Holds)),
         (Core: this, Needed: needed, Flex: flexBytes, Holds: holdsObjects)).Value;

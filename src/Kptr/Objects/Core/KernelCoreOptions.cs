@@ -20,12 +20,14 @@ public record KernelCoreOptions
     public int CpuCount { get; init; } = 2;
 
     /// <summary>
-    /// Ids of the CPUs that can exist, 0 among them, all below <see cref="CpuCount"/>; empty for all of them. User space's buffers of per-CPU
-    /// values have a part for each of these and none for the holes.
+    /// Ids of the CPUs that can exist, 0 among them, all below <see cref="CpuCount"/>; empty for all of them. User
+    /// space's buffers of per-CPU values have a part for each of these and none for the holes.
     /// </summary>
     public IReadOnlyList<int> PossibleCpus { get; init; } = [];
 
-    /// <summary>How closely references are followed. Above <see cref="LedgerLevel.Counts"/> every reference knows its place.</summary>
+    /// <summary>
+    /// How closely references are followed. Above <see cref="LedgerLevel.Counts"/> every reference knows its place.
+    /// </summary>
     public LedgerLevel LedgerLevel { get; init; } = LedgerLevel.Counts;
 
     /// <summary>Who drives grace periods and deferred work.</summary>
@@ -40,7 +42,9 @@ public record KernelCoreOptions
     /// <summary>Which mistakes of C# code are looked for, beyond those that cost nothing to find.</summary>
     public MisuseChecks MisuseChecks { get; init; } = MisuseChecks.Default;
 
-    /// <summary>Whether a fault throws <see cref="KernelFaultException"/> where it happens, besides being reported.</summary>
+    /// <summary>
+    /// Whether a fault throws <see cref="KernelFaultException"/> where it happens, besides being reported.
+    /// </summary>
     public bool ThrowOnFault { get; init; }
 
     /// <summary>The kernel's time; null makes a <see cref="VirtualClock"/> that stands still until advanced.</summary>

@@ -4,8 +4,10 @@ using Kptr.Diagnostics;
 namespace Kptr.Objects;
 
 /// <summary>The numbers of one kernel, under the meter <c>Kptr</c>.</summary>
-/// <remarks>Acquire, release and exchange are not counted one by one: that would cost more than they do. Totals are read
-/// from the heap when a listener asks.</remarks>
+/// <remarks>
+/// Acquire, release and exchange are not counted one by one: that would cost more than they do. Totals are read from
+/// the heap when a listener asks.
+/// </remarks>
 internal sealed class KernelMetrics : IDisposable
 {
     internal const string MeterName = "Kptr";

@@ -2,7 +2,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
-/// <summary>A stretch of C# that follows the rule of BPF programs: what it acquires it must release or store before it ends.</summary>
+/// <summary>
+/// A stretch of C# that follows the rule of BPF programs: what it acquires it must release or store before it ends.
+/// </summary>
 /// <remarks>Belongs to the thread that entered it. Scopes nest.</remarks>
 public sealed class ProgramScope : IProgramRun, IDisposable
 {
@@ -34,7 +36,8 @@ public sealed class ProgramScope : IProgramRun, IDisposable
     string? IProgramRun.Locate(ulong address) => null;
 
     /// <summary>Ends the scope.</summary>
-    /// <exception cref="KernelFaultException">A reference taken inside is still owned; each is named with its place.</exception>
+    /// <exception cref="KernelFaultException">A reference taken inside is still owned; each is named
+    /// with its place.</exception>
     public void Dispose()
     {
         if (!_isActive)

@@ -17,7 +17,9 @@ internal sealed class DeferredEngine
         _core = core;
     }
 
-    /// <summary>Callbacks and items that wait or run. One count for all queues, so that what moves on is never missed.</summary>
+    /// <summary>
+    /// Callbacks and items that wait or run. One count for all queues, so that what moves on is never missed.
+    /// </summary>
     internal int PendingCount => Volatile.Read(ref _pendingCount);
 
     /// <summary>What waits to free this object; null when nothing does.</summary>
@@ -100,7 +102,8 @@ internal sealed class DeferredEngine
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                // A destructor or a program's host threw. Nobody is above us on this thread: the next quiesce throws it.
+                // A destructor or a program's host threw. Nobody is above us on this thread:
+                // the next quiesce throws it.
                 Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
             }
         }

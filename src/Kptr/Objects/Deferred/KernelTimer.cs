@@ -17,7 +17,8 @@ internal sealed class KernelTimer
     {
         _core = core;
         _callback = callback;
-        _timer = core.Clock.CreateTimer(static t => ((KernelTimer)t!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = core.Clock.CreateTimer(
+            static t => ((KernelTimer)t!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Whether it is going to fire.</summary>

@@ -11,7 +11,8 @@ namespace Kptr.Objects;
 /// A reader costs two plain stores: it notes the number of the current grace period in memory of its own. The updater
 /// pays: it forces a memory barrier on all threads, starts a new number, and waits for readers with older ones.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "readers may still end after the kernel was disposed; the finalizer is enough")]
+[SuppressMessage("Design",
+    "CA1001", Justification = "readers may still end after the kernel was disposed; the finalizer is enough")]
 public sealed class RcuDomain
 {
     private readonly KernelCore _core;
@@ -61,7 +62,9 @@ public sealed class RcuDomain
         }
     }
 
-    /// <summary>Ends one grace period, if no reader holds it up, and runs the callbacks that were waiting for it.</summary>
+    /// <summary>
+    /// Ends one grace period, if no reader holds it up, and runs the callbacks that were waiting for it.
+    /// </summary>
     /// <returns>How many callbacks ran; 0 also when nothing waits or a reader holds the grace period up.</returns>
     public int Step()
     {
@@ -93,7 +96,9 @@ public sealed class RcuDomain
         return batch.Length;
     }
 
-    /// <summary>Runs <paramref name="run"/> once, after every reader that is open now has ended (<c>call_rcu</c>).</summary>
+    /// <summary>
+    /// Runs <paramref name="run"/> once, after every reader that is open now has ended (<c>call_rcu</c>).
+    /// </summary>
     internal void Call(Action<object> run, object state, string name)
     {
         _core.Deferred.Add();
@@ -156,8 +161,8 @@ public sealed class RcuDomain
 
     private long BeginGracePeriod()
     {
-        // The barriers are the readers' share of the bargain: after the second one every thread has either published its
-        // reader or will see all that the updater did before.
+        // The barriers are the readers' share of the bargain: after the second one every thread has either published
+        // its reader or will see all that the updater did before.
         Interlocked.MemoryBarrierProcessWide();
         var target = Interlocked.Increment(ref _sequence);
         Interlocked.MemoryBarrierProcessWide();

@@ -29,7 +29,9 @@ internal sealed unsafe class HeapChunk
         IsZeroed = SizeBytes >= ZeroedBytesMin;
 
         // The system maps pages of this size when they are touched, and they are zero: a large map costs what it holds.
-        _memory = IsZeroed ? NativeMemory.AllocZeroed(checked((nuint)SizeBytes + alignment)) : NativeMemory.AlignedAlloc((nuint)SizeBytes, alignment);
+        _memory = IsZeroed
+            ? NativeMemory.AllocZeroed(checked((nuint)SizeBytes + alignment))
+            : NativeMemory.AlignedAlloc((nuint)SizeBytes, alignment);
         Base = IsZeroed ? ((ulong)_memory + alignment - 1) & ~(ulong)(alignment - 1) : (ulong)_memory;
         LargePages.Ask((void*)Base, SizeBytes);
         GC.AddMemoryPressure(SizeBytes);
@@ -83,15 +85,20 @@ internal sealed unsafe class HeapChunk
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsFollowing(ulong address) => (WatchOn(address) & HeapWatch.References) != 0;
 
-    /// <summary>Whether what is done with the object at this address must be looked at, one by one: the slow path asks why.</summary>
+    /// <summary>
+    /// Whether what is done with the object at this address must be looked at, one by one: the slow path asks why.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsWatched(ulong address) => WatchOn(address) != 0;
 
     internal void SetWatch(HeapWatch watch) => Volatile.Write(ref *(int*)Base, (int)watch);
 
-    internal ulong AddressOf(int slot) => Base + HeaderBytes + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
+    internal ulong AddressOf(int slot) =>
+        Base + HeaderBytes + ((ulong)slot * (ulong)Slab.StrideBytes) + HeapHeader.SizeBytes;
 
-    /// <summary>Prepares the next slot that was never used; 0 when there is none. Caller holds the slab's lock.</summary>
+    /// <summary>
+    /// Prepares the next slot that was never used; 0 when there is none. Caller holds the slab's lock.
+    /// </summary>
     internal ulong UseNext()
     {
         if (_usedCount == SlotCount)
@@ -115,5 +122,6 @@ internal sealed unsafe class HeapChunk
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static HeapWatch WatchOn(ulong address) => (HeapWatch)Volatile.Read(ref *(int*)(address & ~(ulong)(UnitBytes - 1)));
+    private static HeapWatch WatchOn(ulong address) =>
+        (HeapWatch)Volatile.Read(ref *(int*)(address & ~(ulong)(UnitBytes - 1)));
 }

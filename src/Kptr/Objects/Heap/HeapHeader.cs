@@ -30,8 +30,12 @@ internal struct HeapHeader
 
     internal static unsafe ref HeapHeader Of(ulong address) => ref *(HeapHeader*)(address - SizeBytes);
 
-    /// <summary>The wrapper of the kernel object that starts at <paramref name="address"/>; null once it is freed.</summary>
-    /// <remarks>The address must be one that an object slab handed out; <see cref="KernelHeap.FindObject"/> takes any.</remarks>
+    /// <summary>
+    /// The wrapper of the kernel object that starts at <paramref name="address"/>; null once it is freed.
+    /// </summary>
+    /// <remarks>
+    /// The address must be one that an object slab handed out; <see cref="KernelHeap.FindObject"/> takes any.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static KernelObject? WrapperOf(ulong address) =>
         Of(address).Wrapper.TryGetTarget(out var wrapper) ? wrapper : null;

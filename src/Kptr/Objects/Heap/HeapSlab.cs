@@ -3,7 +3,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
-/// <summary>A pool of equal, zeroed, type-stable allocations: a slot is only ever used again for the same kind of thing.</summary>
+/// <summary>
+/// A pool of equal, zeroed, type-stable allocations: a slot is only ever used again for the same kind of thing.
+/// </summary>
 /// <remarks>Safe for any number of threads. Memory is not given back before the whole heap goes.</remarks>
 internal sealed unsafe class HeapSlab
 {
@@ -18,7 +20,8 @@ internal sealed unsafe class HeapSlab
     private readonly List<HeapChunk> _chunks = [];
     private long _liveCount;
 
-    internal HeapSlab(KernelHeap heap, string name, long sizeBytes, int slotsPerChunk, bool holdsObjects, IReferenceSource? owner)
+    internal HeapSlab(KernelHeap heap, string name, long sizeBytes, int slotsPerChunk, bool holdsObjects,
+        IReferenceSource? owner)
     {
         _heap = heap;
         Name = name;

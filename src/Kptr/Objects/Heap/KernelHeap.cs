@@ -52,7 +52,8 @@ internal sealed class KernelHeap
     /// <param name="slotsPerChunk">How many to get at once; 0 leaves it to the heap.</param>
     /// <param name="visibleBytes">How many of the bytes a program may see; 0 means all.</param>
     internal HeapSlab CreateSlab(
-        string name, long sizeBytes, IReferenceSource? owner = null, bool holdsObjects = false, int slotsPerChunk = 0, long visibleBytes = 0)
+        string name, long sizeBytes, IReferenceSource? owner = null, bool holdsObjects = false, int slotsPerChunk = 0,
+        long visibleBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sizeBytes);
         var slab = new HeapSlab(this, name, sizeBytes, slotsPerChunk, holdsObjects, owner)
@@ -70,7 +71,10 @@ internal sealed class KernelHeap
         return slab;
     }
 
-    /// <summary>One zeroed block. With an owner it is a chunk of its own, else one of many of its size. Freed by <see cref="TryFree"/>.</summary>
+    /// <summary>
+    /// One zeroed block. With an owner it is a chunk of its own, else one of many of its size. Freed
+    /// by <see cref="TryFree"/>.
+    /// </summary>
     internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null)
     {
         if (owner is not null)
@@ -94,7 +98,9 @@ internal sealed class KernelHeap
     internal object KeeperOf(ulong address) =>
         FindChunk(address) ?? throw new ArgumentException("the heap has nothing there", nameof(address));
 
-    /// <summary>Frees a block of <see cref="AllocateBlock"/> and forgets it: the address is nobody's from now on.</summary>
+    /// <summary>
+    /// Frees a block of <see cref="AllocateBlock"/> and forgets it: the address is nobody's from now on.
+    /// </summary>
     internal void FreeBlock(ulong address)
     {
         if (FindChunk(address) is not { Slab.IsBlock: true } chunk)
@@ -126,7 +132,9 @@ internal sealed class KernelHeap
         return true;
     }
 
-    /// <summary>Finds the allocation that holds all of these bytes, live or freed. Takes any address and no lock.</summary>
+    /// <summary>
+    /// Finds the allocation that holds all of these bytes, live or freed. Takes any address and no lock.
+    /// </summary>
     /// <returns>False where the heap has nothing there or the bytes cross the end of it.</returns>
     internal bool TryFindRegion(ulong address, int sizeBytes, out HeapRegion region)
     {
@@ -149,7 +157,8 @@ internal sealed class KernelHeap
             return false;
         }
 
-        region = new(start, slab.SizeBytes, HeapHeader.Of(start).State, slab, slab.HoldsObjects ? chunk.Wrappers[slot] : null);
+        region = new(start, slab.SizeBytes, HeapHeader.Of(start).State, slab,
+            slab.HoldsObjects ? chunk.Wrappers[slot] : null);
         return true;
     }
 
@@ -208,8 +217,8 @@ internal sealed class KernelHeap
         return _directory[top]?[mid]?[low];
     }
 
-    // Values of maps that are long gone: a few are kept, poisoned, for late readers; the oldest are forgotten, and unmapped
-    // when nothing managed refers to their map any more.
+    // Values of maps that are long gone: a few are kept, poisoned, for late readers; the oldest are forgotten, and
+    // unmapped when nothing managed refers to their map any more.
     private void LetOldBlocksGo(ulong freed, long sizeBytes)
     {
         using (_lock.Enter())
@@ -239,6 +248,7 @@ internal sealed class KernelHeap
     private static (int Top, int Mid, int Low) Split(ulong address)
     {
         var unit = address >> HeapChunk.UnitShift;
-        return ((int)(unit >> (MidBits + LowBits)), (int)(unit >> LowBits) & ((1 << MidBits) - 1), (int)unit & ((1 << LowBits) - 1));
+        return ((int)(unit >> (MidBits + LowBits)), (int)(unit >> LowBits) & ((1 << MidBits) - 1),
+            (int)unit & ((1 << LowBits) - 1));
     }
 }

@@ -1,6 +1,8 @@
 namespace Kptr.Objects;
 
-/// <summary>A part of a kernel object that has memory of its own and no count that users can move (<c>struct pid</c>).</summary>
+/// <summary>
+/// A part of a kernel object that has memory of its own and no count that users can move (<c>struct pid</c>).
+/// </summary>
 /// <remarks>Its owner frees it.</remarks>
 internal sealed class KernelStruct
 {

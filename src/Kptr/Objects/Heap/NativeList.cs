@@ -2,8 +2,8 @@ namespace Kptr.Objects;
 
 /// <summary>The kernel's linked lists (<c>struct list_head</c>: next, prev), for programs that walk them.</summary>
 /// <remarks>
-/// The model itself goes by its own collections; whoever changes one of those changes the list with it, under the same lock.
-/// Readers need none: an element that is taken out still leads on.
+/// The model itself goes by its own collections; whoever changes one of those changes the list with it, under the same
+/// lock. Readers need none: an element that is taken out still leads on.
 /// </remarks>
 internal static unsafe class NativeList
 {
@@ -27,7 +27,9 @@ internal static unsafe class NativeList
         Volatile.Write(ref Prev(head), link);
     }
 
-    /// <summary>Takes a link out; does nothing for one that is in no list. Readers that are at it find the way on.</summary>
+    /// <summary>
+    /// Takes a link out; does nothing for one that is in no list. Readers that are at it find the way on.
+    /// </summary>
     /// <remarks>Kernel: <c>list_del_rcu</c>, with the way back led to itself.</remarks>
     internal static void Remove(ulong link)
     {

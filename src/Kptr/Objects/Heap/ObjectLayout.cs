@@ -15,8 +15,8 @@ internal readonly record struct FieldSpec(string Path, int SizeBytes);
 
 /// <summary>How one kernel struct lies in memory: found by name in the kernel's BTF, once.</summary>
 /// <remarks>
-/// What the model needs and this kernel's BTF lacks is put behind the declared struct, where no program can see it. So the
-/// model works alike with a built-in, a real, or no BTF at all.
+/// What the model needs and this kernel's BTF lacks is put behind the declared struct, where no program can see it. So
+/// the model works alike with a built-in, a real, or no BTF at all.
 /// </remarks>
 internal sealed class ObjectLayout
 {
@@ -30,7 +30,8 @@ internal sealed class ObjectLayout
     /// <param name="flexBytes">Room behind the struct for the flexible array it ends with.</param>
     /// <param name="holdsObjects">Whether each is a <see cref="KernelObject"/>, and not just a part of one.</param>
     internal ObjectLayout(
-        KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed, int flexBytes, bool holdsObjects)
+        KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed,
+        int flexBytes, bool holdsObjects)
     {
         Name = name;
         Place = spec.Types.Find(name, BtfKind.Struct);
@@ -39,7 +40,8 @@ internal sealed class ObjectLayout
         var end = (declared + 7) & ~7;
         foreach (var field in needed)
         {
-            // A declared flexible array has members past the struct's end: without room for them they are no part of it.
+            // A declared flexible array has members past the struct's end: without room for
+            // them they are no part of it.
             if (!_fields.ContainsKey(field.Path)
                 && (FindDeclared(field.Path) is not { } found || found.OffsetBytes + found.SizeBytes > declared))
             {
@@ -64,7 +66,8 @@ internal sealed class ObjectLayout
         Type = type;
         SizeBytes = Math.Max(8, (type.SizeBytes + 7) & ~7) * copies;
         _fields[countPath] = new(countOffsetBytes >= 0 ? countOffsetBytes : SizeBytes, 4);
-        Slab = heap.CreateSlab(Name, SizeBytes + (countOffsetBytes >= 0 ? 0 : 8), holdsObjects: true, visibleBytes: SizeBytes);
+        Slab = heap.CreateSlab(
+            Name, SizeBytes + (countOffsetBytes >= 0 ? 0 : 8), holdsObjects: true, visibleBytes: SizeBytes);
     }
 
     /// <summary>The struct's name.</summary>
@@ -88,7 +91,8 @@ internal sealed class ObjectLayout
     /// <exception cref="ArgumentException">Neither the kernel's BTF nor the model has it.</exception>
     internal NativeField Field(string path) =>
         _fields.TryGetValue(path, out var field) ? field
-        : _fields.GetOrAdd(path, FindDeclared(path) ?? throw new ArgumentException($"struct {Name} has no field {path}", nameof(path)));
+        : _fields.GetOrAdd(path, FindDeclared(path)
+            ?? throw new ArgumentException($"struct {Name} has no field {path}", nameof(path)));
 
     /// <summary>The field with this path, which must hold at least so many bytes.</summary>
     internal NativeField FieldFor(string path, int sizeBytes)
@@ -125,7 +129,8 @@ internal sealed class ObjectLayout
             if (bracket >= 0)
             {
                 if (!part.EndsWith(']')
-                    || !int.TryParse(part.AsSpan(bracket + 1, part.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    || !int.TryParse(part.AsSpan(bracket + 1, part.Length - bracket - 2), NumberStyles.None,
+                        CultureInfo.InvariantCulture, out var index)
                     || ElementOf(type.SkipModifiers(), index) is not { } element
                     || offset + ((long)index * element.Btf.ResolveSize(element.Id)) is var at && at > int.MaxValue)
                 {
@@ -142,7 +147,8 @@ internal sealed class ObjectLayout
 
     // A flexible array at the end of a struct has count 0; the layout made room for it.
     private static BtfType? ElementOf(BtfType array, int index) =>
-        array.Kind == BtfKind.Array && (array.Array.Count == 0 || index < array.Array.Count) ? array.Btf[array.Array.ElemTypeId] : null;
+        array.Kind == BtfKind.Array
+        && (array.Array.Count == 0 || index < array.Array.Count) ? array.Btf[array.Array.ElemTypeId] : null;
 
     private static (int OffsetBytes, BtfType Type)? FindMember(BtfType owner, string name)
     {

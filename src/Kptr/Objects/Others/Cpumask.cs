@@ -19,7 +19,9 @@ public sealed unsafe class Cpumask : KernelObject
     /// <summary>How many CPUs the kernel's masks have room for.</summary>
     public int BitCount { get; }
 
-    /// <summary>The CPUs in it now, by rising number; a copy. None, and a reported fault, once the mask is freed.</summary>
+    /// <summary>
+    /// The CPUs in it now, by rising number; a copy. None, and a reported fault, once the mask is freed.
+    /// </summary>
     public IEnumerable<int> Cpus
     {
         get
@@ -30,11 +32,15 @@ public sealed unsafe class Cpumask : KernelObject
                 words[i] = Volatile.Read(ref _words[i]);
             }
 
-            return IsReadTooLate("cpumask") ? [] : [.. Enumerable.Range(0, BitCount).Where(cpu => (words[cpu / 64] & (1ul << (cpu % 64))) != 0)];
+            return IsReadTooLate("cpumask")
+                ? []
+                : [.. Enumerable.Range(0, BitCount).Where(cpu => (words[cpu / 64] & (1ul << (cpu % 64))) != 0)];
         }
     }
 
-    /// <summary>Whether a CPU is in it; false beyond <see cref="BitCount"/>, and with a reported fault once the mask is freed.</summary>
+    /// <summary>
+    /// Whether a CPU is in it; false beyond <see cref="BitCount"/>, and with a reported fault once the mask is freed.
+    /// </summary>
     public bool Contains(int cpu)
     {
         if ((uint)cpu >= (uint)BitCount)
@@ -47,13 +53,15 @@ public sealed unsafe class Cpumask : KernelObject
     }
 
     /// <summary>
-    /// Puts a CPU in, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported fault once the mask is freed.
+    /// Puts a CPU in, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported
+    /// fault once the mask is freed.
     /// </summary>
     public bool Add(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.Or(ref _words[cpu / 64], 1ul << (cpu % 64)) & (1ul << (cpu % 64))) != 0;
 
     /// <summary>
-    /// Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported fault once the mask is freed.
+    /// Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported
+    /// fault once the mask is freed.
     /// </summary>
     public bool Remove(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.And(ref _words[cpu / 64], ~(1ul << (cpu % 64))) & (1ul << (cpu % 64))) != 0;

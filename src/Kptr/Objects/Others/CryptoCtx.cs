@@ -14,9 +14,11 @@ public sealed class CryptoCtx : KernelObject
     /// <param name="core">The kernel.</param>
     /// <param name="algorithm"><c>ecb(aes)</c> or <c>cbc(aes)</c>.</param>
     /// <param name="key">16, 24 or 32 bytes.</param>
-    /// <exception cref="ArgumentException">The algorithm is not known (see <see cref="IsSupported"/>) or the key does not fit.</exception>
+    /// <exception cref="ArgumentException">The algorithm is not known (see <see cref="IsSupported"/>) or the key
+    /// does not fit.</exception>
     public CryptoCtx(KernelCore core, string algorithm, ReadOnlySpan<byte> key)
-        : base(core ?? throw new ArgumentNullException(nameof(core)), core.LayoutOf("bpf_crypto_ctx", Fields), CountField)
+        : base(core ?? throw new ArgumentNullException(nameof(core)),
+            core.LayoutOf("bpf_crypto_ctx", Fields), CountField)
     {
         if (!IsSupported(algorithm) || key.Length is not (16 or 24 or 32))
         {
@@ -41,17 +43,20 @@ public sealed class CryptoCtx : KernelObject
     public static bool IsSupported(string algorithm) => algorithm is "ecb(aes)" or "cbc(aes)";
 
     /// <summary>Encrypts whole blocks; false when sizes do not fit.</summary>
-    public bool TryEncrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) => TryRun(source, destination, iv, true);
+    public bool TryEncrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) =>
+        TryRun(source, destination, iv, true);
 
     /// <summary>Decrypts whole blocks; false when sizes do not fit.</summary>
-    public bool TryDecrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) => TryRun(source, destination, iv, false);
+    public bool TryDecrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) =>
+        TryRun(source, destination, iv, false);
 
     /// <inheritdoc/>
     protected override void OnFree() => _cipher?.Dispose();
 
     private bool TryRun(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv, bool isEncrypt)
     {
-        if (IsReadTooLate("tfm") || source.Length == 0 || source.Length % 16 != 0 || destination.Length < source.Length || iv.Length != IvBytes)
+        if (IsReadTooLate("tfm") || source.Length == 0 || source.Length % 16 != 0 || destination.Length < source.Length
+            || iv.Length != IvBytes)
         {
             return false;
         }

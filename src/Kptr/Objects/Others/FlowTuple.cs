@@ -16,7 +16,13 @@ public readonly record struct FlowTuple(
 {
     /// <summary>The flow in the other direction.</summary>
     public FlowTuple Reversed =>
-        this with { SourceAddress = DestAddress, SourcePort = DestPort, DestAddress = SourceAddress, DestPort = SourcePort };
+        this with
+        {
+            SourceAddress = DestAddress,
+            SourcePort = DestPort,
+            DestAddress = SourceAddress,
+            DestPort = SourcePort,
+        };
 
     /// <summary>A flow between two addresses of one family.</summary>
     /// <exception cref="ArgumentException">The addresses are of two families.</exception>
@@ -26,7 +32,8 @@ public readonly record struct FlowTuple(
         ArgumentNullException.ThrowIfNull(dest);
         var (from, to) = (source.Address.GetAddressBytes(), dest.Address.GetAddressBytes());
         return from.Length == to.Length
-            ? new(FromNetwork(from), (ushort)source.Port, FromNetwork(to), (ushort)dest.Port, protocol, from.Length == 16)
+            ? new(FromNetwork(from), (ushort)source.Port, FromNetwork(to), (ushort)dest.Port,
+                protocol, from.Length == 16)
             : throw new ArgumentException("the addresses are of two families", nameof(dest));
     }
 

@@ -4,10 +4,14 @@ namespace Kptr.Objects;
 public sealed class KernelFile : KernelObject
 {
     private const string CountField = "f_count.counter";
-    private static readonly FieldSpec[] Fields = [new(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4)];
+    private static readonly FieldSpec[] Fields = [
+        new(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4),
+    ];
     private readonly KernelUsers _users = new();
 
-    /// <summary>Opens a file; its one reference belongs to the kernel (a descriptor table) until <see cref="Close"/>.</summary>
+    /// <summary>
+    /// Opens a file; its one reference belongs to the kernel (a descriptor table) until <see cref="Close"/>.
+    /// </summary>
     public KernelFile(KernelCore core, string path)
         : base(
             core ?? throw new ArgumentNullException(nameof(core)),

@@ -6,7 +6,9 @@ public sealed class NfConn : KernelObject
     private const string CountField = "ct_general.use.refs.counter";
     private const ulong StatusConfirmed = 1 << 3;
     private const ulong StatusDying = 1 << 9;
-    private static readonly FieldSpec[] Fields = [new(CountField, 4), new("status", 8), new("timeout", 4), new("mark", 4)];
+    private static readonly FieldSpec[] Fields = [
+        new(CountField, 4), new("status", 8), new("timeout", 4), new("mark", 4),
+    ];
     private const uint MsPerJiffy = 4; // CONFIG_HZ=250, as Debian has it
     private volatile bool _isInTable;
 
@@ -33,7 +35,10 @@ public sealed class NfConn : KernelObject
         set => Put("status", value);
     }
 
-    /// <summary>Time to live in milliseconds from now, in steps of 4. The field counts in jiffies: from boot once it is in the table.</summary>
+    /// <summary>
+    /// Time to live in milliseconds from now, in steps of 4. The field counts in jiffies: from
+    /// boot once it is in the table.
+    /// </summary>
     public uint TimeoutMs
     {
         get => (uint)Math.Max(0, (int)(uint)Get("timeout") - (_isInTable ? (int)NowJiffies : 0)) * MsPerJiffy;
@@ -48,7 +53,9 @@ public sealed class NfConn : KernelObject
     /// <summary>Type and flow.</summary>
     public override string ToString() => $"nf_conn {Tuple}";
 
-    /// <summary>Puts another address (and port) into the place of the source's, or the destination's, for replies.</summary>
+    /// <summary>
+    /// Puts another address (and port) into the place of the source's, or the destination's, for replies.
+    /// </summary>
     internal void Translate(UInt128 address, ushort? port, bool isSource) => ReplyTuple = isSource
         ? ReplyTuple with { DestAddress = address, DestPort = port ?? ReplyTuple.DestPort }
         : ReplyTuple with { SourceAddress = address, SourcePort = port ?? ReplyTuple.SourcePort };

@@ -6,8 +6,9 @@ namespace Kptr.Objects;
 
 /// <summary>A socket; its count is <c>sk_refcnt</c>.</summary>
 /// <remarks>
-/// One layout serves all protocols: <c>struct sock</c> with room for the largest struct that embeds it. Behind that lies what
-/// programs see of it as <c>struct bpf_sock</c> and <c>struct bpf_tcp_sock</c>, so that one address is all of them.
+/// One layout serves all protocols: <c>struct sock</c> with room for the largest struct that embeds it.
+/// Behind that lies what programs see of it as <c>struct bpf_sock</c> and <c>struct bpf_tcp_sock</c>, so that
+/// one address is all of them.
 /// </remarks>
 public sealed class Sock : KernelObject
 {
@@ -26,9 +27,11 @@ public sealed class Sock : KernelObject
     private const int TcpSockBytes = 112;
     private static readonly FieldSpec[] Fields =
     [
-        new(CountField, 4), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2), new("__sk_common.skc_dport", 2),
+        new(CountField, 4), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2),
+        new("__sk_common.skc_dport", 2),
         new("__sk_common.skc_daddr", 4), new("__sk_common.skc_rcv_saddr", 4), new("__sk_common.skc_v6_daddr", 16),
-        new("__sk_common.skc_v6_rcv_saddr", 16), new("__sk_common.skc_cookie.counter", 8), new("sk_protocol", 2), new("sk_type", 2),
+        new("__sk_common.skc_v6_rcv_saddr", 16), new("__sk_common.skc_cookie.counter", 8),
+        new("sk_protocol", 2), new("sk_type", 2),
         new("sk_mark", 4), new("sk_priority", 4),
 
         // The last, so that even a kernel without the struct has room for what programs see.
@@ -41,7 +44,8 @@ public sealed class Sock : KernelObject
 
     /// <summary>Opens a socket; its one reference belongs to the kernel until <see cref="Close"/>.</summary>
     /// <param name="core">The kernel.</param>
-    /// <param name="tuple">Its addresses; the source side is the local one. Without a destination port it listens.</param>
+    /// <param name="tuple">Its addresses; the source side is the local one. Without a
+    /// destination port it listens.</param>
     public Sock(KernelCore core, FlowTuple tuple)
         : base(core ?? throw new ArgumentNullException(nameof(core)), LayoutIn(core), CountField)
     {
@@ -111,7 +115,8 @@ public sealed class Sock : KernelObject
         if (level == solSocket && name is mark or priority)
         {
             Put(name == mark ? "sk_mark" : "sk_priority", (uint)value);
-            BinaryPrimitives.WriteInt32LittleEndian(At(SockViewBytes(Core) + (name == mark ? markInView : priorityInView), 4), value);
+            BinaryPrimitives.WriteInt32LittleEndian(
+                At(SockViewBytes(Core) + (name == mark ? markInView : priorityInView), 4), value);
         }
     }
 
@@ -131,7 +136,8 @@ public sealed class Sock : KernelObject
     {
         var own = SizeOf(core, "sock");
         var largest = Embedders.Max(name => SizeOf(core, name));
-        return core.LayoutOf("sock", Fields, flexBytes: ((Math.Max(own, largest) + 7) & ~7) - own + SockBytes + TcpSockBytes);
+        return core.LayoutOf(
+            "sock", Fields, flexBytes: ((Math.Max(own, largest) + 7) & ~7) - own + SockBytes + TcpSockBytes);
     }
 
     private static int SizeOf(KernelCore core, string name) =>
@@ -147,7 +153,8 @@ public sealed class Sock : KernelObject
 
     private void FillView()
     {
-        const int sourceV4 = 24, sourceV6 = 28, sourcePort = 44, destPort = 48, destV4 = 52, destV6 = 56, state = 72, rxQueue = 76;
+        const int sourceV4 = 24, sourceV6 = 28, sourcePort = 44, destPort = 48, destV4 = 52, destV6 =
+            56, state = 72, rxQueue = 76;
         var view = At(SockViewBytes(Core), SockBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(view[4..], (uint)Get(Family));
         BinaryPrimitives.WriteUInt32LittleEndian(view[8..], (uint)Get("sk_type"));

@@ -1,7 +1,9 @@
 namespace Kptr.Objects;
 
 /// <summary>One run of a BPF program, as the ledger sees it: a holder of references.</summary>
-/// <remarks>What executes programs implements it; it is only asked on the thread that runs the program, or after the run.</remarks>
+/// <remarks>
+/// What executes programs implements it; it is only asked on the thread that runs the program, or after the run.
+/// </remarks>
 internal interface IProgramRun
 {
     /// <summary>Name of the program.</summary>
@@ -16,6 +18,8 @@ internal interface IProgramRun
     /// <summary>False once the program has returned: what it still holds then is leaked.</summary>
     bool IsActive { get; }
 
-    /// <summary>Where the run keeps this address, such as <c>r6</c> or <c>fp-8</c>; null where it is not found.</summary>
+    /// <summary>
+    /// Where the run keeps this address, such as <c>r6</c> or <c>fp-8</c>; null where it is not found.
+    /// </summary>
     string? Locate(ulong address);
 }

@@ -3,7 +3,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
-/// <summary>A counted object of the modelled kernel: native memory laid out as the kernel's BTF says, and its C# side.</summary>
+/// <summary>
+/// A counted object of the modelled kernel: native memory laid out as the kernel's BTF says, and its C# side.
+/// </summary>
 /// <remarks>
 /// Derive from it to declare an object of your own: name its type and the field that holds its count, and override
 /// <see cref="OnFree"/> for its destructor. The count starts at 1, owned by whoever created the object.
@@ -20,7 +22,8 @@ public abstract class KernelObject
     /// <param name="typeName">Name of the kernel struct.</param>
     /// <param name="countField">Path of the 4-byte count, such as <c>usage.refs.counter</c>.</param>
     protected KernelObject(KernelCore core, string typeName, string countField)
-        : this(core, (core ?? throw new ArgumentNullException(nameof(core))).LayoutOf(typeName, [new(countField, 4)]), countField)
+        : this(core, (core ?? throw new ArgumentNullException(nameof(core))).LayoutOf(typeName, [new(countField, 4)]),
+            countField)
     {
     }
 
@@ -51,8 +54,8 @@ public abstract class KernelObject
     public RefCount Count => _count;
 
     /// <summary>
-    /// Whether its memory was given back. To read or write a field of it is a reported fault then: zeros and empty strings are read, nothing is
-    /// written. What the wrapper itself knows (names, numbers, its relatives) stays.
+    /// Whether its memory was given back. To read or write a field of it is a reported fault then: zeros and empty
+    /// strings are read, nothing is written. What the wrapper itself knows (names, numbers, its relatives) stays.
     /// </summary>
     public bool IsFreed => _life == Life.Freed;
 
@@ -88,7 +91,9 @@ public abstract class KernelObject
         return IsReadTooLate(path) ? default : value;
     }
 
-    /// <summary>Writes a field by its path in the struct; once the object is freed, reports a fault and writes nothing.</summary>
+    /// <summary>
+    /// Writes a field by its path in the struct; once the object is freed, reports a fault and writes nothing.
+    /// </summary>
     /// <param name="path">Member names joined by dots.</param>
     /// <param name="value">The value.</param>
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
@@ -130,8 +135,14 @@ public abstract class KernelObject
         }
     }
 
-    /// <summary>Asked after a read of the object's memory: true, and a report, where it was freed by then and what was read is nobody's.</summary>
-    /// <remarks>Asked after and not before, so that no free can come between: an object is marked as freed before its memory goes.</remarks>
+    /// <summary>
+    /// Asked after a read of the object's memory: true, and a report, where it was freed by then and
+    /// what was read is nobody's.
+    /// </summary>
+    /// <remarks>
+    /// Asked after and not before, so that no free can come between: an object is marked as
+    /// freed before its memory goes.
+    /// </remarks>
     internal bool IsReadTooLate(string what)
     {
         Volatile.ReadBarrier();
@@ -141,7 +152,9 @@ public abstract class KernelObject
     /// <summary>Asked before a write to the object's memory: false, and a report, where it is freed.</summary>
     internal bool MayWrite(string what) => !(IsFreed && ReportFreed(what, "written"));
 
-    /// <summary>The object in words, also once it is freed: what its <see cref="ToString"/> reads then is no fault.</summary>
+    /// <summary>
+    /// The object in words, also once it is freed: what its <see cref="ToString"/> reads then is no fault.
+    /// </summary>
     internal string Describe()
     {
         var thread = Core.Thread;
@@ -209,7 +222,9 @@ public abstract class KernelObject
     /// </summary>
     protected virtual void OnLastRelease() => Core.Rcu.Call(static o => ((KernelObject)o).Free(), this, "kfree_rcu");
 
-    /// <summary>The destructor: runs once, just before the memory goes, on the thread that runs the grace period.</summary>
+    /// <summary>
+    /// The destructor: runs once, just before the memory goes, on the thread that runs the grace period.
+    /// </summary>
     protected virtual void OnFree()
     {
     }
@@ -222,7 +237,8 @@ public abstract class KernelObject
             return false;
         }
 
-        Core.Report(new(DiagCode.RefCountSaturated, "reference count saturated; the object leaks") { Object = ToString() });
+        Core.Report(
+            new(DiagCode.RefCountSaturated, "reference count saturated; the object leaks") { Object = ToString() });
         return true;
     }
 

@@ -2,12 +2,15 @@ using System.Runtime.CompilerServices;
 
 namespace Kptr.Objects;
 
-/// <summary>An owned reference on a kernel object: whoever has it must release it or move it on, exactly once.</summary>
+/// <summary>
+/// An owned reference on a kernel object: whoever has it must release it or move it on, exactly once.
+/// </summary>
 /// <remarks>
-/// Assignment copies the struct but not the reference: after a move (into a kptr slot, to somebody else's release) every copy is dead. Where
-/// references are followed (<see cref="MisuseChecks.References"/>, a ledger level above <see cref="LedgerLevel.Counts"/>, and inside
-/// <c>EnterProgram</c> scopes) a second release, a use after a move and a reference that is simply dropped are reported with both
-/// places. Elsewhere only what goes beyond the last reference of the object is.
+/// Assignment copies the struct but not the reference: after a move (into a kptr slot, to somebody else's release)
+/// every copy is dead. Where references are followed (<see cref="MisuseChecks.References"/>, a ledger level above
+/// <see cref="LedgerLevel.Counts"/>, and inside <c>EnterProgram</c> scopes) a second release, a use after a move and
+/// a reference that is simply dropped are reported with both places. Elsewhere only what goes beyond the last
+/// reference of the object is.
 /// </remarks>
 /// <typeparam name="T">The kind of object.</typeparam>
 public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
@@ -32,7 +35,10 @@ public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
 
     internal ulong Address { get; }
 
-    /// <summary>The object. Using it through a reference that was moved or released is reported, as far as references are followed.</summary>
+    /// <summary>
+    /// The object. Using it through a reference that was moved or released is reported, as far
+    /// as references are followed.
+    /// </summary>
     /// <exception cref="InvalidOperationException">This is a default value and not a reference.</exception>
     public T Target
     {
@@ -79,7 +85,8 @@ public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
         Target.TryAcquire(file, line);
 
     /// <inheritdoc/>
-    public bool Equals(KernelRef<T> other) => ReferenceEquals(Object, other.Object) && ReferenceEquals(Token, other.Token);
+    public bool Equals(KernelRef<T> other) =>
+        ReferenceEquals(Object, other.Object) && ReferenceEquals(Token, other.Token);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is KernelRef<T> other && Equals(other);

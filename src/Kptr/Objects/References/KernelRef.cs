@@ -12,7 +12,8 @@ public static class KernelRef
     /// <returns>The owned reference, or null once the last user is gone.</returns>
     /// <typeparam name="T">The kind of object.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static KernelRef<T>? TryAcquire<T>(this T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    public static KernelRef<T>? TryAcquire<T>(
+        this T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
         where T : KernelObject
     {
         // Asked first: the locked instruction would hold the loads up, and without a token its tests fold away.

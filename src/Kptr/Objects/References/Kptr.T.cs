@@ -7,9 +7,9 @@ namespace Kptr.Objects;
 /// A referenced kptr in a map value: 8 bytes that hold an object's address or zero, and own one reference on it.
 /// </summary>
 /// <remarks>
-/// A C# struct with such fields <em>is</em> the map value: programs and C# exchange the same bytes. Never copy a value that holds one: the
-/// copy owns nothing. Where the kernel looks for it (<see cref="MisuseChecks.Slots"/>, on by default), using a copy is a reported
-/// fault that moves nothing. Kernel: a field tagged <c>__kptr</c>.
+/// A C# struct with such fields <em>is</em> the map value: programs and C# exchange the same bytes. Never copy a value
+/// that holds one: the copy owns nothing. Where the kernel looks for it (<see cref="MisuseChecks.Slots"/>, on by
+/// default), using a copy is a reported fault that moves nothing. Kernel: a field tagged <c>__kptr</c>.
 /// </remarks>
 /// <typeparam name="T">The kind of object.</typeparam>
 [SuppressMessage("Usage", "CA1815", Justification = "a slot has identity, not equality")]
@@ -28,14 +28,16 @@ public struct Kptr<T>
     /// <param name="file">The caller's file; leave it to the compiler.</param>
     /// <param name="line">The caller's line; leave it to the compiler.</param>
     /// <returns>
-    /// The reference that the slot owned, now the caller's; null if it was empty, and after a fault: then <paramref name="next"/> stays the
-    /// caller's, if it was a reference at all.
+    /// The reference that the slot owned, now the caller's; null if it was empty, and after a fault: then
+    /// <paramref name="next"/> stays the caller's, if it was a reference at all.
     /// </returns>
     /// <remarks>Kernel: <c>bpf_kptr_xchg</c> (kernel/bpf/helpers.c, 6.12).</remarks>
-    /// <exception cref="ObjectDisposedException">The map of the slot is freed, and its memory poisoned; nothing moves.</exception>
+    /// <exception cref="ObjectDisposedException">The map of the slot is freed, and its memory poisoned;
+    /// nothing moves.</exception>
     [UnscopedRef]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public KernelRef<T>? Exchange(KernelRef<T>? next, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    public KernelRef<T>? Exchange(
+        KernelRef<T>? next, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
         // Where references are followed, each has a token: no need to look for the object.
         var moved = next.GetValueOrDefault();
@@ -51,10 +53,14 @@ public struct Kptr<T>
                 : moved.Address != 0 && HeapChunk.IsWatched(moved.Address) ? CheckPut(moved, file, line) : null;
         }
 
-        return HeapChunk.IsWatched(old) ? TakenSlow(old, moved, file, line) : new KernelRef<T>(HeapHeader.WrapperOf(old)!, null, old);
+        return HeapChunk.IsWatched(old)
+            ? TakenSlow(old, moved, file, line)
+            : new KernelRef<T>(HeapHeader.WrapperOf(old)!, null, old);
     }
 
-    /// <summary>The object in the slot, without a reference: good only inside an RCU reader, and a reported fault outside.</summary>
+    /// <summary>
+    /// The object in the slot, without a reference: good only inside an RCU reader, and a reported fault outside.
+    /// </summary>
     /// <returns>Null if the slot is empty, and for a copy of a slot, which is a fault as well.</returns>
     /// <exception cref="ObjectDisposedException">The map of the slot is freed, and its memory poisoned.</exception>
     public readonly T? Peek()
@@ -73,9 +79,9 @@ public struct Kptr<T>
         return FreedSlot();
     }
 
-    // What is wrong is undone after it happened, so that kernels which look for nothing have no look at memory before the atomic
-    // instruction. A copy has no other users; in a shared slot somebody may take a spent reference out before it is undone,
-    // and has a fault of his own when he uses it.
+    // What is wrong is undone after it happened, so that kernels which look for nothing have no look at memory before
+    // the atomic instruction. A copy has no other users; in a shared slot somebody may take a spent reference out
+    // before it is undone, and has a fault of his own when he uses it.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe KernelRef<T>? CheckPut(KernelRef<T> next, string file, int line)
     {
@@ -98,7 +104,8 @@ public struct Kptr<T>
         }
 
         var isCopy = IsCopy(obj);
-        if ((isCopy || HoldsSpent(next)) && Interlocked.CompareExchange(ref _address, old, next.Address) == next.Address)
+        if ((isCopy || HoldsSpent(next))
+            && Interlocked.CompareExchange(ref _address, old, next.Address) == next.Address)
         {
             Misuse.ReportRefused(isCopy, isCopy ? obj : next.Object!, file, line);
             return null;
@@ -119,16 +126,18 @@ public struct Kptr<T>
         return null;
     }
 
-    // Whether the slot holds a reference that was spent before it was moved in. A count of zero alone says nothing: somebody may have taken
-    // the reference out meanwhile and released it. But a count stays at zero, so if the slot has the address after the zero was
-    // seen, and the address is still this object's after that, the slot holds the object without a reference.
+    // Whether the slot holds a reference that was spent before it was moved in. A count of zero alone says nothing:
+    // somebody may have taken the reference out meanwhile and released it. But a count stays at zero, so if the slot
+    // has the address after the zero was seen, and the address is still this object's after that, the slot holds the
+    // object without a reference.
     private readonly bool HoldsSpent(KernelRef<T> next) =>
         next.Object is { } moved && moved.Count.Value == 0 && moved.Core.LooksFor(MisuseChecks.Slots)
         && Volatile.Read(in _address) == next.Address && ReferenceEquals(HeapHeader.WrapperOf(next.Address), moved);
 
     // Outside the memory of the object's kernel.
     private readonly unsafe bool IsCopy(KernelObject obj) =>
-        obj.Core.LooksFor(MisuseChecks.Slots) && obj.Core.Heap.FindChunk((ulong)Unsafe.AsPointer(ref Unsafe.AsRef(in _address))) is null;
+        obj.Core.LooksFor(MisuseChecks.Slots)
+        && obj.Core.Heap.FindChunk((ulong)Unsafe.AsPointer(ref Unsafe.AsRef(in _address))) is null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly T? PeekSlow(ulong address)

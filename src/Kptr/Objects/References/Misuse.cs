@@ -24,14 +24,17 @@ internal static class Misuse
             return;
         }
 
-        obj.Core.Report(new(DiagCode.KptrCopied, "a Kptr<T> is used that lies in no memory of this kernel: its value was copied, or its map is gone")
+        obj.Core.Report(new(DiagCode.KptrCopied,
+            "a Kptr<T> is used that lies in no memory of this kernel: its value was copied, or its map is gone")
         {
             Object = obj.Describe(),
             Site = site,
         });
     }
 
-    /// <summary>Reports that a slot held an object which nobody had put there: another value was copied over it.</summary>
+    /// <summary>
+    /// Reports that a slot held an object which nobody had put there: another value was copied over it.
+    /// </summary>
     internal static void ReportUnowned(KernelObject obj, RefSite site) => obj.Core.Report(new(
         DiagCode.KptrCopied, "a slot holds an object that nobody put there: a value with a Kptr<T> was copied over it")
     {
@@ -54,7 +57,8 @@ internal static class Misuse
     {
         if (obj.Core.LooksFor(MisuseChecks.Readers) && !obj.Core.Rcu.IsReader)
         {
-            obj.Core.Report(new(DiagCode.PeekOutsideRcu, "Peek() outside an RCU reader: the object may be freed meanwhile")
+            obj.Core.Report(new(
+                DiagCode.PeekOutsideRcu, "Peek() outside an RCU reader: the object may be freed meanwhile")
             {
                 Object = obj.Describe(),
                 Site = obj.Core.SiteHere(),

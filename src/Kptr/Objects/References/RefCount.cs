@@ -8,31 +8,37 @@ internal enum RefCountOutcome
     /// <summary>The count moved and is above zero.</summary>
     Counted,
 
-    /// <summary>A decrement reached zero (the caller frees the object), or an inc-not-zero found zero and took nothing.</summary>
+    /// <summary>
+    /// A decrement reached zero (the caller frees the object), or an inc-not-zero found zero and took nothing.
+    /// </summary>
     Zero,
 
     /// <summary>Fault: an increment from zero, or a decrement below it. The count is saturated.</summary>
     UseAfterFree,
 
-    /// <summary>Fault: the count passed its maximum, or had done so before. It is saturated and its object leaks.</summary>
+    /// <summary>
+    /// Fault: the count passed its maximum, or had done so before. It is saturated and its object leaks.
+    /// </summary>
     Saturated,
 }
 
 /// <summary>A view of a <c>refcount_t</c> in a kernel object's own memory, where a program reads it too.</summary>
 /// <remarks>
 /// It moves by acquire and release of its object (<see cref="KernelRef"/>), and reads as zero once the object is freed.
-/// Lock-free. A count never comes back from zero; a faulty operation pins it at <see cref="SaturatedValue"/>, so that the
-/// object leaks instead of being freed under somebody. Kernel: <c>include/linux/refcount.h</c> (6.12).
+/// Lock-free. A count never comes back from zero; a faulty operation pins it at <see cref="SaturatedValue"/>, so that
+/// the object leaks instead of being freed under somebody. Kernel: <c>include/linux/refcount.h</c> (6.12).
 /// <para>
-/// Acquiring adds without looking first, because a load before a locked instruction costs half as much again. So that no
-/// such addition can bring a dead count back, whoever gives back the last reference moves the count from zero to the
-/// middle of a band of negative numbers that all mean zero; if somebody took a reference before that move, the count was
-/// never zero. Kernel: <c>rcuref_t</c> (lib/rcuref.c, 6.12) does the same.
+/// Acquiring adds without looking first, because a load before a locked instruction costs half as much again. So that
+/// no such addition can bring a dead count back, whoever gives back the last reference moves the count from zero to the
+/// middle of a band of negative numbers that all mean zero; if somebody took a reference before that move, the count
+/// was never zero. Kernel: <c>rcuref_t</c> (lib/rcuref.c, 6.12) does the same.
 /// </para>
 /// </remarks>
 public readonly unsafe struct RefCount : IEquatable<RefCount>
 {
-    /// <summary>Where a faulty count is pinned: half-way between the overflow points (<c>REFCOUNT_SATURATED</c>).</summary>
+    /// <summary>
+    /// Where a faulty count is pinned: half-way between the overflow points (<c>REFCOUNT_SATURATED</c>).
+    /// </summary>
     public const int SaturatedValue = int.MinValue / 2;
 
     private const int Dead = SaturatedValue / 2;
@@ -42,10 +48,14 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
 
     private readonly int* _counter;
 
-    // What keeps the four bytes there. It also keeps bytes that anybody chose from being read as one of these: the type is managed.
+    // What keeps the four bytes there. It also keeps bytes that anybody chose from being read as one of
+    // these: the type is managed.
     private readonly KernelObject? _owner;
 
-    /// <summary>Views the four bytes at <paramref name="address"/>, which <paramref name="owner"/> keeps; without one they must outlive the view.</summary>
+    /// <summary>
+    /// Views the four bytes at <paramref name="address"/>, which <paramref name="owner"/> keeps; without one
+    /// they must outlive the view.
+    /// </summary>
     internal RefCount(ulong address, KernelObject? owner = null)
     {
         _counter = (int*)address;
@@ -133,7 +143,9 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
             return Saturate(now == -1 || IsDead(now));
         }
 
-        return Interlocked.CompareExchange(ref *_counter, Dead, 0) == 0 ? RefCountOutcome.Zero : RefCountOutcome.Counted;
+        return Interlocked.CompareExchange(ref *_counter, Dead, 0) == 0
+            ? RefCountOutcome.Zero
+            : RefCountOutcome.Counted;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

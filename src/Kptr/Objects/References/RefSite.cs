@@ -1,6 +1,8 @@
 namespace Kptr.Objects;
 
-/// <summary>A place where a reference was taken, moved or given back: a line of C#, or an instruction of a program.</summary>
+/// <summary>
+/// A place where a reference was taken, moved or given back: a line of C#, or an instruction of a program.
+/// </summary>
 /// <param name="File">C# file or C source file; the method where only that is known; empty where unknown.</param>
 /// <param name="Line">1-based line; 0 where unknown.</param>
 /// <param name="Prog">Name of the BPF program, or null for C#.</param>
@@ -16,7 +18,9 @@ public readonly record struct RefSite(string File, int Line, string? Prog = null
     /// <summary><c>prog insn 14 (file.c:31)</c>, <c>File.cs:12</c>, or <c>(unknown)</c>.</summary>
     public override string ToString()
     {
-        var line = string.IsNullOrEmpty(File) ? "" : Line > 0 ? $"{Path.GetFileName(File)}:{Line}" : Path.GetFileName(File);
+        var line = string.IsNullOrEmpty(File) ? ""
+            : Line > 0 ? $"{Path.GetFileName(File)}:{Line}"
+            : Path.GetFileName(File);
         return Prog is null ? (line.Length == 0 ? "(unknown)" : line)
             : line.Length == 0 ? $"{Prog} insn {Insn}" : $"{Prog} insn {Insn} ({line})";
     }

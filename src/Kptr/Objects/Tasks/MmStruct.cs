@@ -9,17 +9,20 @@ namespace Kptr.Objects;
 /// <param name="Flags">The <c>VM_</c> flags.</param>
 /// <param name="File">The mapped file, or null; the mapping holds a reference on it.</param>
 /// <param name="PageOffset">Where in the file it begins, in pages.</param>
-public readonly record struct VmArea(ulong Start, ulong End, ulong Flags, KernelFile? File = null, ulong PageOffset = 0);
+public readonly record struct VmArea(
+    ulong Start, ulong End, ulong Flags, KernelFile? File = null, ulong PageOffset = 0);
 
 /// <summary>An address space; its count is <c>mm_users</c>.</summary>
 public sealed class MmStruct : KernelObject
 {
     private const string Users = "mm_users.counter";
     private static readonly FieldSpec[] Fields =
-        [new(Users, 4), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8), new("exe_file", 8), new("owner", 8)];
+        [new(Users, 4), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8), new("exe_file", 8), new(
+            "owner", 8)];
 
     private static readonly FieldSpec[] VmaFields =
-        [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new("vm_pgoff", 8)];
+        [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new(
+            "vm_pgoff", 8)];
 
     private readonly SortedList<ulong, (VmArea Area, KernelStruct Native)> _areas = [];
     private readonly RankedLock _lock = new(LockRank.AddressSpace);
@@ -43,11 +46,12 @@ public sealed class MmStruct : KernelObject
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<Holder> IntrinsicHolders() => Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, Count.Value));
+    public override IEnumerable<Holder> IntrinsicHolders() =>
+        Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, Count.Value));
 
     /// <summary>
-    /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a reported fault and adds
-    /// nothing.
+    /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a
+    /// reported fault and adds nothing.
     /// </summary>
     /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
     public void Map(VmArea area)
@@ -83,8 +87,8 @@ public sealed class MmStruct : KernelObject
     }
 
     /// <summary>
-    /// Sets the file whose program runs here; the address space takes a reference of its own. Once nobody uses the address space it is a reported
-    /// fault and sets nothing.
+    /// Sets the file whose program runs here; the address space takes a reference of its own. Once nobody uses the
+    /// address space it is a reported fault and sets nothing.
     /// </summary>
     public void SetExeFile(KernelFile? file)
     {
@@ -131,7 +135,8 @@ public sealed class MmStruct : KernelObject
     {
         using (_lock.Enter())
         {
-            return _areas.Values.FirstOrDefault(a => address >= a.Area.Start && address < a.Area.End).Native?.Address ?? 0;
+            return _areas.Values.FirstOrDefault(a => address >= a.Area.Start && address < a.Area.End).Native?.Address
+                ?? 0;
         }
     }
 

@@ -27,7 +27,9 @@ public sealed class PidNamespace
     /// <summary>How deep it is; 0 for the first one.</summary>
     public int Level { get; }
 
-    /// <summary>The task that inherits the orphans of this namespace; null before its first task, and after its last.</summary>
+    /// <summary>
+    /// The task that inherits the orphans of this namespace; null before its first task, and after its last.
+    /// </summary>
     public TaskStruct? ChildReaper { get; private set; }
 
     /// <summary>Where its <c>struct pid_namespace</c> is.</summary>

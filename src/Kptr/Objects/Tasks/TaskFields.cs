@@ -8,30 +8,41 @@ internal static class TaskFields
     internal const int PidLevelsMax = 4;
 
     /// <summary>The lists that hang on a task, and the links by which it is in others.</summary>
-    internal static IReadOnlyList<string> TaskLinks { get; } = ["children", "sibling", "tasks", "thread_node", "cg_list"];
+    internal static IReadOnlyList<string> TaskLinks { get; } = [
+        "children", "sibling", "tasks", "thread_node", "cg_list",
+    ];
 
     internal static IReadOnlyList<FieldSpec> Task { get; } =
     [
-        new(RcuUsers, 4), new(Usage, 4), new("pid", 4), new("tgid", 4), new("flags", 4), new("__state", 4), new("exit_state", 4),
-        new("exit_code", 4), new("comm", 16), new("real_parent", 8), new("parent", 8), new("group_leader", 8), new("thread_pid", 8),
+        new(RcuUsers, 4), new(Usage, 4), new("pid", 4), new("tgid", 4), new("flags", 4), new("__state", 4),
+        new("exit_state", 4),
+        new("exit_code", 4), new("comm", 16), new("real_parent", 8), new("parent", 8), new("group_leader", 8),
+        new("thread_pid", 8),
         new("utime", 8), new("stime", 8), new("start_time", 8), new("start_boottime", 8), new("nr_cpus_allowed", 4),
-        new("cpus_ptr", 8), new("cpus_mask", 1024), new("cgroups", 8), new("mm", 8), new("nsproxy", 8), new("signal", 8),
-        new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("on_cpu", 4), new("exit_signal", 4), new("cred", 8), new("real_cred", 8),
+        new("cpus_ptr", 8), new("cpus_mask", 1024), new("cgroups", 8), new("mm", 8),
+        new("nsproxy", 8), new("signal", 8),
+        new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("on_cpu", 4), new("exit_signal", 4),
+        new("cred", 8), new("real_cred", 8),
         .. TaskLinks.Select(path => new FieldSpec(path, NativeList.SizeBytes)),
     ];
 
     internal static IReadOnlyList<FieldSpec> Pid { get; } =
     [
         new("count.refs.counter", 4), new("level", 4),
-        .. Enumerable.Range(0, PidLevelsMax).SelectMany(i => new FieldSpec[] { new($"numbers[{i}].nr", 4), new($"numbers[{i}].ns", 8) }),
+        .. Enumerable.Range(0, PidLevelsMax).SelectMany(
+            i => new FieldSpec[] { new($"numbers[{i}].nr", 4), new($"numbers[{i}].ns", 8) }),
     ];
 
-    internal static IReadOnlyList<FieldSpec> PidNamespace { get; } = [new("level", 4), new("parent", 8), new("child_reaper", 8), new("ns.inum", 4)];
+    internal static IReadOnlyList<FieldSpec> PidNamespace { get; } = [
+        new("level", 4), new("parent", 8), new("child_reaper", 8), new("ns.inum", 4),
+    ];
 
-    internal static IReadOnlyList<FieldSpec> Nsproxy { get; } = [new("count.refs.counter", 4), new("pid_ns_for_children", 8)];
+    internal static IReadOnlyList<FieldSpec> Nsproxy { get; } = [new("count.refs.counter", 4), new(
+        "pid_ns_for_children", 8)];
 
     internal static IReadOnlyList<FieldSpec> Signal { get; } =
-        [new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4), new("utime", 8), new("stime", 8),
+        [new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4), new(
+            "utime", 8), new("stime", 8),
          new("thread_head", NativeList.SizeBytes)];
 
     internal static IReadOnlyList<FieldSpec> Cred { get; } =

@@ -2,11 +2,11 @@ namespace Kptr.Objects;
 
 /// <summary>A thread of the modelled kernel.</summary>
 /// <remarks>
-/// Two counts. <c>rcu_users</c> (<see cref="KernelObject.Count"/>) is what <c>bpf_task_acquire</c> moves: 2 at fork, one for what
-/// user space sees until the task is reaped, one for the scheduler until it has switched away from the dead task for the
-/// last time. <c>usage</c> is 1 for all <c>rcu_users</c> together. When <c>rcu_users</c> reaches zero, an RCU callback
-/// (<c>delayed_put_task_struct</c>) drops that 1 and the task is freed.
-/// Kernel: <c>kernel/fork.c</c>, <c>kernel/exit.c</c> (6.12).
+/// Two counts. <c>rcu_users</c> (<see cref="KernelObject.Count"/>) is what <c>bpf_task_acquire</c> moves: 2 at fork,
+/// one for what user space sees until the task is reaped, one for the scheduler until it has switched away from the
+/// dead task for the last time. <c>usage</c> is 1 for all <c>rcu_users</c> together. When <c>rcu_users</c> reaches
+/// zero, an RCU callback (<c>delayed_put_task_struct</c>) drops that 1 and the task is freed. Kernel:
+/// <c>kernel/fork.c</c>, <c>kernel/exit.c</c> (6.12).
 /// </remarks>
 public sealed class TaskStruct : KernelObject
 {
@@ -64,7 +64,9 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Whether it leads its process.</summary>
     public bool IsLeader => Group.Leader == this;
 
-    /// <summary>Its parent process's leader; after the parent's death whoever inherited it. Null for the first task.</summary>
+    /// <summary>
+    /// Its parent process's leader; after the parent's death whoever inherited it. Null for the first task.
+    /// </summary>
     public TaskStruct? Parent { get; private set; }
 
     /// <summary>Its innermost pid namespace.</summary>
@@ -95,7 +97,9 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Wait status as the parent will see it.</summary>
     public int ExitCode => (int)Get("exit_code");
 
-    /// <summary>The count that is 1 for all <c>rcu_users</c> together (<c>task->usage</c>); zero once the task is freed.</summary>
+    /// <summary>
+    /// The count that is 1 for all <c>rcu_users</c> together (<c>task->usage</c>); zero once the task is freed.
+    /// </summary>
     public RefCount Usage => _usage;
 
     internal TaskPid ThreadPid { get; set; }
@@ -176,7 +180,8 @@ public sealed class TaskStruct : KernelObject
 
         var cred = new KernelStruct(Core, "cred", TaskFields.Cred);
         cred.Put("usage.counter", 1);
-        foreach (var (field, value) in new[] { ("uid", uid), ("euid", uid), ("suid", uid), ("fsuid", uid), ("gid", gid), ("egid", gid), ("sgid", gid), ("fsgid", gid) })
+        foreach (var (field, value) in new[] { ("uid", uid), ("euid", uid), ("suid", uid), ("fsuid", uid), ("gid",
+            gid), ("egid", gid), ("sgid", gid), ("fsgid", gid) })
         {
             cred.Put($"{field}.val", value);
         }

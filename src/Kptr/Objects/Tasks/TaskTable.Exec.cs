@@ -7,8 +7,9 @@ public sealed partial class TaskTable
     /// <param name="task">The thread.</param>
     /// <param name="comm">The new name.</param>
     /// <remarks>
-    /// All other threads of the process end. If the thread did not lead, it takes the leader's place and the leader's pid;
-    /// the old leader's <c>task_struct</c> is another object, reaped on the way, and who pinned it pins a dead task.
+    /// All other threads of the process end. If the thread did not lead, it takes the leader's place and the
+    /// leader's pid; the old leader's <c>task_struct</c> is another object, reaped on the way, and who
+    /// pinned it pins a dead task.
     /// </remarks>
     public void Exec(TaskStruct task, string comm)
     {
@@ -45,7 +46,8 @@ public sealed partial class TaskTable
 
         using (_lock.Enter())
         {
-            // The pids change places, so that the new leader has the process's number and the old one dies with the thread's.
+            // The pids change places, so that the new leader has the process's number and the old
+            // one dies with the thread's.
             var (leaderPid, ownPid) = (leader.ThreadPid, task.ThreadPid);
             leader.SetPid(ownPid);
             task.SetPid(leaderPid);

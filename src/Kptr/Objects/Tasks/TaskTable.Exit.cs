@@ -1,6 +1,7 @@
 namespace Kptr.Objects;
 
-// The end of tasks. Kernel: do_exit, exit_notify, release_task (kernel/exit.c), finish_task_switch (kernel/sched/core.c), 6.12.
+// The end of tasks. Kernel: do_exit, exit_notify, release_task (kernel/exit.c), finish_task_switch
+// (kernel/sched/core.c), 6.12.
 public sealed partial class TaskTable
 {
     private const ulong TaskDead = 0x80;
@@ -12,8 +13,8 @@ public sealed partial class TaskTable
     /// Whether the scheduler switches away at once. If not, it keeps its reference until <see cref="SwitchOut"/>.
     /// </param>
     /// <remarks>
-    /// A leader becomes a zombie and stays one until it is reaped, which is possible once its last thread is gone. Another
-    /// thread is reaped at once. Orphans go to the reaper of their namespace.
+    /// A leader becomes a zombie and stays one until it is reaped, which is possible once its last thread is gone.
+    /// Another thread is reaped at once. Orphans go to the reaper of their namespace.
     /// </remarks>
     /// <exception cref="InvalidOperationException">It has exited before, or is the first task.</exception>
     public void Exit(TaskStruct task, int exitCode = 0, bool switchOut = true)
@@ -107,7 +108,8 @@ public sealed partial class TaskTable
     }
 
     /// <summary>
-    /// The scheduler switches away from a dead task for the last time (firing <c>sched_switch</c>) and drops its reference.
+    /// The scheduler switches away from a dead task for the last time (firing
+    /// <c>sched_switch</c>) and drops its reference.
     /// </summary>
     /// <returns>False when it did so before.</returns>
     /// <exception cref="InvalidOperationException">The task is alive.</exception>
@@ -128,7 +130,9 @@ public sealed partial class TaskTable
         return task.SwitchOut();
     }
 
-    /// <summary>The parent waits for a zombie: its pid is freed, and what user space saw of it drops its reference.</summary>
+    /// <summary>
+    /// The parent waits for a zombie: its pid is freed, and what user space saw of it drops its reference.
+    /// </summary>
     /// <returns>False when there is nothing to reap: not a zombie, or threads of it are left.</returns>
     public bool Reap(TaskStruct task)
     {

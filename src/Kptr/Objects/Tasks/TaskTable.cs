@@ -40,7 +40,9 @@ public sealed partial class TaskTable
     /// <summary>The first pid namespace.</summary>
     public PidNamespace InitNamespace { get; }
 
-    /// <summary>The task on whose behalf this thread runs; <see cref="Init"/> unless <see cref="Run"/> says otherwise.</summary>
+    /// <summary>
+    /// The task on whose behalf this thread runs; <see cref="Init"/> unless <see cref="Run"/> says otherwise.
+    /// </summary>
     public TaskStruct Current => _core.Thread.CurrentTask ?? Init;
 
     /// <summary>All tasks that are not reaped, in the order they were made; a copy.</summary>
@@ -83,7 +85,8 @@ public sealed partial class TaskTable
     }
 
     /// <summary>
-    /// Asked in each fork once the child is made and before anybody sees it: true lets the fork fail, as for lack of memory. Null: none fails.
+    /// Asked in each fork once the child is made and before anybody sees it: true lets the fork fail, as for lack of
+    /// memory. Null: none fails.
     /// </summary>
     public Func<TaskStruct, bool>? ForkFault { get; set; }
 
@@ -92,7 +95,8 @@ public sealed partial class TaskTable
     /// <param name="comm">Its name; null inherits the parent's.</param>
     /// <param name="flags">What it shares.</param>
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
-    /// <exception cref="InvalidOperationException">The parent has exited, the namespaces would nest too deep, or <see cref="ForkFault"/> said so.</exception>
+    /// <exception cref="InvalidOperationException">The parent has exited, the namespaces would nest too deep, or
+    /// <see cref="ForkFault"/> said so.</exception>
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
     {
         ArgumentNullException.ThrowIfNull(parent);
@@ -127,7 +131,8 @@ public sealed partial class TaskTable
     /// <summary>Makes a thread of the same process.</summary>
     /// <param name="of">Any thread of the process.</param>
     /// <param name="comm">Its name; null inherits.</param>
-    public TaskStruct ForkThread(TaskStruct of, string? comm = null) => Fork(of, comm, CloneFlags.Thread | CloneFlags.Vm);
+    public TaskStruct ForkThread(TaskStruct of, string? comm = null) =>
+        Fork(of, comm, CloneFlags.Thread | CloneFlags.Vm);
 
     /// <summary>Makes a kernel thread: it has no address space.</summary>
     public TaskStruct ForkKthread(string comm)
@@ -153,8 +158,10 @@ public sealed partial class TaskTable
             return parent.PidNamespace;
         }
 
-        return (flags & CloneFlags.Thread) != 0 ? throw new InvalidOperationException("a thread stays in its process's namespace")
-            : parent.PidNamespace.Level + 1 >= TaskFields.PidLevelsMax ? throw new InvalidOperationException("pid namespaces nest too deep")
+        return (flags & CloneFlags.Thread) != 0
+            ? throw new InvalidOperationException("a thread stays in its process's namespace")
+            : parent.PidNamespace.Level + 1 >= TaskFields.PidLevelsMax
+                ? throw new InvalidOperationException("pid namespaces nest too deep")
             : new PidNamespace(_core, parent.PidNamespace, --_lastNsInum);
     }
 

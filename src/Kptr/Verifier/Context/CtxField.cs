@@ -62,7 +62,8 @@ internal sealed record CtxField(string Name, int Off, int SizeBytes, CtxSizes Re
             return false;
         }
 
-        return (Wide && size == 8 && off % 8 == 0) || (write ? Write : off != Off && ReadInside is { } inside ? inside : Read).Allows(size);
+        return (Wide && size == 8 && off % 8 == 0)
+            || (write ? Write : off != Off && ReadInside is { } inside ? inside : Read).Allows(size);
     }
 }
 

@@ -6,7 +6,8 @@ namespace Kptr.Tests.Maps;
 public class AllocatorBugTests : BugScenario
 {
     private static readonly int[] Sizes =
-        [.. ((int[])[8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096]).SelectMany(s => (int[])[s - 1, s, s + 1])];
+        [.. ((int[])[8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096]).SelectMany(
+            s => (int[])[s - 1, s, s + 1])];
 
     /// <summary>7ac5c53e0073 and 3f2189e4f77b, 2023.</summary>
     [Fact]
@@ -22,7 +23,8 @@ public class AllocatorBugTests : BugScenario
             for (var round = 0; round < 4; round++)
             {
                 var blocks = Sizes.Select(size => (At: allocate(size), Size: size)).OrderBy(b => b.At).ToList();
-                blocks.Zip(blocks.Skip(1)).Should().OnlyContain(p => p.First.At + (ulong)p.First.Size <= p.Second.At, "no two blocks share a byte");
+                blocks.Zip(blocks.Skip(1)).Should().OnlyContain(
+                    p => p.First.At + (ulong)p.First.Size <= p.Second.At, "no two blocks share a byte");
                 foreach (var (at, size) in round % 2 == 0 ? blocks : Enumerable.Reverse(blocks))
                 {
                     free(at, size);

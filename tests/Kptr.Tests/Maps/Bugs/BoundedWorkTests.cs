@@ -69,19 +69,23 @@ public class BoundedWorkTests : BugScenario
 
             var around = isOneReader ? core.Rcu.Enter() : null;
             var count = 64;
-            map.LookupAndDeleteBatch([], new byte[4], new byte[256], new byte[64 * ValueBytes], ref count).Should().Be(Errno.ENOENT);
+            map.LookupAndDeleteBatch([], new byte[4], new byte[256], new byte[64 * ValueBytes], ref count).Should().Be(
+                Errno.ENOENT);
             if (around is not null)
             {
                 RcuDomain.Leave(around);
             }
 
             count.Should().Be(64);
-            ended.Count(e => e).Should().BeGreaterThan(16, "a grace period that began in one bucket ends in a later one");
+            ended.Count(e => e).Should().BeGreaterThan(
+                16, "a grace period that began in one bucket ends in a later one");
             map.FreeNow();
         }
     }
 
-    /// <summary>6d78b4473cdb, 2025: memory for a timer was taken in a way that called back into whoever held the lock.</summary>
+    /// <summary>
+    /// 6d78b4473cdb, 2025: memory for a timer was taken in a way that called back into whoever held the lock.
+    /// </summary>
     [Fact]
     public void TimerInit_WithTheCallersLockHeld_CallsNobody()
     {
@@ -95,7 +99,8 @@ public class BoundedWorkTests : BugScenario
         static void Scenario(Func<KernelCore, BpfMap, ulong, Errno> init)
         {
             using var core = MapKernel.Boot();
-            var map = MapFactory.Create(core, Spec(BpfMapType.Hash, SpinLock(0), new BtfField(BtfFieldKind.Timer, "timer", 8, 16)));
+            var map = MapFactory.Create(
+                core, Spec(BpfMapType.Hash, SpinLock(0), new BtfField(BtfFieldKind.Timer, "timer", 8, 16)));
             map.UpdateElem(Key(1), new byte[ValueBytes]);
             var value = map.ProgLookup(Key(1), 0);
             var hooks = new CountedHooks();
@@ -127,7 +132,8 @@ public class BoundedWorkTests : BugScenario
         }
     }
 
-    private sealed class OwnerByRecursion(KernelCore core, KernelObject below) : KernelObject(core, "recursive", "usage.refs.counter")
+    private sealed class OwnerByRecursion(KernelCore core, KernelObject below)
+        : KernelObject(core, "recursive", "usage.refs.counter")
     {
         protected override void OnLastRelease()
         {

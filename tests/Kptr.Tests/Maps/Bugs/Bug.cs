@@ -8,7 +8,9 @@ public enum Bug
     /// <summary>An element that was taken is not put back when its bucket cannot be locked.</summary>
     LosesElementOnBusy,
 
-    /// <summary>An element that was pushed out is not put back when the bucket of the new key cannot be locked.</summary>
+    /// <summary>
+    /// An element that was pushed out is not put back when the bucket of the new key cannot be locked.
+    /// </summary>
     LosesEvictedElement,
 
     /// <summary>A program that creates a per-CPU element leaves the other CPUs' values as they were.</summary>

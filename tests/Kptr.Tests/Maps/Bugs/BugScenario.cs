@@ -12,8 +12,8 @@ namespace Kptr.Tests.Maps;
 internal delegate BpfMap MakeMap(KernelCore core, MapSpec spec);
 
 /// <summary>
-/// What the tests of Linux's bugs share. A scenario must pass on our map, and fail once the bug is put into it: by another destroy policy or
-/// layout, or by <see cref="BuggyMap"/>, on which it must pass without the bug.
+/// What the tests of Linux's bugs share. A scenario must pass on our map, and fail once the bug is put into it: by
+/// another destroy policy or layout, or by <see cref="BuggyMap"/>, on which it must pass without the bug.
 /// </summary>
 public abstract class BugScenario
 {
@@ -58,7 +58,9 @@ public abstract class BugScenario
         KeySize = 4,
         ValueSize = ValueBytes,
         MaxEntries = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage ? 0u : 8,
-        Flags = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Rhash ? MapFlags.NoPrealloc : MapFlags.None,
+        Flags = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Rhash
+            ? MapFlags.NoPrealloc
+            : MapFlags.None,
         Record = new([.. fields]),
     };
 
@@ -82,7 +84,8 @@ public abstract class BugScenario
         Unsafe.AsRef<Kptr<ReentrantObject>>((void*)(map.ProgLookup(Key(key), 0) + (ulong)offset))
             .Exchange(KernelRef.Own(new ReentrantObject(map.Core, onLastRelease)))?.Release();
 
-    private protected static ulong ReadWord(BpfMap map, int key, int offset) => ReadWord(map.ProgLookup(Key(key), 0) + (ulong)offset);
+    private protected static ulong ReadWord(BpfMap map, int key, int offset) =>
+        ReadWord(map.ProgLookup(Key(key), 0) + (ulong)offset);
 
     private protected static unsafe ulong ReadWord(ulong address) => *(ulong*)address;
 
@@ -95,7 +98,8 @@ public abstract class BugScenario
         map.Core.Ledger.AssertAllReturned();
     }
 
-    private sealed class ReentrantObject(KernelCore core, Action onLastRelease) : KernelObject(core, "reentrant", "usage.refs.counter")
+    private sealed class ReentrantObject(KernelCore core, Action onLastRelease)
+        : KernelObject(core, "reentrant", "usage.refs.counter")
     {
         protected override void OnLastRelease()
         {

@@ -8,7 +8,8 @@ using Kptr.Specs;
 namespace Kptr.Tests.Maps;
 
 /// <summary>
-/// A small map of each kind (array, hash, LRU, per-CPU, storage) for one thread, that can be given one of Linux's bugs. Without one it is right.
+/// A small map of each kind (array, hash, LRU, per-CPU, storage) for one thread, that can be given one of Linux's
+/// bugs. Without one it is right.
 /// </summary>
 internal sealed class BuggyMap : BpfMap
 {
@@ -32,7 +33,8 @@ internal sealed class BuggyMap : BpfMap
 
     private bool IsLru => Type is BpfMapType.LruHash or BpfMapType.LruPercpuHash;
 
-    public override MapCensus TakeCensus() => new(_values.SlotCount, _slots.Count, _values.SlotCount - _values.LiveCount, 1, _deferred);
+    public override MapCensus TakeCensus() =>
+        new(_values.SlotCount, _slots.Count, _values.SlotCount - _values.LiveCount, 1, _deferred);
 
     /// <summary>An owner is copied; with the bug, its storage too.</summary>
     internal void Clone(int from, int to)
@@ -54,11 +56,13 @@ internal sealed class BuggyMap : BpfMap
     {
         CheckReader();
         var number = BitConverter.ToInt32(key);
-        var slot = !IsArray ? _slots.GetValueOrDefault(number, -1) : (uint)number >= MaxEntries ? -1 : _bug == Bug.HasNoElementSize ? 0 : number;
+        var slot = !IsArray ? _slots.GetValueOrDefault(number, -1) : (uint)number >= MaxEntries
+            ? -1 : _bug == Bug.HasNoElementSize ? 0 : number;
         return slot < 0 ? 0 : _values.AddressOf(slot, caller.Cpu);
     }
 
-    protected override Errno UpdateValue(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
+    protected override Errno UpdateValue(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
         CheckReader();
         var number = BitConverter.ToInt32(key);
@@ -228,7 +232,8 @@ internal sealed class BuggyMap : BpfMap
     {
         foreach (var field in Record.Fields.Where(f => f.Kind == BtfFieldKind.KptrRef))
         {
-            Unsafe.AsRef<Kptr<KernelObject>>((void*)(_values.AddressOf(slot) + (ulong)field.OffsetBytes)).Exchange(null)?.Release();
+            Unsafe.AsRef<Kptr<KernelObject>>((void*)(_values.AddressOf(slot) + (ulong)field.OffsetBytes)).Exchange(null)
+                ?.Release();
         }
     }
 

@@ -38,7 +38,9 @@ public class ContextBugTests : BugScenario
             map => map.Policy = DestroyPolicy.Eager);
     }
 
-    /// <summary>b9e9ed90b10c, 47363f1553e6, 5bd5bab76669 and c78f4afbd962, 2024 and 2025: each a lock held around a destructor.</summary>
+    /// <summary>
+    /// b9e9ed90b10c, 47363f1553e6, 5bd5bab76669 and c78f4afbd962, 2024 and 2025: each a lock held around a destructor.
+    /// </summary>
     [Theory]
     [InlineData(BpfMapType.Hash, MapFlags.None)]
     [InlineData(BpfMapType.Hash, MapFlags.NoPrealloc)]

@@ -42,7 +42,9 @@ public class DestroyBugTests : BugScenario
             Deciding(DeathPath.InPlaceUpdate, DeathAction.Keep));
     }
 
-    /// <summary>b49558c0080d and its twin, proposed in 2025 and withdrawn: Linux keeps the fields, and so do we.</summary>
+    /// <summary>
+    /// b49558c0080d and its twin, proposed in 2025 and withdrawn: Linux keeps the fields, and so do we.
+    /// </summary>
     [Fact]
     public void LockedUpdate_FreesNothingAndNothingIsLost()
     {

@@ -5,7 +5,9 @@ using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>Writes through value pointers of elements that are deleted, and memory that readers still stand on.</summary>
+/// <summary>
+/// Writes through value pointers of elements that are deleted, and memory that readers still stand on.
+/// </summary>
 public class LateWriteBugTests : BugScenario
 {
     /// <summary>1df97a7453ee, 2026.</summary>

@@ -22,7 +22,8 @@ public class MapLifeBugTests : BugScenario
             // Without the wait for sleepable readers.
             Fails(() => Scenario(outer =>
             {
-                var place = ((IEnumerable<ValuePool>)outer.Pools).SelectMany(p => Enumerable.Range(0, p.SlotCount).Select(i => p.ValueOf(i)))
+                var place = ((IEnumerable<ValuePool>)outer.Pools)
+                    .SelectMany(p => Enumerable.Range(0, p.SlotCount).Select(i => p.ValueOf(i)))
                     .First(at => InnerMaps.Peek(at) != 0);
                 InnerMaps.Drop(outer, InnerMaps.TakeOut(place), needsDefer: false);
                 return Errno.None;
@@ -33,7 +34,8 @@ public class MapLifeBugTests : BugScenario
         {
             using var core = MapKernel.Boot();
             var innerSpec = Spec(BpfMapType.Array, Kptr(8));
-            var outer = MapFactory.Create(core, Outer(isHash ? BpfMapType.HashOfMaps : BpfMapType.ArrayOfMaps, innerSpec));
+            var outer = MapFactory.Create(
+                core, Outer(isHash ? BpfMapType.HashOfMaps : BpfMapType.ArrayOfMaps, innerSpec));
             var inner = MapFactory.Create(core, innerSpec);
             outer.UpdateElem(Key(0), BitConverter.GetBytes(inner.Id)).Should().Be(Errno.None);
             inner.Dispose();
@@ -68,7 +70,8 @@ public class MapLifeBugTests : BugScenario
         static void Scenario(Action<BpfMap> begin, Action<BpfMap> end)
         {
             using var core = MapKernel.Boot();
-            var map = MapFactory.Create(core, Spec(BpfMapType.Hash, Kptr(8), new BtfField(BtfFieldKind.Timer, "timer", 16, 16)));
+            var map = MapFactory.Create(
+                core, Spec(BpfMapType.Hash, Kptr(8), new BtfField(BtfFieldKind.Timer, "timer", 16, 16)));
             var timers = new CountedTimers();
             map.AsyncFields = timers;
             map.UpdateElem(Key(1), new byte[ValueBytes]);

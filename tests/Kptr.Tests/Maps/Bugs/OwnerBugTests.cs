@@ -40,7 +40,8 @@ public class OwnerBugTests : BugScenario
                 core.Quiesce();
                 End(map, parents, childs);
             },
-            map => map.Policy = new(map.Policy, p => p is DeathPath.OwnerExit or DeathPath.AllocatorRelease ? DeathAction.Keep : null));
+            map => map.Policy = new(
+                map.Policy, p => p is DeathPath.OwnerExit or DeathPath.AllocatorRelease ? DeathAction.Keep : null));
     }
 
     /// <summary>9b51a6155d14, 2026.</summary>

@@ -124,14 +124,16 @@ internal static class SweepFlags
     [
         MapUpdateFlags.Any, MapUpdateFlags.NoExist, MapUpdateFlags.Exist, (MapUpdateFlags)3, MapUpdateFlags.Lock,
         MapUpdateFlags.Lock | MapUpdateFlags.NoExist, MapUpdateFlags.Lock | MapUpdateFlags.Exist, (MapUpdateFlags)7,
-        MapUpdateFlags.Cpu, MapCpu.Only(1), MapCpu.Only(1) | MapUpdateFlags.NoExist, MapCpu.Only(2), MapCpu.Only(1) | MapUpdateFlags.Lock,
+        MapUpdateFlags.Cpu, MapCpu.Only(1), MapCpu.Only(1) | MapUpdateFlags.NoExist, MapCpu.Only(2),
+        MapCpu.Only(1) | MapUpdateFlags.Lock,
         MapUpdateFlags.AllCpus, MapUpdateFlags.AllCpus | MapUpdateFlags.Exist, MapCpu.Only(1) | MapUpdateFlags.AllCpus,
         (MapUpdateFlags)32, (MapUpdateFlags)(1UL << 32),
     ];
 
     private static readonly MapUpdateFlags[] Reading =
     [
-        MapUpdateFlags.Any, MapUpdateFlags.Lock, MapUpdateFlags.Exist, MapCpu.Only(1), MapCpu.Only(2), MapUpdateFlags.AllCpus,
+        MapUpdateFlags.Any, MapUpdateFlags.Lock, MapUpdateFlags.Exist, MapCpu.Only(1), MapCpu.Only(2),
+        MapUpdateFlags.AllCpus,
         (MapUpdateFlags)(1UL << 32),
     ];
 

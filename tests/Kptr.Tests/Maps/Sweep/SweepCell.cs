@@ -5,7 +5,9 @@ using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>One point of the product. The kernel is 6.12 where the policy is eager, and 7.2 where it recycles.</summary>
+/// <summary>
+/// One point of the product. The kernel is 6.12 where the policy is eager, and 7.2 where it recycles.
+/// </summary>
 public readonly record struct SweepCell(
     SweepMap Map, SweepOp Op, MapUpdateFlags Flags, SweepFields Fields, SweepContext Context, DestroyBehavior Policy)
 {
@@ -17,7 +19,8 @@ public readonly record struct SweepCell(
 
     private static readonly BtfRecord NodeRecord = new(
     [
-        new(BtfFieldKind.ListNode, "l", 0, 24), new(BtfFieldKind.RbNode, "r", 24, 32), new(BtfFieldKind.Refcount, "c", 56, 4),
+        new(BtfFieldKind.ListNode, "l", 0, 24), new(BtfFieldKind.RbNode, "r", 24, 32),
+        new(BtfFieldKind.Refcount, "c", 56, 4),
     ]);
 
     /// <summary>All points of one map under one policy, possible or not.</summary>
@@ -28,11 +31,13 @@ public readonly record struct SweepCell(
         from context in Enum.GetValues<SweepContext>()
         select new SweepCell(map, op, flags, fields, context, policy);
 
-    internal bool IsStorage => Map is SweepMap.TaskStorage or SweepMap.CgrpStorage or SweepMap.SkStorage or SweepMap.InodeStorage;
+    internal bool IsStorage =>
+        Map is SweepMap.TaskStorage or SweepMap.CgrpStorage or SweepMap.SkStorage or SweepMap.InodeStorage;
 
     internal bool IsArray => Map is SweepMap.Array or SweepMap.PercpuArray or SweepMap.InnerArray;
 
-    internal bool IsLru => Map is SweepMap.Lru or SweepMap.LruOwnLists or SweepMap.LruPercpu or SweepMap.LruPercpuOwnLists;
+    internal bool IsLru =>
+        Map is SweepMap.Lru or SweepMap.LruOwnLists or SweepMap.LruPercpu or SweepMap.LruPercpuOwnLists;
 
     internal bool HasOwnLists => Map is SweepMap.LruOwnLists or SweepMap.LruPercpuOwnLists;
 
@@ -47,7 +52,8 @@ public readonly record struct SweepCell(
 
     internal bool HasLock => !IsOuter && Record().Has(BtfFieldKind.SpinLock);
 
-    internal int AsyncPerValue => Record().Fields.Count(f => f.Kind is BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork);
+    internal int AsyncPerValue =>
+        Record().Fields.Count(f => f.Kind is BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork);
 
     internal bool IsUser => Context is SweepContext.User or SweepContext.InsideReader or SweepContext.InsideTraceReader;
 
@@ -60,7 +66,8 @@ public readonly record struct SweepCell(
     {
         SweepMap.Array or SweepMap.InnerArray or SweepMap.ArrayOfMaps => BpfMapType.Array,
         SweepMap.PercpuArray => BpfMapType.PercpuArray,
-        SweepMap.Hash or SweepMap.HashNoPrealloc or SweepMap.InnerHash or SweepMap.HashOfMaps or SweepMap.HashOfMapsNoPrealloc => BpfMapType.Hash,
+        SweepMap.Hash or SweepMap.HashNoPrealloc or SweepMap.InnerHash or SweepMap.HashOfMaps
+        or SweepMap.HashOfMapsNoPrealloc => BpfMapType.Hash,
         SweepMap.PercpuHash or SweepMap.PercpuHashNoPrealloc => BpfMapType.PercpuHash,
         SweepMap.Lru or SweepMap.LruOwnLists => BpfMapType.LruHash,
         SweepMap.LruPercpu or SweepMap.LruPercpuOwnLists => BpfMapType.LruPercpuHash,
@@ -87,20 +94,22 @@ public readonly record struct SweepCell(
     };
 
     /// <summary>The map around it.</summary>
-    internal MapSpec OuterSpec() => new("sweep-outer", ValueType == BpfMapType.Array ? BpfMapType.ArrayOfMaps : BpfMapType.HashOfMaps)
-    {
-        KeySize = 4,
-        ValueSize = 4,
-        MaxEntries = 4,
-        Flags = Map == SweepMap.HashOfMapsNoPrealloc ? MapFlags.NoPrealloc : MapFlags.None,
-        InnerMap = Spec(),
-    };
+    internal MapSpec OuterSpec() =>
+        new("sweep-outer", ValueType == BpfMapType.Array ? BpfMapType.ArrayOfMaps : BpfMapType.HashOfMaps)
+        {
+            KeySize = 4,
+            ValueSize = 4,
+            MaxEntries = 4,
+            Flags = Map == SweepMap.HashOfMapsNoPrealloc ? MapFlags.NoPrealloc : MapFlags.None,
+            InnerMap = Spec(),
+        };
 
     internal BtfRecord Record() => new(Fields switch
     {
         SweepFields.Kptr => [Field(BtfFieldKind.KptrRef, 8)],
         SweepFields.TwoKptrs => [Field(BtfFieldKind.KptrRef, 8), Field(BtfFieldKind.KptrRef, 64)],
-        SweepFields.ArrayOfKptrs => [Field(BtfFieldKind.KptrRef, 0), Field(BtfFieldKind.KptrRef, 8), Field(BtfFieldKind.KptrRef, 16)],
+        SweepFields.ArrayOfKptrs =>
+            [Field(BtfFieldKind.KptrRef, 0), Field(BtfFieldKind.KptrRef, 8), Field(BtfFieldKind.KptrRef, 16)],
         SweepFields.PercpuKptr => [Field(BtfFieldKind.KptrPercpu, 40)],
         SweepFields.UnrefKptr => [Field(BtfFieldKind.KptrUnref, 8)],
         SweepFields.RefcountAndKptr => [Field(BtfFieldKind.Refcount, 0, 4), Field(BtfFieldKind.KptrRef, 8)],
@@ -113,7 +122,8 @@ public readonly record struct SweepCell(
         SweepFields.List => [Field(BtfFieldKind.SpinLock, 0, 4), Root(BtfFieldKind.ListHead, 8)],
         SweepFields.Tree => [Root(BtfFieldKind.RbRoot, 0), Field(BtfFieldKind.SpinLock, 24, 4)],
         SweepFields.TreeListAndKptr =>
-            [Field(BtfFieldKind.SpinLock, 0, 4), Root(BtfFieldKind.RbRoot, 8), Root(BtfFieldKind.ListHead, 32), Field(BtfFieldKind.KptrRef, 56)],
+            [Field(BtfFieldKind.SpinLock, 0, 4), Root(BtfFieldKind.RbRoot, 8), Root(BtfFieldKind.ListHead, 32), Field(
+                BtfFieldKind.KptrRef, 56)],
         SweepFields.Uptr => [Field(BtfFieldKind.Uptr, 8)],
         _ => [],
     });

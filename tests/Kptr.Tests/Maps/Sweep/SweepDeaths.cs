@@ -6,7 +6,9 @@ namespace Kptr.Tests.Maps;
 /// <summary>What Linux destroys, and when.</summary>
 internal static class SweepDeaths
 {
-    /// <summary>References of the value that are given back once everything deferred has run, before the map is freed.</summary>
+    /// <summary>
+    /// References of the value that are given back once everything deferred has run, before the map is freed.
+    /// </summary>
     internal static int DestroyedBy(this SweepCell c)
     {
         var err = c.ErrnoOf();
@@ -27,7 +29,8 @@ internal static class SweepDeaths
         return c.Op switch
         {
             SweepOp.Update or SweepOp.UpdateBatch when err == Errno.None => isEager && !KeepsAll(c) ? Written(c) : 0,
-            SweepOp.Delete or SweepOp.DeleteAndWriteLate or SweepOp.LookupAndDelete or SweepOp.DeleteBatch when err == Errno.None => isEager ? all : 0,
+            SweepOp.Delete or SweepOp.DeleteAndWriteLate or SweepOp.LookupAndDelete or SweepOp.DeleteBatch
+                when err == Errno.None => isEager ? all : 0,
             SweepOp.LookupAndDeleteBatch => isEager ? all : 0,
 
             // Keys enough to push the first one out, though it was marked; of a CPU's own four, the marked one stays.
@@ -51,14 +54,17 @@ internal static class SweepDeaths
             // An LRU map takes an element first and empties it when it turns out not to be needed.
             SweepOp.Update or SweepOp.UpdateBatch when c.IsLru && !isDone => null,
             SweepOp.Update or SweepOp.UpdateBatch => isDone && !KeepsAll(c) ? c.AsyncPerValue : 0,
-            SweepOp.Delete or SweepOp.DeleteAndWriteLate or SweepOp.LookupAndDelete or SweepOp.DeleteBatch => isDone ? c.AsyncPerValue : 0,
-            SweepOp.Lookup or SweepOp.LookupBatch or SweepOp.GetNextKey or SweepOp.ForEach or SweepOp.UpdateBusy or SweepOp.DeleteBusy when !c.IsLru => 0,
+            SweepOp.Delete or SweepOp.DeleteAndWriteLate or SweepOp.LookupAndDelete or SweepOp.DeleteBatch =>
+                isDone ? c.AsyncPerValue : 0,
+            SweepOp.Lookup or SweepOp.LookupBatch or SweepOp.GetNextKey or SweepOp.ForEach or SweepOp.UpdateBusy
+            or SweepOp.DeleteBusy when !c.IsLru => 0,
             _ => null,
         };
     }
 
     // BPF_F_LOCK on an existing element of a hash or storage writes in place and frees nothing.
-    private static bool KeepsAll(SweepCell c) => (c.Flags & MapUpdateFlags.Lock) != 0 && !c.IsArray && c.Map != SweepMap.Rhash;
+    private static bool KeepsAll(SweepCell c) =>
+        (c.Flags & MapUpdateFlags.Lock) != 0 && !c.IsArray && c.Map != SweepMap.Rhash;
 
     private static int Written(SweepCell c) =>
         c.OwnedPerValue * (c.IsPercpu && c.IsUser && (c.Flags & MapUpdateFlags.Cpu) == 0 ? SweepCell.CpuCount : 1);

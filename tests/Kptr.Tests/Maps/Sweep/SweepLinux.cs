@@ -4,7 +4,9 @@ using static Kptr.Diagnostics.Errno;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>What Linux answers, written down from its sources (kernel/bpf/*.c of 6.12 and 7.2) and not from ours.</summary>
+/// <summary>
+/// What Linux answers, written down from its sources (kernel/bpf/*.c of 6.12 and 7.2) and not from ours.
+/// </summary>
 internal static class SweepLinux
 {
     private const MapUpdateFlags Lock = MapUpdateFlags.Lock;
@@ -14,7 +16,8 @@ internal static class SweepLinux
     internal static Errno ErrnoOf(this SweepCell c) => c.Op switch
     {
         SweepOp.Lookup => c.IsUser ? Syscall(c, Lock | MapUpdateFlags.Cpu) : None,
-        SweepOp.Insert => c.Context == SweepContext.ExitingOwner ? ENOMEM : First(UpdateSyscall(c), Write(c, exists: false)),
+        SweepOp.Insert =>
+            c.Context == SweepContext.ExitingOwner ? ENOMEM : First(UpdateSyscall(c), Write(c, exists: false)),
         SweepOp.Update => First(UpdateSyscall(c), Write(c, exists: true)),
         SweepOp.Delete or SweepOp.DeleteAndWriteLate => c.IsArray ? EINVAL : None,
         SweepOp.DeleteMissing => c.IsArray ? EINVAL : ENOENT,
@@ -34,7 +37,8 @@ internal static class SweepLinux
     private static bool HasNoDeleteBatch(SweepCell c) => c.IsArray || c.IsStorage || c.Map == SweepMap.ArrayOfMaps;
 
     // Preallocated elements run out; memory does not.
-    private static bool HasStock(SweepCell c) => c.Map is SweepMap.Hash or SweepMap.PercpuHash or SweepMap.InnerHash or SweepMap.HashOfMaps;
+    private static bool HasStock(SweepCell c) =>
+        c.Map is SweepMap.Hash or SweepMap.PercpuHash or SweepMap.InnerHash or SweepMap.HashOfMaps;
 
     private static Errno First(Errno first, Errno then) => first == None ? then : first;
 
@@ -76,7 +80,8 @@ internal static class SweepLinux
             return WritePercpu(c, exists);
         }
 
-        var takesLock = c.IsArray || c.IsStorage || c.Map is SweepMap.Hash or SweepMap.HashNoPrealloc or SweepMap.InnerHash or SweepMap.Rhash;
+        var takesLock = c.IsArray || c.IsStorage
+            || c.Map is SweepMap.Hash or SweepMap.HashNoPrealloc or SweepMap.InnerHash or SweepMap.Rhash;
         if ((takesLock ? plain : c.Flags) > MapUpdateFlags.Exist)
         {
             return EINVAL;
@@ -90,10 +95,13 @@ internal static class SweepLinux
         return LacksLock(c) ? EINVAL : Existence(plain, exists);
     }
 
-    // bpf_percpu_array_update and __htab_percpu_map_update_elem, for all CPUs. 7.2 compares the whole word with BPF_NOEXIST and BPF_EXIST.
+    // bpf_percpu_array_update and __htab_percpu_map_update_elem, for all CPUs. 7.2 compares the whole word with
+    // BPF_NOEXIST and BPF_EXIST.
     private static Errno WritePercpu(SweepCell c, bool exists)
     {
-        var isUnknown = c.IsNew ? (c.Flags & Lock) != 0 || (uint)c.Flags > (uint)MapUpdateFlags.AllCpus : c.Flags > MapUpdateFlags.Exist;
+        var isUnknown = c.IsNew
+            ? (c.Flags & Lock) != 0 || (uint)c.Flags > (uint)MapUpdateFlags.AllCpus
+            : c.Flags > MapUpdateFlags.Exist;
         return isUnknown ? EINVAL
             : !c.IsArray ? Existence(c.Flags, exists)
             : !exists ? E2BIG

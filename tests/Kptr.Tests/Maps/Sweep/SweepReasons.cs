@@ -7,21 +7,29 @@ namespace Kptr.Tests.Maps;
 internal static class SweepReasons
 {
     /// <summary>Why a cell cannot be, or null.</summary>
-    internal static string? WhyImpossible(this SweepCell cell) => WhyNoSuchMap(cell) ?? WhyNoSuchCall(cell) ?? WhyNoSuchCase(cell);
+    internal static string? WhyImpossible(this SweepCell cell) =>
+        WhyNoSuchMap(cell) ?? WhyNoSuchCall(cell) ?? WhyNoSuchCase(cell);
 
-    /// <summary>Whether such a map is refused (<c>-EOPNOTSUPP</c>): that is all there is to try then. User pages (uptr) are not modelled.</summary>
+    /// <summary>
+    /// Whether such a map is refused (<c>-EOPNOTSUPP</c>): that is all there is to try then. User
+    /// pages (uptr) are not modelled.
+    /// </summary>
     internal static bool IsRefused(this SweepCell cell) =>
-        cell.Fields == SweepFields.Uptr || cell.Record().Fields.Any(f => !MapRules.TypesThatHold(f.Kind).Contains(cell.ValueType));
+        cell.Fields == SweepFields.Uptr
+        || cell.Record().Fields.Any(f => !MapRules.TypesThatHold(f.Kind).Contains(cell.ValueType));
 
     private static string? WhyNoSuchMap(SweepCell cell) =>
         cell.Map == SweepMap.Rhash && !cell.IsNew ? "the resizable hash is newer than 6.12"
-        : cell.Fields is SweepFields.ResLockAndKptr or SweepFields.TaskWorkAndKptr && !cell.IsNew ? "6.12 does not know this field"
+        : cell.Fields is SweepFields.ResLockAndKptr or SweepFields.TaskWorkAndKptr && !cell.IsNew
+            ? "6.12 does not know this field"
         : null;
 
     private static string? WhyNoSuchCall(SweepCell cell)
     {
-        var byKey = cell.Op is SweepOp.Lookup or SweepOp.Insert or SweepOp.Update or SweepOp.Delete or SweepOp.DeleteMissing
-            or SweepOp.DeleteAndWriteLate or SweepOp.InsertNoMemory or SweepOp.InsertBusy or SweepOp.UpdateBusy or SweepOp.DeleteBusy;
+        var byKey = cell.Op is SweepOp.Lookup or SweepOp.Insert or SweepOp.Update or SweepOp.Delete
+            or SweepOp.DeleteMissing
+            or SweepOp.DeleteAndWriteLate or SweepOp.InsertNoMemory or SweepOp.InsertBusy or SweepOp.UpdateBusy
+            or SweepOp.DeleteBusy;
         var isProgram = !cell.IsUser;
         if (cell.Context == SweepContext.ExitingOwner && !cell.IsStorage)
         {
@@ -81,12 +89,14 @@ internal static class SweepReasons
             return "nobody owns the values";
         }
 
-        if (cell.Op == SweepOp.DeleteAndWriteLate && (cell.IsArray || cell.IsOuter || !cell.Record().Fields.Any(f => f.Kind == BtfFieldKind.KptrRef)))
+        if (cell.Op == SweepOp.DeleteAndWriteLate
+            && (cell.IsArray || cell.IsOuter || !cell.Record().Fields.Any(f => f.Kind == BtfFieldKind.KptrRef)))
         {
             return "no kptr to write through a stale pointer";
         }
 
-        if (cell.Context == SweepContext.ExitingOwner && cell.Op is not (SweepOp.Lookup or SweepOp.Insert or SweepOp.Delete))
+        if (cell.Context == SweepContext.ExitingOwner
+            && cell.Op is not (SweepOp.Lookup or SweepOp.Insert or SweepOp.Delete))
         {
             return "the same as for a living owner";
         }

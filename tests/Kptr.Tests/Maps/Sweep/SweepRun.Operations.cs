@@ -35,8 +35,9 @@ internal sealed unsafe partial class SweepRun
                 return _found;
 
             case SweepContext.Program:
-                return _cell.IsStorage ? PerformStorage(_cell.Op is SweepOp.Insert or SweepOp.InsertNoMemory or SweepOp.DeleteMissing
-                    ? _otherOwner!.Object : _owner!.Object) : PerformProgram();
+                return _cell.IsStorage
+                    ? PerformStorage(_cell.Op is SweepOp.Insert or SweepOp.InsertNoMemory or SweepOp.DeleteMissing
+                        ? _otherOwner!.Object : _owner!.Object) : PerformProgram();
 
             default:
                 return PerformUser();
@@ -47,7 +48,8 @@ internal sealed unsafe partial class SweepRun
     {
         if (_map.ProgLookup(Key(0), 0) == 0)
         {
-            Expect("set up", Errno.None, _map.ProgUpdate(Key(0), Ones.AsSpan(0, SweepCell.ValueBytes), MapUpdateFlags.Any, 0));
+            Expect("set up", Errno.None,
+                _map.ProgUpdate(Key(0), Ones.AsSpan(0, SweepCell.ValueBytes), MapUpdateFlags.Any, 0));
         }
 
         var runs = 0;
@@ -105,7 +107,9 @@ internal sealed unsafe partial class SweepRun
             case SweepOp.DeleteAndWriteLate:
                 return WriteLate(() => _map.ProgDelete(Key(Present), 0));
             case SweepOp.ForEach:
-                Expect("visits", _cell.IsArray ? 4 : _cell.Context == SweepContext.InsideCallback ? 2 : 1, _map.ForEachElem((_, _) => 0, 0, 0));
+                Expect("visits", _cell.IsArray ? 4
+                    : _cell.Context == SweepContext.InsideCallback ? 2
+                    : 1, _map.ForEachElem((_, _) => 0, 0, 0));
                 Expect("flags", (long)Errno.EINVAL, _map.ForEachElem((_, _) => 0, 1, 0));
                 return Errno.None;
             default:
@@ -124,7 +128,8 @@ internal sealed unsafe partial class SweepRun
             case SweepOp.LookupAndDelete:
                 return ExpectSpecialsZero(_map.LookupAndDeleteElem(Key(Present), value, _cell.Flags), value);
             case SweepOp.Insert or SweepOp.InsertNoMemory or SweepOp.InsertBusy:
-                return _map.UpdateElem(Key(_cell.IsArray || _cell.Map == SweepMap.ArrayOfMaps ? 99 : Missing), value, _cell.Flags);
+                return _map.UpdateElem(
+                    Key(_cell.IsArray || _cell.Map == SweepMap.ArrayOfMaps ? 99 : Missing), value, _cell.Flags);
             case SweepOp.Update or SweepOp.UpdateBusy:
                 var err = _map.UpdateElem(Key(Present), value, _cell.Flags);
                 ExpectSpecialsUntouched();
@@ -188,7 +193,9 @@ internal sealed unsafe partial class SweepRun
     {
         using var reader = _core.Rcu.ReadLock();
         var field = _cell.Record().Fields.First(f => f.Kind == BtfFieldKind.KptrRef);
-        var slot = (_cell.IsStorage ? ((LocalStorageMap)_map).Get(_owner!.Object) : _map.ProgLookup(Key(Present), 0)) + (ulong)field.OffsetBytes;
+        var slot = (_cell.IsStorage
+            ? ((LocalStorageMap)_map).Get(_owner!.Object)
+            : _map.ProgLookup(Key(Present), 0)) + (ulong)field.OffsetBytes;
         var err = delete();
         _things.Add(SweepThing.Exchange(_core, slot, isLate: true, out var old));
         if (old != 0)
@@ -219,7 +226,8 @@ internal sealed unsafe partial class SweepRun
     {
         _map.Hold();
         _map.Dispose();
-        Expect("timers and work stopped", _cell.IsOuter ? 0 : _cell.AsyncPerValue * _map.Pools.Sum(p => p.SlotCount * p.CpuCount), _cancelled);
+        Expect("timers and work stopped",
+            _cell.IsOuter ? 0 : _cell.AsyncPerValue * _map.Pools.Sum(p => p.SlotCount * p.CpuCount), _cancelled);
         ExpectConserved("the last user reference");
         Expect("destructors under a reference", 0, _things.Count(t => t.IsReleased));
         _map.Put();
@@ -244,7 +252,9 @@ internal sealed unsafe partial class SweepRun
     {
         foreach (var field in err == Errno.None && !_cell.IsOuter ? _cell.Record().Fields : [])
         {
-            Expect($"{field.Name} reads as zero", false, value.Slice(field.OffsetBytes, field.SizeBytes).ContainsAnyExcept((byte)0));
+            Expect($"{field.Name} reads as zero", false, value
+                .Slice(field.OffsetBytes, field.SizeBytes)
+                .ContainsAnyExcept((byte)0));
         }
 
         return err;

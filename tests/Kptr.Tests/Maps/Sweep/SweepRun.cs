@@ -10,7 +10,9 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
 {
     private const int Present = 1;
     private const int Missing = 3;
-    private static readonly byte[] Ones = [.. Enumerable.Repeat((byte)0xff, 8 * SweepCell.CpuCount * SweepCell.ValueBytes)];
+    private static readonly byte[] Ones = [
+        .. Enumerable.Repeat((byte)0xff, 8 * SweepCell.CpuCount * SweepCell.ValueBytes),
+    ];
     private readonly SweepCell _cell;
     private readonly KernelCore _core;
 
@@ -79,7 +81,8 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
         ExpectConserved("a quiesce");
         var late = _things.Count(t => t.IsLate);
         Expect(
-            "references given back", _cell.DestroyedBy() + (_cell.EndsLateWrite() ? late : 0), _things.Where(t => !t.IsTakenOut).Sum(t => t.DestructorRuns));
+            "references given back", _cell.DestroyedBy() + (_cell.EndsLateWrite() ? late : 0),
+            _things.Where(t => !t.IsTakenOut).Sum(t => t.DestructorRuns));
         TearDown();
         return _wrong;
     }
@@ -89,7 +92,8 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
         if (_outer is not null)
         {
             // Only the outer map holds the inner one from here on.
-            Expect("set up", Errno.None, _outer.UpdateElem(BitConverter.GetBytes(Present), BitConverter.GetBytes(_values.Id)));
+            Expect("set up", Errno.None,
+                _outer.UpdateElem(BitConverter.GetBytes(Present), BitConverter.GetBytes(_values.Id)));
             _values.Dispose();
         }
 
@@ -99,7 +103,8 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
             _owner!.Object.Freeing += _ => _found = PerformStorage(_owner.Object);
         }
 
-        var needsKey = _cell.Op is not (SweepOp.Insert or SweepOp.InsertNoMemory or SweepOp.InsertBusy or SweepOp.DeleteMissing or SweepOp.Fill);
+        var needsKey = _cell.Op is not (SweepOp.Insert or SweepOp.InsertNoMemory or SweepOp.InsertBusy
+            or SweepOp.DeleteMissing or SweepOp.Fill);
         if (needsKey || _cell.IsLru || _cell.IsOuter)
         {
             Install();
@@ -160,15 +165,19 @@ internal sealed unsafe partial class SweepRun : IAsyncFields
             Expect($"census complete after {after}", true, map.IsFreed || map.TakeCensus().IsComplete);
         }
 
-        var held = _values.IsFreed ? [] : ((IReferenceSource)_values).HeldSlots().CountBy(s => s.ObjectAddress).ToDictionary();
+        var held = _values.IsFreed
+            ? []
+            : ((IReferenceSource)_values).HeldSlots().CountBy(s => s.ObjectAddress).ToDictionary();
         foreach (var thing in _things)
         {
-            Expect($"places of a reference after {after}", 1, held.GetValueOrDefault(thing.Address) + (thing.IsReleased ? 1 : 0));
+            Expect($"places of a reference after {after}", 1,
+                held.GetValueOrDefault(thing.Address) + (thing.IsReleased ? 1 : 0));
         }
     }
 
     private byte[] Key(int key) => BitConverter.GetBytes(
-        key == Present && _owner is not null ? _owner.Key : key == Missing && _otherOwner is not null ? _otherOwner.Key : key);
+        key == Present && _owner is not null
+            ? _owner.Key : key == Missing && _otherOwner is not null ? _otherOwner.Key : key);
 
     private void Expect<T>(string what, T expected, T actual)
     {

@@ -3,8 +3,8 @@ using Kptr.Specs;
 namespace Kptr.Tests.Maps;
 
 /// <summary>
-/// Map type × operation × flags × fields × context × policy, generated. For each cell: Linux's errno, every reference in one place after every
-/// step, all slots accounted for, and one destructor run in the end.
+/// Map type × operation × flags × fields × context × policy, generated. For each cell: Linux's errno, every reference
+/// in one place after every step, all slots accounted for, and one destructor run in the end.
 /// </summary>
 public class SweepTests
 {
@@ -38,7 +38,9 @@ public class SweepTests
         core.Ledger.AssertAllReturned();
     }
 
-    /// <summary>Keeps <c>docs/map-sweep.md</c> what is held against Kptr's maps. <c>KPTR_UPDATE_DOCS=1</c> writes it anew.</summary>
+    /// <summary>
+    /// Keeps <c>docs/map-sweep.md</c> what is held against Kptr's maps. <c>KPTR_UPDATE_DOCS=1</c> writes it anew.
+    /// </summary>
     [Fact]
     public void Table_InTheDocs_IsWhatIsChecked()
     {

@@ -73,7 +73,8 @@ public class CallTableTests
         var ctx = CtxStructs.SockAddr;
         ctx.FieldAt(4)!.Allows(4, 4, false, false, AttachType.CgroupInet4Bind).Should().BeTrue();
         ctx.FieldAt(4)!.Allows(4, 4, false, false, AttachType.CgroupInet6Bind).Should().BeFalse();
-        ctx.FieldAt(8)!.Allows(8, 8, true, false, AttachType.CgroupInet6Bind).Should().BeTrue("two words at once are fine");
+        ctx.FieldAt(8)!.Allows(8, 8, true, false, AttachType.CgroupInet6Bind).Should().BeTrue(
+            "two words at once are fine");
         ctx.FieldAt(12)!.Allows(12, 8, true, false, AttachType.CgroupInet6Bind).Should().BeFalse("but only aligned");
     }
 }

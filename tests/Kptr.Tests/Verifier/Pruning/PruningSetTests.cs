@@ -2,7 +2,9 @@ using Kptr.Verifier;
 
 namespace Kptr.Tests.Verifier.Pruning;
 
-/// <summary>The small sets that comparison and backtracking keep: which ids agree, which registers and slots matter.</summary>
+/// <summary>
+/// The small sets that comparison and backtracking keep: which ids agree, which registers and slots matter.
+/// </summary>
 public class PruningSetTests
 {
     [Fact]
@@ -114,8 +116,10 @@ public class PruningSetTests
     {
         int[] entries =
         [
-            LinkedRegs.Entry(0, 0, isReg: true), LinkedRegs.Entry(7, 10, isReg: true), LinkedRegs.Entry(3, 63, isReg: false),
-            LinkedRegs.Entry(1, 1, isReg: false), LinkedRegs.Entry(7, 63, isReg: false), LinkedRegs.Entry(2, 9, isReg: true),
+            LinkedRegs.Entry(0, 0, isReg: true), LinkedRegs.Entry(7, 10, isReg: true),
+            LinkedRegs.Entry(3, 63, isReg: false),
+            LinkedRegs.Entry(1, 1, isReg: false), LinkedRegs.Entry(7, 63, isReg: false),
+            LinkedRegs.Entry(2, 9, isReg: true),
         ];
         var unpacked = new int[LinkedRegs.CountMax];
 

@@ -44,7 +44,8 @@ public class StateComparerTests
             AreEqual(Make(change), Make(change), ExactLevel.Exact).Should().BeTrue(name);
         }
 
-        AreEqual(Make(Surroundings["lock"]), Make(s => (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, 9)), ExactLevel.Exact).Should().BeTrue();
+        AreEqual(Make(Surroundings["lock"]), Make(s => (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, 9)),
+            ExactLevel.Exact).Should().BeTrue();
     }
 
     [Fact]
@@ -57,13 +58,15 @@ public class StateComparerTests
         };
 
         AreEqual(Make(Holds(5, 5)), Make(Holds(9, 9))).Should().BeTrue();
-        AreEqual(Make(Holds(5, 5)), Make(Holds(9, 8))).Should().BeFalse("the register points to what is not the reference's");
+        AreEqual(Make(Holds(5, 5)), Make(Holds(9, 8))).Should().BeFalse(
+            "the register points to what is not the reference's");
     }
 
     [Fact]
     public void SpeculativePath_IsSafeOnlyWhereAnotherOneIs()
     {
-        AreEqual(Make(s => s.Speculative = true), Make()).Should().BeFalse("what was explored speculatively was explored less");
+        AreEqual(Make(s => s.Speculative = true), Make()).Should().BeFalse(
+            "what was explored speculatively was explored less");
         AreEqual(Make(), Make(s => s.Speculative = true)).Should().BeTrue();
         AreEqual(Make(s => s.Speculative = true), Make(s => s.Speculative = true)).Should().BeTrue();
     }
@@ -78,13 +81,15 @@ public class StateComparerTests
     [Fact]
     public void Register_NobodyReads_DoesNotMatterUnlessExact()
     {
-        Change Holds(ulong value, LiveMarks live) => s => s.Cur.Regs[1] = Scalar(ScalarRange.Const(value), live, precise: true);
+        Change Holds(ulong value, LiveMarks live) =>
+            s => s.Cur.Regs[1] = Scalar(ScalarRange.Const(value), live, precise: true);
 
         AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None))).Should().BeTrue();
         AreEqual(Make(Holds(1, LiveMarks.Written)), Make(Holds(2, LiveMarks.None))).Should().BeTrue();
         AreEqual(Make(Holds(1, LiveMarks.Read)), Make(Holds(2, LiveMarks.None))).Should().BeFalse();
         AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None)), ExactLevel.Exact).Should().BeFalse();
-        AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None)), ExactLevel.RangeWithin).Should().BeFalse();
+        AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None)), ExactLevel.RangeWithin).Should()
+            .BeFalse();
     }
 
     [Fact]
@@ -107,21 +112,28 @@ public class StateComparerTests
     public void Scalar_ThatGrew_MattersWherePreciseOrExact(bool precise, string level, bool isSafe)
     {
         var exact = Enum.Parse<ExactLevel>(level);
-        var (narrow, wide) = (Scalar(ScalarRange.Const(5), precise: precise), Scalar(ScalarRange.Unknown, precise: precise));
+        var (narrow, wide) = (Scalar(ScalarRange.Const(5), precise: precise),
+            Scalar(ScalarRange.Unknown, precise: precise));
 
         AreEqual(Make(s => s.Cur.Regs[1] = narrow), Make(s => s.Cur.Regs[1] = wide), exact).Should().Be(isSafe);
-        AreEqual(Make(s => s.Cur.Regs[1] = wide), Make(s => s.Cur.Regs[1] = narrow), exact).Should().Be(exact != ExactLevel.Exact);
+        AreEqual(Make(s => s.Cur.Regs[1] = wide), Make(s => s.Cur.Regs[1] = narrow), exact).Should().Be(
+            exact != ExactLevel.Exact);
         AreEqual(Make(s => s.Cur.Regs[1] = narrow), Make(s => s.Cur.Regs[1] = narrow), exact).Should().BeTrue();
     }
 
     [Fact]
     public void Scalar_WhereNumbersAreComparedExactly_IsTheSameOrAnother()
     {
-        var comparer = new StateComparer(allowUninitStack: false, ignoresPrecision: false) { ComparesNumbersExactly = true };
+        var comparer = new StateComparer(allowUninitStack: false, ignoresPrecision: false)
+        {
+            ComparesNumbersExactly = true,
+        };
         VerifierState Holds(ScalarRange range) => Make(s => s.Cur.Regs[1] = Scalar(range));
 
-        comparer.AreEqual(Holds(ScalarRange.Unknown), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should().BeFalse();
-        comparer.AreEqual(Holds(ScalarRange.Const(5)), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should().BeTrue();
+        comparer.AreEqual(Holds(ScalarRange.Unknown), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should()
+            .BeFalse();
+        comparer.AreEqual(Holds(ScalarRange.Const(5)), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should()
+            .BeTrue();
     }
 
     [Fact]
@@ -130,8 +142,10 @@ public class StateComparerTests
         var comparer = new StateComparer(allowUninitStack: false, ignoresPrecision: true);
         VerifierState Holds(ScalarRange range) => Make(s => s.Cur.Regs[1] = Scalar(range));
 
-        comparer.AreEqual(Holds(ScalarRange.Const(5)), Holds(ScalarRange.Unknown), ExactLevel.NotExact, 1).Should().BeFalse();
-        comparer.AreEqual(Holds(ScalarRange.Unknown), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should().BeTrue();
+        comparer.AreEqual(Holds(ScalarRange.Const(5)), Holds(ScalarRange.Unknown), ExactLevel.NotExact, 1).Should()
+            .BeFalse();
+        comparer.AreEqual(Holds(ScalarRange.Unknown), Holds(ScalarRange.Const(5)), ExactLevel.NotExact, 1).Should()
+            .BeTrue();
     }
 
     [Fact]
@@ -216,8 +230,10 @@ public class StateComparerTests
     public void Pointer_ToTheStack_IsOfOneFrame()
     {
         AreEqual(Make(With(RegType.PtrToStack)), Make(With(RegType.PtrToStack))).Should().BeTrue();
-        AreEqual(Make(With(RegType.PtrToStack)), Make(With(RegType.PtrToStack, r => r.Reg.Frameno = 1))).Should().BeFalse();
-        AreEqual(Make(With(RegType.PtrToStack)), Make(With(RegType.PtrToStack, r => r.Reg.Off = -8))).Should().BeFalse();
+        AreEqual(Make(With(RegType.PtrToStack)), Make(With(RegType.PtrToStack, r => r.Reg.Frameno = 1))).Should()
+            .BeFalse();
+        AreEqual(Make(With(RegType.PtrToStack)), Make(With(RegType.PtrToStack, r => r.Reg.Off = -8))).Should()
+            .BeFalse();
     }
 
     [Fact]
@@ -228,9 +244,12 @@ public class StateComparerTests
     public void Pointer_OfAnyOtherKind_IsTheSame()
     {
         AreEqual(Make(With(RegType.PtrToBtfId)), Make(With(RegType.PtrToBtfId))).Should().BeTrue();
-        AreEqual(Make(With(RegType.PtrToBtfId)), Make(With(RegType.PtrToBtfId, r => r.Reg.BtfId = 9))).Should().BeFalse();
-        AreEqual(Make(With(RegType.PtrToBtfId, r => r.Reg.Var = ScalarRange.Unknown)), Make(With(RegType.PtrToBtfId))).Should().BeFalse();
-        AreEqual(Make(With(RegType.PtrToBtfId, r => r.Reg.RefObjId = 1)), Make(With(RegType.PtrToBtfId))).Should().BeFalse();
+        AreEqual(Make(With(RegType.PtrToBtfId)), Make(With(RegType.PtrToBtfId, r => r.Reg.BtfId = 9))).Should()
+            .BeFalse();
+        AreEqual(Make(With(RegType.PtrToBtfId, r => r.Reg.Var = ScalarRange.Unknown)),
+            Make(With(RegType.PtrToBtfId))).Should().BeFalse();
+        AreEqual(Make(With(RegType.PtrToBtfId, r => r.Reg.RefObjId = 1)), Make(With(RegType.PtrToBtfId))).Should()
+            .BeFalse();
     }
 
     [Fact]
@@ -247,7 +266,8 @@ public class StateComparerTests
         AreEqual(Make(Slot(SlotKind.Invalid)), Make()).Should().BeTrue();
         AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make()).Should().BeTrue("nobody reads it");
         AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make(), ExactLevel.RangeWithin).Should().BeFalse();
-        AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make(Slot(SlotKind.Zero)), ExactLevel.Exact).Should().BeFalse();
+        AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make(Slot(SlotKind.Zero)), ExactLevel.Exact).Should()
+            .BeFalse();
     }
 
     [Fact]
@@ -311,10 +331,13 @@ public class StateComparerTests
         };
 
         Widened(Holds(1, false), Holds(2, false)).Should().Be((ScalarRange.Unknown, ScalarRange.Unknown));
-        Widened(Holds(1, false), Holds(1, false)).Should().Be((ScalarRange.Const(1), ScalarRange.Const(1)), "it did not change");
-        Widened(Holds(1, true), Holds(2, false)).Should().Be((ScalarRange.Const(2), ScalarRange.Const(2)), "its value mattered");
+        Widened(Holds(1, false), Holds(1, false)).Should().Be(
+            (ScalarRange.Const(1), ScalarRange.Const(1)), "it did not change");
+        Widened(Holds(1, true), Holds(2, false)).Should().Be(
+            (ScalarRange.Const(2), ScalarRange.Const(2)), "its value mattered");
         Widened(Holds(1, false), Holds(2, true)).Should().Be((ScalarRange.Const(2), ScalarRange.Const(2)));
-        Widened(With(RegType.PtrToCtx), Holds(2, false)).Should().Be((ScalarRange.Const(2), ScalarRange.Const(2)), "it was a pointer, and there was no slot");
+        Widened(With(RegType.PtrToCtx), Holds(2, false)).Should().Be(
+            (ScalarRange.Const(2), ScalarRange.Const(2)), "it was a pointer, and there was no slot");
 
         static (ScalarRange Reg, ScalarRange Slot) Widened(Change old, Change cur)
         {

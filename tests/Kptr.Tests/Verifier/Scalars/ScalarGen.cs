@@ -10,7 +10,8 @@ public static class ScalarGen
     private static readonly ulong[] Borders =
     [
         0, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x17fffffff,
-        0x180000000, 0x7fffffff_ffffffff, 0x80000000_00000000, 0xffffffff_00000000, 0xffffffff_7fffffff, 0xffffffff_80000000,
+        0x180000000, 0x7fffffff_ffffffff, 0x80000000_00000000, 0xffffffff_00000000, 0xffffffff_7fffffff,
+        0xffffffff_80000000,
     ];
 
     public static Arbitrary<ulong> Number { get; } = Arb.From(Gen.OneOf(

@@ -6,12 +6,13 @@ using Kptr.Verifier.Scalars;
 namespace Kptr.Tests.Verifier.Scalars;
 
 /// <summary>
-/// How precise numbers are: the properties hold results to be wide enough, these files hold them to be no wider and no narrower.
+/// How precise numbers are: the properties hold results to be wide enough, these files hold them to be
+/// no wider and no narrower.
 /// </summary>
 /// <remarks>
-/// Verdicts depend on the precision, and it is Linux 6.12's on purpose. The files under <c>tests/data/scalars</c> were recorded
-/// when all verdicts over Linux's selftests and their mutants were Linux's; <c>KPTR_RECORD=1</c> records them again, for a change
-/// that is meant to change verdicts.
+/// Verdicts depend on the precision, and it is Linux 6.12's on purpose. The files under <c>tests/data/scalars</c> were
+/// recorded when all verdicts over Linux's selftests and their mutants were Linux's; <c>KPTR_RECORD=1</c> records them
+/// again, for a change that is meant to change verdicts.
 /// </remarks>
 public class ScalarPinTests
 {
@@ -24,21 +25,26 @@ public class ScalarPinTests
     [
         .. new ulong[] { 0, 1, 5, 31, 0x80000000, 0x1_0000_0000, ulong.MaxValue, 1UL << 63 }.Select(ScalarRange.Const),
         Hull(0, 0, 7), Hull(0, 1, 8, 64), Hull(0, 16, 48), Hull(ForgottenBits, 3, 200), Hull(ForgottenUnsigned, 3, 200),
-        Hull(0, Neg(8), Neg(1)), Hull(0, Neg(4), 4), Hull(ForgottenBits, Neg(1), 0), Hull(ForgottenBits | Forgotten32, Neg(100), 100),
-        Hull(0, 0x7fffffff, 0x80000001), Hull(ForgottenBits, 0xfffffffe, 0x100000001), Hull(0, 0xffffffff_80000000, 0xffffffff_80000007),
-        Hull(ForgottenBits, long.MaxValue - 3, long.MaxValue), Hull(ForgottenBits, long.MaxValue, 1UL << 63), Hull(Forgotten64 | ForgottenBits, 2, 9),
+        Hull(0, Neg(8), Neg(1)), Hull(0, Neg(4), 4), Hull(ForgottenBits, Neg(1), 0),
+        Hull(ForgottenBits | Forgotten32, Neg(100), 100),
+        Hull(0, 0x7fffffff, 0x80000001), Hull(ForgottenBits, 0xfffffffe, 0x100000001),
+        Hull(0, 0xffffffff_80000000, 0xffffffff_80000007),
+        Hull(ForgottenBits, long.MaxValue - 3, long.MaxValue), Hull(ForgottenBits, long.MaxValue, 1UL << 63),
+        Hull(Forgotten64 | ForgottenBits, 2, 9),
         Hull(Forgotten64 | Forgotten32, 0x1200, 0x1234), ScalarRange.Unknown,
     ];
 
     private static readonly (string Name, byte Op)[] Alu =
     [
-        ("add", BpfOp.Add), ("sub", BpfOp.Sub), ("mul", BpfOp.Mul), ("and", BpfOp.And), ("or", BpfOp.Or), ("xor", BpfOp.Xor),
+        ("add", BpfOp.Add), ("sub", BpfOp.Sub), ("mul", BpfOp.Mul), ("and", BpfOp.And),
+        ("or", BpfOp.Or), ("xor", BpfOp.Xor),
         ("lsh", BpfOp.Lsh), ("rsh", BpfOp.Rsh), ("arsh", BpfOp.Arsh), ("div", BpfOp.Div),
     ];
 
     private static readonly (string Name, byte Op)[] Jumps =
     [
-        ("jeq", BpfOp.Jeq), ("jne", BpfOp.Jne), ("jset", BpfOp.Jset), ("jgt", BpfOp.Jgt), ("jge", BpfOp.Jge), ("jlt", BpfOp.Jlt),
+        ("jeq", BpfOp.Jeq), ("jne", BpfOp.Jne), ("jset", BpfOp.Jset), ("jgt", BpfOp.Jgt),
+        ("jge", BpfOp.Jge), ("jlt", BpfOp.Jlt),
         ("jle", BpfOp.Jle), ("jsgt", BpfOp.Jsgt), ("jsge", BpfOp.Jsge), ("jslt", BpfOp.Jslt), ("jsle", BpfOp.Jsle),
     ];
 
@@ -60,7 +66,8 @@ public class ScalarPinTests
         {
             foreach (var (i, j) in op == BpfOp.Div ? [(2, 3)] : IsShift(op) ? Shifts() : Pairs(5))
             {
-                yield return $"{name} {i} {j}: {Apply(op, false, Samples[i], Samples[j])} | {Apply(op, true, Samples[i], Samples[j])}";
+                yield return $"{name} {i} {j}: {Apply(op, false, Samples[i], Samples[j])} | "
+                    + $"{Apply(op, true, Samples[i], Samples[j])}";
             }
         }
 
@@ -77,7 +84,8 @@ public class ScalarPinTests
                 foreach (var is32 in new[] { false, true })
                 {
                     var taken = ScalarBranch.Predict(op, Samples[i], Samples[j], is32);
-                    yield return $"{name}{(is32 ? 32 : 64)} {i} {j}: {taken?.ToString() ?? "either"}, {Refine(true)}, else {Refine(false)}";
+                    yield return $"{name}{(is32 ? 32 : 64)} {i} {j}: {taken?.ToString() ?? "either"}, {Refine(true)}, "
+                        + $"else {Refine(false)}";
 
                     string Refine(bool holds)
                     {
@@ -104,8 +112,10 @@ public class ScalarPinTests
             yield return $"zero {i}: {Changed(i, (ref ScalarRange r) => r.ZeroExtend32())}";
             yield return $"clamp {i}: {Changed(i, (ref ScalarRange r) => r.ClampS32(-3, 4))}";
             yield return $"const32 {i}: {Changed(i, (ref ScalarRange r) => r.SetConst32(0x80000001))}";
-            yield return $"include {i}: {Changed(i, (ref ScalarRange r) => r.Include(Samples[(i + 5) % Samples.Length]))}";
-            yield return $"contained {i}: {string.Join(' ', Enumerable.Range(0, Samples.Length).Where(j => Samples[i].IsSupersetOf(Samples[j])))}";
+            yield return $"include {i}: "
+                + $"{Changed(i, (ref ScalarRange r) => r.Include(Samples[(i + 5) % Samples.Length]))}";
+            yield return $"contained {i}: "
+                + string.Join(' ', Enumerable.Range(0, Samples.Length).Where(j => Samples[i].IsSupersetOf(Samples[j])));
             yield return $"questions {i}: {Questions(Samples[i])}";
         }
     }
@@ -121,7 +131,8 @@ public class ScalarPinTests
 
     private static string Questions(ScalarRange range) => string.Create(
         CultureInfo.InvariantCulture,
-        $"const {range.IsConst} {range.IsConstIn(true)}, 5 {range.IsConstEqual(5)}, width {range.WidthBits}, low {range.ConstValueIn(true):x}");
+        $"const {range.IsConst} {range.IsConstIn(true)}, 5 {range.IsConstEqual(5)}, width {range.WidthBits}, "
+            + $"low {range.ConstValueIn(true):x}");
 
     /// <summary>One of so many pairs of samples, spread over all.</summary>
     private static IEnumerable<(int, int)> Pairs(int oneOf) =>

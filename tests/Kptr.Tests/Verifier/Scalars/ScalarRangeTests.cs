@@ -13,7 +13,8 @@ public class ScalarRangeTests
 
     private static readonly byte[] JumpOps =
     [
-        BpfOp.Jeq, BpfOp.Jne, BpfOp.Jset, BpfOp.Jgt, BpfOp.Jge, BpfOp.Jlt, BpfOp.Jle, BpfOp.Jsgt, BpfOp.Jsge, BpfOp.Jslt,
+        BpfOp.Jeq, BpfOp.Jne, BpfOp.Jset, BpfOp.Jgt, BpfOp.Jge, BpfOp.Jlt, BpfOp.Jle, BpfOp.Jsgt,
+        BpfOp.Jsge, BpfOp.Jslt,
         BpfOp.Jsle,
     ];
 
@@ -58,7 +59,8 @@ public class ScalarRangeTests
         {
             var dst = ScalarGen.Hull(left, forget);
             dst.Sync();
-            CheckApply(op, is32, left, [shift], dst, ScalarRange.Const(shift)).Should().BeTrue("the shift is a constant in range");
+            CheckApply(op, is32, left, [shift], dst, ScalarRange.Const(shift)).Should().BeTrue(
+                "the shift is a constant in range");
         }
     }
 
@@ -85,8 +87,10 @@ public class ScalarRangeTests
             wide.SignExtend64(size);
             foreach (var n in numbers)
             {
-                narrow.Contains(n & ((1UL << (8 * size)) - 1)).Should().BeTrue($"{n:x} cut to {size} of {range} gives {narrow}");
-                wide.Contains((ulong)SignExtend(n, size)).Should().BeTrue($"{n:x} extended from {size} of {range} gives {wide}");
+                narrow.Contains(n & ((1UL << (8 * size)) - 1)).Should().BeTrue(
+                    $"{n:x} cut to {size} of {range} gives {narrow}");
+                wide.Contains((ulong)SignExtend(n, size)).Should().BeTrue(
+                    $"{n:x} extended from {size} of {range} gives {wide}");
             }
         }
     }
@@ -139,7 +143,8 @@ public class ScalarRangeTests
                 {
                     if (Holds(op, is32, x, y) == holds)
                     {
-                        (a.Contains(x) && b.Contains(y)).Should().BeTrue($"{x:x} {op:x} {y:x} is {holds}; left {a}, right {b}");
+                        (a.Contains(x) && b.Contains(y)).Should().BeTrue(
+                            $"{x:x} {op:x} {y:x} is {holds}; left {a}, right {b}");
                     }
                 }
             }
@@ -183,7 +188,8 @@ public class ScalarRangeTests
             foreach (var y in right)
             {
                 var value = Compute(op, is32, x, y);
-                result.Contains(value).Should().BeTrue($"{x:x} {op:x} {y:x} = {value:x} of {dst} and {src}, got {result}");
+                result.Contains(value).Should().BeTrue(
+                    $"{x:x} {op:x} {y:x} = {value:x} of {dst} and {src}, got {result}");
             }
         }
 

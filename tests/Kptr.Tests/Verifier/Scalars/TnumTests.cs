@@ -25,7 +25,8 @@ public class TnumTests
                      let result = Apply(name, a, b)
                      from x in Values(a)
                      from y in Values(b)
-                     where (result.Value & result.Mask) != 0 || !result.Contains(Apply(name, Tnum.Const(x), Tnum.Const(y)).Value)
+                     where (result.Value & result.Mask) != 0
+                         || !result.Contains(Apply(name, Tnum.Const(x), Tnum.Const(y)).Value)
                      select $"{x} {name} {y} of {a} {name} {b} = {result}";
         missed.FirstOrDefault().Should().BeNull();
     }
@@ -46,7 +47,8 @@ public class TnumTests
         var imprecise = from name in Bitwise
                         from a in All
                         from b in All
-                        let exact = from x in Values(a) from y in Values(b) select Apply(name, Tnum.Const(x), Tnum.Const(y)).Value
+                        let exact = from x in Values(a) from y in Values(b)
+                        select Apply(name, Tnum.Const(x), Tnum.Const(y)).Value
                         where Apply(name, a, b) != Smallest(exact)
                         select $"{a} {name} {b}";
         imprecise.FirstOrDefault().Should().BeNull();
@@ -122,7 +124,8 @@ public class TnumTests
         _ => a ^ b,
     };
 
-    private static IEnumerable<ulong> Values(Tnum t) => Enumerable.Range(0, 1 << WidthBits).Select(v => (ulong)v).Where(t.Contains);
+    private static IEnumerable<ulong> Values(Tnum t) =>
+        Enumerable.Range(0, 1 << WidthBits).Select(v => (ulong)v).Where(t.Contains);
 
     private static Tnum Smallest(IEnumerable<ulong> values)
     {
