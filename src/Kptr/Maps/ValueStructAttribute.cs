@@ -3,23 +3,19 @@ using System.Diagnostics.CodeAnalysis;
 namespace Kptr.Maps;
 
 /// <summary>
-/// Keeps the fields of a struct that lies inside other structs known where code is trimmed or compiled ahead of time,
-/// so that a map finds the kptrs in it.
+/// Keeps the fields of a struct known where code is trimmed or compiled ahead of time, so that the kptrs in
+/// it are found.
 /// </summary>
 /// <remarks>
 /// Kptr's source generator writes these for the structs of an assembly. By hand only where it cannot: a private
-/// struct, or one whose type arguments are known at the use alone. A map refuses values with such a struct
-/// where its fields may be gone.
+/// struct, or one whose type arguments are known at the use alone. Where fields may be gone, a map refuses values with
+/// a struct inside that nobody named, and no bytes are read as one.
 /// </remarks>
-/// <param name="type">The struct that is a field of another.</param>
+/// <param name="type">The struct.</param>
 [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
-public sealed class ValueStructAttribute(
-    [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicFields
-        | DynamicallyAccessedMemberTypes.NonPublicFields)] Type type)
-    : Attribute
+public sealed class ValueStructAttribute([DynamicallyAccessedMembers(StructFields.Kept)] Type type) : Attribute
 {
-    /// <summary>The struct that is a field of another.</summary>
-    [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicFields
-        | DynamicallyAccessedMemberTypes.NonPublicFields)]
+    /// <summary>The struct.</summary>
+    [DynamicallyAccessedMembers(StructFields.Kept)]
     public Type Type { get; } = type;
 }

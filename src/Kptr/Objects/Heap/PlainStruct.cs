@@ -1,11 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 
 namespace Kptr.Objects;
 
 /// <summary>
-/// Tells structs of plain bytes from those with a <see cref="Kptr{T}"/>, which may not be made of
-/// bytes that anybody chose.
+/// Tells structs of plain bytes from those with a <see cref="Kptr{T}"/>, which may not be made of bytes that
+/// anybody chose.
 /// </summary>
 internal static class PlainStruct
 {
@@ -21,21 +22,32 @@ internal static class PlainStruct
         if (!Cache<T>.IsPlain)
         {
             throw new ArgumentException(
-                $"{typeof(T).Name} has a kptr field: its bytes cannot be read or written as plain ones", nameof(T));
+                $"{typeof(T).Name} has a kptr field (or, compiled ahead of time, fields that no"
+                + " [assembly: ValueStruct] keeps): its bytes cannot be read or written as plain ones", nameof(T));
         }
     }
 
-    // Ahead of time a field that nobody asked for may be unknown; whoever makes a map of such a
-    // struct asks for its fields.
-    [UnconditionalSuppressMessage("Trimming", "IL2070",
-        Justification = "a struct that can be read or written keeps its fields, if not their names")]
-    [UnconditionalSuppressMessage("Trimming", "IL2075",
-        Justification = "a struct that can be read or written keeps its fields, if not their names")]
-    private static bool IsPlain(Type type) =>
-        !(type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Kptr<>))
-        && (type.IsPrimitive || type.IsEnum || type.IsPointer || type.IsFunctionPointer
-            || type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).All(
-                f => IsPlain(f.FieldType)));
+    // A struct of the core library has a kptr only if a type argument is one.
+    [UnconditionalSuppressMessage(
+        "Trimming", "IL2070",
+        Justification = "where fields may be gone, a struct that shows none is not taken for plain")]
+    private static bool IsPlain(Type type)
+    {
+        if (type.IsPrimitive || type.IsEnum || type.IsPointer || type.IsFunctionPointer)
+        {
+            return true;
+        }
+
+        if (type.Assembly == typeof(object).Assembly)
+        {
+            return type.GetGenericArguments().All(IsPlain);
+        }
+
+        var fields = type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
+        return (fields.Length > 0 || RuntimeFeature.IsDynamicCodeSupported)
+            && !(type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Kptr<>))
+            && fields.All(f => f.IsDefined(typeof(FixedBufferAttribute)) || IsPlain(f.FieldType));
+    }
 
     private static class Cache<T>
     {
