@@ -22,7 +22,7 @@ if [ "${FUZZ_KEEP:-0}" = 0 ] || [ ! -e "$inst/Kptr.dll" ]; then
     (flock 9 && build) 9>"$here/bin/fuzz/lock"
 fi
 
-run=(dotnet "$inst/Kptr.Fuzz.dll")
+run=("$(command -v dotnet)" "$inst/Kptr.Fuzz.dll")
 words=()
 if [ -e "$here/words/$target" ]; then
     words=(-x "$here/words/$target")
