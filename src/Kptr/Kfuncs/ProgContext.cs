@@ -16,6 +16,7 @@ public sealed class ProgContext : IProgramRun
 {
     private readonly Kptr.Objects.ThreadState _thread;
     private readonly IProgramRun? _outer;
+    private readonly int _threadId = Environment.CurrentManagedThreadId;
     private ICallbackRunner? _callbacks;
 
     internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
@@ -139,7 +140,9 @@ public sealed class ProgContext : IProgramRun
 
     internal RefSite Site => SiteOf(InsnIdx);
 
-    string? IProgramRun.Locate(ulong address) => _callbacks?.Locate(address);
+    // Registers and stack change while the program runs, and go with the run: only its own thread may look.
+    string? IProgramRun.Locate(ulong address) =>
+        IsActive && Environment.CurrentManagedThreadId == _threadId ? _callbacks?.Locate(address) : null;
 
     /// <summary>An instruction of this program as a place.</summary>
     internal RefSite SiteOf(int insnIdx) =>

@@ -24,6 +24,7 @@ public sealed class ProgObject : KernelObject
         Name = name;
         _onLastPut = onLastPut;
         _users.Add(loader);
+        Publish();
     }
 
     /// <summary>The program's name.</summary>

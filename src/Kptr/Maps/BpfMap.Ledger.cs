@@ -93,13 +93,13 @@ public abstract partial class BpfMap
     }
 
     private IEnumerable<ulong> NodesOf(BtfField field, ulong at) =>
-        (field.Kind & BtfFieldKind.GraphRoot) == 0 || ReadSlot(at) == 0 ? []
-        : Graphs.NodesOf(field.Kind, at).Select(n => Core.Graphs.ObjectOf(n)?.Address ?? 0).Where(a => a != 0);
+        (field.Kind & BtfFieldKind.GraphRoot) == 0 || ReadSlot(at) == 0 ? [] : Core.Graphs.ObjectsNow(field.Kind, at);
 
     private static unsafe ulong ReadSlot(ulong at) => Volatile.Read(ref *(ulong*)at);
 
     private Holder HolderOf(ValuePool pool, int slot, int cpu, BtfField field)
     {
+        Diagnostics.LockOrder.CallingOut("a map's TryGetKey");
         Span<byte> key = stackalloc byte[Math.Min(KeySize, 512)];
         return KeySize <= 512 && TryGetKey(pool, slot, key)
             ? new MapHolder(Name, KeyText(key), field.Name, IsPerCpu ? cpu : -1)

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Objects;
 
 namespace Kptr.Maps;
 
@@ -149,9 +150,24 @@ public abstract partial class BpfMap
     private void BeginFree()
     {
         Invariant.That(Interlocked.Exchange(ref _isEnding, 1) == 0, "a map was freed twice");
-        OnWriteBlocked();
-        OnFreeing();
-        FreeWhenQuiet();
+        var failures = default(Failures);
+        Try(ref failures, static m => m.OnWriteBlocked());
+        Try(ref failures, static m => m.OnFreeing());
+        Try(ref failures, static m => m.FreeWhenQuiet());
+        failures.ThrowIfAny();
+    }
+
+    // Each step of an end is done, whatever destructors and overrides throw in the others.
+    private void Try(ref Failures failures, Action<BpfMap> step)
+    {
+        try
+        {
+            step(this);
+        }
+        catch (Exception e)
+        {
+            failures.Add(Core, e);
+        }
     }
 
     // Elements on their way through grace periods come back to their pool, so the pool waits for
@@ -176,8 +192,9 @@ public abstract partial class BpfMap
     private void Free()
     {
         Volatile.Write(ref _isFreed, 1);
-        EndAll(DeathPath.MapFree);
-        OnFree();
+        var failures = default(Failures);
+        Try(ref failures, static m => m.EndAll(DeathPath.MapFree));
+        Try(ref failures, static m => m.OnFree());
         Core.Ledger.RemoveSource(this);
         foreach (var pool in _pools)
         {
@@ -185,6 +202,7 @@ public abstract partial class BpfMap
         }
 
         Core.Heap.FreeBlock(Address);
+        failures.ThrowIfAny();
     }
 
     // Every slot, not only live ones: free and spare ones may own something under both policies.
@@ -195,13 +213,23 @@ public abstract partial class BpfMap
             return;
         }
 
+        var failures = default(Failures);
         foreach (var pool in _pools)
         {
             for (var slot = 0; slot < pool.SlotCount; slot++)
             {
-                using var dying = DyingFields.Unlocked(this, path);
-                dying.Recycle(pool, slot);
+                try
+                {
+                    using var dying = DyingFields.Unlocked(this, path);
+                    dying.Recycle(pool, slot);
+                }
+                catch (Exception e)
+                {
+                    failures.Add(Core, e);
+                }
             }
         }
+
+        failures.ThrowIfAny();
     }
 }

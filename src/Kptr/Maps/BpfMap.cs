@@ -16,7 +16,7 @@ namespace Kptr.Maps;
 /// </remarks>
 public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
-    private readonly List<ValuePool> _pools = [];
+    private ValuePool[] _pools = [];
 
     /// <summary>
     /// Makes a map. The map types of this assembly go through <see cref="MapRules"/>; a derived
@@ -148,15 +148,16 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         }
 
         var pool = new ValuePool(this, slotCount, prefixBytes, kind);
-        _pools.Add(pool);
+        Volatile.Write(ref _pools, [.. _pools, pool]);
         return pool;
     }
 
     internal void OnFieldDied(DeathPath path, BtfField field)
     {
-        if (FieldDied is { } observers)
+        foreach (var observer in Delegate.EnumerateInvocationList(FieldDied))
         {
-            observers(new(this, path, DestroyPolicy.ContextOf(path, Type, IsPreallocated), field));
+            Core.Deferred.Guard(
+                new FieldDeath(this, path, DestroyPolicy.ContextOf(path, Type, IsPreallocated), field), observer);
         }
     }
 }

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Objects;
 
 namespace Kptr.Maps;
 
@@ -23,7 +24,7 @@ public ref struct DyingFields
     private readonly bool _isUnlocked;
     private Items _items;
     private Item[]? _more;
-    private ExceptionDispatchInfo? _thrown;
+    private Failures _failures;
     private int _count;
 
     /// <summary>
@@ -124,8 +125,8 @@ public ref struct DyingFields
         _map.WriteValue(pool, slot, value, flags, caller, ref this);
     }
 
-    /// <summary>Destroys what was taken out.</summary>
-    /// <remarks>All of it, also where a destructor throws: the first exception is thrown on at the end.</remarks>
+    /// <summary>Destroys what was taken out: all of it, whatever one destructor throws.</summary>
+    /// <remarks>Call it with no lock held. The first exception of a destructor is thrown on at the end.</remarks>
     public void Dispose()
     {
         DestroyCollected();
@@ -135,15 +136,18 @@ public ref struct DyingFields
             ArrayPool<Item>.Shared.Return(more);
         }
 
-        if (_thrown is { } thrown)
-        {
-            _thrown = null;
-            thrown.Throw();
-        }
+        var failures = _failures;
+        _failures = default;
+        failures.ThrowIfAny();
     }
 
     private void DestroyCollected()
     {
+        if (_count > 0)
+        {
+            LockOrder.CallingOut("a destructor");
+        }
+
         var count = _count;
         _count = 0;
         for (var i = 0; i < count; i++)
@@ -154,7 +158,7 @@ public ref struct DyingFields
             }
             catch (Exception e)
             {
-                _thrown ??= ExceptionDispatchInfo.Capture(e);
+                _failures.Add(_map.Core, e);
             }
         }
 

@@ -6,12 +6,10 @@ namespace Kptr.Maps;
 internal interface IAsyncFields
 {
     /// <summary>
-    /// Takes what an initialised field stands for out of it: another can be initialised there at once. Called with map
-    /// locks held, so it calls nobody.
+    /// Stops the timer or work in this field: it does not start again before it is initialised anew. Does not wait for
+    /// a callback that runs now. Called with map locks held, so it calls nothing out.
     /// </summary>
-    /// <returns>
-    /// The timer or work, or null. Disposing of it, with no lock held, stops and frees it; that does not wait for
-    /// a callback that runs now.
-    /// </returns>
+    /// <returns>What is left to do: dispose of it once no lock is held. Null for a field that was
+    /// not initialised.</returns>
     IDisposable? Cancel(BpfMap map, BtfField field, ulong address);
 }

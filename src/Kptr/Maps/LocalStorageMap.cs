@@ -156,10 +156,20 @@ public class LocalStorageMap : BpfMap
     /// <inheritdoc/>
     private protected override void OnFreeing()
     {
+        var failures = default(Failures);
         foreach (var owner in _slots.Keys)
         {
-            Remove(owner, DeathPath.MapFree);
+            try
+            {
+                Remove(owner, DeathPath.MapFree);
+            }
+            catch (Exception e)
+            {
+                failures.Add(Core, e);
+            }
         }
+
+        failures.ThrowIfAny();
     }
 
     /// <summary>Owners with the addresses of their values, as they come and go.</summary>

@@ -1,3 +1,4 @@
+using Kptr.Diagnostics;
 using Kptr.Objects;
 
 namespace Kptr.Maps;
@@ -11,7 +12,15 @@ internal readonly ref struct ValueSpinLock
     internal ValueSpinLock(KernelCore core, ulong address) // 0: there is none
     {
         _core = core;
-        _address = address != 0 && KernelSpinLock.Lock(core, address) ? address : 0;
+        if (address != 0)
+        {
+            LockOrder.Entering(LockRank.ValueSpin);
+            _address = KernelSpinLock.LockInside(core, address) ? address : 0;
+            if (_address == 0)
+            {
+                LockOrder.Left(LockRank.ValueSpin);
+            }
+        }
     }
 
     public void Dispose()
@@ -19,6 +28,7 @@ internal readonly ref struct ValueSpinLock
         if (_address != 0)
         {
             KernelSpinLock.Unlock(_core, _address);
+            LockOrder.Left(LockRank.ValueSpin);
         }
     }
 }

@@ -121,15 +121,18 @@ public class LedgerTests
     public void DroppedReference_IsReportedWhenTheCollectorFindsIt()
     {
         using var core = TestKernel.Boot(LedgerLevel.Sites);
-        using var reported = new ManualResetEventSlim();
-        core.FaultReported += (_, _) => reported.Set();
+        var raisedOn = 0;
+        core.FaultReported += (_, _) => raisedOn = Environment.CurrentManagedThreadId;
         Drop(core.Tasks.Init);
-        while (!reported.IsSet)
+        while (core.Faults.Count == 0)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
         }
 
+        raisedOn.Should().Be(0, "nothing is raised on the finalizer's thread");
+        core.Quiesce();
+        raisedOn.Should().Be(Environment.CurrentManagedThreadId);
         var fault = core.TakeFaults().Should().ContainSingle().Subject;
         (fault.Code, fault.EarlierSite).Should().Be((Diagnostics.DiagCode.RefDropped, new RefSite("Drop.cs", 5)));
 

@@ -24,9 +24,10 @@ public class MetricsTests
         listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Add(instrument.Name, value));
         listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Add(instrument.Name, value));
         listener.Start();
+        var created = core.Heap.CountObjects().Created;
         var widget = KernelRef.Own(new Widget(core));
         listener.RecordObservableInstruments();
-        seen["kptr.objects.created"].Should().Be(1);
+        seen["kptr.objects.created"].Should().Be(created + 1);
         seen["kptr.deferred.pending"].Should().Be(0);
         seen["kptr.objects.live"].Should().Be(core.Heap.LiveObjects().Count());
         seen["kptr.references"].Should().Be(core.Ledger.Snapshot().Entries.Length);
@@ -34,6 +35,8 @@ public class MetricsTests
         widget.Release();
         widget.Release();
         core.Quiesce();
+        seen["kptr.objects.freed"].Should().Be(0);
+        listener.RecordObservableInstruments();
         seen["kptr.objects.freed"].Should().Be(1);
         seen["kptr.faults"].Should().Be(1);
         meter.Name.Should().Be("Kptr");

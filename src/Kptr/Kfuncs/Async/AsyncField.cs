@@ -33,18 +33,16 @@ internal sealed class AsyncField : IDisposable
     /// <remarks>Kernel: <c>cb->prog</c> (<c>struct bpf_async_cb</c>).</remarks>
     internal void SetCallback(Func<ulong, ulong, ulong, ulong>? callback, ProgObject? program = null)
     {
+        program?.Hold(Purpose);
         ProgObject? old;
         using (_lock.Enter())
         {
-            if (_isFreed && callback is not null)
+            old = program;
+            if (!_isFreed || callback is null)
             {
-                return;
+                Volatile.Write(ref _callback, callback);
+                (old, _program) = (_program, program);
             }
-
-            program?.Hold(Purpose);
-            Volatile.Write(ref _callback, callback);
-            old = _program;
-            _program = program;
         }
 
         old?.Put(Purpose);
@@ -55,10 +53,19 @@ internal sealed class AsyncField : IDisposable
     /// <summary>Queues the work.</summary>
     internal void Schedule() => _core.Work.Enqueue(static f => ((AsyncField)f).Run(), this, "bpf_wq_work");
 
+    /// <summary>
+    /// It never runs again. Calls nothing out, for callers with locks; <see cref="Dispose"/> must follow.
+    /// </summary>
+    internal void Kill()
+    {
+        _isFreed = true;
+        Timer?.Kill();
+    }
+
     /// <summary>It never runs again. Does not wait for a run on another thread.</summary>
     public void Dispose()
     {
-        _isFreed = true;
+        Kill();
         SetCallback(null);
         Timer?.Free();
     }

@@ -17,8 +17,16 @@ internal sealed class AsyncFieldTable(KernelCore core) : IAsyncFields
     /// <summary>How many are initialised.</summary>
     internal int Count => _fields.Count;
 
-    public IDisposable? Cancel(BpfMap map, BtfField field, ulong address) =>
-        _fields.TryRemove(address, out var old) ? old : null;
+    public IDisposable? Cancel(BpfMap map, BtfField field, ulong address)
+    {
+        if (!_fields.TryRemove(address, out var old))
+        {
+            return null;
+        }
+
+        old.Kill();
+        return old;
+    }
 
     internal AsyncField? Find(ulong address) => _fields.GetValueOrDefault(address);
 

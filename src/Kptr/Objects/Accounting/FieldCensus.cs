@@ -18,18 +18,18 @@ internal static class FieldCensus
             var at = address + (ulong)field.OffsetBytes;
             if ((field.Kind & (BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu)) != 0)
             {
-                if (Word(at) is var held and not 0)
+                if (Word(at) is var inSlot and not 0)
                 {
-                    yield return new(at, held, describe(field));
+                    yield return new(at, inSlot, describe(field));
                 }
             }
             else if ((field.Kind & BtfFieldKind.GraphRoot) != 0 && Word(at) != 0)
             {
                 var holder = new CollectionHolder(
                     field.Kind == BtfFieldKind.RbRoot ? "rbtree" : "list", describe(field));
-                foreach (var node in Graphs.NodesOf(field.Kind, at))
+                foreach (var held in core.Graphs.ObjectsNow(field.Kind, at))
                 {
-                    yield return new(at, core.Graphs.ObjectOf(node)?.Address ?? 0, holder);
+                    yield return new(at, held, holder);
                 }
             }
         }

@@ -45,7 +45,8 @@ public sealed record KernelHolder(string What) : Holder
 /// <summary>A run of a BPF program, or a C# scope that follows the same rule.</summary>
 /// <param name="Prog">The program.</param>
 /// <param name="RunId">Which run.</param>
-/// <param name="Where">Register or stack slot, or null where it was not found.</param>
+/// <param name="Where">Register or stack slot; null where it was not found, and where another thread
+/// runs the program now.</param>
 /// <param name="IsActive">False when the program has returned: the reference is lost.</param>
 public sealed record ProgramHolder(string Prog, long RunId, string? Where, bool IsActive) : Holder
 {

@@ -3,7 +3,8 @@ using Kptr.Diagnostics;
 namespace Kptr.Objects;
 
 // The following of single references. Every move of a followed reference happens under _lock together with the exchange
-// that it records, so that no record is ever looked for before it is written.
+// that it records, so that no record is ever looked for before it is written. Maps and programs come here with locks of
+// their own, so nothing at all is called out under _lock: time, sites and complaints are had before it or after it.
 public sealed partial class Ledger
 {
     private readonly RankedLock _lock = new(LockRank.Ledger);
@@ -44,9 +45,10 @@ public sealed partial class Ledger
             return null;
         }
 
+        var nowNs = _core.NowNs;
         using (_lock.Enter())
         {
-            var record = Add(obj, scope is null ? HolderKey.CSharp : HolderKey.Run(scope), site);
+            var record = Add(obj, scope is null ? HolderKey.CSharp : HolderKey.Run(scope), site, nowNs);
             record.Scope = scope;
             scope?.Held.Add(record);
             return new RefToken(this, record);
@@ -58,6 +60,7 @@ public sealed partial class Ledger
     internal bool TryTakeFromSlot(KernelObject obj, ulong slot, RefSite site, out RefToken? token)
     {
         token = null;
+        var nowNs = _core.NowNs;
         using (_lock.Enter())
         {
             var record = TakeFromSlot(obj, slot);
@@ -66,7 +69,7 @@ public sealed partial class Ledger
                 return false;
             }
 
-            token = ToCSharp(record, obj, site);
+            token = ToCSharp(record, obj, site, nowNs);
             return true;
         }
     }
@@ -82,15 +85,16 @@ public sealed partial class Ledger
         }
 
         KernelObject unowned;
+        var nowNs = _core.NowNs;
         using (_lock.Enter())
         {
             var oldAddress = ExchangeSlot(slot, next.Address);
             var old = oldAddress == 0 ? null : HeapHeader.WrapperOf(oldAddress);
             var oldRecord = old is null ? null : TakeFromSlot(old, slot);
-            PutIntoSlot(nextToken?.Record, next, slot, site);
+            PutIntoSlot(nextToken?.Record, next, slot, site, nowNs);
             if (old is null || oldRecord is not null || Level == LedgerLevel.Counts)
             {
-                token = old is null ? null : ToCSharp(oldRecord, old, site);
+                token = old is null ? null : ToCSharp(oldRecord, old, site, nowNs);
                 return old;
             }
 
@@ -106,9 +110,10 @@ public sealed partial class Ledger
     {
         if (Level > LedgerLevel.Counts)
         {
+            var (site, nowNs) = (run.Site, _core.NowNs);
             using (_lock.Enter())
             {
-                Add(obj, HolderKey.Run(run), run.Site);
+                Add(obj, HolderKey.Run(run), site, nowNs);
             }
         }
     }
@@ -136,6 +141,7 @@ public sealed partial class Ledger
             return ExchangeSlot(slot, next);
         }
 
+        var (site, nowNs) = (run.Site, _core.NowNs);
         using (_lock.Enter())
         {
             var nextObj = next == 0 ? null : HeapHeader.WrapperOf(next);
@@ -143,13 +149,13 @@ public sealed partial class Ledger
             var old = ExchangeSlot(slot, next);
             if (old != 0 && HeapHeader.WrapperOf(old) is { } oldObj)
             {
-                var record = TakeFromSlot(oldObj, slot) ?? Add(oldObj, HolderKey.Run(run), run.Site);
-                record.MoveTo(HolderKey.Run(run), run.Site, Level == LedgerLevel.Full);
+                var record = TakeFromSlot(oldObj, slot) ?? Add(oldObj, HolderKey.Run(run), site, nowNs);
+                record.MoveTo(HolderKey.Run(run), site, Level == LedgerLevel.Full);
             }
 
             if (nextObj is not null)
             {
-                PutIntoSlot(nextRecord, nextObj, slot, run.Site);
+                PutIntoSlot(nextRecord, nextObj, slot, site, nowNs);
             }
 
             return old;
@@ -186,9 +192,10 @@ public sealed partial class Ledger
             return;
         }
 
+        var nowNs = _core.NowNs;
         using (_lock.Enter())
         {
-            var record = FindAt(obj, from) ?? Add(obj, from, site);
+            var record = FindAt(obj, from) ?? Add(obj, from, site, nowNs);
             record.MoveTo(to, site, Level == LedgerLevel.Full);
         }
     }
@@ -241,9 +248,10 @@ public sealed partial class Ledger
             return null;
         }
 
+        var nowNs = _core.NowNs;
         using (_lock.Enter())
         {
-            return ToCSharp(FindAt(obj, from), obj, site);
+            return ToCSharp(FindAt(obj, from), obj, site, nowNs);
         }
     }
 
@@ -275,10 +283,11 @@ public sealed partial class Ledger
     }
 
     /// <summary>
-    /// The finalizer found a reference that nobody can release any more. Does not throw and reads no native memory.
+    /// The finalizer found a reference that nobody can release any more. Calls nothing out, does not throw and reads no
+    /// native memory: handlers hear of it from whoever drives deferred work.
     /// </summary>
     internal void Dropped(RefRecord record) =>
-        _core.ReportQuietly(new(DiagCode.RefDropped, "a reference was dropped without a release")
+        _core.FaultDesk.ReportLate(new(DiagCode.RefDropped, "a reference was dropped without a release")
         {
             Object = $"{record.Object.TypeName}@{record.Object.Address:x}",
             EarlierSite = record.AcquiredAt,
@@ -305,6 +314,18 @@ public sealed partial class Ledger
     private bool NeedsToken(ProgramScope? scope) =>
         Level > LedgerLevel.Counts || scope is not null || _core.LooksFor(MisuseChecks.References);
 
+    /// <summary>Copies of the records on one object, made in one step.</summary>
+    private RecordCopy[] CopyRecords(KernelObject obj)
+    {
+        using (_lock.Enter())
+        {
+            // The address may be a later object's by now.
+            return [.. (_byObject.GetValueOrDefault(obj.Address) ?? [])
+                .Where(r => ReferenceEquals(r.Object, obj))
+                .Select(r => r.Copy())];
+        }
+    }
+
     private static unsafe ulong ExchangeSlot(ulong slot, ulong next) => Interlocked.Exchange(ref *(ulong*)slot, next);
 
     private static void LeaveScope(RefRecord record)
@@ -313,9 +334,9 @@ public sealed partial class Ledger
         record.Scope = null;
     }
 
-    private RefRecord Add(KernelObject obj, HolderKey holder, RefSite site)
+    private RefRecord Add(KernelObject obj, HolderKey holder, RefSite site, long nowNs)
     {
-        var record = new RefRecord(++_nextId, obj, holder, site, _core.NowNs);
+        var record = new RefRecord(++_nextId, obj, holder, site, nowNs);
         if (Level > LedgerLevel.Counts)
         {
             if (!_byObject.TryGetValue(obj.Address, out var list))
@@ -381,7 +402,7 @@ public sealed partial class Ledger
         return record;
     }
 
-    private void PutIntoSlot(RefRecord? record, KernelObject obj, ulong slot, RefSite site)
+    private void PutIntoSlot(RefRecord? record, KernelObject obj, ulong slot, RefSite site, long nowNs)
     {
         if (Level == LedgerLevel.Counts)
         {
@@ -393,7 +414,7 @@ public sealed partial class Ledger
             return;
         }
 
-        record ??= Add(obj, HolderKey.Slot(slot), site);
+        record ??= Add(obj, HolderKey.Slot(slot), site, nowNs);
         LeaveScope(record);
         record.MoveTo(HolderKey.Slot(slot), site, Level == LedgerLevel.Full);
         if (!_bySlot.TryGetValue((slot, obj.Address), out var records))
@@ -404,7 +425,7 @@ public sealed partial class Ledger
         records.Push(record);
     }
 
-    private RefToken? ToCSharp(RefRecord? record, KernelObject obj, RefSite site)
+    private RefToken? ToCSharp(RefRecord? record, KernelObject obj, RefSite site, long nowNs)
     {
         var scope = _core.CurrentScope;
         if (!NeedsToken(scope))
@@ -415,7 +436,7 @@ public sealed partial class Ledger
         var holder = scope is null ? HolderKey.CSharp : HolderKey.Run(scope);
         if (record is null)
         {
-            record = Add(obj, holder, site);
+            record = Add(obj, holder, site, nowNs);
         }
         else
         {

@@ -1,14 +1,20 @@
 using System.Collections.Immutable;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
 /// <summary>The record of every reference: what, who, where from, since when.</summary>
 /// <remarks>
-/// Safe for any number of threads. At <see cref="LedgerLevel.Counts"/> it does nothing until asked, and then compares
-/// every object's count with the slots of all maps and the kernel's own tables.
+/// Safe for any number of threads, and may be asked at any moment, from handlers, destructors and other threads than
+/// those that run programs. Maps and objects are asked who they are with no lock held. While references move, an
+/// answer may show one at neither or at both of its places; after a quiesce it is exact. At
+/// <see cref="LedgerLevel.Counts"/> it does nothing until asked, and then compares every object's count with the slots
+/// of all maps and the kernel's own tables.
 /// </remarks>
 public sealed partial class Ledger
 {
+    // References that nobody accounts for are listed one by one, but not without bound: a count may be any number.
+    private const int UnknownEntriesMax = 10_000;
     private readonly KernelCore _core;
 
     internal Ledger(KernelCore core, LedgerLevel level)
@@ -28,21 +34,25 @@ public sealed partial class Ledger
     public PinReport WhoPins(KernelObject obj)
     {
         ArgumentNullException.ThrowIfNull(obj);
+        LockOrder.CallingOut("the ledger's questions");
+        using var reader = _core.Rcu.ReadLock();
         if (obj.IsFreed)
         {
             return new(obj.Describe(), 0, []);
         }
 
-        var entries = EntriesOf(obj, Level == LedgerLevel.Counts ? Census().ToLookup(s => s.ObjectAddress) : null);
-        return new(obj.ToString(), obj.Count.Value, [.. entries]);
+        var seen = ObjectView.Of(obj);
+        return new(seen.Text, seen.Count, [.. EntriesOf(seen, CensusAtCounts())]);
     }
 
     /// <summary>Every reference on every live object. Judge it only after a quiesce.</summary>
     public LedgerSnapshot Snapshot()
     {
-        var census = Level == LedgerLevel.Counts ? Census().ToLookup(s => s.ObjectAddress) : null;
-        var entries = _core.Heap.LiveObjects().OrderBy(o => o.Address).SelectMany(o => EntriesOf(o, census));
-        return new(_core.NowNs, [.. entries]);
+        LockOrder.CallingOut("the ledger's questions");
+        using var reader = _core.Rcu.ReadLock();
+        var census = CensusAtCounts();
+        var objects = _core.Heap.LiveObjects().OrderBy(o => o.Address).ToList();
+        return new(_core.NowNs, [.. objects.SelectMany(o => EntriesOf(ObjectView.Of(o), census))]);
     }
 
     /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
@@ -104,7 +114,7 @@ public sealed partial class Ledger
     {
         using (_lock.Enter())
         {
-            _sources.Remove(source);
+            _sources.RemoveAll(s => ReferenceEquals(s, source));
         }
     }
 
@@ -126,53 +136,48 @@ public sealed partial class Ledger
         }
     }
 
-    private List<HeldSlot> Census()
-    {
-        IReferenceSource[] sources;
-        using (_lock.Enter())
-        {
-            sources = [.. _sources];
-        }
+    private ILookup<ulong, HeldSlot>? CensusAtCounts() =>
+        Level > LedgerLevel.Counts ? null : Census().ToLookup(s => s.ObjectAddress);
 
+    private IEnumerable<HeldSlot> Census()
+    {
         var inObjects = _core.Heap.LiveObjects().OfType<AllocatedObject>().SelectMany(o => FieldCensus.Of(
-            _core, o.Record, o.Address, f => new ObjectHolder(o.ToString(), f.Name, true)));
-        return [.. sources.SelectMany(s => s.HeldSlots()), .. inObjects];
+            _core, o.Record, o.Address, f => new ObjectHolder(o.Describe(), f.Name, true)));
+        return Sources().SelectMany(s => s.HeldSlots()).Concat(inObjects);
     }
 
-    private List<LedgerEntry> EntriesOf(KernelObject obj, ILookup<ulong, HeldSlot>? census)
+    private List<LedgerEntry> EntriesOf(ObjectView seen, ILookup<ulong, HeldSlot>? census)
     {
-        var entries = obj.IntrinsicHolders().Select(h => Entry(obj, h)).ToList();
-        using (_lock.Enter())
+        var obj = seen.Object;
+        var entries = seen.Intrinsic.Select(seen.Entry).ToList();
+        entries.AddRange(CopyRecords(obj).Select(r => Entry(seen, r)));
+        if (seen.Count == 0 && _core.Deferred.FindWork(obj) is { } work)
         {
-            foreach (var record in _byObject.GetValueOrDefault(obj.Address) ?? [])
-            {
-                entries.Add(new(record.Id, obj.TypeName, obj.ToString(), obj.Address, Describe(record),
-                    record.AcquiredAt, record.HeldSince, record.AcquiredNs, obj.SizeBytes)
-                {
-                    History = [.. (record.History
-                        ?? []).Select(h => $"{Describe(h.Holder, h.Since, obj.Address)}, since {h.Since}")],
-                });
-            }
+            entries.Add(seen.Entry(work));
         }
 
-        if (obj.Count.Value == 0 && _core.Deferred.FindWork(obj) is { } work)
+        entries.AddRange((census?[obj.Address] ?? []).Select(slot => seen.Entry(slot.Holder)));
+        var unknown = Math.Min(seen.Count - entries.Count, UnknownEntriesMax);
+        if (unknown > 0)
         {
-            entries.Add(Entry(obj, work));
-        }
-
-        entries.AddRange((census?[obj.Address] ?? []).Select(slot => Entry(obj, slot.Holder)));
-        for (var left = obj.Count.Value - entries.Count; left > 0; left--)
-        {
-            entries.Add(Entry(obj, new UnknownHolder()));
+            entries.AddRange(Enumerable.Repeat(seen.Entry(new UnknownHolder()), unknown));
         }
 
         return entries;
     }
 
-    private static LedgerEntry Entry(KernelObject obj, Holder holder) =>
-        new(0, obj.TypeName, obj.ToString(), obj.Address, holder, RefSite.Unknown, RefSite.Unknown, 0, obj.SizeBytes);
-
-    private Holder Describe(RefRecord record) => Describe(record.Holder, record.HeldSince, record.Object.Address);
+    private LedgerEntry Entry(ObjectView seen, RecordCopy record)
+    {
+        var address = seen.Object.Address;
+        return seen.Entry(Describe(record.Holder, record.HeldSince, address)) with
+        {
+            RefId = record.Id,
+            AcquiredAt = record.AcquiredAt,
+            HeldSince = record.HeldSince,
+            AcquiredNs = record.AcquiredNs,
+            History = [.. record.History.Select(h => $"{Describe(h.Holder, h.Since, address)}, since {h.Since}")],
+        };
+    }
 
     private Holder Describe(HolderKey key, RefSite since, ulong objAddress)
     {
@@ -180,9 +185,7 @@ public sealed partial class Ledger
         {
             case HolderKind.Run:
                 var run = (IProgramRun)key.Who!;
-                return new ProgramHolder(run.ProgName, run.RunId, run.IsActive
-                    ? run.Locate(objAddress)
-                    : null, run.IsActive);
+                return new ProgramHolder(run.ProgName, run.RunId, run.Locate(objAddress), run.IsActive);
             case HolderKind.Slot:
                 return DescribeSlot(key.Where);
             case HolderKind.Collection:
@@ -204,7 +207,7 @@ public sealed partial class Ledger
             return source.DescribeSlot(slot);
         }
 
-        var name = region.Object?.ToString() ?? $"{region.Slab.Name}@{region.Address:x} (freed)";
+        var name = region.Object?.Describe() ?? $"{region.Slab.Name}@{region.Address:x} (freed)";
         var field = (region.Object as AllocatedObject)?.Record.FindAt((int)(slot - region.Address))?.Name
             ?? $"+{slot - region.Address}";
         return new ObjectHolder(name, field, region.State == HeapState.Live);

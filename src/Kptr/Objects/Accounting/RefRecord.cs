@@ -36,6 +36,10 @@ internal sealed class RefRecord
     /// <summary>Earlier holders, oldest first; kept at <see cref="LedgerLevel.Full"/> only.</summary>
     internal List<(HolderKey Holder, RefSite Since)>? History { get; private set; }
 
+    /// <summary>What it says now, to be read after the lock is left.</summary>
+    internal RecordCopy Copy() =>
+        new(Id, Holder, AcquiredAt, HeldSince, AcquiredNs, History is null ? [] : [.. History]);
+
     internal void MoveTo(HolderKey holder, RefSite site, bool keepHistory)
     {
         if (keepHistory)
@@ -47,3 +51,8 @@ internal sealed class RefRecord
         HeldSince = site;
     }
 }
+
+/// <summary>A <see cref="RefRecord"/> at one moment.</summary>
+internal readonly record struct RecordCopy(
+    long Id, HolderKey Holder, RefSite AcquiredAt, RefSite HeldSince, long AcquiredNs,
+    (HolderKey Holder, RefSite Since)[] History);

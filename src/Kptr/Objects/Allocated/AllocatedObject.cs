@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Kptr.Btf;
 
 namespace Kptr.Objects;
@@ -21,6 +20,7 @@ public sealed class AllocatedObject : KernelObject
     {
         _record = record;
         IsPercpu = isPercpu;
+        Publish();
     }
 
     /// <summary>Whether every CPU has a copy of its own.</summary>
@@ -47,25 +47,31 @@ public sealed class AllocatedObject : KernelObject
             return;
         }
 
-        ExceptionDispatchInfo? failure = null;
+        var failures = default(Failures);
         for (; ending.TryPeek(out var next); ending.Dequeue())
         {
             try
             {
                 next.End();
             }
-            catch (Exception e) when (e is not OutOfMemoryException)
+            catch (Exception e)
             {
-                failure ??= ExceptionDispatchInfo.Capture(e);
+                failures.Add(Core, e);
             }
         }
 
-        failure?.Throw();
+        failures.ThrowIfAny();
     }
 
     private void End()
     {
-        Core.FreeFields(_record, Address);
-        Core.Rcu.Call(static o => ((KernelObject)o).Free(), this, "bpf_mem_free_rcu");
+        try
+        {
+            Core.FreeFields(_record, Address);
+        }
+        finally
+        {
+            Core.Rcu.Call(static o => ((KernelObject)o).Free(), this, "bpf_mem_free_rcu");
+        }
     }
 }

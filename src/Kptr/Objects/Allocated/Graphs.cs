@@ -140,6 +140,42 @@ internal sealed unsafe class Graphs
         return nodes;
     }
 
+    /// <summary>
+    /// The objects that a list or tree seems to hold now, for callers without its lock: a program may be changing it.
+    /// Never more than there are, and nothing is read that is no live object.
+    /// </summary>
+    internal List<ulong> ObjectsNow(BtfFieldKind kind, ulong root)
+    {
+        var isTree = kind == BtfFieldKind.RbRoot;
+        List<ulong> objects = [];
+        HashSet<ulong> seen = [];
+        Stack<ulong> next = new([Volatile.Read(ref *(ulong*)root)]);
+        while (next.TryPop(out var node))
+        {
+            if (node == 0 || node == root || !seen.Add(node)
+                || !_core.Heap.TryFindRegion(node, isTree
+                    ? GraphTree.OwnerOffset
+                    : GraphList.OwnerOffset, out var region)
+                || region.Object is not { } obj)
+            {
+                continue;
+            }
+
+            objects.Add(obj.Address);
+            if (isTree)
+            {
+                next.Push(Volatile.Read(ref GraphTree.Right(node)));
+                next.Push(Volatile.Read(ref GraphTree.Left(node)));
+            }
+            else
+            {
+                next.Push(Volatile.Read(ref GraphList.Next(node)));
+            }
+        }
+
+        return objects;
+    }
+
     /// <summary>The object that a node is in, or null.</summary>
     internal KernelObject? ObjectOf(ulong node) =>
         _core.Heap.TryFindRegion(node, 8, out var region) ? region.Object : null;
@@ -217,10 +253,20 @@ internal sealed unsafe class Graphs
             Volatile.Write(ref *(ulong*)(node + (ulong)(isTree ? GraphTree.OwnerOffset : GraphList.OwnerOffset)), 0);
         }
 
+        var failures = default(Failures);
         foreach (var obj in nodes.Select(ObjectOf).OfType<KernelObject>())
         {
             obj.Ledger.Forget(obj, HolderKey.Collection(isTree ? "rbtree" : "list", root));
-            obj.ReleaseCount();
+            try
+            {
+                obj.ReleaseCount();
+            }
+            catch (Exception e)
+            {
+                failures.Add(_core, e);
+            }
         }
+
+        failures.ThrowIfAny();
     }
 }

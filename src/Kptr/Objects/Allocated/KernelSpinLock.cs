@@ -9,7 +9,14 @@ internal static unsafe class KernelSpinLock
 {
     /// <summary>Takes the lock; spins while another thread has it.</summary>
     /// <returns>False, and a report, when this thread has it already: Linux would hang.</returns>
-    internal static bool Lock(KernelCore core, ulong address)
+    internal static bool Lock(KernelCore core, ulong address) => Lock(core, address, isInside: false);
+
+    /// <summary>
+    /// As <see cref="Lock(KernelCore, ulong)"/>, for callers with locks of ours: a fault is made known later.
+    /// </summary>
+    internal static bool LockInside(KernelCore core, ulong address) => Lock(core, address, isInside: true);
+
+    private static bool Lock(KernelCore core, ulong address, bool isInside)
     {
         var self = Environment.CurrentManagedThreadId;
         var spin = default(SpinWait);
@@ -24,7 +31,9 @@ internal static unsafe class KernelSpinLock
 
             if (owner == self)
             {
-                core.Report(new(DiagCode.LockRecursion, $"spin lock {address:x} is taken by the thread that holds it"));
+                var fault = new KernelFault(
+                    DiagCode.LockRecursion, $"spin lock {address:x} is taken by the thread that holds it");
+                (isInside ? (Action<KernelFault>)core.FaultDesk.ReportLate : core.Report)(fault);
                 return false;
             }
 
@@ -38,8 +47,8 @@ internal static unsafe class KernelSpinLock
         var self = Environment.CurrentManagedThreadId;
         if (Interlocked.CompareExchange(ref *(int*)address, 0, self) != self)
         {
-            core.Report(new(DiagCode.UnbalancedUnlock,
-                $"spin lock {address:x} is given back by a thread that does not hold it"));
+            core.FaultDesk.ReportLate(new(
+                DiagCode.UnbalancedUnlock, $"spin lock {address:x} is given back by a thread that does not hold it"));
             return false;
         }
 

@@ -40,6 +40,7 @@ public sealed class Cgroup : KernelObject
         CssSet = new CssSet(this);
         FillNode();
         FillSelf();
+        Publish();
     }
 
     /// <summary>The cgroup above; null for the root.</summary>
@@ -68,6 +69,9 @@ public sealed class Cgroup : KernelObject
     internal CssSet CssSet { get; }
 
     internal ulong NodeAddress => _node.Address;
+
+    /// <summary>Whether somebody has begun to remove it. Changed under the tree's lock.</summary>
+    internal bool IsRemoved { get; set; }
 
     internal List<Cgroup> Children { get; } = [];
 

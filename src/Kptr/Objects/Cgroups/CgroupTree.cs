@@ -32,9 +32,11 @@ public sealed class CgroupTree
         ArgumentNullException.ThrowIfNull(parent);
         ArgumentException.ThrowIfNullOrEmpty(name);
         Cgroup made;
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            if (!parent.IsOnline || parent.Level >= LevelMax || parent.Children.Any(c => c.Name == name))
+            if (!parent.IsOnline || parent.IsRemoved || parent.Level >= LevelMax
+                || parent.Children.Any(c => c.Name == name))
             {
                 throw new InvalidOperationException($"cannot make {name} in {parent}");
             }
@@ -60,7 +62,7 @@ public sealed class CgroupTree
         ArgumentNullException.ThrowIfNull(cgroup);
         using (_lock.Enter())
         {
-            if (!cgroup.IsOnline)
+            if (!cgroup.IsOnline || cgroup.IsRemoved)
             {
                 return Errno.ENOENT;
             }
@@ -71,6 +73,8 @@ public sealed class CgroupTree
                 return Errno.EBUSY;
             }
 
+            // Claimed here: of two that remove it, one takes it offline.
+            cgroup.IsRemoved = true;
             cgroup.Parent.Children.Remove(cgroup);
             _byId.Remove(cgroup.Id);
         }
@@ -118,18 +122,22 @@ public sealed class CgroupTree
     {
         ArgumentNullException.ThrowIfNull(cgroup);
         ArgumentNullException.ThrowIfNull(task);
+        List<CssSet?> left = [];
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            if (!cgroup.IsOnline)
+            if (!cgroup.IsOnline || cgroup.IsRemoved)
             {
                 return Errno.ENODEV;
             }
 
             foreach (var thread in _core.Tasks.ThreadsOf(task).Where(t => t.Phase == TaskPhase.Alive))
             {
-                thread.SetCssSet(cgroup.CssSet);
+                left.Add(thread.SetCssSet(cgroup.CssSet));
             }
         }
+
+        left.ForEach(set => set?.Put());
 
         _core.Fire("cgroup_attach_task", cgroup.Address, 0, task.Leader.Address, 1);
         return Errno.None;

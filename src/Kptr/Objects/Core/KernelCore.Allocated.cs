@@ -29,18 +29,33 @@ public partial class KernelCore
     /// <remarks>Call it with no lock held: destructors run here.</remarks>
     internal void FreeFields(BtfRecord record, ulong address)
     {
+        var failures = default(Failures);
         foreach (var field in record.Fields)
         {
-            var at = address + (ulong)field.OffsetBytes;
-            if ((field.Kind & BtfFieldKind.Kptr) != 0)
+            try
             {
-                DropSlot(field, at);
+                FreeField(record, field, address);
             }
-            else if ((field.Kind & BtfFieldKind.GraphRoot) != 0)
+            catch (Exception e)
             {
-                var spinLock = record.Fields.FirstOrDefault(f => f.Kind == BtfFieldKind.SpinLock);
-                Graphs.Free(field, at, spinLock is null ? 0 : address + (ulong)spinLock.OffsetBytes);
+                failures.Add(this, e);
             }
+        }
+
+        failures.ThrowIfAny();
+    }
+
+    private void FreeField(BtfRecord record, BtfField field, ulong address)
+    {
+        var at = address + (ulong)field.OffsetBytes;
+        if ((field.Kind & BtfFieldKind.Kptr) != 0)
+        {
+            DropSlot(field, at);
+        }
+        else if ((field.Kind & BtfFieldKind.GraphRoot) != 0)
+        {
+            var spinLock = record.Fields.FirstOrDefault(f => f.Kind == BtfFieldKind.SpinLock);
+            Graphs.Free(field, at, spinLock is null ? 0 : address + (ulong)spinLock.OffsetBytes);
         }
     }
 

@@ -14,11 +14,8 @@ namespace Kptr.Objects;
 /// </remarks>
 public partial class KernelCore : IDisposable
 {
-    private const int FaultsKeptMax = 10_000;
     private readonly ConcurrentDictionary<string, Lazy<ObjectLayout>> _layouts = new();
-    private readonly ConcurrentDictionary<Type, Lazy<object>> _singles = new();
-    private readonly RankedLock _faultsLock = new(LockRank.Faults);
-    private readonly List<KernelFault> _faults = [];
+    private readonly ConcurrentDictionary<Type, object> _singles = new();
     private readonly ThreadLocal<ThreadState> _thread = new(static () => new ThreadState());
     private readonly long _bootTimestamp;
     private long _lastRunId;
@@ -52,6 +49,7 @@ public partial class KernelCore : IDisposable
         Ledger = new(this, Options.LedgerLevel);
         Metrics = new(this);
         Deferred = new(this);
+        FaultDesk = new(this);
         Rcu = new(this, "rcu");
         RcuTrace = new(this, "rcu_tasks_trace");
         Work = new(this, "workqueue", ExecContext.Process);
@@ -77,7 +75,14 @@ public partial class KernelCore : IDisposable
     public TimeProvider Clock { get; }
 
     /// <summary>Nanoseconds since boot.</summary>
-    public long NowNs => Clock.GetElapsedTime(_bootTimestamp, Clock.GetTimestamp()).Ticks * 100;
+    public long NowNs
+    {
+        get
+        {
+            LockOrder.CallingOut("the clock");
+            return Clock.GetElapsedTime(_bootTimestamp, Clock.GetTimestamp()).Ticks * 100;
+        }
+    }
 
     /// <summary>The record of every reference.</summary>
     public Ledger Ledger { get; }
@@ -107,19 +112,21 @@ public partial class KernelCore : IDisposable
     public SockTable Sockets { get; } = new();
 
     /// <summary>Faults reported so far, oldest first; a copy.</summary>
-    public IReadOnlyList<KernelFault> Faults
-    {
-        get
-        {
-            using (_faultsLock.Enter())
-            {
-                return [.. _faults];
-            }
-        }
-    }
+    public IReadOnlyList<KernelFault> Faults => FaultDesk.All;
 
-    /// <summary>Raised for every fault, on the thread that caused it (a dropped reference: the finalizer's).</summary>
-    public event EventHandler<KernelFault>? FaultReported;
+    /// <summary>Raised for every fault, with no lock of Kptr held.</summary>
+    /// <remarks>
+    /// On the thread that caused it, at once or as soon as that thread has left the operation's locks. A
+    /// dropped reference is found by the finalizer, and raised by whoever drives deferred work next: the
+    /// background thread or <see cref="Quiesce"/>. What a handler throws changes nothing for the operation that
+    /// reports: the next <see cref="Quiesce"/> throws it. A fault that a handler itself causes is in
+    /// <see cref="Faults"/> and is not raised.
+    /// </remarks>
+    public event EventHandler<KernelFault>? FaultReported
+    {
+        add => FaultDesk.Reported += value;
+        remove => FaultDesk.Reported -= value;
+    }
 
     /// <summary>Who is told when the kernel passes a tracepoint; set by what attaches programs.</summary>
     internal IHookSink? Hooks { get; set; }
@@ -132,6 +139,8 @@ public partial class KernelCore : IDisposable
 
     internal DeferredEngine Deferred { get; }
 
+    internal FaultDesk FaultDesk { get; }
+
     internal ILogger Log => Options.Logger;
 
     internal ThreadState Thread => _thread.Value!;
@@ -142,14 +151,29 @@ public partial class KernelCore : IDisposable
     /// The one <typeparamref name="T"/> of this kernel, made on first use: where a module of the
     /// user's own keeps its state.
     /// </summary>
-    /// <param name="create">Makes it; runs once.</param>
+    /// <param name="create">
+    /// Makes it. Runs with no lock held: of threads that ask for the first time at once, several may run it; one result
+    /// is kept for all, and the others are disposed of where they can be.
+    /// </param>
     /// <typeparam name="T">What the module keeps.</typeparam>
     public T Single<T>(Func<KernelCore, T> create)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(create);
-        return (T)_singles.GetOrAdd(typeof(T), static (_, a) => new(() => a.create(a.core)), (
-            core: this, create)).Value;
+        if (_singles.TryGetValue(typeof(T), out var known))
+        {
+            return (T)known;
+        }
+
+        LockOrder.CallingOut("a factory");
+        var made = create(this);
+        var kept = _singles.GetOrAdd(typeof(T), made);
+        if (kept != made)
+        {
+            (made as IDisposable)?.Dispose();
+        }
+
+        return (T)kept;
     }
 
     /// <summary>Opens a stretch of C# on this thread that must end with no reference of its own left.</summary>
@@ -165,32 +189,19 @@ public partial class KernelCore : IDisposable
     /// Runs everything that is deferred and due, until nothing is left: work, irq work, grace periods of both flavours.
     /// </summary>
     /// <remarks>
-    /// Waits for readers of other threads. Time does not advance. Must not be called inside a reader.
+    /// Waits for readers of other threads. Time does not advance. Must not be called inside a reader. Throws, once all
+    /// is done, what deferred work, timers and handlers threw since the last call: the exception itself, or an
+    /// <see cref="AggregateException"/> of several.
     /// </remarks>
     public void Quiesce() => Deferred.Drain();
 
     /// <summary>Forgets the faults reported so far, for a test that expects them.</summary>
     /// <returns>What they were.</returns>
-    public IReadOnlyList<KernelFault> TakeFaults()
-    {
-        using (_faultsLock.Enter())
-        {
-            KernelFault[] taken = [.. _faults];
-            _faults.Clear();
-            return taken;
-        }
-    }
+    public IReadOnlyList<KernelFault> TakeFaults() => FaultDesk.Take();
 
     /// <summary>Reports a fault of the modelled kernel.</summary>
     /// <exception cref="KernelFaultException">The options ask for faults to be thrown.</exception>
-    public void Report(KernelFault fault)
-    {
-        ReportQuietly(fault);
-        if (Options.ThrowOnFault)
-        {
-            throw new KernelFaultException(fault);
-        }
-    }
+    public void Report(KernelFault fault) => FaultDesk.Report(fault);
 
     /// <summary>Stops background work. The objects' memory stays readable as long as something refers to it.</summary>
     public void Dispose()
@@ -199,21 +210,10 @@ public partial class KernelCore : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal void ReportQuietly(KernelFault fault)
-    {
-        ArgumentNullException.ThrowIfNull(fault);
-        using (_faultsLock.Enter())
-        {
-            if (_faults.Count < FaultsKeptMax)
-            {
-                _faults.Add(fault);
-            }
-        }
-
-        Metrics.Faulted(fault.Code);
-        KernelLog.Fault(Log, fault.Code, fault.ToString());
-        FaultReported?.Invoke(this, fault);
-    }
+    /// <summary>
+    /// Holds this thread's faults back until the result is disposed, which must be after the locks are left.
+    /// </summary>
+    internal FaultHold HoldFaults() => new(this);
 
     internal long NextRunId() => Interlocked.Increment(ref _lastRunId);
 

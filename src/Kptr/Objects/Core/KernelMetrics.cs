@@ -6,21 +6,21 @@ namespace Kptr.Objects;
 /// <summary>The numbers of one kernel, under the meter <c>Kptr</c>.</summary>
 /// <remarks>
 /// Acquire, release and exchange are not counted one by one: that would cost more than they do. Totals are read from
-/// the heap when a listener asks.
+/// the heap when a listener asks: only faults call a listener where they happen, and with no lock held.
 /// </remarks>
 internal sealed class KernelMetrics : IDisposable
 {
     internal const string MeterName = "Kptr";
     private readonly Meter _meter = new(MeterName);
-    private readonly Counter<long> _created;
-    private readonly Counter<long> _freed;
     private readonly Counter<long> _faults;
 
     internal KernelMetrics(KernelCore core)
     {
-        _created = _meter.CreateCounter<long>("kptr.objects.created", "{object}", "Kernel objects created");
-        _freed = _meter.CreateCounter<long>("kptr.objects.freed", "{object}", "Kernel objects freed");
         _faults = _meter.CreateCounter<long>("kptr.faults", "{fault}", "Faults of the modelled kernel, by code");
+        _meter.CreateObservableCounter(
+            "kptr.objects.created", () => core.Heap.CountObjects().Created, "{object}", "Kernel objects created");
+        _meter.CreateObservableCounter(
+            "kptr.objects.freed", () => core.Heap.CountObjects().Freed, "{object}", "Kernel objects freed");
         _meter.CreateObservableGauge(
             "kptr.objects.live", () => Live(core), "{object}", "Live kernel objects, by type");
         _meter.CreateObservableGauge(
@@ -32,10 +32,6 @@ internal sealed class KernelMetrics : IDisposable
     }
 
     internal Meter Meter => _meter;
-
-    internal void Created() => _created.Add(1);
-
-    internal void Freed() => _freed.Add(1);
 
     internal void Faulted(DiagCode code)
     {

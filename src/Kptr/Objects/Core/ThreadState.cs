@@ -23,6 +23,15 @@ internal sealed class ThreadState
     /// <summary>An object is being put into words: what that reads of freed memory is no fault of its own.</summary>
     internal bool IsDescribing { get; set; }
 
+    /// <summary>How many <see cref="FaultHold"/>s are open: faults are kept and told of later.</summary>
+    internal int FaultHolds { get; set; }
+
+    /// <summary>What was reported meanwhile.</summary>
+    internal List<KernelFault> HeldFaults { get; } = [];
+
+    /// <summary>Whether handlers of faults run on this thread now.</summary>
+    internal bool IsTellingOfFault { get; set; }
+
     internal ProgramScope? Scope { get; set; }
 
     /// <summary>The innermost program that runs on this thread: what C# does meanwhile, its instruction does.</summary>

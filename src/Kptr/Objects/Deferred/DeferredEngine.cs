@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Kptr.Diagnostics;
 
@@ -6,8 +7,9 @@ namespace Kptr.Objects;
 /// <summary>What makes deferred things happen: on a pool thread while there are any, or step by step.</summary>
 internal sealed class DeferredEngine
 {
+    private const int FailuresMax = 100;
     private readonly KernelCore _core;
-    private ExceptionDispatchInfo? _failure;
+    private readonly ConcurrentQueue<ExceptionDispatchInfo> _failures = new();
     private int _pendingCount;
     private int _isScheduled;
     private bool _isStopped;
@@ -39,6 +41,7 @@ internal sealed class DeferredEngine
         thread.DeferredDepth++;
         try
         {
+            LockOrder.CallingOut("deferred work");
             using var scope = _core.EnterContext(context);
             run(state);
         }
@@ -59,7 +62,35 @@ internal sealed class DeferredEngine
         }
     }
 
-    /// <summary>Runs until nothing is pending.</summary>
+    /// <summary>
+    /// An exception that nobody above can be handed: the next quiesce throws it. Of very many, the first are kept.
+    /// </summary>
+    internal void Fail(Exception failure)
+    {
+        if (_failures.Count < FailuresMax)
+        {
+            _failures.Enqueue(ExceptionDispatchInfo.Capture(failure));
+        }
+    }
+
+    /// <summary>Calls code of a user's whose exceptions must not touch the operation that calls it.</summary>
+    /// <param name="state">What to hand it.</param>
+    /// <param name="call">The call.</param>
+    /// <typeparam name="T">Kind of state.</typeparam>
+    internal void Guard<T>(T state, Action<T> call)
+    {
+        LockOrder.CallingOut("a handler");
+        try
+        {
+            call(state);
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+    }
+
+    /// <summary>Runs until nothing is pending, then throws what failed since the last time.</summary>
     internal void Drain()
     {
         if (_core.Rcu.IsReader || _core.RcuTrace.IsReader)
@@ -77,13 +108,13 @@ internal sealed class DeferredEngine
         var spin = default(SpinWait);
         while (PendingCount > 0)
         {
-            if (!RunSome())
+            if (!TryRunSome())
             {
                 spin.SpinOnce();
             }
         }
 
-        Interlocked.Exchange(ref _failure, null)?.Throw();
+        ThrowFailures();
     }
 
     internal void Stop() => Volatile.Write(ref _isStopped, true);
@@ -93,18 +124,9 @@ internal sealed class DeferredEngine
         var spin = default(SpinWait);
         while (!Volatile.Read(ref _isStopped) && PendingCount > 0)
         {
-            try
+            if (!TryRunSome())
             {
-                if (!RunSome())
-                {
-                    spin.SpinOnce();
-                }
-            }
-            catch (Exception e) when (e is not OutOfMemoryException)
-            {
-                // A destructor or a program's host threw. Nobody is above us on this thread:
-                // the next quiesce throws it.
-                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+                spin.SpinOnce();
             }
         }
 
@@ -116,10 +138,24 @@ internal sealed class DeferredEngine
         }
     }
 
+    // A destructor or a program's host may throw anything, and there may be nobody above us on this thread.
+    private bool TryRunSome()
+    {
+        try
+        {
+            return RunSome();
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+            return true;
+        }
+    }
+
     private bool RunSome()
     {
         var ran = false;
-        while (_core.IrqWork.Step() || _core.Work.Step())
+        while (_core.FaultDesk.Step() || _core.IrqWork.Step() || _core.Work.Step())
         {
             ran = true;
         }
@@ -127,5 +163,24 @@ internal sealed class DeferredEngine
         ran |= _core.Rcu.Step() > 0;
         ran |= _core.RcuTrace.Step() > 0;
         return ran;
+    }
+
+    private void ThrowFailures()
+    {
+        List<ExceptionDispatchInfo> failures = [];
+        while (_failures.TryDequeue(out var failure))
+        {
+            failures.Add(failure);
+        }
+
+        if (failures.Count == 1)
+        {
+            failures[0].Throw();
+        }
+
+        if (failures.Count > 1)
+        {
+            throw new AggregateException("deferred work or handlers failed", failures.Select(f => f.SourceException));
+        }
     }
 }

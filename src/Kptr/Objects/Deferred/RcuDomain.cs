@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
@@ -200,20 +199,20 @@ public sealed class RcuDomain
     // One callback that throws must not keep the others from running; the first exception goes on to whoever drives.
     private void RunAll(Callback[] batch)
     {
-        ExceptionDispatchInfo? failure = null;
+        var failures = default(Failures);
         foreach (var callback in batch)
         {
             try
             {
                 _core.Deferred.Run(callback.Run, callback.State, ExecContext.SoftIrq);
             }
-            catch (Exception e) when (e is not OutOfMemoryException)
+            catch (Exception e)
             {
-                failure ??= ExceptionDispatchInfo.Capture(e);
+                failures.Add(_core, e);
             }
         }
 
-        failure?.Throw();
+        failures.ThrowIfAny();
     }
 
     private RcuReader AddReader()

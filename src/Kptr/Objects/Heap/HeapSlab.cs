@@ -19,6 +19,7 @@ internal sealed unsafe class HeapSlab
     private readonly Queue<ulong> _quarantine = [];
     private readonly List<HeapChunk> _chunks = [];
     private long _liveCount;
+    private long _createdCount;
 
     internal HeapSlab(KernelHeap heap, string name, long sizeBytes, int slotsPerChunk, bool holdsObjects,
         IReferenceSource? owner)
@@ -51,14 +52,18 @@ internal sealed unsafe class HeapSlab
 
     internal long LiveCount => Interlocked.Read(ref _liveCount);
 
+    /// <summary>How often memory was handed out.</summary>
+    internal long CreatedCount => Interlocked.Read(ref _createdCount);
+
     /// <summary>Whether it holds one block and nothing else ever.</summary>
     internal bool IsBlock { get; init; }
 
     private int SlotsPerChunk { get; }
 
-    /// <summary>Hands out zeroed memory.</summary>
-    /// <param name="wrapper">The C# object of it; null for plain memory.</param>
-    internal ulong Allocate(KernelObject? wrapper = null)
+    /// <summary>
+    /// Hands out zeroed memory. Of an object, nothing leads to its wrapper before <see cref="SetWrapper"/>.
+    /// </summary>
+    internal ulong Allocate()
     {
         ulong address;
         var isZero = false;
@@ -71,6 +76,7 @@ internal sealed unsafe class HeapSlab
             }
 
             _liveCount++;
+            _createdCount++;
         }
 
         if (!isZero)
@@ -78,14 +84,12 @@ internal sealed unsafe class HeapSlab
             NativeMemory.Clear((void*)address, (nuint)AllocBytes);
         }
 
-        if (HoldsObjects)
-        {
-            ChunkOf(address).SetWrapper(address, wrapper);
-        }
-
         HeapHeader.Of(address).Set(HeapState.Live, nextGeneration: true);
         return address;
     }
+
+    /// <summary>From now on the object's memory leads to its C# side, which it keeps alive.</summary>
+    internal void SetWrapper(ulong address, KernelObject wrapper) => ChunkOf(address).SetWrapper(address, wrapper);
 
     /// <summary>Takes memory back. Where checking is on it is poisoned and held back for a while.</summary>
     /// <returns>False, and nothing is done, when the memory is not live: a second free.</returns>

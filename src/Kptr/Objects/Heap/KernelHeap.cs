@@ -27,12 +27,14 @@ internal sealed class KernelHeap
         _watch = checksSlots ? HeapWatch.Slots : HeapWatch.None;
         IsChecked = isChecked;
         QuarantineSlotsMax = quarantineSlotsMax;
-        _deadCount = new(() =>
-        {
-            var address = AllocateBlock("dead count", 8);
-            new RefCount(address).Set(0);
-            return address;
-        });
+        _deadCount = new(
+            () =>
+            {
+                var address = AllocateBlock("dead count", 8);
+                new RefCount(address).Set(0);
+                return address;
+            },
+            LazyThreadSafetyMode.PublicationOnly);
     }
 
     /// <summary>Address of a count that is always zero: what freed objects show.</summary>
@@ -166,16 +168,28 @@ internal sealed class KernelHeap
     internal KernelObject? FindObject(ulong address) =>
         TryFindRegion(address, 0, out var region) && region.Address == address ? region.Object : null;
 
-    /// <summary>Every live kernel object, as of some moment during the call.</summary>
-    internal IEnumerable<KernelObject> LiveObjects()
+    /// <summary>Every live kernel object that is built, as of some moment during the call.</summary>
+    internal IEnumerable<KernelObject> LiveObjects() => ObjectSlabs().SelectMany(s => s.LiveObjects());
+
+    /// <summary>How many objects were created and freed so far.</summary>
+    internal (long Created, long Freed) CountObjects()
     {
-        HeapSlab[] slabs;
-        using (_lock.Enter())
+        var (created, live) = (0L, 0L);
+        foreach (var slab in ObjectSlabs())
         {
-            slabs = [.. _objectSlabs];
+            live += slab.LiveCount;
+            created += slab.CreatedCount;
         }
 
-        return slabs.SelectMany(s => s.LiveObjects());
+        return (created, Math.Max(0, created - live));
+    }
+
+    private HeapSlab[] ObjectSlabs()
+    {
+        using (_lock.Enter())
+        {
+            return [.. _objectSlabs];
+        }
     }
 
     /// <summary>From now on references on all objects are followed one by one, or not.</summary>

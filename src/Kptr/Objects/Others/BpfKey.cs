@@ -22,6 +22,7 @@ public sealed class BpfKey : KernelObject
         _key.Put(KeyUsage, 1);
         Put("key", _key.Address);
         Put("has_ref", isSystemKey ? 0ul : 1);
+        Publish();
     }
 
     /// <summary>The key's serial number.</summary>

@@ -35,6 +35,8 @@ public sealed class ConntrackTable
     public Errno Insert(NfConn conn)
     {
         ArgumentNullException.ThrowIfNull(conn);
+        var nowJiffies = conn.NowJiffies;
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.ReplyTuple))
@@ -42,7 +44,7 @@ public sealed class ConntrackTable
                 return Errno.EEXIST;
             }
 
-            conn.EnterTable();
+            conn.EnterTable(nowJiffies);
             _flows[conn.Tuple] = conn;
             _flows[conn.ReplyTuple] = conn;
             return Errno.None;

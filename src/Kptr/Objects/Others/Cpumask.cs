@@ -14,6 +14,7 @@ public sealed unsafe class Cpumask : KernelObject
         var field = Layout.Field("cpumask");
         _words = (ulong*)(Address + (ulong)field.OffsetBytes);
         BitCount = field.SizeBytes * 8;
+        Publish();
     }
 
     /// <summary>How many CPUs the kernel's masks have room for.</summary>

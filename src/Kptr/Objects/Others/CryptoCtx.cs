@@ -22,6 +22,7 @@ public sealed class CryptoCtx : KernelObject
     {
         if (!IsSupported(algorithm) || key.Length is not (16 or 24 or 32))
         {
+            Publish();
             Free();
             throw new ArgumentException("unknown algorithm or bad key size", nameof(algorithm));
         }
@@ -31,6 +32,7 @@ public sealed class CryptoCtx : KernelObject
         _cipher.Key = key.ToArray();
         IvBytes = algorithm.StartsWith("cbc", StringComparison.Ordinal) ? 16 : 0;
         Put("siv_len", (ulong)IvBytes);
+        Publish();
     }
 
     /// <summary>The algorithm's name.</summary>

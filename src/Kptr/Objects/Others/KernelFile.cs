@@ -20,6 +20,7 @@ public sealed class KernelFile : KernelObject
     {
         Path = path;
         _users.Add("descriptor table");
+        Publish();
     }
 
     /// <summary>The path it was opened by.</summary>

@@ -17,6 +17,7 @@ public sealed class NfConn : KernelObject
     {
         Tuple = tuple;
         ReplyTuple = tuple.Reversed;
+        Publish();
     }
 
     /// <summary>The flow in its original direction.</summary>
@@ -45,7 +46,7 @@ public sealed class NfConn : KernelObject
         set => Put("timeout", (value / MsPerJiffy) + (_isInTable ? NowJiffies : 0));
     }
 
-    private uint NowJiffies => (uint)(Core.NowNs / 1_000_000 / MsPerJiffy);
+    internal uint NowJiffies => (uint)(Core.NowNs / 1_000_000 / MsPerJiffy);
 
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() => _isInTable ? [new KernelHolder("conntrack table")] : [];
@@ -60,11 +61,11 @@ public sealed class NfConn : KernelObject
         ? ReplyTuple with { DestAddress = address, DestPort = port ?? ReplyTuple.DestPort }
         : ReplyTuple with { SourceAddress = address, SourcePort = port ?? ReplyTuple.SourcePort };
 
-    internal void EnterTable()
+    internal void EnterTable(uint nowJiffies)
     {
         Diagnostics.Invariant.That(Count.Inc() == RefCountOutcome.Counted, "whoever inserts has a reference");
         Status |= StatusConfirmed;
-        Put("timeout", Get("timeout") + NowJiffies);
+        Put("timeout", Get("timeout") + nowJiffies);
         _isInTable = true;
     }
 

@@ -62,6 +62,7 @@ public sealed class Sock : KernelObject
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_rcv_saddr" : "__sk_common.skc_rcv_saddr", tuple.SourceAddress);
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_daddr" : "__sk_common.skc_daddr", tuple.DestAddress);
         FillView();
+        Publish();
     }
 
     /// <summary>Its addresses.</summary>

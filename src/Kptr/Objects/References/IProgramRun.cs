@@ -2,7 +2,7 @@ namespace Kptr.Objects;
 
 /// <summary>One run of a BPF program, as the ledger sees it: a holder of references.</summary>
 /// <remarks>
-/// What executes programs implements it; it is only asked on the thread that runs the program, or after the run.
+/// What executes programs implements it; the ledger asks it from any thread at any time, with no lock held.
 /// </remarks>
 internal interface IProgramRun
 {
@@ -19,7 +19,8 @@ internal interface IProgramRun
     bool IsActive { get; }
 
     /// <summary>
-    /// Where the run keeps this address, such as <c>r6</c> or <c>fp-8</c>; null where it is not found.
+    /// Where the run keeps this address, such as <c>r6</c> or <c>fp-8</c>; null where it is not found, and on any
+    /// thread but the run's own.
     /// </summary>
     string? Locate(ulong address);
 }

@@ -14,6 +14,7 @@ public abstract class KernelObject
 {
     private RefCount _count;
     private volatile Life _life;
+    private volatile bool _isBuilt;
     private int _isFreeing;
     private RefSite _lastRelease;
 
@@ -25,6 +26,9 @@ public abstract class KernelObject
         : this(core, (core ?? throw new ArgumentNullException(nameof(core))).LayoutOf(typeName, [new(countField, 4)]),
             countField)
     {
+        // The derived constructor is still to come, and its end is not seen: the ledger is ready for
+        // overrides that fail until then.
+        Layout.Slab.SetWrapper(Address, this);
     }
 
     internal KernelObject(KernelCore core, ObjectLayout layout, string countField)
@@ -32,10 +36,9 @@ public abstract class KernelObject
         Core = core;
         Ledger = core.Ledger;
         Layout = layout;
-        Address = layout.Slab.Allocate(this);
+        Address = layout.Slab.Allocate();
         _count = new RefCount(Address + (ulong)layout.Field(countField).OffsetBytes, this);
         _count.Set(1);
-        core.Metrics.Created();
     }
 
     /// <summary>The kernel it belongs to.</summary>
@@ -64,6 +67,22 @@ public abstract class KernelObject
 
     /// <summary>Where the last reference was given back; unknown before.</summary>
     internal RefSite LastRelease => _lastRelease;
+
+    /// <summary>
+    /// Whether its constructors are known to have ended; if not, what it overrides may fail for what is still missing.
+    /// </summary>
+    internal bool IsBuilt => _isBuilt;
+
+    /// <summary>The count, and 0 once it is freed, whatever lies in its memory then.</summary>
+    internal int LiveCount
+    {
+        get
+        {
+            // The order matters: memory is poisoned after the object says that it is freed.
+            var count = _count.Value;
+            return IsFreed ? 0 : count;
+        }
+    }
 
     internal Ledger Ledger { get; }
 
@@ -197,7 +216,20 @@ public abstract class KernelObject
         }
     }
 
-    /// <summary>Gives the memory back, after the destructor. Called once, by whatever ends the object's life.</summary>
+    /// <summary>The object is built and can be found from now on.</summary>
+    internal void Publish()
+    {
+        _isBuilt = true;
+        Layout.Slab.SetWrapper(Address, this);
+    }
+
+    /// <summary>Somebody owns a reference, so the constructors have ended.</summary>
+    internal void MarkBuilt() => _isBuilt = true;
+
+    /// <summary>
+    /// Gives the memory back, after the destructor, even one that throws. Called once, by
+    /// whatever ends the object's life.
+    /// </summary>
     internal void Free()
     {
         if (Interlocked.Exchange(ref _isFreeing, 1) != 0)
@@ -206,11 +238,26 @@ public abstract class KernelObject
             return;
         }
 
-        Freeing?.Invoke(this);
-        OnFree();
-        Ledger.Freed(this);
-        Core.Metrics.Freed();
+        var failures = default(Failures);
+        try
+        {
+            LockOrder.CallingOut("a destructor");
+            Freeing?.Invoke(this);
+            OnFree();
+        }
+        catch (Exception e)
+        {
+            failures.Add(Core, e);
+        }
 
+        using var hold = Core.HoldFaults();
+        Ledger.Freed(this);
+        GiveMemoryBack();
+        failures.ThrowIfAny();
+    }
+
+    private void GiveMemoryBack()
+    {
         // Whoever kept the wrapper without a reference must find a count of zero, not the poison or the next tenant's.
         _count = new RefCount(Core.Heap.DeadCount, this);
         _life = Life.Freed;
@@ -268,6 +315,7 @@ public abstract class KernelObject
         if (outcome == RefCountOutcome.Zero)
         {
             _lastRelease = site;
+            LockOrder.CallingOut("a last release");
             OnLastRelease();
             return;
         }

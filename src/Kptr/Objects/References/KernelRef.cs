@@ -36,6 +36,7 @@ public static class KernelRef
         where T : KernelObject
     {
         ArgumentNullException.ThrowIfNull(obj);
+        obj.MarkBuilt();
         return new(obj, HeapChunk.IsFollowing(obj.Address) ? OwnSlow(obj, file, line) : null);
     }
 
@@ -44,6 +45,9 @@ public static class KernelRef
         where T : KernelObject => obj.TryAcquireCount() ? new(obj, OwnSlow(obj, file, line)) : null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static RefToken? OwnSlow(KernelObject obj, string file, int line) =>
-        obj.Ledger.OwnedByCSharp(obj, obj.Core.SiteHere(file, line));
+    private static RefToken? OwnSlow(KernelObject obj, string file, int line)
+    {
+        obj.MarkBuilt();
+        return obj.Ledger.OwnedByCSharp(obj, obj.Core.SiteHere(file, line));
+    }
 }

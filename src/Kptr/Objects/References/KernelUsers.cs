@@ -12,6 +12,6 @@ internal sealed class KernelUsers
     internal void Remove(string what) => _counts.AddOrUpdate(what, 0, static (_, n) => n - 1);
 
     internal IEnumerable<Holder> Holders() =>
-        _counts.OrderBy(c => c.Key, StringComparer.Ordinal).SelectMany(
+        _counts.ToArray().OrderBy(c => c.Key, StringComparer.Ordinal).SelectMany(
             c => Enumerable.Repeat<Holder>(new KernelHolder(c.Key), Math.Max(0, c.Value)));
 }

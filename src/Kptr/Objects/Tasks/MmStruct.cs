@@ -31,6 +31,7 @@ public sealed class MmStruct : KernelObject
         : base(core, core.LayoutOf("mm_struct", Fields), Users)
     {
         Put("mm_count.counter", 1);
+        Publish();
     }
 
     /// <summary>The mappings, by rising address; a copy.</summary>
@@ -47,7 +48,7 @@ public sealed class MmStruct : KernelObject
 
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() =>
-        Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, Count.Value));
+        Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, LiveCount));
 
     /// <summary>
     /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a
@@ -56,13 +57,32 @@ public sealed class MmStruct : KernelObject
     /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
     public void Map(VmArea area)
     {
+        if (area.File is { } file && !file.TryAcquireCount())
+        {
+            throw new ArgumentException("the file is gone", nameof(area));
+        }
+
+        area.File?.AddKernelUser("mapping");
+        var native = NativeOf(area);
+        bool isFree, isGone;
+        using (Core.HoldFaults())
         using (_lock.Enter())
         {
-            if (Count.Value != 0)
+            isGone = LiveCount == 0;
+            isFree = area.Start < area.End
+                && !_areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End);
+            if (isFree && !isGone)
             {
-                MapLocked(area);
+                _areas.Add(area.Start, (area, native));
+                UpdateLocked();
                 return;
             }
+        }
+
+        Drop(area, native);
+        if (!isGone)
+        {
+            throw new ArgumentException("the mapping is empty or overlaps another", nameof(area));
         }
 
         Misuse.ReportSpent(this, "used", RefSite.Unknown);
@@ -72,6 +92,7 @@ public sealed class MmStruct : KernelObject
     public bool Unmap(ulong start)
     {
         (VmArea Area, KernelStruct Native) gone;
+        using (Core.HoldFaults())
         using (_lock.Enter())
         {
             if (!_areas.Remove(start, out gone))
@@ -100,6 +121,7 @@ public sealed class MmStruct : KernelObject
         file?.AddKernelUser("exe_file");
         KernelFile? old;
         bool isGone;
+        using (Core.HoldFaults())
         using (_lock.Enter())
         {
             isGone = Count.Value == 0;
@@ -155,6 +177,7 @@ public sealed class MmStruct : KernelObject
     /// <inheritdoc/>
     protected override void OnLastRelease()
     {
+        using var hold = Core.HoldFaults();
         (VmArea Area, KernelStruct Native)[] areas;
         KernelFile? exe;
         using (_lock.Enter())
@@ -174,18 +197,8 @@ public sealed class MmStruct : KernelObject
         Core.Rcu.Call(static o => ((MmStruct)o).Free(), this, "mmdrop");
     }
 
-    private void MapLocked(VmArea area)
+    private KernelStruct NativeOf(VmArea area)
     {
-        if (area.Start >= area.End || _areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End))
-        {
-            throw new ArgumentException("the mapping is empty or overlaps another", nameof(area));
-        }
-
-        if (area.File is { } file && !file.TryAcquireCount())
-        {
-            throw new ArgumentException("the file is gone", nameof(area));
-        }
-
         var native = new KernelStruct(Core, "vm_area_struct", VmaFields);
         native.Put("vm_start", area.Start);
         native.Put("vm_end", area.End);
@@ -193,9 +206,7 @@ public sealed class MmStruct : KernelObject
         native.Put("vm_mm", Address);
         native.Put("vm_file", area.File?.Address ?? 0);
         native.Put("vm_pgoff", area.PageOffset);
-        _areas.Add(area.Start, (area, native));
-        UpdateLocked();
-        area.File?.AddKernelUser("mapping");
+        return native;
     }
 
     private void Drop(VmArea area, KernelStruct native)

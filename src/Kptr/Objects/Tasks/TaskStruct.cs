@@ -15,7 +15,7 @@ public sealed class TaskStruct : KernelObject
     private volatile bool _isSwitchedOut;
     private volatile bool _isZombie;
 
-    internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm)
+    internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm, long nowNs)
         : base(core, core.LayoutOf("task_struct", TaskFields.Task), TaskFields.RcuUsers)
     {
         ThreadPid = pid;
@@ -32,8 +32,8 @@ public sealed class TaskStruct : KernelObject
         Put("thread_pid", pid.Address);
         Put("signal", group.SignalAddress);
         Put("nsproxy", pid.Namespace.NsproxyAddress);
-        Put("start_time", (ulong)core.NowNs);
-        Put("start_boottime", (ulong)core.NowNs);
+        Put("start_time", (ulong)nowNs);
+        Put("start_boottime", (ulong)nowNs);
         Put("prio", 120);
         Put("static_prio", 120);
         Put("normal_prio", 120);
@@ -254,15 +254,16 @@ public sealed class TaskStruct : KernelObject
         old?.ReleaseCount();
     }
 
-    /// <summary>Moves to another css set, taking a reference on it and giving the one before back.</summary>
-    internal void SetCssSet(CssSet set)
+    /// <summary>Moves to another css set, taking a reference on it.</summary>
+    /// <returns>The one before: give its reference back once no lock is held. Null at first.</returns>
+    internal CssSet? SetCssSet(CssSet set)
     {
         var old = CssSet;
         set.Get();
         CssSet = set;
         Put("cgroups", set.Address);
         set.MoveIn(this);
-        old?.Put();
+        return old;
     }
 
     internal void BecomeZombie(int exitCode)

@@ -44,6 +44,7 @@ public sealed partial class TaskTable
             Exit(leader, 9);
         }
 
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             // The pids change places, so that the new leader has the process's number and the old

@@ -21,6 +21,7 @@ public sealed partial class TaskTable
     {
         ArgumentNullException.ThrowIfNull(task);
         bool isReapedByItself;
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             RequireAlive(task);
@@ -44,6 +45,7 @@ public sealed partial class TaskTable
         }
 
         List<TaskStruct> victims = [];
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             task.BecomeZombie(exitCode);
@@ -174,6 +176,7 @@ public sealed partial class TaskTable
     private void Abandon(TaskStruct child)
     {
         child.SetMm(null);
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             child.BecomeZombie(0);
@@ -186,6 +189,7 @@ public sealed partial class TaskTable
 
     private bool ReleaseTask(TaskStruct task)
     {
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             if (task.Phase == TaskPhase.Reaped || !_tasks.Remove(task))

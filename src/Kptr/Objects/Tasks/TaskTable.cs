@@ -25,9 +25,10 @@ public sealed partial class TaskTable
         InitNamespace = new(core, null, _lastNsInum);
         _rootCred = new(core, "cred", TaskFields.Cred);
         _rootCred.Put("usage.counter", 1);
+        var nowNs = core.NowNs;
         using (_lock.Enter())
         {
-            Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace);
+            Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace, nowNs);
             Init.Flags = TaskFlags.None;
         }
 
@@ -101,10 +102,12 @@ public sealed partial class TaskTable
     {
         ArgumentNullException.ThrowIfNull(parent);
         TaskStruct child;
+        var nowNs = _core.NowNs;
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
             RequireAlive(parent);
-            child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags));
+            child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags), nowNs);
         }
 
         if (parent.Mm is { } mm)
@@ -113,7 +116,7 @@ public sealed partial class TaskTable
                 : mm.TryAcquireCount() ? mm : null);
         }
 
-        if (ForkFault?.Invoke(child) == true)
+        if (ShouldFail(child))
         {
             Abandon(child);
             throw new InvalidOperationException($"the fork of {parent} fails");
@@ -143,6 +146,21 @@ public sealed partial class TaskTable
         return task;
     }
 
+    // A child that nobody has seen must not stay behind when the question itself fails.
+    private bool ShouldFail(TaskStruct child)
+    {
+        LockOrder.CallingOut("a fork fault");
+        try
+        {
+            return ForkFault?.Invoke(child) == true;
+        }
+        catch
+        {
+            Abandon(child);
+            throw;
+        }
+    }
+
     private static void RequireAlive(TaskStruct task)
     {
         if (task.Phase != TaskPhase.Alive)
@@ -165,12 +183,12 @@ public sealed partial class TaskTable
             : new PidNamespace(_core, parent.PidNamespace, --_lastNsInum);
     }
 
-    private TaskStruct MakeLocked(TaskStruct? maker, CloneFlags flags, string comm, PidNamespace ns)
+    private TaskStruct MakeLocked(TaskStruct? maker, CloneFlags flags, string comm, PidNamespace ns, long nowNs)
     {
         var isThread = (flags & CloneFlags.Thread) != 0;
         var pid = TaskPid.AllocateLocked(_core, ns, PidMax);
         var group = isThread ? maker!.Group : new ThreadGroup(_core);
-        var task = new TaskStruct(_core, pid, group, comm);
+        var task = new TaskStruct(_core, pid, group, comm, nowNs);
         group.Leader ??= task;
         task.SetGroup(group, group.Leader.Pid);
         var parent = isThread ? maker!.Parent : maker?.Leader;
@@ -190,6 +208,7 @@ public sealed partial class TaskTable
         group.JoinLocked(task);
         _tasks.Add(task);
         pid.HashLocked(task);
+        task.Publish();
         return task;
     }
 }
