@@ -16,7 +16,7 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
     private uint _typeCount;
     private uint _stringsEnd;
 
-    internal (BtfBytes Bytes, int[] Offsets)? Read(BtfFile file)
+    internal (BtfBytes Bytes, int[] Offsets)? Read(BtfBlob file)
     {
         var data = file.Span;
         if (BtfHeader.TryRead(data, out var bigEndian) is not { } header || header.HeaderLen < BtfHeader.Bytes)
@@ -56,7 +56,6 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
             LayoutFault = LayoutFault(data, header),
         };
         var offsets = Scan(bytes.Types);
-        GC.KeepAlive(file);
         return offsets is not null && Check(bytes.Types, offsets) ? (bytes, offsets) : null;
     }
 
@@ -78,7 +77,7 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
         _ => null,
     };
 
-    private static BtfFile Swap(ReadOnlySpan<byte> types)
+    private static BtfBlob Swap(ReadOnlySpan<byte> types)
     {
         var swapped = types.ToArray();
         for (var at = 0; at < swapped.Length; at += 4)
@@ -86,7 +85,7 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
             swapped.AsSpan(at, 4).Reverse();
         }
 
-        return BtfFile.Of(swapped);
+        return BtfBlob.Of(swapped);
     }
 
     /// <summary>The word each type starts at; null after a report.</summary>

@@ -43,7 +43,6 @@ public sealed partial class BtfSpec
         }
 
         var text = Encoding.UTF8.GetString(BytesAt(offset));
-        GC.KeepAlive(this);
         return Interlocked.Add(ref _cachedBytes, text.Length) <= 2L * _bytes.StringsLength
             ? _strings.GetOrAdd(offset, text)
             : text;
@@ -65,12 +64,10 @@ public sealed partial class BtfSpec
         {
             if ((BtfKind)((types[_offsets[i] + 1] >> 24) & 0x1f) == kind && NameIs(StartId + i, 0, name))
             {
-                GC.KeepAlive(this);
                 return StartId + i;
             }
         }
 
-        GC.KeepAlive(this);
         return 0;
     }
 
@@ -106,7 +103,6 @@ public sealed partial class BtfSpec
             }
         }
 
-        GC.KeepAlive(this);
         return [.. found];
     }
 
@@ -114,11 +110,9 @@ public sealed partial class BtfSpec
     {
         var owner = Owner(id);
         var bytes = owner.BytesAt((int)Word(id, word));
-        var same = Ascii.IsValid(bytes)
+        return Ascii.IsValid(bytes)
             ? bytes.Length == name.Length && Ascii.Equals(bytes, name)
             : Encoding.UTF8.GetString(bytes) == name;
-        GC.KeepAlive(owner);
-        return same;
     }
 
     private string StringOf(int id, int word) => Owner(id).StringAt((int)Word(id, word));
@@ -169,8 +163,6 @@ public sealed partial class BtfSpec
                     head = btf.StartId + i;
                 }
             }
-
-            GC.KeepAlive(btf);
         }
 
         internal int First(string name, BtfKind kind)

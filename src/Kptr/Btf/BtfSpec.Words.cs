@@ -89,8 +89,6 @@ public sealed partial class BtfSpec
     internal uint Word(int id, int word)
     {
         var owner = id >= StartId ? this : Owner(id);
-        var value = owner._bytes.Types[owner._offsets[id - owner.StartId] + word];
-        GC.KeepAlive(owner);
-        return value;
+        return owner._bytes.Types[owner._offsets[id - owner.StartId] + word];
     }
 }

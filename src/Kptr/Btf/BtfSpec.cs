@@ -82,25 +82,20 @@ public sealed partial class BtfSpec
     public static BtfSpec? TryRead(ReadOnlyMemory<byte> data, string name, BtfSpec? baseBtf, DiagSink sink)
     {
         ArgumentNullException.ThrowIfNull(sink);
-        return new BtfReader(name, baseBtf, sink).Read(BtfFile.Of(data)) is var (bytes, offsets)
+        return new BtfReader(name, baseBtf, sink).Read(BtfBlob.Of(data)) is var (bytes, offsets)
             ? new BtfSpec(name, baseBtf, bytes, offsets)
             : null;
     }
 
-    /// <summary>Maps a file of raw BTF (<c>/sys/kernel/btf/vmlinux</c>) into memory and reads it.</summary>
-    /// <param name="path">The file. It must not be cut short while the result is in use.</param>
+    /// <summary>Reads a file of raw BTF (<c>/sys/kernel/btf/vmlinux</c>).</summary>
+    /// <param name="path">The file; any that can be read to its end, a pipe too.</param>
     /// <param name="name">What the BTF describes; the file's name where it is null.</param>
     /// <param name="baseBtf">The BTF that the file is split from, or <see langword="null"/>.</param>
     /// <exception cref="DiagnosticException">The file cannot be read or is no BTF.</exception>
     public static BtfSpec Open(string path, string? name = null, BtfSpec? baseBtf = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var sink = new DiagSink();
-        name ??= Path.GetFileName(path);
-        return BtfFile.Open(path, sink) is { } file
-            && new BtfReader(name, baseBtf, sink).Read(file) is var (bytes, offsets)
-            ? new BtfSpec(name, baseBtf, bytes, offsets)
-            : throw new DiagnosticException(sink.All);
+        return Read(FileBytes.Read(path), name ?? Path.GetFileName(path), baseBtf);
     }
 
     /// <summary>
@@ -162,7 +157,6 @@ public sealed partial class BtfSpec
         }
 
         _bytes.Strings.CopyTo(to);
-        GC.KeepAlive(this);
         return bytes;
     }
 

@@ -26,19 +26,10 @@ public static class KernelBtfReader
     private static BtfSpec ReadOne(string path, string name, BtfSpec? baseBtf)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] data;
-        try
+        var data = FileBytes.Read(path);
+        if (IsRaw(data))
         {
-            if (IsRaw(path))
-            {
-                return BtfSpec.Open(path, name, baseBtf);
-            }
-
-            data = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new DiagnosticException([new(DiagCode.FileUnreadable, e.Message) { File = path }]);
+            return BtfSpec.Read(data, name, baseBtf);
         }
 
         var section = ElfFile.ReadAny(data, path).Find(".BTF");
@@ -50,12 +41,6 @@ public static class KernelBtfReader
         return BtfSpec.Read(section.Data, name, baseBtf);
     }
 
-    private static bool IsRaw(string path)
-    {
-        using var file = File.OpenRead(path);
-        Span<byte> start = stackalloc byte[2];
-        return file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2
-            && (BinaryPrimitives.ReadUInt16LittleEndian(start) == BtfMagic
-                || BinaryPrimitives.ReadUInt16BigEndian(start) == BtfMagic);
-    }
+    private static bool IsRaw(ReadOnlySpan<byte> data) => data.Length >= sizeof(ushort)
+        && (BinaryPrimitives.ReadUInt16LittleEndian(data) == BtfMagic || BinaryPrimitives.ReadUInt16BigEndian(data) == BtfMagic);
 }

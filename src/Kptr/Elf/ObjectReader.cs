@@ -30,18 +30,7 @@ public static class ObjectReader
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(sink);
-        byte[] data;
-        try
-        {
-            data = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            sink.Report(new(DiagCode.FileUnreadable, e.Message) { File = path });
-            return null;
-        }
-
-        return TryRead(data, path, sink);
+        return FileBytes.TryRead(path, sink) is { } data ? TryRead(data, path, sink) : null;
     }
 
     /// <summary>
