@@ -62,9 +62,10 @@ internal sealed class TextObjectWriter(TextWriter output)
 
     private void Write(MapView map)
     {
-        string?[] extras = [map.Flags.Length > 0 ? map.Flags : null, map.Pinned ? "pinned by name" : null];
+        string?[] all = [map.Flags.Length > 0 ? map.Flags : null, map.Pinned ? "pinned by name" : null];
+        var extras = Join(all.OfType<string>());
         output.WriteLine(
-            $"  {map.Name}: {map.Type}, {map.MaxEntries} entries, key {map.Key}, value {map.Value}{Join(extras.OfType<string>())}");
+            $"  {map.Name}: {map.Type}, {map.MaxEntries} entries, key {map.Key}, value {map.Value}{extras}");
         foreach (var field in map.Fields)
         {
             var pointee = field.Pointee is { } type ? $" -> {type}" : "";

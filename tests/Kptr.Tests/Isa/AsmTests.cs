@@ -8,54 +8,38 @@ public class AsmTests
 {
     public static TheoryData<string, BpfInsn> Insns => new()
     {
-        {
-            "r1 = r2", Mov(R1, R2),
-        }, { "r1 = 0x3", Mov(R1, 3) }, { "w1 = w2", Mov32(R1, R2) }, { "w1 = -0x3", Mov32(R1, -3) },
-        {
-            "r1 += r2", Add(R1, R2),
-        }, { "r1 += 0x3", Add(R1, 3) }, { "r1 -= r2", Sub(R1, R2) }, { "r1 -= 0x3", Sub(R1, 3) },
-        {
-            "r1 *= r2", Mul(R1, R2),
-        }, { "r1 *= 0x3", Mul(R1, 3) }, { "r1 &= r2", And(R1, R2) }, { "r1 &= 0x3", And(R1, 3) },
-        {
-            "r1 |= r2", Or(R1, R2),
-        }, { "r1 |= 0x3", Or(R1, 3) }, { "r1 ^= r2", Xor(R1, R2) }, { "r1 ^= 0x3", Xor(R1, 3) },
-        {
-            "r1 <<= r2", Lsh(R1, R2),
-        }, { "r1 <<= 0x3", Lsh(R1, 3) }, { "r1 >>= r2", Rsh(R1, R2) }, { "r1 >>= 0x3", Rsh(R1, 3) },
-        {
-            "r1 s>>= r2", Arsh(R1, R2),
-        }, { "r1 s>>= 0x3", Arsh(R1, 3) }, { "r1 /= r2", Div(R1, R2) }, { "r1 /= 0x3", Div(R1, 3) },
-        {
-            "r1 %= r2", Mod(R1, R2),
-        }, { "r1 %= 0x3", Mod(R1, 3) }, { "r1 s/= r2", SDiv(R1, R2) }, { "r1 s%= r2", SMod(R1, R2) },
+        { "r1 = r2", Mov(R1, R2) }, { "r1 = 0x3", Mov(R1, 3) }, { "w1 = w2", Mov32(R1, R2) },
+        { "w1 = -0x3", Mov32(R1, -3) },
+        { "r1 += r2", Add(R1, R2) }, { "r1 += 0x3", Add(R1, 3) }, { "r1 -= r2", Sub(R1, R2) },
+        { "r1 -= 0x3", Sub(R1, 3) },
+        { "r1 *= r2", Mul(R1, R2) }, { "r1 *= 0x3", Mul(R1, 3) }, { "r1 &= r2", And(R1, R2) },
+        { "r1 &= 0x3", And(R1, 3) },
+        { "r1 |= r2", Or(R1, R2) }, { "r1 |= 0x3", Or(R1, 3) }, { "r1 ^= r2", Xor(R1, R2) },
+        { "r1 ^= 0x3", Xor(R1, 3) },
+        { "r1 <<= r2", Lsh(R1, R2) }, { "r1 <<= 0x3", Lsh(R1, 3) }, { "r1 >>= r2", Rsh(R1, R2) },
+        { "r1 >>= 0x3", Rsh(R1, 3) },
+        { "r1 s>>= r2", Arsh(R1, R2) }, { "r1 s>>= 0x3", Arsh(R1, 3) }, { "r1 /= r2", Div(R1, R2) },
+        { "r1 /= 0x3", Div(R1, 3) },
+        { "r1 %= r2", Mod(R1, R2) }, { "r1 %= 0x3", Mod(R1, 3) }, { "r1 s/= r2", SDiv(R1, R2) },
+        { "r1 s%= r2", SMod(R1, R2) },
         { "r1 = -r1", Neg(R1) }, { "w3 *= w4", Alu32(BpfOp.Mul, R3, R4) }, { "w3 s%= 0x5", Alu32(BpfOp.Mod, R3, 5, 1) },
-        {
-            "r1 = (s16)r2", MovSx(R1, R2, 16),
-        }, { "r7 = bswap32 r7", Bswap(R7, 32) }, { "r7 = be16 r7", ToBe(R7, 16) }, { "r7 = le64 r7", ToLe(R7, 64) },
-        {
-            "w1 = *(u32 *)(r2 - 0x8)", Ldx(BpfOp.W, R1, R2, -8),
-        }, { "r1 = *(s8 *)(r2 + 0x1)", LdxSx(BpfOp.B, R1, R2, 1) },
-        {
-            "*(u64 *)(r10 - 0x8) = r3", Stx(BpfOp.Dw, R10, -8, R3),
-        }, { "*(u16 *)(r9 + 0x2) = -0x1", St(BpfOp.H, R9, 2, -1) },
+        { "r1 = (s16)r2", MovSx(R1, R2, 16) }, { "r7 = bswap32 r7", Bswap(R7, 32) }, { "r7 = be16 r7", ToBe(R7, 16) },
+        { "r7 = le64 r7", ToLe(R7, 64) },
+        { "w1 = *(u32 *)(r2 - 0x8)", Ldx(BpfOp.W, R1, R2, -8) },
+        { "r1 = *(s8 *)(r2 + 0x1)", LdxSx(BpfOp.B, R1, R2, 1) },
+        { "*(u64 *)(r10 - 0x8) = r3", Stx(BpfOp.Dw, R10, -8, R3) },
+        { "*(u16 *)(r9 + 0x2) = -0x1", St(BpfOp.H, R9, 2, -1) },
         { "lock *(u64 *)(r1 + 0x10) |= r2", Atomic(BpfOp.Dw, BpfOp.Or, R1, 16, R2) },
-        {
-            "if r1 == 0x3 goto +0x5", Jeq(R1, 3, 5),
-        }, { "if r1 != 0x3 goto +0x5", Jne(R1, 3, 5) }, { "if r1 > 0x3 goto +0x5", Jgt(R1, 3, 5) },
-        {
-            "if r1 >= 0x3 goto +0x5", Jge(R1, 3, 5),
-        }, { "if r1 < 0x3 goto +0x5", Jlt(R1, 3, 5) }, { "if r1 <= 0x3 goto +0x5", Jle(R1, 3, 5) },
-        {
-            "if r1 s< r2 goto -0x5", Jmp(BpfOp.Jslt, R1, R2, -5),
-        }, { "if r1 s> 0x3 goto -0x5", Jmp(BpfOp.Jsgt, R1, 3, -5) },
-        {
-            "if w1 & w2 goto +0x5", Jmp32(BpfOp.Jset, R1, R2, 5),
-        }, { "if w1 s>= -0x3 goto +0x5", Jmp32(BpfOp.Jsge, R1, -3, 5) },
-        { "goto +0x7", Ja(7) },
-        {
-            "gotol -0x10000", Gotol(-65536),
-        }, { "may_goto +0x7", MayGoto(7) }, { "call 0x7", Call(7) }, { "exit", Exit() },
+        { "if r1 == 0x3 goto +0x5", Jeq(R1, 3, 5) }, { "if r1 != 0x3 goto +0x5", Jne(R1, 3, 5) },
+        { "if r1 > 0x3 goto +0x5", Jgt(R1, 3, 5) },
+        { "if r1 >= 0x3 goto +0x5", Jge(R1, 3, 5) }, { "if r1 < 0x3 goto +0x5", Jlt(R1, 3, 5) },
+        { "if r1 <= 0x3 goto +0x5", Jle(R1, 3, 5) },
+        { "if r1 s< r2 goto -0x5", Jmp(BpfOp.Jslt, R1, R2, -5) },
+        { "if r1 s> 0x3 goto -0x5", Jmp(BpfOp.Jsgt, R1, 3, -5) },
+        { "if w1 & w2 goto +0x5", Jmp32(BpfOp.Jset, R1, R2, 5) },
+        { "if w1 s>= -0x3 goto +0x5", Jmp32(BpfOp.Jsge, R1, -3, 5) },
+        { "goto +0x7", Ja(7) }, { "gotol -0x10000", Gotol(-65536) }, { "may_goto +0x7", MayGoto(7) },
+        { "call 0x7", Call(7) }, { "exit", Exit() },
     };
 
     [Theory, MemberData(nameof(Insns))]

@@ -28,24 +28,19 @@ public class InsnRuleTests
     {
         { "r1 += r2", "ds" }, { "w1 -= w2", "ds" }, { "r1 += 3", "di" }, { "w1 *= 3", "di" },
         { "r1 /= r2", "ds" }, { "r1 /= 3", "di" }, { "w1 %= w2", "ds" }, { "r1 s/= r2", "ds" }, { "w1 s%= 3", "di" },
-        {
-            "r1 = -r1", "d",
-        }, { "w1 = -w1", "d" }, { "r1 = le16 r1", "d" }, { "r1 = be32 r1", "d" }, { "r1 = bswap64 r1", "d" },
+        { "r1 = -r1", "d" }, { "w1 = -w1", "d" }, { "r1 = le16 r1", "d" }, { "r1 = be32 r1", "d" },
+        { "r1 = bswap64 r1", "d" },
         { "r1 = r2", "ds" }, { "w1 = w2", "ds" }, { "r1 = 3", "di" }, { "w1 = 3", "di" },
         { "r1 = (s8)r2", "ds" }, { "r1 = (s32)r2", "ds" }, { "w1 = (s16)w2", "ds" },
         { "r1 = addr_space_cast(r2, 0, 1)", "ds" }, { "r1 = addr_space_cast(r2, 1, 0)", "ds" },
-        {
-            "if r1 == r2 goto +3", "dso",
-        }, { "if w1 s<= w2 goto +3", "dso" }, { "if r1 & 3 goto +3", "doi" }, { "if w1 > 3 goto +3", "doi" },
-        {
-            "goto +3", "o",
-        }, { "gotol +3", "i" }, { "may_goto +3", "o" }, { "exit", "o" }, { "call 3", "i" }, { "call +3", "i" },
-        {
-            "r1 = *(u32 *)(r2 + 3)", "dso",
-        }, { "r1 = *(s16 *)(r2 + 3)", "dso" }, { "*(u8 *)(r2 + 3) = 3", "doi" }, { "*(u64 *)(r2 + 3) = r1", "dso" },
-        {
-            "lock *(u32 *)(r2 + 3) += w1", "dso",
-        }, { "r1 = xchg_64(r2 + 3, r1)", "dso" }, { "r0 = cmpxchg_64(r2 + 3, r0, r1)", "dso" },
+        { "if r1 == r2 goto +3", "dso" }, { "if w1 s<= w2 goto +3", "dso" }, { "if r1 & 3 goto +3", "doi" },
+        { "if w1 > 3 goto +3", "doi" },
+        { "goto +3", "o" }, { "gotol +3", "i" }, { "may_goto +3", "o" }, { "exit", "o" }, { "call 3", "i" },
+        { "call +3", "i" },
+        { "r1 = *(u32 *)(r2 + 3)", "dso" }, { "r1 = *(s16 *)(r2 + 3)", "dso" }, { "*(u8 *)(r2 + 3) = 3", "doi" },
+        { "*(u64 *)(r2 + 3) = r1", "dso" },
+        { "lock *(u32 *)(r2 + 3) += w1", "dso" }, { "r1 = xchg_64(r2 + 3, r1)", "dso" },
+        { "r0 = cmpxchg_64(r2 + 3, r0, r1)", "dso" },
         { "r0 = *(u8 *)skb[3]", "i" }, { "r0 = *(u16 *)skb[r2 + 3]", "si" }, { "r1 = 3 ll", "di" },
     };
 

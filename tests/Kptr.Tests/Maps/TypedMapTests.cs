@@ -12,12 +12,10 @@ public class TypedMapTests
 {
     public static TheoryData<BpfMapType, DestroyBehavior> Kinds => new()
     {
-        {
-            BpfMapType.Hash, DestroyBehavior.Eager,
-        }, { BpfMapType.LruHash, DestroyBehavior.Eager }, { BpfMapType.PercpuHash, DestroyBehavior.Eager },
-        {
-            BpfMapType.LruPercpuHash, DestroyBehavior.Eager,
-        }, { BpfMapType.Rhash, DestroyBehavior.Recycle }, { BpfMapType.LruHash, DestroyBehavior.Recycle },
+        { BpfMapType.Hash, DestroyBehavior.Eager }, { BpfMapType.LruHash, DestroyBehavior.Eager },
+        { BpfMapType.PercpuHash, DestroyBehavior.Eager },
+        { BpfMapType.LruPercpuHash, DestroyBehavior.Eager }, { BpfMapType.Rhash, DestroyBehavior.Recycle },
+        { BpfMapType.LruHash, DestroyBehavior.Recycle },
     };
 
     [Theory]
