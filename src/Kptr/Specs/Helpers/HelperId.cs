@@ -3,7 +3,7 @@ namespace Kptr.Specs;
 /// <summary>
 /// Helper functions, with the numbers of <c>enum bpf_func_id</c> (6.12; the list is closed since 6.2).
 /// </summary>
-internal enum HelperId
+public enum HelperId
 {
 #pragma warning disable CS1591 // each is the kernel's BPF_FUNC_ name in .NET case
     Unspec = 0,
