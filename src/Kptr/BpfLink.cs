@@ -13,7 +13,7 @@ public sealed class BpfLink : IDisposable
         Hook = hook;
         Cookie = cookie;
         Place = PlaceOf(program.Spec);
-        program.Object.Hold(Purpose);
+        ObjectDisposedException.ThrowIf(!program.Object.TryHold(Purpose), program);
         program.Kernel.HookTable.Add(this);
     }
 

@@ -78,7 +78,11 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
         try
         {
             var result = member.Call(target, args);
-            Keep(result, world);
+            if (!method.IsConstructor || !args.Any(IsNothing))
+            {
+                Keep(result, world);
+            }
+
             foreach (var arg in args)
             {
                 Keep(arg, world);
@@ -105,7 +109,9 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
                 world.AddNumber(obj.Address);
                 world.Add(obj);
                 break;
-            case IEnumerable items and not string:
+            case null or string:
+                break;
+            case IEnumerable items when IsWhole(items):
                 // Members that yield run when they are walked.
                 foreach (var item in items.Cast<object?>().Take(ItemsMax))
                 {
@@ -118,6 +124,13 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
                 break;
         }
     }
+
+    // Data with a null or a default array that its annotations call neither is nobody's to look at again.
+    private static bool IsNothing(object? arg) => arg is null || (arg is IEnumerable items && !IsWhole(items));
+
+    // The default of an immutable array has no items to walk.
+    private static bool IsWhole(IEnumerable items) =>
+        items.GetType().GetProperty("IsDefault")?.GetValue(items) is not true;
 
     private void Report(Member member, string call, Exception exception)
     {

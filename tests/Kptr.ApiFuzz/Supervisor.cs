@@ -11,6 +11,7 @@ internal sealed class Supervisor(FuzzOptions options)
     private long _calls;
     private long _refused;
     private int _children;
+    private int _exhausted;
 
     internal int Go()
     {
@@ -33,8 +34,8 @@ internal sealed class Supervisor(FuzzOptions options)
         }
 
         Console.WriteLine(
-            $"{_children} children, {_calls} calls, {_refused} refused as documented, {_faults.Count} kinds of fault, "
-                + $"{clock.Elapsed.TotalSeconds:F0} s");
+            $"{_children} children ({_exhausted} ran out of their 2 GiB), {_calls} calls, {_refused} refused as"
+            + $" documented, {_faults.Count} kinds of fault, {clock.Elapsed.TotalSeconds:F0} s");
         foreach (var (what, (count, example)) in _faults)
         {
             Console.WriteLine($"{count,5} x {what}\n        {example}");
@@ -65,7 +66,12 @@ internal sealed class Supervisor(FuzzOptions options)
 
         lock (errors)
         {
-            if (!isKilled && child.ExitCode != 0)
+            if (!isKilled && child.ExitCode != 0
+                && errors.Exists(e => e.StartsWith("Out of memory", StringComparison.Ordinal)))
+            {
+                _exhausted++;
+            }
+            else if (!isKilled && child.ExitCode != 0)
             {
                 AddCrash(child.ExitCode, errors, journal, seed);
             }
@@ -101,7 +107,7 @@ internal sealed class Supervisor(FuzzOptions options)
         }
 
         // A map of this size is more memory than there is: the same answers on every machine.
-        start.Environment["DOTNET_GCHeapHardLimit"] = "0x40000000";
+        start.Environment["DOTNET_GCHeapHardLimit"] = "0x80000000";
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         return Process.Start(start)!;
     }

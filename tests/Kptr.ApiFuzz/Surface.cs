@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using Kptr.Maps;
 using Kptr.Objects;
 
@@ -119,8 +120,8 @@ internal sealed class Surface
     {
         var why = s_excluded.GetValueOrDefault($"{method.DeclaringType!.FullName}.{method.Name}")
             ?? Caller.Obstacle(method)
-                ?? (method.Name.Contains('<') || method.IsAbstract && method.DeclaringType.IsInterface
-                    && method.IsStatic ? "made by the compiler" : null);
+                ?? (method.Name.Contains('<')
+                    ? "made by the compiler" : IsInit(method) ? "init: C# calls it on a new object only" : null);
         if (why is null)
         {
             _members.Add(new(
@@ -131,6 +132,10 @@ internal sealed class Surface
             _unreachable[name] = why;
         }
     }
+
+    /// <summary>Whether a method is a property's <c>init</c>.</summary>
+    internal static bool IsInit(MethodBase? method) =>
+        method is MethodInfo set && set.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit));
 
     private static Type[] Choices(Type parameter)
     {

@@ -2,7 +2,6 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Linq.Expressions;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using Kptr.Execution;
 using Kptr.Maps;
 using Kptr.Objects;
@@ -36,6 +35,7 @@ internal sealed class Values(World world, Random random)
     ];
 
     private static readonly Dictionary<Type, Func<bool, Delegate>> s_delegates = [];
+    private readonly NullabilityInfoContext _nullability = new();
 
     /// <summary>
     /// The largest number asked for so far in this call: what excuses an <see cref="OutOfMemoryException"/>.
@@ -65,6 +65,37 @@ internal sealed class Values(World world, Random random)
         return Make(type, 0, target);
     }
 
+    // Inside of data (records, options, collections) nothing is null that its annotations call
+    // not null: see the README.
+    private object? MakePart(ParameterInfo parameter, int depth)
+    {
+        var type = parameter.ParameterType.IsByRef
+            ? parameter.ParameterType.GetElementType()!
+            : parameter.ParameterType;
+        return Make(type, depth) ?? (MayBeNull(_nullability.Create(parameter), type) ? null : Insist(type, depth));
+    }
+
+    private object? MakePart(PropertyInfo property, int depth) =>
+        Make(property.PropertyType, depth) ?? (MayBeNull(_nullability.Create(property), property.PropertyType)
+            ? null
+            : Insist(property.PropertyType, depth));
+
+    private static bool MayBeNull(NullabilityInfo info, Type type) =>
+        type.IsValueType ? Nullable.GetUnderlyingType(type) is not null : info.WriteState == NullabilityState.Nullable;
+
+    private object Insist(Type type, int depth)
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            if (Make(type, depth) is { } made)
+            {
+                return made;
+            }
+        }
+
+        throw new NothingToGiveException();
+    }
+
     private object? Make(Type type, int depth, object? target = null)
     {
         if (Nullable.GetUnderlyingType(type) is { } underlying)
@@ -73,8 +104,9 @@ internal sealed class Values(World world, Random random)
         }
 
         return Primitive(type) ?? (!type.IsValueType && random.Next(12) == 0 ? null
-            : type.IsArray
-                ? (random.Next(3) == 0 ? Buffer(type.GetElementType()!, target) : Items(type.GetElementType()!, depth))
+            : type.IsArray ? (random.Next(3) == 0 && type.GetElementType()!.IsPrimitive
+                ? Buffer(type.GetElementType()!, target)
+                : Items(type.GetElementType()!, depth))
             : typeof(Delegate).IsAssignableFrom(type) ? Handler(type)
             : Collection(type, depth) ?? Known(type) ?? Object(type, depth));
     }
@@ -183,10 +215,12 @@ internal sealed class Values(World world, Random random)
         for (var i = 0; i < array.Length; i++)
         {
             var item = Make(element, depth + 1);
-            if (item is not null || !element.IsValueType)
+            if (item is null)
             {
-                array.SetValue(item, i);
+                return Array.CreateInstance(element, 0);
             }
+
+            array.SetValue(item, i);
         }
 
         return array;
@@ -209,7 +243,7 @@ internal sealed class Values(World world, Random random)
 
         if (definition == typeof(ImmutableArray<>))
         {
-            return random.Next(8) == 0
+            return depth == 0 && random.Next(8) == 0
                 ? Activator.CreateInstance(type)
                 : Generic(nameof(ToImmutable), arguments[0], Items(arguments[0], depth));
         }
@@ -275,7 +309,7 @@ internal sealed class Values(World world, Random random)
         }
 
         return world.Pick(type, random) ?? (depth <= DepthMax ? Construct(type, depth) : null)
-            ?? (type.IsValueType ? RuntimeHelpers.GetUninitializedObject(type) : null);
+            ?? (type.IsValueType ? Activator.CreateInstance(type) : null);
     }
 
     private object? Construct(Type type, int depth)
@@ -300,19 +334,18 @@ internal sealed class Values(World world, Random random)
 
         try
         {
-            var made = constructor.Invoke([.. constructor.GetParameters().Select(
-                p => Make(p.ParameterType.IsByRef ? p.ParameterType.GetElementType()! : p.ParameterType, depth + 1))]);
+            var made = constructor.Invoke([.. constructor.GetParameters().Select(p => MakePart(p, depth + 1))]);
             foreach (var property in type.GetProperties().Where(IsInit))
             {
                 if (random.Next(3) == 0)
                 {
-                    property.SetValue(made, Make(property.PropertyType, depth + 1));
+                    property.SetValue(made, MakePart(property, depth + 1));
                 }
             }
 
             return made;
         }
-        catch (TargetInvocationException)
+        catch (Exception e) when (e is TargetInvocationException or NothingToGiveException)
         {
             // Called on its own, with its own journal entry, it says what it thinks of such arguments.
             return null;
@@ -321,7 +354,7 @@ internal sealed class Values(World world, Random random)
 
     private static bool IsInit(PropertyInfo property) => property.SetMethod is { IsPublic: true, IsStatic: false } set
         && property.GetIndexParameters().Length == 0
-        && set.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit));
+        && Surface.IsInit(set);
 
     private Delegate Handler(Type type)
     {
@@ -354,3 +387,6 @@ internal sealed class Values(World world, Random random)
 
     private static ImmutableArray<T> ToImmutable<T>(T[] items) => [.. items];
 }
+
+/// <summary>There is no object of a type that must not be null.</summary>
+internal sealed class NothingToGiveException : Exception;

@@ -39,6 +39,6 @@ public static class BtfCPrinter
         ArgumentNullException.ThrowIfNull(name);
         return type.Btf is null
             ? throw new ArgumentException("no type", nameof(type))
-            : new CWriter(type.Btf).Declare(type.Id, name, 0);
+            : new CWriter(type.Btf).Declare(type.Btf[type.Id].Id, name, 0);
     }
 }

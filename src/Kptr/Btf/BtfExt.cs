@@ -17,10 +17,10 @@ public readonly record struct BtfExtLine(
     BtfSpec Btf, int InsnOffsetBytes, int FileOffset, int TextOffset, int Line, int Column)
 {
     /// <summary>Source file as the compiler wrote it.</summary>
-    public string File => Btf.StringAt(FileOffset);
+    public string File => Btf?.StringAt(FileOffset) ?? "";
 
     /// <summary>The source line, or empty.</summary>
-    public string Text => Btf.StringAt(TextOffset);
+    public string Text => Btf?.StringAt(TextOffset) ?? "";
 }
 
 /// <summary>One CO-RE relocation.</summary>
@@ -32,7 +32,7 @@ public readonly record struct BtfExtLine(
 public readonly record struct BtfExtRelo(BtfSpec Btf, int InsnOffsetBytes, int TypeId, int AccessOffset, int Kind)
 {
     /// <summary>The access string, <c>0:1:2</c>.</summary>
-    public string Access => Btf.StringAt(AccessOffset);
+    public string Access => Btf?.StringAt(AccessOffset) ?? "";
 }
 
 /// <summary>The content of a <c>.BTF.ext</c> section: functions, lines and CO-RE relocations by ELF section.</summary>

@@ -62,8 +62,12 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
     /// <summary>A type without special fields.</summary>
     public static BtfRecord Empty { get; } = new([]);
 
+    /// <summary>The fields.</summary>
+    public ImmutableArray<BtfField> Fields { get; init; } = Fields.IsDefault ? [] : Fields;
+
     /// <summary>Union of the kinds of all fields.</summary>
-    public BtfFieldKind Kinds { get; } = Fields.Aggregate(BtfFieldKind.None, (k, f) => k | f.Kind);
+    public BtfFieldKind Kinds { get; } =
+        (Fields.IsDefault ? [] : Fields).Aggregate(BtfFieldKind.None, (k, f) => k | f.Kind);
 
     /// <summary>Whether any field has one of these kinds.</summary>
     public bool Has(BtfFieldKind kinds) => (Kinds & kinds) != 0;

@@ -27,7 +27,7 @@ public sealed partial class BtfSpec
     /// </summary>
     public string StringAt(int offset)
     {
-        if (offset == 0)
+        if (offset <= 0)
         {
             return "";
         }

@@ -108,13 +108,16 @@ public sealed partial class BtfSpec
     }
 
     /// <summary>The type below typedefs, qualifiers and type tags.</summary>
-    public BtfType SkipModifiers(int id) => this[SkipModifiersId(id)];
+    /// <exception cref="ArgumentOutOfRangeException">No such id.</exception>
+    public BtfType SkipModifiers(int id) => this[SkipModifiersId(this[id].Id)];
 
     /// <summary>
     /// Size of the type in bytes through modifiers and arrays, or -1 where it has none (void, functions, cycles).
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">No such id.</exception>
     public int ResolveSize(int id)
     {
+        _ = this[id];
         long times = 1;
         for (var depth = 0; depth < ModifierChainMax; depth++)
         {

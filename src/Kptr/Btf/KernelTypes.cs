@@ -10,7 +10,13 @@ public sealed class KernelTypes
     /// <summary>Collects a kernel's BTFs.</summary>
     public KernelTypes(BtfSpec vmlinux, params IEnumerable<BtfSpec> modules)
     {
+        ArgumentNullException.ThrowIfNull(vmlinux);
+        ArgumentNullException.ThrowIfNull(modules);
         All = [vmlinux, .. modules];
+        if (All.Contains(null!))
+        {
+            throw new ArgumentNullException(nameof(modules), "a module's BTF is null");
+        }
     }
 
     /// <summary>The kernel's own BTF.</summary>
@@ -31,6 +37,7 @@ public sealed class KernelTypes
     /// <returns>The place, or <see langword="null"/> where no BTF has it.</returns>
     public BtfRef? Find(string name, BtfKind kind)
     {
+        ArgumentNullException.ThrowIfNull(name);
         for (var i = 0; i < All.Length; i++)
         {
             var id = All[i].FindId(name, kind);
@@ -44,7 +51,9 @@ public sealed class KernelTypes
     }
 
     /// <summary>The type a place names.</summary>
-    public BtfType this[BtfRef at] => All[at.BtfIdx][at.TypeId];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such place.</exception>
+    public BtfType this[BtfRef at] => (uint)at.BtfIdx < (uint)All.Length ? All[at.BtfIdx][at.TypeId]
+        : throw new ArgumentOutOfRangeException(nameof(at), at, $"the kernel has {All.Length} BTFs");
 }
 
 /// <summary>A type of a kernel: which BTF (0 vmlinux, then modules) and which id in it.</summary>

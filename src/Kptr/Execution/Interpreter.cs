@@ -60,9 +60,11 @@ public sealed class Interpreter : IDisposable
     /// <summary>Prepares raw instructions.</summary>
     /// <param name="insns">Any slots; those that are no instruction fault when control gets there.</param>
     /// <param name="helpers">Helpers they may call, by number.</param>
+    /// <exception cref="ArgumentException">The array is the default.</exception>
     public static Interpreter ForRaw(
         ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
-            new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
+            insns.IsDefault ? throw new ArgumentException("no instructions, not even none", nameof(insns))
+            : new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
 
     /// <summary>Prepares a linked program for one kernel.</summary>
     /// <param name="linked">The program.</param>

@@ -37,7 +37,12 @@ public static class Disassembler
     private const int LlvmRegs = 12;
 
     /// <summary>A whole listing, in order.</summary>
-    public static IEnumerable<DisasmLine> Lines(ImmutableArray<BpfInsn> insns, DisasmCpu cpu = DisasmCpu.Generic)
+    /// <exception cref="ArgumentException">The array is the default.</exception>
+    public static IEnumerable<DisasmLine> Lines(ImmutableArray<BpfInsn> insns, DisasmCpu cpu = DisasmCpu.Generic) =>
+        insns.IsDefault ? throw new ArgumentException("no instructions, not even none", nameof(insns))
+        : Walk(insns, cpu);
+
+    private static IEnumerable<DisasmLine> Walk(ImmutableArray<BpfInsn> insns, DisasmCpu cpu)
     {
         for (var i = 0; i < insns.Length; i++)
         {

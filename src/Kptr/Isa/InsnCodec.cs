@@ -41,13 +41,18 @@ public static class InsnCodec
         return true;
     }
 
-    /// <summary>Decodes the slot at the start of <paramref name="bytes"/>, which has at least eight.</summary>
-    public static BpfInsn DecodeOne(ReadOnlySpan<byte> bytes) => new(
-        bytes[0],
-        bytes[1] & 0xf,
-        bytes[1] >> 4,
-        BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]),
-        BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]));
+    /// <summary>Decodes the slot at the start of <paramref name="bytes"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer than eight.</exception>
+    public static BpfInsn DecodeOne(ReadOnlySpan<byte> bytes)
+    {
+        bytes = bytes[..BpfInsn.SizeBytes];
+        return new(
+            bytes[0],
+            bytes[1] & 0xf,
+            bytes[1] >> 4,
+            BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]),
+            BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]));
+    }
 
     /// <summary>Encodes slots.</summary>
     [SuppressMessage("Performance", "CA1819", Justification = "A fresh array for the caller to keep.")]
@@ -63,8 +68,10 @@ public static class InsnCodec
     }
 
     /// <summary>Encodes one slot into the first eight bytes of <paramref name="bytes"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer.</exception>
     public static void EncodeOne(BpfInsn insn, Span<byte> bytes)
     {
+        bytes = bytes[..BpfInsn.SizeBytes];
         bytes[0] = insn.Opcode;
         bytes[1] = insn.Regs;
         BinaryPrimitives.WriteInt16LittleEndian(bytes[2..], insn.Off);

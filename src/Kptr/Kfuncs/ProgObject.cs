@@ -37,10 +37,19 @@ public sealed class ProgObject : KernelObject
     public override string ToString() => $"bpf_prog \"{Name}\"";
 
     /// <summary>Takes a reference for something that will need the program; the program must be held already.</summary>
-    internal void Hold(string what)
+    internal void Hold(string what) =>
+        Diagnostics.Invariant.That(TryHold(what), $"{this} is held by somebody who does not have it");
+
+    /// <summary>Takes a reference for something that will need the program, unless nobody has it any more.</summary>
+    internal bool TryHold(string what)
     {
-        Diagnostics.Invariant.That(TryAcquireCount(), $"{this} is held by somebody who does not have it");
+        if (!TryAcquireCount())
+        {
+            return false;
+        }
+
         _users.Add(what);
+        return true;
     }
 
     /// <summary>Gives back what <see cref="Hold"/> took for the same reason.</summary>

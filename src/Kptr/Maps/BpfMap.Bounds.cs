@@ -9,7 +9,7 @@ namespace Kptr.Maps;
 // own memory here. Behind these checks nothing is asked again.
 public abstract partial class BpfMap
 {
-    private readonly int _keySize;
+    private int _keySize;
     private readonly int _cpuCount;
 
     // The map types of this assembly hand out addresses of their own pools; what a derived
@@ -33,6 +33,7 @@ public abstract partial class BpfMap
 
     private void CheckProgValue(int length, string name)
     {
+        ObjectDisposedException.ThrowIf(IsFreed, this);
         if (length < ValueSize)
         {
             throw new ArgumentException($"{this} has values of {ValueSize} bytes, not {length}", name);
@@ -152,6 +153,7 @@ public abstract partial class BpfMap
     [DoesNotReturn]
     private void ThrowBadCall(int keyLength, int cpu)
     {
+        ObjectDisposedException.ThrowIf(IsFreed, this);
         CheckCpu(cpu);
         throw new ArgumentException($"{this} has keys of {KeySize} bytes, not {keyLength}");
     }

@@ -192,6 +192,9 @@ public abstract partial class BpfMap
     private void Free()
     {
         Volatile.Write(ref _isFreed, 1);
+
+        // No key has this size: who calls from now on learns why in the slow path.
+        Volatile.Write(ref _keySize, -1);
         var failures = default(Failures);
         Try(ref failures, static m => m.EndAll(DeathPath.MapFree));
         Try(ref failures, static m => m.OnFree());
@@ -202,6 +205,7 @@ public abstract partial class BpfMap
         }
 
         Core.Heap.FreeBlock(Address);
+        Core.Heap.Uncharge(_chargedBytes);
         failures.ThrowIfAny();
     }
 

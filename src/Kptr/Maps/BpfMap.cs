@@ -17,6 +17,7 @@ namespace Kptr.Maps;
 public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
     private ValuePool[] _pools = [];
+    private long _chargedBytes;
 
     /// <summary>
     /// Makes a map. The map types of this assembly go through <see cref="MapRules"/>; a derived
@@ -36,6 +37,11 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         _keySize = spec.KeySize;
         _cpuCount = core.CpuCount;
         _isBuiltin = IsBuiltin(GetType());
+        if (_isBuiltin)
+        {
+            Charge(MapMemory.BytesOf(spec, _cpuCount));
+        }
+
         Policy = DestroyPolicy.Of(core.Spec.Profile);
         Layout = new(spec.Record, spec.ValueSize);
         Id = core.NextMapId();
@@ -111,7 +117,11 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     protected internal virtual bool IsPreallocated => (Flags & MapFlags.NoPrealloc) == 0;
 
     /// <summary>The map that a program's map pointer names, or null.</summary>
-    public static BpfMap? FromAddress(KernelCore core, ulong address) => MapObject.Find(core, address);
+    public static BpfMap? FromAddress(KernelCore core, ulong address)
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        return MapObject.Find(core, address);
+    }
 
     /// <summary>Where all value slots are now. Exact only while nothing else uses the map.</summary>
     public virtual MapCensus TakeCensus()
@@ -142,14 +152,24 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
 
     internal ValuePool CreatePool(int slotCount, int prefixBytes, PoolKind kind)
     {
-        if (!MapMemory.Fits(ValuePool.BytesOf(this, slotCount, prefixBytes)))
+        if (!_isBuiltin)
         {
-            throw new MapCreateException(Spec, Errno.ENOMEM);
+            Charge(ValuePool.BytesOf(this, slotCount, prefixBytes));
         }
 
         var pool = new ValuePool(this, slotCount, prefixBytes, kind);
         Volatile.Write(ref _pools, [.. _pools, pool]);
         return pool;
+    }
+
+    private void Charge(long bytes)
+    {
+        if (!Core.Heap.TryCharge(bytes))
+        {
+            throw new MapCreateException(Spec, Errno.ENOMEM);
+        }
+
+        _chargedBytes += bytes;
     }
 
     internal void OnFieldDied(DeathPath path, BtfField field)

@@ -81,6 +81,7 @@ public class LocalStorageMap : BpfMap
         using var dying = new DyingFields(this, DeathPath.StorageDelete);
         using (_lock.Enter())
         {
+            ObjectDisposedException.ThrowIf(IsEnding, this);
             var exists = _slots.TryGetValue(owner, out var old);
             if (CheckExistence(exists, flags) is var bad and not Errno.None)
             {

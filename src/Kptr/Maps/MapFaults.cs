@@ -25,6 +25,11 @@ public sealed class MapFaults
     public void FailOnce(MapFaultPoint point, int nth = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(nth, 1);
+        if ((uint)point >= (uint)_countdown.Length)
+        {
+            throw new ArgumentOutOfRangeException(nameof(point), point, "no such place");
+        }
+
         Volatile.Write(ref _countdown[(int)point], nth);
         Volatile.Write(ref _armed, 1);
     }

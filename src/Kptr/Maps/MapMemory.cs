@@ -5,30 +5,26 @@ namespace Kptr.Maps;
 /// <summary>How much memory a map takes, counted so that nothing overflows, before any of it is asked for.</summary>
 /// <remarks>
 /// Linux answers <c>-ENOMEM</c> where it has no more pages than that (<c>__vmalloc_node_range</c>, mm/vmalloc.c, 6.12);
-/// so does this, before the process is in trouble. Elements that come one by one count when they come.
+/// so does the kernel that a map is charged to, before the process is in trouble. Elements that come one by one are
+/// not counted.
 /// </remarks>
 internal static class MapMemory
 {
     private const int BucketBytes = 8;
     private const int LinkBytes = 4;
 
-    /// <summary>Whether the machine has so many bytes at all.</summary>
-    internal static bool Fits(long bytes) => bytes <= GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-
-    /// <summary>Whether a map's memory could be had.</summary>
-    /// <param name="spec">A blueprint that <see cref="MapRules"/> has passed.</param>
-    /// <param name="cpuCount">CPUs of the kernel.</param>
-    internal static bool Fits(MapSpec spec, int cpuCount) =>
-        IsCountable(spec, cpuCount) && Fits(BytesOf(spec, cpuCount));
-
     /// <summary>A product of two counts; <see cref="long.MaxValue"/> where it is larger.</summary>
     internal static long Times(long a, long b) => Math.BigMul(a, b, out var low) == 0 && low >= 0 ? low : long.MaxValue;
 
-    // Slots are numbered with 31 bits, spare ones included.
-    private static bool IsCountable(MapSpec spec, int cpuCount) =>
-        spec.Type is BpfMapType.Ringbuf or BpfMapType.UserRingbuf || spec.MaxEntries <= Array.MaxLength - cpuCount;
+    /// <summary>Whether the slots can be numbered: with 31 bits, spare ones included.</summary>
+    internal static bool IsCountable(MapSpec spec, int cpuCount) => spec.MaxEntries <= Array.MaxLength - cpuCount
+        || spec.Type is BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.BloomFilter or BpfMapType.LpmTrie
+            or BpfMapType.Sockmap or BpfMapType.Sockhash;
 
-    private static long BytesOf(MapSpec spec, int cpuCount)
+    /// <summary>What a map of ours takes from the start.</summary>
+    /// <param name="spec">A blueprint that <see cref="MapRules"/> has passed.</param>
+    /// <param name="cpuCount">CPUs of the kernel.</param>
+    internal static long BytesOf(MapSpec spec, int cpuCount)
     {
         long entries = spec.MaxEntries;
         var value = (long)ValueLayout.RoundUp8(spec.ValueSize);
@@ -44,6 +40,7 @@ internal static class MapMemory
             BpfMapType.PercpuHash or BpfMapType.LruPercpuHash =>
                 Times(entries + cpuCount, BucketBytes + (isElastic ? 0 : prefix + (value * cpuCount) + LinkBytes)),
             BpfMapType.Ringbuf => 2 * entries,
+            BpfMapType.BloomFilter => Math.Min(Times(entries, 3), 1L << 29),
             BpfMapType.Arena => entries * 4096,
             _ => 0,
         };

@@ -103,7 +103,7 @@ public static class MapRules
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(spec);
         var err = !types.Contains(spec.Type) ? Errno.EINVAL : Check(spec, core.Spec.Profile);
-        err = err == Errno.None && !MapMemory.Fits(spec, core.CpuCount) ? Errno.ENOMEM : err;
+        err = err == Errno.None && !MapMemory.IsCountable(spec, core.CpuCount) ? Errno.ENOMEM : err;
         return err == Errno.None ? spec : throw new MapCreateException(spec, err);
     }
 

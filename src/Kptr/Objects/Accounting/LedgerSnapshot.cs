@@ -76,7 +76,11 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
         .Where(p => p.Group is not null)
         .DistinctBy(p => (p.Group, p.Entry.Address))
         .GroupBy(p => p.Group!, p => p.Entry.SizeBytes)
-        .ToImmutableSortedDictionary(g => g.Key, g => g.Sum(), StringComparer.Ordinal);
+        .ToImmutableSortedDictionary(g => g.Key, g => g.Aggregate(0L, AddSaturating), StringComparer.Ordinal);
+
+    // A snapshot is data that anybody can make, with any sizes.
+    private static long AddSaturating(long sum, long bytes) =>
+        (long)Int128.Clamp((Int128)sum + bytes, long.MinValue, long.MaxValue);
 }
 
 /// <summary>The difference between two snapshots.</summary>

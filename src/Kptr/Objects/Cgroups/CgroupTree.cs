@@ -29,7 +29,7 @@ public sealed class CgroupTree
     /// of that name.</exception>
     public Cgroup Create(Cgroup parent, string name)
     {
-        ArgumentNullException.ThrowIfNull(parent);
+        _core.CheckOwn(parent);
         ArgumentException.ThrowIfNullOrEmpty(name);
         Cgroup made;
         using (_core.HoldFaults())
@@ -59,7 +59,7 @@ public sealed class CgroupTree
     /// when it is offline.</returns>
     public Errno Remove(Cgroup cgroup)
     {
-        ArgumentNullException.ThrowIfNull(cgroup);
+        _core.CheckOwn(cgroup);
         using (_lock.Enter())
         {
             if (!cgroup.IsOnline || cgroup.IsRemoved)
@@ -107,7 +107,7 @@ public sealed class CgroupTree
     /// <summary>The online cgroups directly below one; a copy.</summary>
     public IReadOnlyList<Cgroup> ChildrenOf(Cgroup cgroup)
     {
-        ArgumentNullException.ThrowIfNull(cgroup);
+        _core.CheckOwn(cgroup);
         using (_lock.Enter())
         {
             return [.. cgroup.Children];
@@ -120,8 +120,8 @@ public sealed class CgroupTree
     /// <returns><see cref="Errno.ENODEV"/> when the cgroup is offline.</returns>
     public Errno Attach(Cgroup cgroup, TaskStruct task)
     {
-        ArgumentNullException.ThrowIfNull(cgroup);
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(cgroup);
+        _core.CheckOwn(task);
         List<CssSet?> left = [];
         using (_core.HoldFaults())
         using (_lock.Enter())

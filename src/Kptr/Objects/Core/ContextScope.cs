@@ -13,6 +13,12 @@ public readonly ref struct ContextScope
         thread.Context = context;
     }
 
-    /// <summary>Goes back.</summary>
-    public void Dispose() => _thread.Context = _before;
+    /// <summary>Goes back; a default scope does nothing.</summary>
+    public void Dispose()
+    {
+        if (_thread is not null)
+        {
+            _thread.Context = _before;
+        }
+    }
 }

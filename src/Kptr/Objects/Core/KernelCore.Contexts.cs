@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
@@ -27,6 +28,18 @@ public partial class KernelCore
 
     /// <summary>Puts this thread into a context until the result is disposed.</summary>
     public ContextScope EnterContext(ExecContext context) => new(Thread, context);
+
+    /// <summary>
+    /// Throws unless an object that a caller brings is this kernel's: tables, locks and memory of two must not mix.
+    /// </summary>
+    internal void CheckOwn(KernelObject obj, [CallerArgumentExpression(nameof(obj))] string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(obj, name);
+        if (obj.Core != this)
+        {
+            throw new ArgumentException($"{obj} is another kernel's", name);
+        }
+    }
 
     /// <summary>Where this thread is: at a program's instruction while one runs, else at a line of C#.</summary>
     internal RefSite SiteHere(string file, int line) => Thread.Run?.Site ?? new RefSite(file, line);

@@ -26,6 +26,8 @@ public partial class KernelCore : IDisposable
     public KernelCore(KernelSpec spec, KernelCoreOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(spec.Types, nameof(spec));
+        ArgumentNullException.ThrowIfNull(spec.Profile, nameof(spec));
         Spec = spec;
         Options = options ?? new();
         MisuseChecks = Options.MisuseChecks;
@@ -219,7 +221,12 @@ public partial class KernelCore : IDisposable
 
     internal IReadOnlyList<RefRecord> LeaveScope(ProgramScope scope, ProgramScope? outer)
     {
-        Invariant.That(Thread.Scope == scope, "scopes end on their own thread, innermost first");
+        if (Thread.Scope != scope)
+        {
+            throw new InvalidOperationException(
+                $"scope \"{scope.ProgName}\" does not end on its own thread, innermost first");
+        }
+
         Thread.Scope = outer;
         Ledger.ScopeLeft();
         return Ledger.HeldBy(scope);

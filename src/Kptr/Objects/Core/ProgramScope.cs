@@ -36,8 +36,12 @@ public sealed class ProgramScope : IProgramRun, IDisposable
     string? IProgramRun.Locate(ulong address) => null;
 
     /// <summary>Ends the scope.</summary>
-    /// <exception cref="KernelFaultException">A reference taken inside is still owned; each is named
-    /// with its place.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// This is not the thread that entered it, or a scope inside is still open; it is, too, then.
+    /// </exception>
+    /// <exception cref="KernelFaultException">
+    /// A reference taken inside is still owned; each is named with its place.
+    /// </exception>
     public void Dispose()
     {
         if (!_isActive)
@@ -45,8 +49,8 @@ public sealed class ProgramScope : IProgramRun, IDisposable
             return;
         }
 
-        _isActive = false;
         var held = _core.LeaveScope(this, _outer);
+        _isActive = false;
         if (held.Count > 0)
         {
             throw new KernelFaultException([.. held.OrderBy(r => r.Id).Select(r => new KernelFault(

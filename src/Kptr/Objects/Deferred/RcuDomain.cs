@@ -128,10 +128,20 @@ public sealed class RcuDomain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(RcuReader reader)
     {
-        if (--reader.State.Depth == 0)
+        var depth = reader.State.Depth - 1;
+        if (depth > 0)
         {
-            Volatile.Write(ref reader.State.Since, 0);
+            reader.State.Depth = depth;
+            return;
         }
+
+        if (depth < 0)
+        {
+            throw new InvalidOperationException("a reader is ended that is not open: its scope was disposed before");
+        }
+
+        reader.State.Depth = 0;
+        Volatile.Write(ref reader.State.Since, 0);
     }
 
     /// <summary>Ends the innermost reader of this thread; false, and a report, when there is none.</summary>

@@ -12,7 +12,16 @@ public readonly ref struct RcuReadScope
         _reader = reader;
     }
 
-    /// <summary>Ends the reader (<c>rcu_read_unlock</c>).</summary>
+    /// <summary>Ends the reader (<c>rcu_read_unlock</c>); a default scope does nothing.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// This thread has no open reader: the scope was disposed before.
+    /// </exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Dispose() => RcuDomain.Leave(_reader);
+    public void Dispose()
+    {
+        if (_reader is not null)
+        {
+            RcuDomain.Leave(_reader);
+        }
+    }
 }

@@ -19,7 +19,9 @@ internal sealed class KernelHeap
     private readonly Queue<ulong> _freedBlocks = [];
     private readonly RankedLock _lock = new(LockRank.Heap);
     private readonly Lazy<ulong> _deadCount;
+    private readonly long _chargedBytesMax = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
     private long _freedBlockBytes;
+    private long _chargedBytes;
     private HeapWatch _watch;
 
     internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256, bool checksSlots = false)
@@ -72,6 +74,32 @@ internal sealed class KernelHeap
 
         return slab;
     }
+
+    /// <summary>
+    /// Counts memory that something large will take, before any of it is asked for; given back
+    /// by <see cref="Uncharge"/>.
+    /// </summary>
+    /// <returns>
+    /// False when the kernel would then have more than half of what the process can get: Linux says <c>-ENOMEM</c>.
+    /// </returns>
+    internal bool TryCharge(long bytes)
+    {
+        if (bytes > _chargedBytesMax)
+        {
+            return false;
+        }
+
+        if (Interlocked.Add(ref _chargedBytes, bytes) <= _chargedBytesMax)
+        {
+            return true;
+        }
+
+        Uncharge(bytes);
+        return false;
+    }
+
+    /// <summary>Gives back what <see cref="TryCharge"/> counted.</summary>
+    internal void Uncharge(long bytes) => Interlocked.Add(ref _chargedBytes, -bytes);
 
     /// <summary>
     /// One zeroed block. With an owner it is a chunk of its own, else one of many of its size. Freed

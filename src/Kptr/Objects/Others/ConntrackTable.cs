@@ -34,7 +34,7 @@ public sealed class ConntrackTable
     /// <returns><see cref="Errno.EEXIST"/> when the flow is tracked already, in either direction.</returns>
     public Errno Insert(NfConn conn)
     {
-        ArgumentNullException.ThrowIfNull(conn);
+        _core.CheckOwn(conn);
         var nowJiffies = conn.NowJiffies;
         using (_core.HoldFaults())
         using (_lock.Enter())
@@ -63,14 +63,15 @@ public sealed class ConntrackTable
     /// <summary>Takes a connection out of the table, which drops its reference; false if it is not in it.</summary>
     public bool Remove(NfConn conn)
     {
-        ArgumentNullException.ThrowIfNull(conn);
+        _core.CheckOwn(conn);
         using (_lock.Enter())
         {
-            if (!_flows.Remove(conn.Tuple))
+            if (_flows.GetValueOrDefault(conn.Tuple) != conn)
             {
                 return false;
             }
 
+            _flows.Remove(conn.Tuple);
             _flows.Remove(conn.ReplyTuple);
         }
 

@@ -63,7 +63,11 @@ public sealed class NfConn : KernelObject
 
     internal void EnterTable(uint nowJiffies)
     {
-        Diagnostics.Invariant.That(Count.Inc() == RefCountOutcome.Counted, "whoever inserts has a reference");
+        if (!TryAcquireCount())
+        {
+            throw new InvalidOperationException($"{this} has no reference left");
+        }
+
         Status |= StatusConfirmed;
         Put("timeout", Get("timeout") + nowJiffies);
         _isInTable = true;

@@ -16,6 +16,8 @@ public static class KernelRef
         this T obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
         where T : KernelObject
     {
+        ArgumentNullException.ThrowIfNull(obj);
+
         // Asked first: the locked instruction would hold the loads up, and without a token its tests fold away.
         var address = obj.Address;
         if (HeapChunk.IsFollowing(address))

@@ -14,6 +14,12 @@ public readonly ref struct CurrentTaskScope
         thread.CurrentTask = task;
     }
 
-    /// <summary>Goes back to the task before.</summary>
-    public void Dispose() => _thread.CurrentTask = _before;
+    /// <summary>Goes back to the task before; a default scope does nothing.</summary>
+    public void Dispose()
+    {
+        if (_thread is not null)
+        {
+            _thread.CurrentTask = _before;
+        }
+    }
 }

@@ -13,7 +13,7 @@ public sealed partial class TaskTable
     /// </remarks>
     public void Exec(TaskStruct task, string comm)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         ArgumentNullException.ThrowIfNull(comm);
         RequireAlive(task);
         var oldPid = task.Pid;

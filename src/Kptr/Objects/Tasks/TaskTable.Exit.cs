@@ -19,7 +19,7 @@ public sealed partial class TaskTable
     /// <exception cref="InvalidOperationException">It has exited before, or is the first task.</exception>
     public void Exit(TaskStruct task, int exitCode = 0, bool switchOut = true)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         bool isReapedByItself;
         using (_core.HoldFaults())
         using (_lock.Enter())
@@ -77,7 +77,7 @@ public sealed partial class TaskTable
     /// <summary>Ends all threads of a process, the leader last.</summary>
     public void ExitProcess(TaskStruct task, int exitCode = 0)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         foreach (var thread in ThreadsOf(task).Where(t => !t.IsLeader && t.Phase == TaskPhase.Alive))
         {
             Exit(thread, exitCode);
@@ -92,7 +92,7 @@ public sealed partial class TaskTable
     /// <summary>The threads of a process that are not reaped, the leader first; a copy.</summary>
     public IReadOnlyList<TaskStruct> ThreadsOf(TaskStruct task)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         using (_lock.Enter())
         {
             return [.. task.Group.Threads];
@@ -102,7 +102,7 @@ public sealed partial class TaskTable
     /// <summary>The processes that a process made or inherited and that are not reaped; a copy.</summary>
     public IReadOnlyList<TaskStruct> ChildrenOf(TaskStruct task)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         using (_lock.Enter())
         {
             return [.. task.Leader.Children];
@@ -117,7 +117,7 @@ public sealed partial class TaskTable
     /// <exception cref="InvalidOperationException">The task is alive.</exception>
     public bool SwitchOut(TaskStruct task)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         if (task.Phase == TaskPhase.Alive)
         {
             throw new InvalidOperationException($"{task} is alive");
@@ -138,7 +138,7 @@ public sealed partial class TaskTable
     /// <returns>False when there is nothing to reap: not a zombie, or threads of it are left.</returns>
     public bool Reap(TaskStruct task)
     {
-        ArgumentNullException.ThrowIfNull(task);
+        _core.CheckOwn(task);
         using (_lock.Enter())
         {
             if (task.Phase != TaskPhase.Zombie || task.Group.Threads.Any(t => t != task))

@@ -72,7 +72,12 @@ public sealed partial class TaskTable
     }
 
     /// <summary>Makes this thread run on behalf of a task until the result is disposed.</summary>
-    public CurrentTaskScope Run(TaskStruct task) => new(_core.Thread, task);
+    /// <exception cref="ArgumentException">The task is another kernel's.</exception>
+    public CurrentTaskScope Run(TaskStruct task)
+    {
+        _core.CheckOwn(task);
+        return new(_core.Thread, task);
+    }
 
     /// <summary>The next task of the first namespace gets a pid above this one.</summary>
     public void SetLastPid(int pid)
@@ -100,7 +105,7 @@ public sealed partial class TaskTable
     /// <see cref="ForkFault"/> said so.</exception>
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
     {
-        ArgumentNullException.ThrowIfNull(parent);
+        _core.CheckOwn(parent);
         TaskStruct child;
         var nowNs = _core.NowNs;
         using (_core.HoldFaults())
