@@ -8,7 +8,7 @@ public class HarnessTests
     [Fact]
     public void Exception_OfATarget_IsShrunkToTheBytesItNeeds()
     {
-        var target = new FuzzTarget("fake", input => input.Contains((byte)7) && input.Contains((byte)9) ? throw new InvalidCastException() : true, () => []);
+        var target = Fake(i => i.Contains((byte)7) && i.Contains((byte)9) ? throw new InvalidCastException() : true);
         byte[] input = [1, 2, 7, 3, 4, 5, 9, 6, 6, 6, 6];
 
         var fault = Shrinker.FaultOf(target, input);
@@ -21,10 +21,11 @@ public class HarnessTests
     [Fact]
     public void Memory_BeyondTheBound_IsAFinding()
     {
-        var target = new FuzzTarget("fake", input => new byte[input.Length << 20].Length > 0, () => []);
+        var target = Fake(input => new byte[input.Length << 20].Length > 0);
 
         Finding.Look(target, new byte[1]).Should().BeTrue();
-        FluentActions.Invoking(() => Finding.Look(target, new byte[300])).Should().Throw<Finding>().WithMessage("* bytes allocated for an input of 300");
+        FluentActions.Invoking(() => Finding.Look(target, new byte[300]))
+            .Should().Throw<Finding>().WithMessage("* bytes allocated for an input of 300");
     }
 
     [Fact]
@@ -33,8 +34,12 @@ public class HarnessTests
         var input = Enumerable.Range(0, 64).Select(i => (byte)i).ToArray();
 
         Mutator.Mutate(input, 3).Should().Equal(Mutator.Mutate(input, 3));
-        Enumerable.Range(0, 50).Select(seed => Convert.ToHexString(Mutator.Mutate(input, seed))).Distinct().Should().HaveCountGreaterThan(40);
+        Enumerable.Range(0, 50).Select(seed => Convert.ToHexString(Mutator.Mutate(input, seed)))
+            .Distinct().Should().HaveCountGreaterThan(40);
         Mutator.Mutate([], 1).Should().BeEmpty();
-        FluentActions.Invoking(() => FuzzTarget.Find("none")).Should().Throw<ArgumentException>().WithMessage("no target none: elf, btf,*");
+        FluentActions.Invoking(() => FuzzTarget.Find("none"))
+            .Should().Throw<ArgumentException>().WithMessage("no target none: elf, btf,*");
     }
+
+    private static FuzzTarget Fake(Func<byte[], bool> run) => new("fake", run, () => []);
 }
