@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Diagnostics.Runtime;
 
 namespace Kptr.Stress;
@@ -6,7 +7,28 @@ namespace Kptr.Stress;
 internal static class Stacks
 {
     /// <summary>Prints one stack for each thread that has managed frames.</summary>
+    /// <remarks>
+    /// Where the runtime came without its debugger's library, the tool dotnet-stack is asked, if it is on the path.
+    /// </remarks>
     internal static void Print(int processId, TextWriter output)
+    {
+        try
+        {
+            PrintAttached(processId, output);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            output.WriteLine($"no debugger's library: {e.Message}");
+            using var tool = Process.Start(new ProcessStartInfo("dotnet-stack")
+            {
+                ArgumentList = { "report", "-p", $"{processId}" },
+                RedirectStandardOutput = true,
+            });
+            output.WriteLine(tool!.StandardOutput.ReadToEnd());
+        }
+    }
+
+    private static void PrintAttached(int processId, TextWriter output)
     {
         using var target = DataTarget.AttachToProcess(processId, suspend: true);
         using var runtime = target.ClrVersions[0].CreateRuntime();
