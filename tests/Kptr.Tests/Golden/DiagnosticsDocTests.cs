@@ -127,7 +127,8 @@ public class DiagnosticsDocTests
     private static Dictionary<DiagCode, string> Meanings()
     {
         var source = File.ReadAllText(Path.Combine(TestData.Root, "src", "Kptr", "Diagnostics", "DiagCode.cs"));
-        return Regex.Matches(source, @"<summary>([^\r\n]*?)</summary>\s+(\w+) = \d+").ToDictionary(
-            m => Enum.Parse<DiagCode>(m.Groups[2].Value), m => Regex.Replace(m.Groups[1].Value, "</?c>", "`"));
+        return Regex.Matches(source, @"<summary>((?:(?!<summary>)[\s\S])*?)</summary>\s+(\w+) = \d+").ToDictionary(
+            m => Enum.Parse<DiagCode>(m.Groups[2].Value),
+            m => Regex.Replace(Regex.Replace(m.Groups[1].Value, @"\s+///\s+", " ").Trim(), "</?c>", "`"));
     }
 }
