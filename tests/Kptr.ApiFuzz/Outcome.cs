@@ -15,6 +15,9 @@ internal static class Outcome
     internal static bool IsDocumented(Exception exception, long largest) => exception switch
     {
         InvariantException => false,
+
+        // What handlers and deferred work threw, handed to whoever made them run.
+        AggregateException all => all.InnerExceptions.All(e => IsDocumented(e, largest)),
         ArgumentException or HandlerException or ObjectDisposedException or NotSupportedException
         or OperationCanceledException => true,
         InvalidOperationException =>

@@ -70,8 +70,8 @@ public class HelperTests
     [InlineData(ProgType.Syscall, HelperId.SysBpf, true)]
     [InlineData(ProgType.Tracing, HelperId.SysBpf, false)]
     [InlineData(ProgType.Ext, HelperId.MapLookupElem, false)]
-    public void Find_ByProgramType_FollowsTheKernelsLists(ProgType type, object id, bool expected) =>
-        (Find(new ProgSpec("p", type, []), (HelperId)id) is not null).Should().Be(expected);
+    public void Find_ByProgramType_FollowsTheKernelsLists(ProgType type, HelperId id, bool expected) =>
+        (Find(new ProgSpec("p", type, []), id) is not null).Should().Be(expected);
 
     [Fact]
     public void Find_SleepableProgram_GetsSleepingHelpers()

@@ -28,10 +28,13 @@ public sealed class BtfRecordReader
         BtfSpec progBtf, KernelTypes kernel, Func<string, string?> dtorOf, BtfRecordRules? rules = null)
     {
         ArgumentNullException.ThrowIfNull(progBtf);
+        ArgumentNullException.ThrowIfNull(kernel);
+        ArgumentNullException.ThrowIfNull(dtorOf);
         _btf = progBtf;
         _kernel = kernel;
         _dtorOf = dtorOf;
         _rules = rules ?? BtfRecordRules.Linux6_12;
+        ArgumentNullException.ThrowIfNull(_rules.Tags, nameof(rules));
         _tags = new BtfDeclTags(progBtf);
         Load = ReadStructs();
     }

@@ -16,8 +16,8 @@ public class CallTableTests
     [InlineData(BpfMapType.Hash, HelperId.MapLookupPercpuElem, false)]
     [InlineData(BpfMapType.PercpuHash, HelperId.MapLookupPercpuElem, true)]
     [InlineData(BpfMapType.BloomFilter, HelperId.MapPopElem, false)]
-    public void MapCompat_Fits_BothTablesMustAgree(BpfMapType map, object helper, bool expected) =>
-        MapCompat.Fits(map, (HelperId)helper).Should().Be(expected);
+    public void MapCompat_Fits_BothTablesMustAgree(BpfMapType map, HelperId helper, bool expected) =>
+        MapCompat.Fits(map, helper).Should().Be(expected);
 
     [Theory]
     [InlineData("%d %s", 2, true)]
