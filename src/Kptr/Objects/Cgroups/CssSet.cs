@@ -43,10 +43,13 @@ internal sealed class CssSet
         {
             if (_count.Value == 0)
             {
+                // It fell below what its tasks hold where somebody released what was not his.
+                if (Cgroup.Count.TryIncNotZero() == RefCountOutcome.Zero)
+                {
+                    throw new InvalidOperationException($"{Cgroup} is gone: it was released too often");
+                }
+
                 _count.Set(1);
-                Diagnostics.Invariant.That(
-                    Cgroup.Count.TryIncNotZero() != RefCountOutcome.Zero,
-                    "a css set came back for a cgroup that is gone");
             }
             else
             {
