@@ -92,7 +92,7 @@ public abstract partial class BpfMap
         return new(allocation, sizeBytes, isWritable && allocation != Address);
     }
 
-    private IEnumerable<ulong> NodesOf(BtfField field, ulong at) =>
+    private List<ulong> NodesOf(BtfField field, ulong at) =>
         (field.Kind & BtfFieldKind.GraphRoot) == 0 || ReadSlot(at) == 0 ? [] : Core.Graphs.ObjectsNow(field.Kind, at);
 
     private static unsafe ulong ReadSlot(ulong at) => Volatile.Read(ref *(ulong*)at);
