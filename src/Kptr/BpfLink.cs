@@ -28,6 +28,12 @@ public sealed class BpfLink : IDisposable
 
     internal LinkPlace Place { get; }
 
+    /// <summary>Whether it was detached.</summary>
+    public bool IsDetached => Volatile.Read(ref _isDetached) != 0;
+
+    /// <summary>Program and place.</summary>
+    public override string ToString() => $"link of \"{Program.Name}\" to {Hook}{(IsDetached ? " (detached)" : "")}";
+
     private string Purpose => $"link to {Hook}";
 
     /// <summary>Detaches the program. A run that has begun on another thread ends in its own time.</summary>

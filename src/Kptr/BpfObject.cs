@@ -15,7 +15,7 @@ public sealed class BpfObject : IDisposable
     private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
     private ImmutableDictionary<string, StructOpsInstance> _structOps =
         ImmutableDictionary<string, StructOpsInstance>.Empty;
-    private bool _isDisposed;
+    private int _phase;
 
     private BpfObject(ObjectSpec spec)
     {
@@ -25,20 +25,22 @@ public sealed class BpfObject : IDisposable
     /// <summary>The blueprint as it was read; nothing in it is resolved.</summary>
     public ObjectSpec Spec { get; }
 
-    /// <summary>Whether <see cref="Load"/> has succeeded.</summary>
-    public bool IsLoaded { get; private set; }
+    /// <summary>Whether it is loaded: <see cref="Load"/> has succeeded, and it was not disposed since.</summary>
+    public bool IsLoaded => Volatile.Read(ref _phase) == (int)Phase.Loaded;
 
     /// <summary>The live maps by name; empty before <see cref="Load"/>.</summary>
-    public IReadOnlyDictionary<string, BpfMap> Maps => _maps;
+    public IReadOnlyDictionary<string, BpfMap> Maps => IsLoaded ? _maps : ImmutableDictionary<string, BpfMap>.Empty;
 
     /// <summary>The loaded programs by name; empty before <see cref="Load"/>.</summary>
-    public IReadOnlyDictionary<string, BpfProgram> Programs => _programs;
+    public IReadOnlyDictionary<string, BpfProgram> Programs =>
+        IsLoaded ? _programs : ImmutableDictionary<string, BpfProgram>.Empty;
 
     /// <summary>
     /// The structs of operations that its programs implement, by the name of their map; empty
     /// before <see cref="Load"/>.
     /// </summary>
-    public IReadOnlyDictionary<string, StructOpsInstance> StructOps => _structOps;
+    public IReadOnlyDictionary<string, StructOpsInstance> StructOps =>
+        IsLoaded ? _structOps : ImmutableDictionary<string, StructOpsInstance>.Empty;
 
     /// <summary>Reads an object file.</summary>
     /// <exception cref="DiagnosticException">The file cannot be read or is no BPF object.</exception>
@@ -69,44 +71,78 @@ public sealed class BpfObject : IDisposable
     public BpfObject Load(KernelModel kernel, Func<ProgSpec, bool>? autoload = null)
     {
         ArgumentNullException.ThrowIfNull(kernel);
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        if (IsLoaded)
-        {
-            throw new InvalidOperationException($"{Spec.Name} is loaded already");
-        }
-
-        var linked = ObjectLinker.Link(Spec, kernel.Spec, new DiagSink());
-        var wanted = linked.Progs.Where(autoload ?? (static p => p.Autoload)).ToImmutableArray();
-        ThrowOnLinkFaults(wanted);
+        BeginLoad();
         try
         {
-            var maps = CreateMaps(kernel, linked);
-            var verified = VerifyAll(wanted, kernel.Spec);
-            _programs = verified.ToImmutableDictionary(v => v.Spec.Name, v => new BpfProgram(kernel, v, maps));
-            FillSlots(linked);
-            _structOps = linked.Maps
-                .Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap)
-                .ToImmutableDictionary(
-                    m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
+            MakeLive(kernel, autoload);
         }
         catch
         {
+            // Made nothing: another try may follow, unless it was disposed meanwhile.
             DisposeLive();
+            Interlocked.CompareExchange(ref _phase, (int)Phase.Fresh, (int)Phase.Loading);
             throw;
         }
 
-        IsLoaded = true;
+        if (Interlocked.CompareExchange(ref _phase, (int)Phase.Loaded, (int)Phase.Loading) != (int)Phase.Loading)
+        {
+            DisposeLive();
+            throw new ObjectDisposedException(Spec.Name, "the object was disposed while it was loaded");
+        }
+
         return this;
     }
 
     /// <summary>Unloads: gives up the programs (links keep theirs) and the maps (programs keep theirs).</summary>
+    /// <remarks>Where another thread is loading it, that <see cref="Load"/> gives everything up and throws.</remarks>
     public void Dispose()
     {
-        if (!_isDisposed)
+        if (Interlocked.Exchange(ref _phase, (int)Phase.Disposed) == (int)Phase.Loaded)
         {
-            _isDisposed = true;
             DisposeLive();
         }
+    }
+
+    /// <summary>Name, and what it has.</summary>
+    public override string ToString() =>
+        $"object \"{Spec.Name}\" ({Spec.Progs.Length} programs, {Spec.Maps.Length} maps, {PhaseText})";
+
+    private string PhaseText => (Phase)Volatile.Read(ref _phase) switch
+    {
+        Phase.Loaded => "loaded",
+        Phase.Disposed => "disposed",
+        _ => "not loaded",
+    };
+
+    private void BeginLoad()
+    {
+        switch ((Phase)Interlocked.CompareExchange(ref _phase, (int)Phase.Loading, (int)Phase.Fresh))
+        {
+            case Phase.Fresh:
+                break;
+            case Phase.Disposed:
+                throw new ObjectDisposedException(Spec.Name);
+            default:
+                throw new InvalidOperationException($"{Spec.Name} is loaded already, or another thread loads it");
+        }
+    }
+
+    private void MakeLive(KernelModel kernel, Func<ProgSpec, bool>? autoload)
+    {
+        var linked = ObjectLinker.Link(Spec, kernel.Spec, new DiagSink());
+        var wanted = linked.Progs.Where(autoload ?? (static p => p.Autoload)).ToImmutableArray();
+        ThrowOnLinkFaults(wanted);
+        var maps = CreateMaps(kernel, linked);
+        foreach (var verified in VerifyAll(wanted, kernel.Spec))
+        {
+            _programs = _programs.Add(verified.Spec.Name, new BpfProgram(kernel, verified, maps));
+        }
+
+        FillSlots(linked);
+        _structOps = linked.Maps
+            .Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap)
+            .ToImmutableDictionary(
+                m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
     }
 
     private static void ThrowOnLinkFaults(ImmutableArray<ProgSpec> progs)
@@ -193,5 +229,15 @@ public sealed class BpfObject : IDisposable
         _maps = _maps.Clear();
         _programs = _programs.Clear();
         _structOps = _structOps.Clear();
+    }
+
+    private enum Phase
+    {
+        Fresh,
+
+        /// <summary>What is made belongs to the thread that loads.</summary>
+        Loading,
+        Loaded,
+        Disposed,
     }
 }

@@ -9,7 +9,7 @@ namespace Kptr;
 // Running it.
 public sealed partial class BpfProgram
 {
-    private const int ArgsMax = 12;
+    internal const int ArgsMax = 12;
     private long _lastSession;
 
     /// <summary>
@@ -75,11 +75,12 @@ public sealed partial class BpfProgram
     }
 
     /// <summary>Runs it with arguments for a hook that it is attached to.</summary>
-    internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised) => RunOn(args, new() { Event = raised });
+    internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised) =>
+        RunOn(args, new() { Event = raised, IsHook = true });
 
     /// <summary>Runs it with a record for an event that it is attached to.</summary>
     internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised) =>
-        RunOn(record.ToArray(), new() { Event = raised });
+        RunOn(record.ToArray(), new() { Event = raised, IsHook = true });
 
     private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
     {
@@ -116,13 +117,21 @@ public sealed partial class BpfProgram
 
     private ProgramResult Run(Region context, RunSetup setup, out int retval)
     {
+        using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
+        if (_isUnloaded)
+        {
+            // The event found a link that was detached meanwhile; whoever calls it directly has a program that is gone.
+            ObjectDisposedException.ThrowIf(!setup.IsHook, this);
+            retval = 0;
+            return default;
+        }
+
         Interlocked.Increment(ref _runCount);
         var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
         {
             Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq =
                 setup.Seq, Retval = setup.Retval,
         };
-        using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
         try
         {
             var result = _interpreter.Run(ctx, context, setup.Options);
@@ -158,6 +167,9 @@ public sealed partial class BpfProgram
         internal ExecOptions? Options { get; init; }
 
         internal int Retval { get; init; }
+
+        /// <summary>Whether an event runs it, which passes by a program that is gone.</summary>
+        internal bool IsHook { get; init; }
     }
 }
 

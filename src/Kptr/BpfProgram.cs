@@ -16,6 +16,7 @@ public sealed partial class BpfProgram
     private readonly ImmutableArray<BpfMap?> _maps;
     private readonly Interpreter _interpreter;
     private readonly HeapSlab _contexts;
+    private volatile bool _isUnloaded;
     private long _runCount;
 
     internal BpfProgram(KernelModel kernel, VerifiedProgram verified, ImmutableArray<BpfMap?> maps)
@@ -25,11 +26,8 @@ public sealed partial class BpfProgram
         _maps = maps;
         _interpreter = Interpreter.ForLinked(
             ContextRewriter.Apply(verified, kernel), new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads);
-        _contexts = kernel.Heap.CreateSlab($"context of {verified.Spec.Name}", ArgsMax * sizeof(ulong));
-        foreach (var map in maps)
-        {
-            map?.Hold();
-        }
+        _contexts = kernel.ArgBlocks;
+        HoldMaps();
 
         Object = new(kernel, Name, Loader, LetMapsGo);
     }
@@ -56,6 +54,7 @@ public sealed partial class BpfProgram
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
     /// <returns>The attachment; dispose it to detach.</returns>
     /// <exception cref="NotSupportedException">Its kind of program has no place in the model to attach to.</exception>
+    /// <exception cref="ObjectDisposedException">It is unloaded.</exception>
     public BpfLink Attach(ulong cookie = 0) => Spec.AttachTarget is { Length: > 0 } target && IsHooked(Spec)
         ? new BpfLink(this, target, cookie)
         : throw new NotSupportedException(
@@ -65,18 +64,57 @@ public sealed partial class BpfProgram
     /// <param name="hook">A name that <see cref="KernelModel.Raise"/>, <see cref="KernelModel.Call"/> or the
     /// model itself passes.</param>
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
+    /// <exception cref="ObjectDisposedException">It is unloaded.</exception>
     public BpfLink AttachTo(string hook, ulong cookie = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(hook);
         return new(this, hook, cookie);
     }
 
+    /// <summary>Name, section and how often it ran.</summary>
+    public override string ToString() =>
+        $"program \"{Name}\" ({Spec.SectionName}, ran {RunCount} times{(IsUnloaded ? ", unloaded" : "")})";
+
+    /// <summary>Whether nobody has it any more: its object is disposed and all links to it are.</summary>
+    /// <remarks>A run that sees this false inside its RCU reader may use the maps until the reader ends.</remarks>
+    internal bool IsUnloaded => _isUnloaded;
+
     internal Interpreter Interpreter => _interpreter;
 
     /// <summary>The object that loaded it lets go of it.</summary>
     internal void Unload() => Object.Put(Loader);
 
+    private void HoldMaps()
+    {
+        for (var i = 0; i < _maps.Length; i++)
+        {
+            if (_maps[i] is { } map && !map.TryHold())
+            {
+                foreach (var held in _maps[..i])
+                {
+                    held?.Put();
+                }
+
+                throw new ObjectDisposedException(map.Name);
+            }
+        }
+    }
+
+    // Maps outlive readers of plain RCU by themselves; a sleepable program is a reader of the other flavour.
     private void LetMapsGo()
+    {
+        _isUnloaded = true;
+        if (Spec.IsSleepable)
+        {
+            Kernel.RcuTrace.Call(static p => ((BpfProgram)p).PutMaps(), this, "__bpf_prog_put_rcu");
+        }
+        else
+        {
+            PutMaps();
+        }
+    }
+
+    private void PutMaps()
     {
         foreach (var map in _maps)
         {

@@ -13,12 +13,19 @@ internal sealed class HookTable : IHookSink
     private const ulong FuncBytes = 64;
     private readonly ConcurrentDictionary<string, ImmutableArray<BpfLink>> _links = new();
     private readonly ConcurrentDictionary<string, ulong> _addresses = new();
+    private long _lastFunc = -1;
 
     internal void Add(BpfLink link) =>
         _links.AddOrUpdate(link.Hook, _ => [link], (_, all) => all.Add(link));
 
-    internal void Remove(BpfLink link) =>
-        _links.AddOrUpdate(link.Hook, _ => [], (_, all) => all.Remove(link));
+    internal void Remove(BpfLink link)
+    {
+        if (_links.AddOrUpdate(link.Hook, _ => [], (_, all) => all.Remove(link)).IsEmpty)
+        {
+            // A hook that programs came back to meanwhile has another array, and stays.
+            _links.TryRemove(new(link.Hook, []));
+        }
+    }
 
     /// <summary>Runs the programs attached to a hook, in the order they were attached.</summary>
     public void Fire(string tracepoint, ReadOnlySpan<ulong> args)
@@ -48,7 +55,7 @@ internal sealed class HookTable : IHookSink
     internal long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body)
     {
         var links = LinksOf(function);
-        var address = _addresses.GetOrAdd(function, _ => TextStart + ((ulong)_addresses.Count * FuncBytes));
+        var address = AddressOf(function);
         foreach (var link in links.Where(l => l.Place == LinkPlace.Entry))
         {
             RunAt(link, args, null, address);
@@ -78,6 +85,12 @@ internal sealed class HookTable : IHookSink
 
         return result;
     }
+
+    /// <summary>
+    /// Where a function is, as <c>bpf_get_func_ip</c> says: its own for ever, in the order of first calls.
+    /// </summary>
+    internal ulong AddressOf(string function) =>
+        _addresses.GetOrAdd(function, _ => TextStart + ((ulong)Interlocked.Increment(ref _lastFunc) * FuncBytes));
 
     private ImmutableArray<BpfLink> LinksOf(string hook) => _links.GetValueOrDefault(hook, []);
 

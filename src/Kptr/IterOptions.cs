@@ -43,6 +43,10 @@ public enum CgroupOrder
 /// <param name="Fault">The fault that ended it early; null for none.</param>
 public sealed record IterOutput(ReadOnlyMemory<byte> Bytes, int RunCount, RunFault? Fault)
 {
+    /// <summary>How much was written.</summary>
+    public override string ToString() =>
+        $"{Bytes.Length} bytes of {RunCount} runs{(Fault is null ? "" : $", {Fault}")}";
+
     /// <summary>The output as text.</summary>
     public string Text => Encoding.UTF8.GetString(Bytes.Span);
 }

@@ -22,6 +22,7 @@ public sealed class KernelModel : KernelCore
         : base((options ?? throw new ArgumentNullException(nameof(options))).ToSpec(), options)
     {
         Host = new(this, options.Kfuncs, options.Seed);
+        ArgBlocks = Heap.CreateSlab("arguments of programs", BpfProgram.ArgsMax * sizeof(ulong));
         _hooks = new HookTable();
         Hooks = _hooks;
     }
@@ -46,6 +47,11 @@ public sealed class KernelModel : KernelCore
     internal ProgHost Host { get; }
 
     internal HookTable HookTable => _hooks;
+
+    /// <summary>
+    /// Memory for the arguments of tracing programs: one slab for all, because a slab keeps its memory for good.
+    /// </summary>
+    internal HeapSlab ArgBlocks { get; }
 
     /// <summary>Passes a tracepoint: runs every program attached to it.</summary>
     /// <param name="hook">Its name (<c>sched_switch</c>).</param>

@@ -24,6 +24,9 @@ public sealed record KernelModelOptions : KernelCoreOptions
     /// </summary>
     public string Declarations { get; init; } = "";
 
+    /// <summary>The main ones.</summary>
+    public override string ToString() => $"{Profile.Name}, {base.ToString()}";
+
     /// <summary>Seed of the random numbers that programs get.</summary>
     public int Seed { get; init; }
 

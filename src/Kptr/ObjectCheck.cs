@@ -11,6 +11,9 @@ public sealed record ProgVerdict(ProgSpec Prog, VerifyResult Result)
     /// <summary>The verdict.</summary>
     public Verdict Verdict => Result.Verdict;
 
+    /// <summary>Program and verdict.</summary>
+    public override string ToString() => $"{Prog}: {Result}";
+
     /// <inheritdoc cref="ObjectSpec.BtfFault"/>
     public Diagnostic? BtfFault { get; init; }
 }
@@ -20,6 +23,9 @@ public sealed record ObjectCheckOptions
 {
     /// <summary>Judge only the program of this name; null for all.</summary>
     public string? ProgName { get; init; }
+
+    /// <summary>Which programs.</summary>
+    public override string ToString() => ProgName is null ? "all programs" : $"only program \"{ProgName}\"";
 
     /// <summary>How each program is verified; null for the defaults.</summary>
     public VerifyOptions? Verify { get; init; }

@@ -36,7 +36,8 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && KfuncName(call) == "bpf_throw";
 
-    public Interpreter? TailTarget(object target) => (target as BpfProgram)?.Interpreter;
+    public Interpreter? TailTarget(object target) =>
+        target is BpfProgram { IsUnloaded: false } prog ? prog.Interpreter : null;
 
     private BpfMap MapOf(int index) => maps[index]
         ?? throw new InvalidOperationException(

@@ -37,14 +37,25 @@ public sealed class StructOpsInstance
     /// </summary>
     /// <returns>Dispose it to unregister.</returns>
     /// <exception cref="InvalidOperationException">It is registered already.</exception>
+    /// <exception cref="ObjectDisposedException">Its object is disposed.</exception>
     public IDisposable Register()
     {
-        var err = _map.UpdateElem(new byte[sizeof(int)], _map.Spec.InitialValue.IsDefaultOrEmpty
-            ? new byte[_map.ValueSize] : _map.Spec.InitialValue.AsSpan());
-        return err == Errno.None
-            ? new Registration(this)
-            : throw new InvalidOperationException($"{_map.Name} cannot be registered: {err}");
+        var pins = new Registration(this);
+        try
+        {
+            Register(pins);
+            return pins;
+        }
+        catch
+        {
+            pins.LetGo();
+            throw;
+        }
     }
+
+    /// <summary>Name of the struct, and how many programs implement it.</summary>
+    public override string ToString() =>
+        $"struct_ops \"{_map.Name}\" ({TypeName}, {_members.Count} programs{(IsRegistered ? ", registered" : "")})";
 
     /// <summary>Calls one operation.</summary>
     /// <param name="member">Its name in the struct.</param>
@@ -55,33 +66,59 @@ public sealed class StructOpsInstance
             ? program.RunWithArgs(args)
             : throw new ArgumentException($"{TypeName}.{member} is implemented by no program", nameof(member));
 
+    private void Register(Registration pins)
+    {
+        pins.Take();
+        var err = _map.UpdateElem(new byte[sizeof(int)], _map.Spec.InitialValue.IsDefaultOrEmpty
+            ? new byte[_map.ValueSize] : _map.Spec.InitialValue.AsSpan());
+        if (err != Errno.None)
+        {
+            throw new InvalidOperationException($"{_map.Name} cannot be registered: {err}");
+        }
+    }
+
+    /// <summary>Keeps the map and the programs for as long as the struct is registered.</summary>
     private sealed class Registration : IDisposable
     {
         private readonly StructOpsInstance _of;
+        private readonly List<BpfProgram> _pinned = [];
+        private bool _hasMap;
         private int _isEnded;
 
         internal Registration(StructOpsInstance of)
         {
             _of = of;
-            foreach (var program in of._members.Values)
-            {
-                program.Object.Hold(Purpose);
-            }
         }
 
         private string Purpose => $"struct_ops \"{_of._map.Name}\"";
 
+        /// <summary>Ends the registration.</summary>
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _isEnded, 1) != 0)
+            if (Interlocked.Exchange(ref _isEnded, 1) == 0)
             {
-                return;
+                _of._map.DeleteElem(new byte[sizeof(int)]);
+                LetGo();
             }
+        }
 
-            _of._map.DeleteElem(new byte[sizeof(int)]);
+        internal void Take()
+        {
+            _hasMap = _of._map.TryHold();
+            ObjectDisposedException.ThrowIf(!_hasMap, _of._map);
             foreach (var program in _of._members.Values)
             {
-                program.Object.Put(Purpose);
+                ObjectDisposedException.ThrowIf(!program.Object.TryHold(Purpose), program);
+                _pinned.Add(program);
+            }
+        }
+
+        internal void LetGo()
+        {
+            _pinned.ForEach(p => p.Object.Put(Purpose));
+            if (_hasMap)
+            {
+                _of._map.Put();
             }
         }
     }

@@ -20,6 +20,10 @@ public sealed record TestInput
     /// <summary>What the system call around a cgroup program would return (<c>bpf_get_retval</c>).</summary>
     public int Retval { get; init; }
 
+    /// <summary>Sizes.</summary>
+    public override string ToString() =>
+        $"packet of {Packet.Length} bytes, context of {Context.Length}{(Socket is null ? "" : $", {Socket}")}";
+
     /// <summary>The socket the context is about; null makes one for the run, as Linux does.</summary>
     public Sock? Socket { get; init; }
 }
@@ -44,6 +48,11 @@ public sealed record TestOutput(
 
     /// <summary>Copies of the packet that the program sent elsewhere (<c>bpf_clone_redirect</c>).</summary>
     public int CloneCount { get; init; }
+
+    /// <summary>What came back.</summary>
+    public override string ToString() =>
+        $"returned {ReturnValue}{(Fault is null ? "" : $", {Fault}")}, "
+        + $"packet of {Packet.Length} bytes, context of {Context.Length}";
 
     /// <summary>
     /// The socket that the program assigned (<c>bpf_sk_assign</c>); no reference goes with it. Null for none.

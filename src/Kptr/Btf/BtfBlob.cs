@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Kptr.Btf;
 
-/// <summary>Bytes of raw BTF: a part of an array, kept as such because asking a memory for its span costs more.</summary>
+/// <summary>
+/// Bytes of raw BTF: a part of an array, kept as such because asking a memory for its span costs more.
+/// </summary>
 internal sealed class BtfBlob
 {
     private readonly byte[] _array;
@@ -26,9 +28,12 @@ internal sealed class BtfBlob
 }
 
 /// <summary>The two sections of a BTF; types are words of this machine's byte order, whatever the file had.</summary>
-internal sealed class BtfBytes(BtfBlob types, int typesStart, int typesLength, BtfBlob strings, int stringsStart, int stringsLength)
+internal sealed class BtfBytes(
+    BtfBlob types, int typesStart, int typesLength, BtfBlob strings, int stringsStart, int stringsLength)
 {
-    /// <summary>What a kernel has against the way header and sections fill the file; null where it has nothing.</summary>
+    /// <summary>
+    /// What a kernel has against the way header and sections fill the file; null where it has nothing.
+    /// </summary>
     internal string? LayoutFault { get; init; }
 
     internal int StringsLength => stringsLength;

@@ -151,6 +151,9 @@ public sealed class BtfBuilder
     /// <exception cref="DiagnosticException">A type has a reference to an id that was never added.</exception>
     public BtfSpec Build() => BtfSpec.Read(ToBytes(), Name, Base);
 
+    /// <summary>Name, and how many types it has so far.</summary>
+    public override string ToString() => $"BTF \"{Name}\" to be built ({_types.Count} types so far)";
+
     /// <summary>The content of a <c>.BTF</c> section.</summary>
     public byte[] ToBytes(bool bigEndian = false)
     {

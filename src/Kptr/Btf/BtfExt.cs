@@ -19,6 +19,9 @@ public readonly record struct BtfExtLine(
     /// <summary>Source file as the compiler wrote it.</summary>
     public string File => Btf?.StringAt(FileOffset) ?? "";
 
+    /// <summary>File and line.</summary>
+    public override string ToString() => Btf is null ? $"line {Line}" : $"{File}:{Line}";
+
     /// <summary>The source line, or empty.</summary>
     public string Text => Btf?.StringAt(TextOffset) ?? "";
 }
@@ -31,6 +34,10 @@ public readonly record struct BtfExtLine(
 /// <param name="Kind"><c>enum bpf_core_relo_kind</c>.</param>
 public readonly record struct BtfExtRelo(BtfSpec Btf, int InsnOffsetBytes, int TypeId, int AccessOffset, int Kind)
 {
+    /// <summary>Instruction, type and access.</summary>
+    public override string ToString() =>
+        $"relocation of kind {Kind} at +0x{InsnOffsetBytes:x}: type {TypeId}{(Btf is null ? "" : $", {Access}")}";
+
     /// <summary>The access string, <c>0:1:2</c>.</summary>
     public string Access => Btf?.StringAt(AccessOffset) ?? "";
 }
@@ -72,6 +79,10 @@ public sealed class BtfExt
         var sink = new DiagSink();
         return TryRead(data, btf, sink) ?? throw new DiagnosticException(sink.All);
     }
+
+    /// <summary>How many sections it speaks of.</summary>
+    public override string ToString() =>
+        $".BTF.ext (functions of {Funcs.Count} sections, lines of {Lines.Count}, relocations of {Relos.Count})";
 
     /// <summary>
     /// Reads <c>.BTF.ext</c>; reports what is wrong to <paramref name="sink"/> and returns null then.

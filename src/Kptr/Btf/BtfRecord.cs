@@ -49,6 +49,9 @@ public sealed record BtfField(BtfFieldKind Kind, string Name, int OffsetBytes, i
     /// <summary>Of graph roots: offset of the node field in <see cref="NodeType"/>, in bytes.</summary>
     public int NodeOffsetBytes { get; init; }
 
+    /// <summary>Kind, name and place; fields refer to records and those to fields, so no more.</summary>
+    public override string ToString() => $"{Kind} {Name} at {OffsetBytes}, {SizeBytes} bytes";
+
     /// <summary>
     /// Of graph roots: the record of <see cref="NodeType"/>; of local kptrs: that of the pointee. May be null.
     /// </summary>
@@ -71,6 +74,10 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
 
     /// <summary>Whether any field has one of these kinds.</summary>
     public bool Has(BtfFieldKind kinds) => (Kinds & kinds) != 0;
+
+    /// <summary>How many fields, and the first few.</summary>
+    public override string ToString() => Fields.IsDefaultOrEmpty ? "no special fields"
+        : $"{Fields.Length} special fields: {string.Join(", ", Fields.Take(8).Select(f => $"{f.Kind} {f.Name}"))}";
 
     /// <summary>The field that covers this byte and has one of these kinds, or <see langword="null"/>.</summary>
     public BtfField? FindAt(int offsetBytes, BtfFieldKind kinds = (BtfFieldKind)(-1))

@@ -145,6 +145,10 @@ public sealed partial class BtfSpec
         return -1;
     }
 
+    /// <summary>Name and size.</summary>
+    public override string ToString() =>
+        $"BTF \"{Name}\" ({TypeCount} types{(Base is null ? "" : $", split from \"{Base.Name}\"")})";
+
     /// <summary>Writes the BTF as the content of a <c>.BTF</c> section; a split BTF's own part only.</summary>
     public byte[] ToBytes(bool bigEndian = false)
     {

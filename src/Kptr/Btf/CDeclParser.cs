@@ -69,6 +69,9 @@ public sealed class CDeclParser
         }
     }
 
+    /// <summary>What is built.</summary>
+    public override string ToString() => $"C declarations of {_builder}";
+
     /// <summary>The types of everything declared so far.</summary>
     public BtfSpec Build() => _builder.Build();
 }

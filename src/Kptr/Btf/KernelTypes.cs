@@ -50,6 +50,9 @@ public sealed class KernelTypes
         return null;
     }
 
+    /// <summary>The BTF of the kernel and how many modules.</summary>
+    public override string ToString() => $"{Vmlinux} and {All.Length - 1} modules";
+
     /// <summary>The type a place names.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such place.</exception>
     public BtfType this[BtfRef at] => (uint)at.BtfIdx < (uint)All.Length ? All[at.BtfIdx][at.TypeId]

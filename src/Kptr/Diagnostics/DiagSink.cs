@@ -11,6 +11,10 @@ public sealed class DiagSink
     /// <summary>Whether anything was reported.</summary>
     public bool IsEmpty => _all.Count == 0;
 
+    /// <summary>How many, and the first.</summary>
+    public override string ToString() =>
+        _all.Count == 0 ? "no diagnostics" : $"{_all.Count} diagnostics, the first: {_all[0]}";
+
     /// <summary>Adds one fault.</summary>
     public void Report(Diagnostic diagnostic)
     {

@@ -1,10 +1,13 @@
 namespace Kptr.Diagnostics;
 
-/// <summary>Reads whole files of any kind: regular ones, and those of <c>/sys</c>, <c>/proc</c>, pipes and devices.</summary>
+/// <summary>
+/// Reads whole files of any kind: regular ones, and those of <c>/sys</c>, <c>/proc</c>, pipes and devices.
+/// </summary>
 /// <remarks>
-/// The end of a file is where a read gives nothing, never what <c>stat</c> says: files of <c>/proc</c> have length 0 there, those of
-/// <c>/sys</c> a whole page, and a file may grow or be cut short meanwhile. Nothing is mapped: <c>/sys</c> and pipes cannot be (the
-/// former only privately, since 6.16), and a mapped file that is cut short ends the process with a bus error.
+/// The end of a file is where a read gives nothing, never what <c>stat</c> says: files of <c>/proc</c> have length 0
+/// there, those of <c>/sys</c> a whole page, and a file may grow or be cut short meanwhile. Nothing is mapped:
+/// <c>/sys</c> and pipes cannot be (the former only privately, since 6.16), and a mapped file that is cut short ends
+/// the process with a bus error.
 /// </remarks>
 internal static class FileBytes
 {
@@ -14,7 +17,8 @@ internal static class FileBytes
     private const int FirstBytes = 1 << 16;
 
     /// <summary>All bytes of a file, opened once: a pipe gives its bytes to the first who opens it.</summary>
-    /// <returns>Null, and a report of <see cref="DiagCode.FileUnreadable"/>, when it cannot be opened or read, or is too large.</returns>
+    /// <returns>Null, and a report of <see cref="DiagCode.FileUnreadable"/>, when it cannot be opened or read,
+    /// or is too large.</returns>
     internal static byte[]? TryRead(string path, DiagSink sink)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -34,7 +38,8 @@ internal static class FileBytes
                 fault = $"is larger than {BytesMax} bytes";
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentException)
         {
             fault = e.Message;
         }
@@ -54,7 +59,8 @@ internal static class FileBytes
     // Null: too large. No buffer of the stream's own, and no lock that another reader or writer would meet.
     private static byte[]? ReadAll(string path)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        using var file = new FileStream(
+            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         var expected = file.CanSeek ? Math.Min(file.Length, BytesMax) : 0;
         var bytes = new byte[Math.Max((int)expected, FirstBytes)];
         var length = 0;

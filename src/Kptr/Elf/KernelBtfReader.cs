@@ -42,5 +42,6 @@ public static class KernelBtfReader
     }
 
     private static bool IsRaw(ReadOnlySpan<byte> data) => data.Length >= sizeof(ushort)
-        && (BinaryPrimitives.ReadUInt16LittleEndian(data) == BtfMagic || BinaryPrimitives.ReadUInt16BigEndian(data) == BtfMagic);
+        && (BinaryPrimitives.ReadUInt16LittleEndian(data) == BtfMagic
+            || BinaryPrimitives.ReadUInt16BigEndian(data) == BtfMagic);
 }

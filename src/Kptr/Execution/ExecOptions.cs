@@ -15,6 +15,9 @@ public sealed record ExecOptions
     /// </summary>
     public long Fuel { get; init; } = FuelDefault;
 
+    /// <summary>The fuel.</summary>
+    public override string ToString() => $"fuel {Fuel}{(Cancellation.CanBeCanceled ? ", can be cancelled" : "")}";
+
     /// <summary>Ends the run with a fault soon after it is cancelled.</summary>
     public CancellationToken Cancellation { get; init; }
 

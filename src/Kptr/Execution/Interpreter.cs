@@ -91,6 +91,10 @@ public sealed class Interpreter : IDisposable
         }
     }
 
+    /// <summary>Program and size.</summary>
+    public override string ToString() =>
+        $"interpreter of \"{Prog.Name}\" ({Prog.Insns.Length} instructions{(_isDisposed ? ", disposed" : "")})";
+
     /// <summary>
     /// Refuses further runs. Runs that are going on end in their own time; the last of them lets the memory go.
     /// </summary>

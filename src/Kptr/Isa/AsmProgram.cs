@@ -67,6 +67,10 @@ public sealed class AsmProgram
             : throw new ArgumentException(fault, nameof(items));
     }
 
+    /// <summary>How much of what.</summary>
+    public override string ToString() =>
+        $"{Insns.Length} instructions, {Symbols.Length} symbols, {Labels.Count} labels";
+
     /// <summary>The items of this program, one for each slot, so that it can be written into another.</summary>
     public IEnumerator<AsmItem> GetEnumerator()
     {
@@ -101,6 +105,10 @@ public readonly struct AsmItem
 
     /// <summary>An instruction without names is an item.</summary>
     public static implicit operator AsmItem(BpfInsn insn) => new(insn);
+
+    /// <summary>The label, or the instruction.</summary>
+    public override string ToString() =>
+        DefinedLabel is not null ? $"{DefinedLabel}:" : Target is null ? Insn.ToString() : $"{Insn} to {Target}";
 
     /// <summary>The same as the conversion.</summary>
     public static AsmItem FromBpfInsn(BpfInsn insn) => new(insn);

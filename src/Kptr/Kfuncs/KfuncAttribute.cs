@@ -36,6 +36,9 @@ public sealed class KfuncAttribute : Attribute
     /// <summary>Kernel versions that have it like this.</summary>
     public ProfileSet Profiles { get; set; } = ProfileSet.Linux6_12 | ProfileSet.Linux7_2;
 
+    /// <summary>Name and flags.</summary>
+    public override string ToString() => $"kfunc {Name} ({Flags})";
+
     /// <summary>
     /// The struct whose <c>__kptr</c> fields this kfunc destroys (<c>task_struct</c>), or null
     /// where it is no destructor.

@@ -35,6 +35,9 @@ public sealed class KfuncDeclaration
     /// <summary>The blueprint for the verifier.</summary>
     public KfuncSpec Spec { get; }
 
+    /// <summary>The name.</summary>
+    public override string ToString() => Spec.ToString();
+
     /// <summary>The kernel struct whose kptr fields it destroys, or null.</summary>
     public string? DestructorOf { get; }
 

@@ -48,6 +48,9 @@ public sealed class KfuncRegistry
     public ImmutableDictionary<string, KfuncSpec> SpecsOf(KernelProfile profile) =>
         Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => profile.TrustsKfuncArgs ? Trusting(d.Spec) : d.Spec);
 
+    /// <summary>How many.</summary>
+    public override string ToString() => $"{_all.Length} kfuncs";
+
     /// <summary>Which kfunc destroys the <c>__kptr</c> fields of which kernel struct.</summary>
     public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
         Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(

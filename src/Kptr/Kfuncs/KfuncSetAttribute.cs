@@ -13,6 +13,9 @@ public sealed class KfuncSetAttribute : Attribute
         Hooks = hooks;
     }
 
+    /// <summary>The hooks.</summary>
+    public override string ToString() => $"kfuncs of {Hooks}";
+
     /// <summary>Where its kfuncs may be called from.</summary>
     public KfuncHooks Hooks { get; }
 }

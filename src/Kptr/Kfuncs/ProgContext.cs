@@ -170,6 +170,9 @@ public sealed class ProgContext : IProgramRun
         where T : KernelObject =>
         ObjectAt<T>(address) is null ? null : ProgramRefs.FromRegister<T>(Core, address, this);
 
+    /// <summary>Run, program and CPU.</summary>
+    public override string ToString() => $"run {RunId} of program \"{Prog.Name}\" on CPU {Cpu}";
+
     /// <summary>Hands a reference to the program; the register's value.</summary>
     public ulong GiveRef<T>(KernelRef<T>? reference)
         where T : KernelObject => ProgramRefs.ToRegister(reference, this);

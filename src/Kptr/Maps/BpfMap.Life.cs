@@ -45,7 +45,9 @@ public abstract partial class BpfMap
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Another reference (<c>bpf_map_inc</c>), given back by <see cref="Put"/>.</summary>
+    /// <summary>
+    /// Another reference (<c>bpf_map_inc</c>) for somebody who holds the map already, given back by <see cref="Put"/>.
+    /// </summary>
     internal void Hold()
     {
         Invariant.That(Interlocked.Increment(ref _refs) > 1, "a map that is being freed was taken into use");

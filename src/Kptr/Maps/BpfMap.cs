@@ -16,6 +16,7 @@ namespace Kptr.Maps;
 /// </remarks>
 public abstract partial class BpfMap : IReferenceSource, IDisposable
 {
+    // Replaced and never changed: others may ask while the derived constructor still runs.
     private ValuePool[] _pools = [];
     private long _chargedBytes;
 

@@ -25,6 +25,10 @@ public struct BpfSpinLock
     /// <summary>Takes the lock unless somebody holds it.</summary>
     public bool TryEnter() => Interlocked.CompareExchange(ref _word, Environment.CurrentManagedThreadId, 0) == 0;
 
+    /// <summary>Who holds it.</summary>
+    public override string ToString() =>
+        Volatile.Read(in _word) is var owner and not 0 ? $"held by thread {owner}" : "free";
+
     /// <summary>Gives the lock back.</summary>
     public void Exit() => Volatile.Write(ref _word, 0);
 }

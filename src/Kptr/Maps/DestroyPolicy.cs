@@ -56,6 +56,9 @@ public sealed class DestroyPolicy
         _ => _onRecycle,
     };
 
+    /// <summary>Its name.</summary>
+    public override string ToString() => Behavior.ToString();
+
     /// <summary>Where Linux 6.12 runs the destructors of a path. The model itself never holds a lock then.</summary>
     /// <param name="path">The path.</param>
     /// <param name="type">The map's type.</param>

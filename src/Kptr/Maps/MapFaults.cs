@@ -19,6 +19,9 @@ public sealed class MapFaults
     private int _armed;
     private int _allocationsLeft;
 
+    /// <summary>Whether any is asked for.</summary>
+    public override string ToString() => IsArmed ? "a failure is asked for" : "nothing fails";
+
     /// <summary>Makes the <paramref name="nth"/> pass from now fail, once.</summary>
     /// <param name="point">Where.</param>
     /// <param name="nth">1 for the next pass.</param>

@@ -124,6 +124,9 @@ public sealed unsafe class ValuePool
         return slot >= 0;
     }
 
+    /// <summary>Whose, and how many.</summary>
+    public override string ToString() => $"{SlotCount} values of {_map}";
+
     /// <summary>
     /// Gives a slot back, for anybody to take at once. Hand its value to <see cref="DyingFields"/> first.
     /// </summary>

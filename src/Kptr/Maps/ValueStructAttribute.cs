@@ -15,6 +15,9 @@ namespace Kptr.Maps;
 [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
 public sealed class ValueStructAttribute([DynamicallyAccessedMembers(StructFields.Kept)] Type type) : Attribute
 {
+    /// <summary>The struct's name.</summary>
+    public override string ToString() => $"map value {Type.Name}";
+
     /// <summary>The struct.</summary>
     [DynamicallyAccessedMembers(StructFields.Kept)]
     public Type Type { get; } = type;

@@ -116,6 +116,9 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// <summary>What it knows of special fields.</summary>
     public BtfRecordRules RecordRules { get; init; } = BtfRecordRules.Linux6_12;
 
+    /// <summary>Its name.</summary>
+    public override string ToString() => Name;
+
     /// <summary>The profile with this name (<c>linux-6.12</c>), or null.</summary>
     public static KernelProfile? Find(string name) =>
         All.FirstOrDefault(p => p.Name == name);

@@ -24,6 +24,9 @@ public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
     /// </summary>
     public int CpuIds { get; init; } = 8192;
 
+    /// <summary>Version and types.</summary>
+    public override string ToString() => $"{Profile.Name} ({Types}, {Kfuncs.Count} kfuncs)";
+
     /// <summary>
     /// The kernel's configuration, for <c>__kconfig</c> externs: <c>CONFIG_HZ</c> to <c>250</c>, booleans to <c>y</c>,
     /// strings with their quotes. What is not set is not in it.

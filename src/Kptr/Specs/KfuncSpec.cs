@@ -21,6 +21,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>Profiles that have it.</summary>
     public ProfileSet Profiles { get; init; } = ProfileSet.All;
 
+    /// <summary>Name and flags.</summary>
+    public override string ToString() => $"kfunc {Name} ({Flags})";
+
     /// <summary>The module that has it, or null for vmlinux.</summary>
     public string? Module { get; init; }
 }

@@ -53,6 +53,9 @@ public sealed record MapSpec(string Name, BpfMapType Type)
     /// <summary>False for <c>SEC("?.struct_ops")</c>: created only when asked for.</summary>
     public bool Autocreate { get; init; } = true;
 
+    /// <summary>Name, type and sizes.</summary>
+    public override string ToString() => $"map \"{Name}\" ({Type}, key {KeySize}, value {ValueSize}, max {MaxEntries})";
+
     /// <summary>
     /// Of <see cref="BpfMapType.StructOps"/>: what the struct is and which programs it holds; else null.
     /// </summary>
@@ -64,6 +67,9 @@ public sealed record MapSpec(string Name, BpfMapType Type)
 /// <param name="Slots">Member name to program name, in the order of the members.</param>
 public sealed record StructOpsSpec(string TypeName, ImmutableArray<(string Member, string Prog)> Slots)
 {
+    /// <summary>The struct, and how many members.</summary>
+    public override string ToString() => $"struct_ops {TypeName} ({(Slots.IsDefault ? 0 : Slots.Length)} members)";
+
     /// <summary>The struct in the kernel's types; null until resolved.</summary>
     public BtfRef? KernelType { get; init; }
 }

@@ -27,6 +27,9 @@ public sealed record ObjectSpec(string Name)
     /// </summary>
     public Diagnostic? BtfFault { get; init; }
 
+    /// <summary>Name, and what it has.</summary>
+    public override string ToString() => $"object \"{Name}\" ({Progs.Length} programs, {Maps.Length} maps)";
+
     /// <summary>Everything the object expects of the kernel by name.</summary>
     public ImmutableArray<ExternSpec> Externs { get; init; } = [];
 }

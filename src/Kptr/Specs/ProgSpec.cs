@@ -83,6 +83,11 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>Instructions of the program itself, before the first appended subprogram.</summary>
     public int OwnInsnCount { get; init; } = Insns.IsDefault ? 0 : Insns.Length;
 
+    /// <summary>Name, section and size.</summary>
+    public override string ToString() =>
+        $"program \"{Name}\" ({(SectionName.Length == 0 ? Type.ToString() : SectionName)}, "
+        + $"{(Insns.IsDefault ? 0 : Insns.Length)} instructions)";
+
     /// <summary>Why the program cannot be linked against the kernel at hand; null where it can.</summary>
     public Diagnostic? LinkFault { get; init; }
 }

@@ -27,6 +27,9 @@ public sealed class VerifiedProgram
     /// <summary>For each instruction slot, whether any path reaches it.</summary>
     public ImmutableArray<bool> Reached { get; internal init; } = [];
 
+    /// <summary>The program.</summary>
+    public override string ToString() => $"verified {Spec}";
+
     /// <summary>
     /// For each instruction slot, whether its memory access goes through a pointer that may be stale, so that a fault
     /// reads as zero instead of being an error (<c>BPF_PROBE_MEM</c>).

@@ -38,6 +38,11 @@ public sealed record VerifyOptions
     /// </summary>
     internal RegBeliefs? Beliefs { get; init; }
 
+    /// <summary>What differs from the kernel's ordinary way.</summary>
+    public override string ToString() =>
+        $"{(Privileged ? "privileged" : "unprivileged")}, log level {LogLevel}, "
+        + $"at most {InsnsMax} instructions{(Pruning ? "" : ", no pruning")}";
+
     /// <summary>Where time is read from.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

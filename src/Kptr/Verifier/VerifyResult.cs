@@ -57,6 +57,10 @@ public sealed record VerifyResult
     /// <summary>The checked program, ready to run; null unless accepted.</summary>
     public VerifiedProgram? Program { get; internal init; }
 
+    /// <summary>Verdict, and why.</summary>
+    public override string ToString() =>
+        IsAccepted ? $"{Verdict} ({InsnsProcessed} instructions, {States} states)" : $"{Verdict}: {Message}";
+
     /// <summary>Whether the program was accepted.</summary>
     public bool IsAccepted => Verdict == Verdict.Accept;
 }

@@ -39,7 +39,8 @@ public sealed class FileReadingTests : IDisposable
         var btf = BigBtf();
         ThroughPipe(btf, path => KernelBtfReader.Read(path).Vmlinux.ToBytes().Should().Equal(btf));
         ThroughPipe(btf, path => BtfSpec.Open(path).ToBytes().Should().Equal(btf));
-        var tracker = File.ReadAllBytes(Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o"));
+        var tracker = File.ReadAllBytes(
+            Path.Combine(TestData.Root, "samples", "TaskTracker", "bpf", "task_tracker.bpf.o"));
         ThroughPipe(tracker, path => ObjectReader.Read(path).Progs.Should().NotBeEmpty());
     }
 
@@ -56,7 +57,8 @@ public sealed class FileReadingTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Readers))]
-    public void Directory_IsUnreadable(string reader) => CodeOf(reader, _folder.FullName).Should().Be(DiagCode.FileUnreadable);
+    public void Directory_IsUnreadable(string reader) =>
+        CodeOf(reader, _folder.FullName).Should().Be(DiagCode.FileUnreadable);
 
     [Theory, MemberData(nameof(Readers))]
     public void MissingFile_IsUnreadable(string reader) =>
@@ -66,10 +68,12 @@ public sealed class FileReadingTests : IDisposable
     public void NameWithZero_IsUnreadable(string reader) => CodeOf(reader, "a\0b").Should().Be(DiagCode.FileUnreadable);
 
     [Theory, MemberData(nameof(Readers))]
-    public void EmptyFile_IsReported(string reader) => CodeOf(reader, Write([])).Should().NotBe(DiagCode.FileUnreadable);
+    public void EmptyFile_IsReported(string reader) =>
+        CodeOf(reader, Write([])).Should().NotBe(DiagCode.FileUnreadable);
 
     [Theory, MemberData(nameof(Readers))]
-    public void OneByte_IsReported(string reader) => CodeOf(reader, Write([0x9f])).Should().NotBe(DiagCode.FileUnreadable);
+    public void OneByte_IsReported(string reader) =>
+        CodeOf(reader, Write([0x9f])).Should().NotBe(DiagCode.FileUnreadable);
 
     [Fact]
     public void FileThatIsCutShort_StaysReadable()

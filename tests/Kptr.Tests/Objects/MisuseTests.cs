@@ -67,7 +67,7 @@ public class MisuseTests
         using var core = Boot(checks, level);
         var map = new HashMap<int, WidgetEntry>(core, 4);
         var widget = Put(map, 1);
-        using var reader = core.Rcu.ReadLock();
+        var reader = core.Rcu.ReadLock();
         var local = map.Lookup(1);
         var boxed = new[] { map.Lookup(1) };
         _elsewhere = map.Lookup(1);

@@ -69,6 +69,9 @@ public sealed class BtfRecordReader
         }
     }
 
+    /// <summary>Whose records.</summary>
+    public override string ToString() => $"special fields of {_btf} ({_structs.Count} structs)";
+
     /// <summary>
     /// Whether a failed <see cref="ReadMapValue"/> also fails the creation of the map: a root's node has no record.
     /// </summary>

@@ -101,6 +101,9 @@ public sealed record BtfRecordRules
         _ => 16,
     };
 
+    /// <summary>What fields it knows.</summary>
+    public override string ToString() => $"rules for special fields: {Kinds}, at most {FieldsMax}";
+
     /// <summary>Alignment a field of this kind must have to be found.</summary>
     public int AlignOf(BtfFieldKind kind) => Math.Min(SizeOf(kind), 8);
 }

@@ -14,6 +14,7 @@ public sealed class ArenaMap : KeylessMap
     private const int PageBytes = 4096;
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly bool[] _isTaken;
+    private bool _isGone;
 
     /// <summary>Makes an arena.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
@@ -29,10 +30,12 @@ public sealed class ArenaMap : KeylessMap
 
     /// <summary>Takes a run of free pages (<c>bpf_arena_alloc_pages</c>).</summary>
     /// <returns>Address of the first, or 0.</returns>
+    /// <exception cref="ObjectDisposedException">The map is freed.</exception>
     public ulong AllocatePages(uint count)
     {
         using (_lock.Enter())
         {
+            ObjectDisposedException.ThrowIf(_isGone, this);
             for (var first = 0; count > 0 && first + count <= _isTaken.Length; first++)
             {
                 if (_isTaken.AsSpan(first, (int)count).IndexOf(true) < 0)
@@ -47,10 +50,12 @@ public sealed class ArenaMap : KeylessMap
     }
 
     /// <summary>Gives pages back, zeroed (<c>bpf_arena_free_pages</c>); pages that are not taken are skipped.</summary>
+    /// <exception cref="ObjectDisposedException">The map is freed.</exception>
     public unsafe void FreePages(ulong address, uint count)
     {
         using (_lock.Enter())
         {
+            ObjectDisposedException.ThrowIf(_isGone, this);
             var first = (long)(address - BaseAddress) / PageBytes;
             for (var page = first; page >= 0 && page < Math.Min(first + count, _isTaken.Length); page++)
             {
@@ -75,5 +80,13 @@ public sealed class ArenaMap : KeylessMap
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.EOPNOTSUPP;
 
     /// <inheritdoc/>
-    protected override void OnFree() => Core.Heap.FreeBlock(BaseAddress);
+    protected override void OnFree()
+    {
+        using (_lock.Enter())
+        {
+            _isGone = true;
+        }
+
+        Core.Heap.FreeBlock(BaseAddress);
+    }
 }

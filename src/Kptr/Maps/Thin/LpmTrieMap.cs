@@ -55,7 +55,9 @@ public sealed class LpmTrieMap : BpfMap
         var node = _root;
         for (var bit = 0; node is not null; bit++)
         {
-            best = node.Slot >= 0 ? node.Slot : best;
+            // Read once: a writer may take the prefix out between two looks, and a shorter one must be found then.
+            var slot = Volatile.Read(ref node.Slot);
+            best = slot >= 0 ? slot : best;
             node = bit < length ? Volatile.Read(ref node.Child(BitOf(key, bit))) : null;
         }
 

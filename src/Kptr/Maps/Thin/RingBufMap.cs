@@ -25,6 +25,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly ulong _data;
     private readonly ulong _mask;
+    private bool _isGone;
     private ulong _producer;
     private ulong _consumer;
 
@@ -42,10 +43,12 @@ public sealed unsafe class RingBufMap : KeylessMap
 
     /// <summary>Takes the oldest record; discarded ones are skipped.</summary>
     /// <returns>False when there is none or the oldest is not submitted yet.</returns>
+    /// <exception cref="ObjectDisposedException">The map is freed.</exception>
     public bool TryRead(out byte[] record)
     {
         using (_lock.Enter())
         {
+            ObjectDisposedException.ThrowIf(_isGone, this);
             while (_consumer != _producer)
             {
                 var at = At(_consumer);
@@ -142,7 +145,15 @@ public sealed unsafe class RingBufMap : KeylessMap
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
     /// <inheritdoc/>
-    protected override void OnFree() => Core.Heap.FreeBlock(_data);
+    protected override void OnFree()
+    {
+        using (_lock.Enter())
+        {
+            _isGone = true;
+        }
+
+        Core.Heap.FreeBlock(_data);
+    }
 
     private static ulong TotalBytes(ulong length) => (length + HeaderBytes + 7) & ~7UL;
 

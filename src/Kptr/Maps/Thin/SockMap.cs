@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -12,7 +11,9 @@ namespace Kptr.Maps;
 /// </remarks>
 public sealed class SockMap : BpfMap
 {
-    private readonly ConcurrentDictionary<string, KernelObject> _socks = new();
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
+    private readonly Dictionary<string, KernelObject> _socks = [];
+    private bool _isEmptied;
 
     /// <summary>Makes the map.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
@@ -43,36 +44,20 @@ public sealed class SockMap : BpfMap
             return Errno.E2BIG;
         }
 
-        var name = Convert.ToHexString(key);
-        var exists = _socks.ContainsKey(name);
-        if (CheckExistence(exists, flags) is var bad and not Errno.None)
-        {
-            return bad;
-        }
-
-        if (!exists && _socks.Count >= MaxEntries)
-        {
-            return Errno.E2BIG;
-        }
-
+        // The count is taken before the lock and given back after it: both may report, and then a user's code runs.
         if (!sock.TryAcquireCount())
         {
             return Errno.EOPNOTSUPP;
         }
 
-        KernelObject? old = null;
-        _socks.AddOrUpdate(name, sock, (_, was) =>
-        {
-            old = was;
-            return sock;
-        });
-        old?.ReleaseCount();
-        return Errno.None;
+        var err = Swap(Convert.ToHexString(key), sock, flags, out var left);
+        left?.ReleaseCount();
+        return err;
     }
 
     /// <summary>The socket's address, without a reference; 0 where there is none.</summary>
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) =>
-        _socks.TryGetValue(Convert.ToHexString(key), out var sock) ? sock.Address : 0;
+        SockAt(Convert.ToHexString(key))?.Address ?? 0;
 
     /// <inheritdoc/>
     protected override Errno ReadValue(
@@ -87,7 +72,13 @@ public sealed class SockMap : BpfMap
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        if (!_socks.TryRemove(Convert.ToHexString(key), out var sock))
+        KernelObject? sock;
+        using (_lock.Enter())
+        {
+            _socks.Remove(Convert.ToHexString(key), out sock);
+        }
+
+        if (sock is null)
         {
             return Type == BpfMapType.Sockmap ? Errno.EINVAL : Errno.ENOENT;
         }
@@ -104,7 +95,12 @@ public sealed class SockMap : BpfMap
             return ArrayKeys.Next(MaxEntries, key, nextKey);
         }
 
-        var keys = _socks.Keys.Order(StringComparer.Ordinal).ToList();
+        List<string> keys;
+        using (_lock.Enter())
+        {
+            keys = [.. _socks.Keys.Order(StringComparer.Ordinal)];
+        }
+
         var at = key.IsEmpty ? -1 : keys.IndexOf(Convert.ToHexString(key));
         if (at + 1 >= keys.Count)
         {
@@ -118,12 +114,46 @@ public sealed class SockMap : BpfMap
     /// <inheritdoc/>
     protected override void OnFree()
     {
-        foreach (var name in _socks.Keys)
+        KernelObject[] left;
+        using (_lock.Enter())
         {
-            if (_socks.TryRemove(name, out var sock))
+            _isEmptied = true;
+            left = [.. _socks.Values];
+            _socks.Clear();
+        }
+
+        foreach (var sock in left)
+        {
+            sock.ReleaseCount();
+        }
+    }
+
+    private KernelObject? SockAt(string name)
+    {
+        using (_lock.Enter())
+        {
+            return _socks.GetValueOrDefault(name);
+        }
+    }
+
+    // Exactly one count is left over for the caller: the new socket's where it does not go in,
+    // else that of the one before.
+    private Errno Swap(string name, KernelObject sock, MapUpdateFlags flags, out KernelObject? left)
+    {
+        using (_lock.Enter())
+        {
+            left = sock;
+            var exists = _socks.TryGetValue(name, out var old);
+            var err = _isEmptied ? Errno.ENOENT
+                : CheckExistence(exists, flags) is var bad and not Errno.None ? bad
+                : !exists && _socks.Count >= MaxEntries ? Errno.E2BIG : Errno.None;
+            if (err == Errno.None)
             {
-                sock.ReleaseCount();
+                _socks[name] = sock;
+                left = old;
             }
+
+            return err;
         }
     }
 }

@@ -12,6 +12,7 @@ namespace Kptr.Maps;
 public sealed class StructOpsMap : BpfMap
 {
     private readonly ValuePool _value;
+    private readonly RankedLock _lock = new(LockRank.ThinMap);
     private int _isRegistered;
 
     /// <summary>Makes the map.</summary>
@@ -57,13 +58,18 @@ public sealed class StructOpsMap : BpfMap
             return Errno.E2BIG;
         }
 
-        if (Interlocked.CompareExchange(ref _isRegistered, 1, 0) != 0)
+        using (_lock.Enter())
         {
-            return Errno.EBUSY;
-        }
+            if (_isRegistered != 0)
+            {
+                return Errno.EBUSY;
+            }
 
-        CopyIn(_value.ValueOf(0), value);
-        return Errno.None;
+            // Whoever sees it registered sees the whole struct.
+            CopyIn(_value.ValueOf(0), value);
+            Volatile.Write(ref _isRegistered, 1);
+            return Errno.None;
+        }
     }
 
     /// <inheritdoc/>

@@ -22,6 +22,9 @@ public sealed class TypedMapView<TKey, TValue> : ITypedMap<TKey, TValue>
 {
     internal TypedMapView(BpfMap map) => Map = map;
 
+    /// <summary>The map.</summary>
+    public override string ToString() => $"typed view of {Map}";
+
     /// <inheritdoc/>
     public BpfMap Map { get; }
 }

@@ -85,6 +85,9 @@ public sealed partial class Ledger
         Assert([.. leaks], [.. snapshot.Recycled], isRecycledAllowed: true);
     }
 
+    /// <summary>What it follows.</summary>
+    public override string ToString() => $"ledger at level {_core.Options.LedgerLevel}";
+
     /// <summary>
     /// Throws unless every reference but the modelled kernel's own was given back: those in live map elements too, and
     /// those in memory that maps recycle; and no fault was reported. Quiesce first.

@@ -67,8 +67,7 @@ public sealed class CgroupTree
                 return Errno.ENOENT;
             }
 
-            if (cgroup.Parent is null || cgroup.Children.Count > 0
-                || _core.Tasks.All.Any(t => t.Phase == TaskPhase.Alive && t.Cgroup == cgroup))
+            if (cgroup.Parent is null || cgroup.Children.Count > 0 || _core.Tasks.IsPopulated(cgroup))
             {
                 return Errno.EBUSY;
             }
@@ -114,6 +113,9 @@ public sealed class CgroupTree
         }
     }
 
+    /// <summary>How many.</summary>
+    public override string ToString() => $"{_byId.Count} cgroups";
+
     /// <summary>Moves a process into a cgroup; fires <c>cgroup_attach_task</c>.</summary>
     /// <param name="cgroup">Where to.</param>
     /// <param name="task">Any thread of the process.</param>
@@ -122,7 +124,7 @@ public sealed class CgroupTree
     {
         _core.CheckOwn(cgroup);
         _core.CheckOwn(task);
-        List<CssSet?> left = [];
+        List<CssSet> left;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
@@ -131,13 +133,10 @@ public sealed class CgroupTree
                 return Errno.ENODEV;
             }
 
-            foreach (var thread in _core.Tasks.ThreadsOf(task).Where(t => t.Phase == TaskPhase.Alive))
-            {
-                left.Add(thread.SetCssSet(cgroup.CssSet));
-            }
+            left = _core.Tasks.MoveProcess(task, cgroup.CssSet);
         }
 
-        left.ForEach(set => set?.Put());
+        left.ForEach(set => set.Put());
 
         _core.Fire("cgroup_attach_task", cgroup.Address, 0, task.Leader.Address, 1);
         return Errno.None;

@@ -205,6 +205,9 @@ public partial class KernelCore : IDisposable
     /// <exception cref="KernelFaultException">The options ask for faults to be thrown.</exception>
     public void Report(KernelFault fault) => FaultDesk.Report(fault);
 
+    /// <summary>Version and CPUs.</summary>
+    public override string ToString() => $"kernel {Spec.Profile.Name} ({CpuCount} CPUs, {Spec.Profile.Destroy} maps)";
+
     /// <summary>Stops background work. The objects' memory stays readable as long as something refers to it.</summary>
     public void Dispose()
     {
@@ -221,12 +224,6 @@ public partial class KernelCore : IDisposable
 
     internal IReadOnlyList<RefRecord> LeaveScope(ProgramScope scope, ProgramScope? outer)
     {
-        if (Thread.Scope != scope)
-        {
-            throw new InvalidOperationException(
-                $"scope \"{scope.ProgName}\" does not end on its own thread, innermost first");
-        }
-
         Thread.Scope = outer;
         Ledger.ScopeLeft();
         return Ledger.HeldBy(scope);

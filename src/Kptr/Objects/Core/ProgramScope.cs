@@ -10,6 +10,7 @@ public sealed class ProgramScope : IProgramRun, IDisposable
 {
     private readonly KernelCore _core;
     private readonly ProgramScope? _outer;
+    private readonly int _threadId = Environment.CurrentManagedThreadId;
     private bool _isActive = true;
 
     internal ProgramScope(KernelCore core, string name, long runId, ProgramScope? outer)
@@ -49,6 +50,7 @@ public sealed class ProgramScope : IProgramRun, IDisposable
             return;
         }
 
+        RequireInnermost();
         var held = _core.LeaveScope(this, _outer);
         _isActive = false;
         if (held.Count > 0)
@@ -60,5 +62,27 @@ public sealed class ProgramScope : IProgramRun, IDisposable
                 EarlierSite = r.HeldSince,
             })]);
         }
+    }
+
+    /// <summary>Name, run and whether it is open.</summary>
+    public override string ToString() => $"scope \"{ProgName}\" (run {RunId}, {(_isActive ? "open" : "ended")})";
+
+    private void RequireInnermost()
+    {
+        var inner = _core.CurrentScope;
+        if (inner == this)
+        {
+            return;
+        }
+
+        List<string> open = [];
+        for (var at = inner; at is not null && at != this; at = at._outer)
+        {
+            open.Add($"\"{at.ProgName}\"");
+        }
+
+        throw new InvalidOperationException(_threadId != Environment.CurrentManagedThreadId
+            ? $"scope \"{ProgName}\" ends on a thread that did not enter it"
+            : $"scope \"{ProgName}\" ends before those inside it: {string.Join(", ", open)}");
     }
 }

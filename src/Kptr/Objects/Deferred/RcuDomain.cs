@@ -9,15 +9,18 @@ namespace Kptr.Objects;
 /// <remarks>
 /// A reader costs two plain stores: it notes the number of the current grace period in memory of its own. The updater
 /// pays: it forces a memory barrier on all threads, starts a new number, and waits for readers with older ones.
+/// A thread's part is kept alive by that thread alone, so that threads which come and go leave nothing behind.
 /// </remarks>
 [SuppressMessage("Design",
     "CA1001", Justification = "readers may still end after the kernel was disposed; the finalizer is enough")]
 public sealed class RcuDomain
 {
+    private const int ReadersSweptMin = 64;
     private readonly KernelCore _core;
     private readonly ThreadLocal<RcuReader> _reader;
     private readonly RankedLock _readersLock = new(LockRank.RcuReaders);
-    private readonly List<RcuReader> _readers = [];
+    private readonly List<WeakReference<RcuReader>> _readers = [];
+    private int _sweepAt = ReadersSweptMin;
     private readonly ConcurrentQueue<Callback> _queue = new();
     private readonly RankedLock _lock = new(LockRank.GracePeriod);
     private Callback[]? _batch;
@@ -60,6 +63,9 @@ public sealed class RcuDomain
             WaitForReaders();
         }
     }
+
+    /// <summary>Flavour and state.</summary>
+    public override string ToString() => $"{Name}: {Sequence} grace periods, {PendingCount} callbacks wait";
 
     /// <summary>
     /// Ends one grace period, if no reader holds it up, and runs the callbacks that were waiting for it.
@@ -182,9 +188,10 @@ public sealed class RcuDomain
     {
         using (_readersLock.Enter())
         {
-            foreach (var reader in _readers)
+            foreach (var weak in _readers)
             {
-                var since = Volatile.Read(ref reader.State.Since);
+                // A thread that is gone reads nothing.
+                var since = weak.TryGetTarget(out var reader) ? Volatile.Read(ref reader.State.Since) : 0;
                 if (since != 0 && since < target)
                 {
                     return true;
@@ -230,10 +237,28 @@ public sealed class RcuDomain
         var reader = new RcuReader();
         using (_readersLock.Enter())
         {
-            _readers.Add(reader);
+            if (_readers.Count >= _sweepAt)
+            {
+                _readers.RemoveAll(static w => !w.TryGetTarget(out _));
+                _sweepAt = Math.Max(ReadersSweptMin, 2 * _readers.Count);
+            }
+
+            _readers.Add(new(reader));
         }
 
         return reader;
+    }
+
+    /// <summary>Threads that are or were readers and are not swept up yet.</summary>
+    internal int ReaderCount
+    {
+        get
+        {
+            using (_readersLock.Enter())
+            {
+                return _readers.Count;
+            }
+        }
     }
 
     private readonly record struct Callback(Action<object> Run, object State, string Name);

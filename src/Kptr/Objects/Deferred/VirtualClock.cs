@@ -51,6 +51,9 @@ public sealed class VirtualClock : TimeProvider
         }
     }
 
+    /// <summary>The time.</summary>
+    public override string ToString() => $"virtual clock at {GetUtcNow():O}";
+
     /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

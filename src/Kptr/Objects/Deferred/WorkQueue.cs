@@ -22,6 +22,9 @@ public sealed class WorkQueue
     /// <summary>Items that wait.</summary>
     public int PendingCount => _queue.Count;
 
+    /// <summary>Name and what waits.</summary>
+    public override string ToString() => $"{Name}: {PendingCount} items wait";
+
     /// <summary>Runs the oldest item.</summary>
     /// <returns>False when there was none.</returns>
     public bool Step()

@@ -13,6 +13,7 @@ internal sealed class KernelHeap
     private const int MidBits = 11;
     private const int LowBits = 10;
     private const long FreedBlockBytesMax = 64L << 20;
+    private const int BlockSlabsMax = 64;
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
     private readonly List<HeapSlab> _objectSlabs = [];
     private readonly Dictionary<long, HeapSlab> _blockSlabs = [];
@@ -22,6 +23,7 @@ internal sealed class KernelHeap
     private readonly long _chargedBytesMax = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
     private long _freedBlockBytes;
     private long _chargedBytes;
+    private long _chunkBytes;
     private HeapWatch _watch;
 
     internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256, bool checksSlots = false)
@@ -41,6 +43,9 @@ internal sealed class KernelHeap
 
     /// <summary>Address of a count that is always zero: what freed objects show.</summary>
     internal ulong DeadCount => _deadCount.Value;
+
+    /// <summary>Native memory that addresses lead to now.</summary>
+    internal long ChunkBytes => Interlocked.Read(ref _chunkBytes);
 
     /// <summary>Whether freed memory is poisoned and held back.</summary>
     internal bool IsChecked { get; }
@@ -105,6 +110,10 @@ internal sealed class KernelHeap
     /// One zeroed block. With an owner it is a chunk of its own, else one of many of its size. Freed
     /// by <see cref="TryFree"/>.
     /// </summary>
+    /// <remarks>
+    /// A slab keeps its memory for good, so only the first sizes get one: blocks of all others
+    /// are chunks of their own too.
+    /// </remarks>
     internal ulong AllocateBlock(string name, long sizeBytes, IReferenceSource? owner = null)
     {
         if (owner is not null)
@@ -115,12 +124,13 @@ internal sealed class KernelHeap
         HeapSlab? slab;
         using (_lock.Enter())
         {
-            if (!_blockSlabs.TryGetValue(sizeBytes, out slab))
+            if (!_blockSlabs.TryGetValue(sizeBytes, out slab) && _blockSlabs.Count < BlockSlabsMax)
             {
                 _blockSlabs[sizeBytes] = slab = CreateSlab($"blocks of {sizeBytes} bytes", sizeBytes);
             }
         }
 
+        slab ??= new HeapSlab(this, name, sizeBytes, 1, holdsObjects: false, null) { IsBlock = true };
         return slab.Allocate();
     }
 
@@ -156,7 +166,7 @@ internal sealed class KernelHeap
 
         if (region.Slab.IsBlock)
         {
-            LetOldBlocksGo(address, region.SizeBytes);
+            LetOldBlocksGo(address);
         }
 
         return true;
@@ -261,16 +271,16 @@ internal sealed class KernelHeap
 
     // Values of maps that are long gone: a few are kept, poisoned, for late readers; the oldest are forgotten, and
     // unmapped when nothing managed refers to their map any more.
-    private void LetOldBlocksGo(ulong freed, long sizeBytes)
+    private void LetOldBlocksGo(ulong freed)
     {
         using (_lock.Enter())
         {
             _freedBlocks.Enqueue(freed);
-            _freedBlockBytes += sizeBytes;
+            _freedBlockBytes += FindChunk(freed)!.SizeBytes;
             while (_freedBlockBytes > FreedBlockBytesMax && _freedBlocks.TryDequeue(out var oldest))
             {
                 var chunk = FindChunk(oldest)!;
-                _freedBlockBytes -= chunk.Slab.SizeBytes;
+                _freedBlockBytes -= chunk.SizeBytes;
                 RegisterLocked(chunk, null);
             }
         }
@@ -278,6 +288,7 @@ internal sealed class KernelHeap
 
     private void RegisterLocked(HeapChunk chunk, HeapChunk? entry)
     {
+        Interlocked.Add(ref _chunkBytes, entry is null ? -chunk.SizeBytes : chunk.SizeBytes);
         for (var at = chunk.Base; at < chunk.Base + (ulong)chunk.SizeBytes; at += HeapChunk.UnitBytes)
         {
             var (top, mid, low) = Split(at);

@@ -32,22 +32,36 @@ public sealed class ConntrackTable
 
     /// <summary>Puts a connection into the table, which takes a reference of its own.</summary>
     /// <returns><see cref="Errno.EEXIST"/> when the flow is tracked already, in either direction.</returns>
+    /// <exception cref="ObjectDisposedException">Nobody has a reference on it any more.</exception>
     public Errno Insert(NfConn conn)
     {
         _core.CheckOwn(conn);
+        ObjectDisposedException.ThrowIf(!conn.TryAcquireCount(), conn);
+        if (TryInsert(conn))
+        {
+            return Errno.None;
+        }
+
+        conn.ReleaseCount();
+        return Errno.EEXIST;
+    }
+
+    // With a reference that is the table's from then on.
+    private bool TryInsert(NfConn conn)
+    {
         var nowJiffies = conn.NowJiffies;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
             if (_flows.ContainsKey(conn.Tuple) || _flows.ContainsKey(conn.ReplyTuple))
             {
-                return Errno.EEXIST;
+                return false;
             }
 
             conn.EnterTable(nowJiffies);
             _flows[conn.Tuple] = conn;
             _flows[conn.ReplyTuple] = conn;
-            return Errno.None;
+            return true;
         }
     }
 
@@ -60,12 +74,16 @@ public sealed class ConntrackTable
         }
     }
 
+    /// <summary>How many.</summary>
+    public override string ToString() => $"conntrack table ({_flows.Count} directions of flows)";
+
     /// <summary>Takes a connection out of the table, which drops its reference; false if it is not in it.</summary>
     public bool Remove(NfConn conn)
     {
         _core.CheckOwn(conn);
         using (_lock.Enter())
         {
+            // Another connection may have the same flow: the one in the table is not this one's to take out.
             if (_flows.GetValueOrDefault(conn.Tuple) != conn)
             {
                 return false;

@@ -27,15 +27,8 @@ public sealed unsafe class Cpumask : KernelObject
     {
         get
         {
-            var words = new ulong[BitCount / 64];
-            for (var i = 0; i < words.Length; i++)
-            {
-                words[i] = Volatile.Read(ref _words[i]);
-            }
-
-            return IsReadTooLate("cpumask")
-                ? []
-                : [.. Enumerable.Range(0, BitCount).Where(cpu => (words[cpu / 64] & (1ul << (cpu % 64))) != 0)];
+            var cpus = CpusNow();
+            return IsReadTooLate("cpumask") ? [] : cpus;
         }
     }
 
@@ -60,10 +53,32 @@ public sealed unsafe class Cpumask : KernelObject
     public bool Add(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.Or(ref _words[cpu / 64], 1ul << (cpu % 64)) & (1ul << (cpu % 64))) != 0;
 
+    /// <summary>Type and CPUs.</summary>
+    public override string ToString()
+    {
+        var cpus = string.Join(",", CpusNow());
+        Volatile.ReadBarrier();
+        return IsFreed ? $"{TypeName}@{Address:x} (freed)" : $"{TypeName} {{{cpus}}}";
+    }
+
     /// <summary>
     /// Takes a CPU out, atomically; whether it was in before. Does nothing beyond the kernel's CPUs, and is a reported
     /// fault once the mask is freed.
     /// </summary>
     public bool Remove(int cpu) => (uint)cpu < (uint)Core.CpuCount && MayWrite("cpumask")
         && (Interlocked.And(ref _words[cpu / 64], ~(1ul << (cpu % 64))) & (1ul << (cpu % 64))) != 0;
+
+    private List<int> CpusNow()
+    {
+        List<int> cpus = [];
+        for (var cpu = 0; cpu < BitCount; cpu++)
+        {
+            if ((Volatile.Read(ref _words[cpu / 64]) & (1ul << (cpu % 64))) != 0)
+            {
+                cpus.Add(cpu);
+            }
+        }
+
+        return cpus;
+    }
 }

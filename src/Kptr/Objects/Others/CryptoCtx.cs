@@ -48,6 +48,9 @@ public sealed class CryptoCtx : KernelObject
     public bool TryEncrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) =>
         TryRun(source, destination, iv, true);
 
+    /// <summary>Type and algorithm.</summary>
+    public override string ToString() => $"{TypeName} {Algorithm}";
+
     /// <summary>Decrypts whole blocks; false when sizes do not fit.</summary>
     public bool TryDecrypt(ReadOnlySpan<byte> source, Span<byte> destination, ReadOnlySpan<byte> iv) =>
         TryRun(source, destination, iv, false);

@@ -8,6 +8,7 @@ public sealed class KernelFile : KernelObject
         new(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4),
     ];
     private readonly KernelUsers _users = new();
+    private int _isClosed;
 
     /// <summary>
     /// Opens a file; its one reference belongs to the kernel (a descriptor table) until <see cref="Close"/>.
@@ -30,7 +31,12 @@ public sealed class KernelFile : KernelObject
     public override IEnumerable<Holder> IntrinsicHolders() => _users.Holders();
 
     /// <summary>The descriptor is closed: the kernel drops its reference. Once.</summary>
-    public void Close() => DropKernelUser("descriptor table");
+    /// <exception cref="ObjectDisposedException">It was closed before.</exception>
+    public void Close()
+    {
+        ObjectDisposedException.ThrowIf(Interlocked.Exchange(ref _isClosed, 1) != 0, this);
+        DropKernelUser("descriptor table");
+    }
 
     /// <summary>Type and path.</summary>
     public override string ToString() => $"file \"{Path}\"";

@@ -61,13 +61,9 @@ public sealed class NfConn : KernelObject
         ? ReplyTuple with { DestAddress = address, DestPort = port ?? ReplyTuple.DestPort }
         : ReplyTuple with { SourceAddress = address, SourcePort = port ?? ReplyTuple.SourcePort };
 
+    /// <summary>The table has it, with a reference that the caller took for it.</summary>
     internal void EnterTable(uint nowJiffies)
     {
-        if (!TryAcquireCount())
-        {
-            throw new InvalidOperationException($"{this} has no reference left");
-        }
-
         Status |= StatusConfirmed;
         Put("timeout", Get("timeout") + nowJiffies);
         _isInTable = true;

@@ -40,7 +40,7 @@ public sealed class Sock : KernelObject
 
     private static readonly string[] Embedders = ["tcp6_sock", "tcp_sock", "udp6_sock", "udp_sock"];
     private readonly ConcurrentDictionary<(int Level, int Name), int> _options = new();
-    private volatile bool _isOpen = true;
+    private int _isClosed;
 
     /// <summary>Opens a socket; its one reference belongs to the kernel until <see cref="Close"/>.</summary>
     /// <param name="core">The kernel.</param>
@@ -90,13 +90,17 @@ public sealed class Sock : KernelObject
     public bool IsTcp => Tuple.Protocol == Tcp;
 
     /// <inheritdoc/>
-    public override IEnumerable<Holder> IntrinsicHolders() => _isOpen ? [new KernelHolder("open socket")] : [];
+    public override IEnumerable<Holder> IntrinsicHolders() => IsClosed ? [] : [new KernelHolder("open socket")];
+
+    /// <summary>Whether its last descriptor was closed; somebody may still have a reference.</summary>
+    public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
     /// <summary>The last descriptor is closed: the kernel drops its reference. Once.</summary>
+    /// <exception cref="ObjectDisposedException">It was closed before.</exception>
     public void Close()
     {
+        ObjectDisposedException.ThrowIf(Interlocked.Exchange(ref _isClosed, 1) != 0, this);
         Core.Sockets.Remove(this);
-        _isOpen = false;
         ReleaseCount();
     }
 

@@ -24,17 +24,23 @@ public sealed class SockTable
 
     /// <summary>Lets packets find a socket. A listener has no destination.</summary>
     /// <exception cref="InvalidOperationException">Its addresses are taken.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Add(Sock sock)
     {
         ArgumentNullException.ThrowIfNull(sock);
         using (_lock.Enter())
         {
+            // Closing takes it out under this lock, after it was marked: it is never left in.
+            ObjectDisposedException.ThrowIf(sock.IsClosed, sock);
             if (!_bound.TryAdd(sock.Tuple, sock))
             {
                 throw new InvalidOperationException($"{sock.Tuple} is taken");
             }
         }
     }
+
+    /// <summary>How many.</summary>
+    public override string ToString() => $"{_bound.Count} sockets";
 
     /// <summary>The connected socket of a local tuple, else its listener, else null. No reference is taken.</summary>
     public Sock? Find(FlowTuple local)

@@ -91,6 +91,9 @@ public readonly struct KernelRef<T> : IDisposable, IEquatable<KernelRef<T>>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is KernelRef<T> other && Equals(other);
 
+    /// <summary>What it is on; looking at it is no use of it.</summary>
+    public override string ToString() => Object is null ? "no reference" : $"reference on {Object}";
+
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Object, Token);
 

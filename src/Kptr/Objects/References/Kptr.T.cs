@@ -58,6 +58,10 @@ public struct Kptr<T>
             : new KernelRef<T>(HeapHeader.WrapperOf(old)!, null, old);
     }
 
+    /// <summary>Where it points; nothing there is looked at.</summary>
+    public override string ToString() =>
+        Volatile.Read(in _address) is var address and not 0 ? $"{typeof(T).Name} at {address:x}" : "empty";
+
     /// <summary>
     /// The object in the slot, without a reference: good only inside an RCU reader, and a reported fault outside.
     /// </summary>

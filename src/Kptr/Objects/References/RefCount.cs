@@ -106,6 +106,9 @@ public readonly unsafe struct RefCount : IEquatable<RefCount>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is RefCount other && Equals(other);
 
+    /// <summary>The count.</summary>
+    public override string ToString() => Value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
     /// <inheritdoc/>
     public override int GetHashCode() => ((nint)_counter).GetHashCode();
 

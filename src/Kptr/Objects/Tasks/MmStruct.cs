@@ -54,7 +54,7 @@ public sealed class MmStruct : KernelObject
     /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a
     /// reported fault and adds nothing.
     /// </summary>
-    /// <exception cref="ArgumentException">It is empty or overlaps another.</exception>
+    /// <exception cref="ArgumentException">It is empty or overlaps another, or its file is gone.</exception>
     public void Map(VmArea area)
     {
         if (area.File is { } file && !file.TryAcquireCount())
@@ -111,6 +111,7 @@ public sealed class MmStruct : KernelObject
     /// Sets the file whose program runs here; the address space takes a reference of its own. Once nobody uses the
     /// address space it is a reported fault and sets nothing.
     /// </summary>
+    /// <exception cref="ArgumentException">The file is gone.</exception>
     public void SetExeFile(KernelFile? file)
     {
         if (file is not null && !file.TryAcquireCount())
@@ -140,6 +141,10 @@ public sealed class MmStruct : KernelObject
         }
     }
 
+    /// <summary>Type, place and size.</summary>
+    public override string ToString() =>
+        $"{TypeName}@{Address:x} ({_areas.Count} mappings{(IsFreed ? ", freed" : "")})";
+
     /// <summary>The file whose program runs here; null for none.</summary>
     public KernelFile? ExeFile { get; private set; }
 
@@ -162,15 +167,39 @@ public sealed class MmStruct : KernelObject
         }
     }
 
-    internal MmStruct Copy()
+    /// <summary>
+    /// A count for a task that shares it, while the table's lock keeps its owner from giving it
+    /// up; null once it is gone.
+    /// </summary>
+    internal MmStruct? ShareLocked() => Count.TryIncNotZero() == RefCountOutcome.Zero ? null : this;
+
+    /// <summary>A copy with the same mappings and files; the caller's count on this one is given back.</summary>
+    internal MmStruct CopyAndRelease()
     {
         var copy = new MmStruct(Core);
-        foreach (var area in Areas)
+        VmArea[] areas;
+        KernelFile? exe;
+        using (_lock.Enter())
         {
-            copy.Map(area);
+            // Each file is held by its mapping until the lock is left, so that it can be held for the copy too.
+            areas = [.. _areas.Values.Select(a => a.Area)];
+            exe = ExeFile;
+            foreach (var file in areas.Select(a => a.File).Append(exe).OfType<KernelFile>())
+            {
+                Diagnostics.Invariant.That(
+                    file.Count.TryIncNotZero() != RefCountOutcome.Zero, "a mapped file has a count");
+            }
         }
 
-        copy.SetExeFile(ExeFile);
+        foreach (var area in areas)
+        {
+            copy.Map(area);
+            area.File?.ReleaseCount();
+        }
+
+        copy.SetExeFile(exe);
+        exe?.ReleaseCount();
+        ReleaseCount();
         return copy;
     }
 

@@ -27,6 +27,9 @@ public sealed class PidNamespace
     /// <summary>How deep it is; 0 for the first one.</summary>
     public int Level { get; }
 
+    /// <summary>Depth and size.</summary>
+    public override string ToString() => $"pid namespace of level {Level} ({_byNumber.Count} tasks)";
+
     /// <summary>
     /// The task that inherits the orphans of this namespace; null before its first task, and after its last.
     /// </summary>

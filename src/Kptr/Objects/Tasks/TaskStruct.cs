@@ -14,6 +14,8 @@ public sealed class TaskStruct : KernelObject
     private volatile bool _isReaped;
     private volatile bool _isSwitchedOut;
     private volatile bool _isZombie;
+    private int _isReapClaimed;
+    private int _isSwitchClaimed;
 
     internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm, long nowNs)
         : base(core, core.LayoutOf("task_struct", TaskFields.Task), TaskFields.RcuUsers)
@@ -76,7 +78,7 @@ public sealed class TaskStruct : KernelObject
     public Cgroup Cgroup => CssSet!.Cgroup;
 
     /// <summary>Its address space; null for kernel threads and after exit.</summary>
-    public MmStruct? Mm { get; private set; }
+    public MmStruct? Mm { get; private set; } // changed under the table's lock
 
     /// <summary>CPU time spent in user mode.</summary>
     public long UserTimeNs => (long)Get("utime");
@@ -106,12 +108,9 @@ public sealed class TaskStruct : KernelObject
 
     internal ThreadGroup Group { get; set; }
 
-    internal CssSet? CssSet { get; private set; }
+    internal CssSet? CssSet { get; private set; } // changed under the table's lock, while the task is alive
 
     internal List<TaskStruct> Children { get; } = [];
-
-    /// <summary>Whether the scheduler has let go of it.</summary>
-    internal bool IsSwitchedOut => _isSwitchedOut;
 
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders()
@@ -138,8 +137,11 @@ public sealed class TaskStruct : KernelObject
             return;
         }
 
-        Put("utime", Get("utime") + ((ulong)user.Ticks * 100));
-        Put("stime", Get("stime") + ((ulong)system.Ticks * 100));
+        using (Core.Tasks.Lock())
+        {
+            AddLocked("utime", user);
+            AddLocked("stime", system);
+        }
     }
 
     /// <summary>Sets which CPUs it may run on (<c>cpus_mask</c>, to which <c>cpus_ptr</c> points).</summary>
@@ -192,10 +194,15 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Type, pid and name.</summary>
     public override string ToString()
     {
+        if (ThreadPid is not { } pid)
+        {
+            return base.ToString(); // half built
+        }
+
         // A task that is freed while it is put into words is no fault of who asked for them.
         var comm = KernelMemory.GetString(Address, Layout.Field("comm"));
         Volatile.ReadBarrier();
-        return IsFreed ? $"task_struct pid {Pid} (freed)" : $"task_struct pid {Pid} \"{comm}\"";
+        return IsFreed ? $"task_struct pid {pid.Global} (freed)" : $"task_struct pid {pid.Global} \"{comm}\"";
     }
 
     /// <summary>Address of one of <see cref="TaskFields.TaskLinks"/>.</summary>
@@ -214,6 +221,16 @@ public sealed class TaskStruct : KernelObject
         if (Children.Remove(child))
         {
             NativeList.Remove(child.LinkAt("sibling"));
+        }
+    }
+
+    // Not by Put, which may report: nobody is called under the lock.
+    private void AddLocked(string path, TimeSpan time)
+    {
+        var field = Layout.Field(path);
+        if (!IsFreed)
+        {
+            KernelMemory.Put(Address, field, KernelMemory.Get(Address, field) + ((ulong)time.Ticks * 100));
         }
     }
 
@@ -245,18 +262,19 @@ public sealed class TaskStruct : KernelObject
         Put("pid", (ulong)pid.Global);
     }
 
-    /// <summary>Takes over a counted address space; the one before is given back.</summary>
-    internal void SetMm(MmStruct? mm)
+    /// <summary>Takes over a counted address space.</summary>
+    /// <returns>The one before, whose count is the caller's to give back after leaving the table's lock.</returns>
+    internal MmStruct? SwapMmLocked(MmStruct? mm)
     {
         var old = Mm;
         Mm = mm;
         Put("mm", mm?.Address ?? 0);
-        old?.ReleaseCount();
+        return old;
     }
 
     /// <summary>Moves to another css set, taking a reference on it.</summary>
-    /// <returns>The one before: give its reference back once no lock is held. Null at first.</returns>
-    internal CssSet? SetCssSet(CssSet set)
+    /// <returns>The one before, whose reference is the caller's to give back after leaving the table's lock.</returns>
+    internal CssSet? SwapCssSetLocked(CssSet set)
     {
         var old = CssSet;
         set.Get();
@@ -277,7 +295,7 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Drops the reference of what user space sees; false when that was done before.</summary>
     internal bool Reap()
     {
-        if (_isReaped)
+        if (Interlocked.Exchange(ref _isReapClaimed, 1) != 0)
         {
             return false;
         }
@@ -289,18 +307,15 @@ public sealed class TaskStruct : KernelObject
         return true;
     }
 
-    /// <summary>Drops the scheduler's reference; false when that was done before.</summary>
-    internal bool SwitchOut()
-    {
-        if (_isSwitchedOut)
-        {
-            return false;
-        }
+    /// <summary>Claims the switch away from the dead task, for one caller; <see cref="SwitchOut"/> follows.</summary>
+    internal bool TryBeginSwitchOut() => Interlocked.Exchange(ref _isSwitchClaimed, 1) == 0;
 
+    /// <summary>Drops the scheduler's reference.</summary>
+    internal void SwitchOut()
+    {
         _isSwitchedOut = true;
         Put("__state", 0x80);
         ReleaseCount();
-        return true;
     }
 
     /// <summary>Gives back one <c>usage</c> reference (<c>put_task_struct</c>).</summary>

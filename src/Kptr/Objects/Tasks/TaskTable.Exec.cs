@@ -11,42 +11,71 @@ public sealed partial class TaskTable
     /// leader's pid; the old leader's <c>task_struct</c> is another object, reaped on the way, and who
     /// pinned it pins a dead task.
     /// </remarks>
+    /// <exception cref="InvalidOperationException">It is not alive, or a thread of its process executes a
+    /// program already.</exception>
     public void Exec(TaskStruct task, string comm)
     {
         _core.CheckOwn(task);
         ArgumentNullException.ThrowIfNull(comm);
-        RequireAlive(task);
-        var oldPid = task.Pid;
-        foreach (var thread in ThreadsOf(task).Where(t => t != task && !t.IsLeader && t.Phase == TaskPhase.Alive))
+        BeginExec(task);
+        try
         {
-            Exit(thread, 9);
-        }
+            var oldPid = task.Pid;
+            foreach (var thread in ThreadsOf(task).Where(t => t != task && !t.IsLeader))
+            {
+                TryExit(thread, 9);
+            }
 
-        if (!task.IsLeader)
-        {
-            TakeLeadership(task);
-        }
+            if (!task.IsLeader)
+            {
+                TakeLeadership(task);
+            }
 
-        task.SetMm(task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core));
-        task.Comm = comm;
-        task.Flags &= ~TaskFlags.ForkNoExec;
-        using (Run(task))
+            SetMm(task, task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core));
+            using (_lock.Enter())
+            {
+                task.Comm = comm;
+                task.Flags &= ~TaskFlags.ForkNoExec;
+            }
+
+            using (Run(task))
+            {
+                _core.Fire("sched_process_exec", task.Address, (ulong)oldPid, 0);
+            }
+        }
+        finally
         {
-            _core.Fire("sched_process_exec", task.Address, (ulong)oldPid, 0);
+            using (_lock.Enter())
+            {
+                task.Group.ExecTask = null;
+            }
+        }
+    }
+
+    // One thread of a process at a time; Linux lets the second wait to be killed (signal->group_exec_task).
+    private void BeginExec(TaskStruct task)
+    {
+        using (_lock.Enter())
+        {
+            RequireAlive(task);
+            if ((task.Flags & TaskFlags.Exiting) != 0 || task.Group.ExecTask is not null)
+            {
+                throw new InvalidOperationException($"{task} is ended by another thread");
+            }
+
+            task.Group.ExecTask = task;
         }
     }
 
     private void TakeLeadership(TaskStruct task)
     {
         var leader = task.Leader;
-        if (leader.Phase == TaskPhase.Alive)
-        {
-            Exit(leader, 9);
-        }
-
+        TryExit(leader, 9);
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
+            RequireAlive(task);
+
             // The pids change places, so that the new leader has the process's number and the old
             // one dies with the thread's.
             var (leaderPid, ownPid) = (leader.ThreadPid, task.ThreadPid);

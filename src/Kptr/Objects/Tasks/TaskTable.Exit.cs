@@ -20,25 +20,35 @@ public sealed partial class TaskTable
     public void Exit(TaskStruct task, int exitCode = 0, bool switchOut = true)
     {
         _core.CheckOwn(task);
+        if (task == Init)
+        {
+            throw new InvalidOperationException("the first task must not exit");
+        }
+
+        if (!TryExit(task, exitCode, switchOut))
+        {
+            throw new InvalidOperationException(task.Phase == TaskPhase.Alive
+                ? $"{task} is exiting already"
+                : $"{task} is {task.Phase}");
+        }
+    }
+
+    /// <summary>Ends one thread, unless somebody else has begun to.</summary>
+    private bool TryExit(TaskStruct task, int exitCode, bool switchOut = true)
+    {
         bool isReapedByItself;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            RequireAlive(task);
-            if (task == Init)
+            if (task.Phase != TaskPhase.Alive || (task.Flags & TaskFlags.Exiting) != 0)
             {
-                throw new InvalidOperationException("the first task must not exit");
-            }
-
-            if ((task.Flags & TaskFlags.Exiting) != 0)
-            {
-                throw new InvalidOperationException($"{task} is exiting already");
+                return false;
             }
 
             task.Flags |= TaskFlags.Exiting;
         }
 
-        task.SetMm(null);
+        SetMm(task, null);
         using (Run(task))
         {
             _core.Fire("sched_process_exit", task.Address);
@@ -68,25 +78,32 @@ public sealed partial class TaskTable
             SwitchOut(task);
         }
 
-        foreach (var victim in victims.Where(v => v.Phase == TaskPhase.Alive))
+        foreach (var victim in victims)
         {
-            Exit(victim, 9);
+            TryExit(victim, 9);
         }
+
+        return true;
     }
 
-    /// <summary>Ends all threads of a process, the leader last.</summary>
+    /// <summary>
+    /// Ends all threads of a process, the leader last; threads that others end meanwhile are left to them.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is the first process.</exception>
     public void ExitProcess(TaskStruct task, int exitCode = 0)
     {
         _core.CheckOwn(task);
-        foreach (var thread in ThreadsOf(task).Where(t => !t.IsLeader && t.Phase == TaskPhase.Alive))
+        if (task.Leader == Init)
         {
-            Exit(thread, exitCode);
+            throw new InvalidOperationException("the first task must not exit");
         }
 
-        if (task.Leader.Phase == TaskPhase.Alive)
+        foreach (var thread in ThreadsOf(task).Where(t => !t.IsLeader))
         {
-            Exit(task.Leader, exitCode);
+            TryExit(thread, exitCode);
         }
+
+        TryExit(task.Leader, exitCode);
     }
 
     /// <summary>The threads of a process that are not reaped, the leader first; a copy.</summary>
@@ -123,13 +140,21 @@ public sealed partial class TaskTable
             throw new InvalidOperationException($"{task} is alive");
         }
 
-        if (task.IsSwitchedOut)
+        if (!task.TryBeginSwitchOut())
         {
             return false;
         }
 
-        _core.Fire("sched_switch", 0, task.Address, Init.Address, TaskDead);
-        return task.SwitchOut();
+        try
+        {
+            _core.Fire("sched_switch", 0, task.Address, Init.Address, TaskDead);
+        }
+        finally
+        {
+            task.SwitchOut();
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -175,7 +200,7 @@ public sealed partial class TaskTable
     // A task that nobody has seen ends without a word: what was bound to its life goes with it.
     private void Abandon(TaskStruct child)
     {
-        child.SetMm(null);
+        SetMm(child, null);
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
@@ -184,7 +209,10 @@ public sealed partial class TaskTable
         }
 
         ReleaseTask(child);
-        child.SwitchOut();
+        if (child.TryBeginSwitchOut())
+        {
+            child.SwitchOut();
+        }
     }
 
     private bool ReleaseTask(TaskStruct task)

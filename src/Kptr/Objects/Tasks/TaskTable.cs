@@ -32,7 +32,7 @@ public sealed partial class TaskTable
             Init.Flags = TaskFlags.None;
         }
 
-        Init.SetMm(new MmStruct(core));
+        SetMm(Init, new MmStruct(core));
     }
 
     /// <summary>The first task, pid 1. It never exits.</summary>
@@ -106,19 +106,30 @@ public sealed partial class TaskTable
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
     {
         _core.CheckOwn(parent);
+        var child = Fork(parent, comm, flags, isKthread: false);
+        Announce(parent, child, flags);
+        return child;
+    }
+
+    private TaskStruct Fork(TaskStruct parent, string? comm, CloneFlags flags, bool isKthread)
+    {
         TaskStruct child;
+        MmStruct? mm;
         var nowNs = _core.NowNs;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
             RequireAlive(parent);
             child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags), nowNs);
+            child.Flags |= isKthread ? TaskFlags.Kthread : TaskFlags.None;
+
+            // The parent may end meanwhile: what the child gets of its memory is held from here on.
+            mm = isKthread ? null : parent.Mm?.ShareLocked();
         }
 
-        if (parent.Mm is { } mm)
+        if (mm is not null)
         {
-            child.SetMm((flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.Copy()
-                : mm.TryAcquireCount() ? mm : null);
+            SetMm(child, (flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.CopyAndRelease() : mm);
         }
 
         if (ShouldFail(child))
@@ -127,13 +138,16 @@ public sealed partial class TaskTable
             throw new InvalidOperationException($"the fork of {parent} fails");
         }
 
+        return child;
+    }
+
+    private void Announce(TaskStruct parent, TaskStruct child, CloneFlags flags)
+    {
         using (Run(parent))
         {
             _core.Fire("task_newtask", child.Address, (ulong)flags);
             _core.Fire("sched_process_fork", parent.Address, child.Address);
         }
-
-        return child;
     }
 
     /// <summary>Makes a thread of the same process.</summary>
@@ -142,13 +156,62 @@ public sealed partial class TaskTable
     public TaskStruct ForkThread(TaskStruct of, string? comm = null) =>
         Fork(of, comm, CloneFlags.Thread | CloneFlags.Vm);
 
+    /// <summary>How many.</summary>
+    public override string ToString() => $"{_tasks.Count} tasks";
+
     /// <summary>Makes a kernel thread: it has no address space.</summary>
     public TaskStruct ForkKthread(string comm)
     {
-        var task = Fork(Init, comm);
-        task.Flags |= TaskFlags.Kthread;
-        task.SetMm(null);
+        var task = Fork(Init, comm, CloneFlags.None, isKthread: true);
+        Announce(Init, task, CloneFlags.None);
         return task;
+    }
+
+    /// <summary>
+    /// Holds the tasks as they are until the result is disposed; nothing that is not ours may be called meanwhile.
+    /// </summary>
+    internal RankedLock.Scope Lock() => _lock.Enter();
+
+    /// <summary>Whether a task that is alive is in a cgroup. Nobody forks into it or leaves it meanwhile.</summary>
+    internal bool IsPopulated(Cgroup cgroup)
+    {
+        using (_lock.Enter())
+        {
+            return _tasks.Any(t => t.Phase == TaskPhase.Alive && t.Cgroup == cgroup);
+        }
+    }
+
+    /// <summary>Moves the live threads of a process to a css set.</summary>
+    /// <returns>The sets that they left: give their references back once no lock is held.</returns>
+    internal List<CssSet> MoveProcess(TaskStruct task, CssSet set)
+    {
+        List<CssSet> left = [];
+        using (_lock.Enter())
+        {
+            foreach (var thread in task.Group.Threads.Where(t => t.Phase == TaskPhase.Alive))
+            {
+                if (thread.SwapCssSetLocked(set) is { } old)
+                {
+                    left.Add(old);
+                }
+            }
+        }
+
+        return left;
+    }
+
+    // Hands a counted address space to a task. One that exits meanwhile takes none: nobody would give it back.
+    private void SetMm(TaskStruct task, MmStruct? mm)
+    {
+        MmStruct? old;
+        using (_core.HoldFaults())
+        using (_lock.Enter())
+        {
+            var takes = mm is null || (task.Phase == TaskPhase.Alive && (task.Flags & TaskFlags.Exiting) == 0);
+            old = takes ? task.SwapMmLocked(mm) : mm;
+        }
+
+        old?.ReleaseCount();
     }
 
     // A child that nobody has seen must not stay behind when the question itself fails.
@@ -199,7 +262,7 @@ public sealed partial class TaskTable
         var parent = isThread ? maker!.Parent : maker?.Leader;
         task.SetParent(parent);
         task.SetCred(maker?.Get("cred") ?? _rootCred.Address);
-        task.SetCssSet(maker?.CssSet ?? _core.Cgroups.Root.CssSet);
+        task.SwapCssSetLocked(maker?.CssSet ?? _core.Cgroups.Root.CssSet);
         task.Flags = TaskFlags.ForkNoExec | ((maker?.Flags ?? 0) & TaskFlags.Kthread);
         if (!isThread)
         {

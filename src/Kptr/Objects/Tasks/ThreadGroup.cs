@@ -19,6 +19,9 @@ internal sealed class ThreadGroup
 
     internal TaskStruct? Leader { get; set; }
 
+    /// <summary>The thread that executes a program now, which ends all others; null for none.</summary>
+    internal TaskStruct? ExecTask { get; set; }
+
     private ulong ThreadHead => _signal.Address + (ulong)_signal.Layout.Field("thread_head").OffsetBytes;
 
     internal void JoinLocked(TaskStruct task)
