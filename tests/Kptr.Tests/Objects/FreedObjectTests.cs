@@ -21,6 +21,7 @@ public class FreedObjectTests
         ["IsFreed"] = true,
         ["Phase"] = TaskPhase.Freed,
         ["IsReleased"] = true,
+        ["IsClosed"] = true,
         [nameof(Gadget.DestructorRuns)] = 1,
     };
 

@@ -1,3 +1,5 @@
+using Kptr.Diagnostics;
+
 namespace Kptr.Objects;
 
 /// <summary>An open file; its count is <c>f_count</c>.</summary>
@@ -31,11 +33,25 @@ public sealed class KernelFile : KernelObject
     public override IEnumerable<Holder> IntrinsicHolders() => _users.Holders();
 
     /// <summary>The descriptor is closed: the kernel drops its reference. Once.</summary>
-    /// <exception cref="ObjectDisposedException">It was closed before.</exception>
+    /// <remarks>A second time it drops nothing and is a reported fault.</remarks>
     public void Close()
     {
-        ObjectDisposedException.ThrowIf(Interlocked.Exchange(ref _isClosed, 1) != 0, this);
+        if (!TryClose())
+        {
+            Core.Report(new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+        }
+    }
+
+    /// <summary>Closes it; false when that was done before.</summary>
+    internal bool TryClose()
+    {
+        if (Interlocked.Exchange(ref _isClosed, 1) != 0)
+        {
+            return false;
+        }
+
         DropKernelUser("descriptor table");
+        return true;
     }
 
     /// <summary>Type and path.</summary>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using Kptr.Btf;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -96,12 +97,26 @@ public sealed class Sock : KernelObject
     public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
     /// <summary>The last descriptor is closed: the kernel drops its reference. Once.</summary>
-    /// <exception cref="ObjectDisposedException">It was closed before.</exception>
+    /// <remarks>A second time it drops nothing and is a reported fault.</remarks>
     public void Close()
     {
-        ObjectDisposedException.ThrowIf(Interlocked.Exchange(ref _isClosed, 1) != 0, this);
+        if (!TryClose())
+        {
+            Core.Report(new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+        }
+    }
+
+    /// <summary>Closes it; false when that was done before.</summary>
+    internal bool TryClose()
+    {
+        if (Interlocked.Exchange(ref _isClosed, 1) != 0)
+        {
+            return false;
+        }
+
         Core.Sockets.Remove(this);
         ReleaseCount();
+        return true;
     }
 
     /// <summary>An integer option, or what it is before anybody sets it.</summary>
