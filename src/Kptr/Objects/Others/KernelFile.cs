@@ -38,7 +38,8 @@ public sealed class KernelFile : KernelObject
     {
         if (!TryClose())
         {
-            Core.Report(new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+            Core.Report(
+                new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
         }
     }
 

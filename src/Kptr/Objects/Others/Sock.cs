@@ -102,7 +102,8 @@ public sealed class Sock : KernelObject
     {
         if (!TryClose())
         {
-            Core.Report(new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+            Core.Report(
+                new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
         }
     }
 
