@@ -41,7 +41,9 @@ internal sealed class RefToken
         if (Interlocked.Exchange(ref _isSpent, 1) == 0)
         {
             _spentAt = site;
+#pragma warning disable CA1816 // a token is not disposed of but spent, and then has nothing to report
             GC.SuppressFinalize(this);
+#pragma warning restore CA1816
             return true;
         }
 
