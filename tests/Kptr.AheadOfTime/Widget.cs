@@ -15,7 +15,8 @@ public sealed class Widget(KernelCore core) : KernelObject(core, "widget", "usag
 
     protected override void OnFree() => Console.WriteLine($"destructor: {Colour}");
 
-    [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull, Prototype = "struct widget *widget_create(u32 colour)")]
+    [Kfunc("widget_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
+        Prototype = "struct widget *widget_create(u32 colour)")]
     internal static KernelRef<Widget>? Create(KernelCore core, uint colour)
     {
         var widget = new Widget(core);

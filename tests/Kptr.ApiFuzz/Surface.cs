@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
-using Kptr.Maps;
 using Kptr.Objects;
 
 namespace Kptr.ApiFuzz;

@@ -18,10 +18,13 @@ public class GeneratorTests
         "internal static ulong F(ulong a, long b, uint c, int d, byte e) => a;",
         "internal static bool F(bool a, DayOfWeek day) => a;",
         "internal static sbyte F(sbyte a, short b, ushort c) => a;",
-        "internal static KernelRef<TaskStruct>? F(KernelRef<TaskStruct> a, KernelRef<TaskStruct>? b, TaskStruct c, TaskStruct? d) => b;",
-        "internal static TaskStruct? F(ProgContext ctx, KernelCore core, ulong a, ulong b, ulong c, ulong d, ulong e) => null;",
+        "internal static KernelRef<TaskStruct>? F(KernelRef<TaskStruct> a, KernelRef<TaskStruct>? b,"
+            + " TaskStruct c, TaskStruct? d) => b;",
+        "internal static TaskStruct? F(ProgContext ctx, KernelCore core, ulong a, ulong b, ulong c, ulong d, ulong e)"
+            + " => null;",
         "internal static KernelRef<TaskStruct> F(KernelRef<TaskStruct> @ref) => @ref;",
-        "internal static void F(ulong a, [CallerFilePath] string f = \"\", [CallerLineNumber] int l = 0, [CallerMemberName] string? m = null) { }",
+        "internal static void F(ulong a, [CallerFilePath] string f = \"\", [CallerLineNumber] int l = 0,"
+            + " [CallerMemberName] string? m = null) { }",
         "protected internal static DayOfWeek @checked(DayOfWeek day) => day;",
     ];
 
@@ -69,7 +72,8 @@ public class GeneratorTests
             }
             """);
         faults.Should().BeEmpty();
-        made.Should().Contain("\"a\\\"b\"").And.Contain("Prototype = \"x\", DestructorOf = null, Hooks = (global::Kptr.Kfuncs.KfuncHooks)(2)")
+        made.Should().Contain("\"a\\\"b\"").And.Contain(
+            "Prototype = \"x\", DestructorOf = null, Hooks = (global::Kptr.Kfuncs.KfuncHooks)(2)")
             .And.Contain("Hooks = (global::Kptr.Kfuncs.KfuncHooks)(4)");
     }
 
@@ -79,7 +83,8 @@ public class GeneratorTests
         var (faults, made) = Run("""
             struct Value
             {
-                public Inner A; public Pair<int> B; (Kptr<TaskStruct>, long)? c; Hidden d; Kptr<TaskStruct> e; unsafe fixed byte f[4];
+                public Inner A; public Pair<int> B; (Kptr<TaskStruct>, long)? c; Hidden d; Kptr<TaskStruct> e;
+                unsafe fixed byte f[4];
                 private struct Hidden { }
             }
             struct Inner { Deeper x; }
@@ -110,10 +115,14 @@ public class GeneratorTests
     {
         var first = Compile(InClass("internal static void F() { }"));
         var driver = CSharpGeneratorDriver.Create(
-            [new KfuncGenerator().AsSourceGenerator()], driverOptions: new(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
-        var again = driver.RunGenerators(first).RunGenerators(first.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Elsewhere { }")));
-        again.GetRunResult().Results.Single().TrackedOutputSteps.Values.SelectMany(steps => steps).SelectMany(s => s.Outputs)
-            .Should().OnlyContain(o => o.Reason == IncrementalStepRunReason.Cached || o.Reason == IncrementalStepRunReason.Unchanged);
+            [new KfuncGenerator().AsSourceGenerator()],
+            driverOptions: new(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
+        var again = driver.RunGenerators(first).RunGenerators(
+            first.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Elsewhere { }")));
+        again.GetRunResult().Results.Single().TrackedOutputSteps.Values.SelectMany(steps => steps)
+            .SelectMany(s => s.Outputs)
+            .Should().OnlyContain(
+                o => o.Reason == IncrementalStepRunReason.Cached || o.Reason == IncrementalStepRunReason.Unchanged);
     }
 
     private static string InClass(string method) => $"public class Kfuncs {{ [Kfunc(\"own\")] {method} }}";
@@ -121,7 +130,8 @@ public class GeneratorTests
     /// <summary>The generator's diagnostics and what it made; what it made must compile.</summary>
     private static (string[] Faults, string Made) Run(string source)
     {
-        CSharpGeneratorDriver.Create(new KfuncGenerator()).RunGeneratorsAndUpdateCompilation(Compile(source), out var output, out var said);
+        CSharpGeneratorDriver.Create(new KfuncGenerator()).RunGeneratorsAndUpdateCompilation(
+            Compile(source), out var output, out var said);
         output.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Should().BeEmpty();
         return ([.. said.Select(d => d.Id)], string.Concat(output.SyntaxTrees.Skip(1)));
     }
@@ -129,10 +139,12 @@ public class GeneratorTests
     private static CSharpCompilation Compile(string source) => CSharpCompilation.Create(
         "Own",
         [CSharpSyntaxTree.ParseText($"""
-            using System; using System.Runtime.CompilerServices; using Kptr.Kfuncs; using Kptr.Objects; using Kptr.Specs;
+            using System; using System.Runtime.CompilerServices;
+            using Kptr.Kfuncs; using Kptr.Objects; using Kptr.Specs;
             namespace Own;
             {source}
             """)],
         References,
-        new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+        new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true,
+            nullableContextOptions: NullableContextOptions.Enable));
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Kptr.Diagnostics;
-using Kptr.Maps;
 using Kptr.Objects;
 
 namespace Kptr.Stress;
@@ -20,6 +19,7 @@ internal sealed class Round : IDisposable
     private readonly MeterListener _listener = new();
     private readonly bool _isThrowing;
     private Worker? _settling;
+    private static readonly string[] Hooked = ["on_newtask", "on_exec", "on_exit"];
     private volatile bool _isOver;
 
     internal Round(StressConfig config, int seed, bool isThrowing)
@@ -28,7 +28,7 @@ internal sealed class Round : IDisposable
         _kernel = new KernelModel(
             new() { LedgerLevel = config.Level, Profile = config.Profile, QuarantineSlotsMax = 16 });
         _tracker = BpfObject.Open(Path.Combine(AppContext.BaseDirectory, "task_tracker.bpf.o")).Load(_kernel);
-        _links.AddRange(new[] { "on_newtask", "on_exec", "on_exit" }.Select(p => _tracker.Programs[p].Attach()));
+        _links.AddRange(Hooked.Select(p => _tracker.Programs[p].Attach()));
         _map = config.Map.Create(_kernel);
         Listen();
         for (var i = 0; i < TaskCount; i++)

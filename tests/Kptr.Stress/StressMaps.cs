@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using CustomMap;
-using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;

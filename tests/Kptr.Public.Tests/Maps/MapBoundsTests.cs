@@ -138,7 +138,7 @@ public class MapBoundsTests
             () => new View<int, Pinned>(null!).TryGetValue(1, out _),
             () => maps.As<int, int>().Lookup(0) = 1,
             () => _ = new HashMap<Kptr<TaskStruct>, long>(kernel, 4),
-            () => plain.Keys<Kptr<TaskStruct>>().ToList(),
+            () => _ = plain.Keys<Kptr<TaskStruct>>().ToList(),
             () => kernel.Tasks.Init.Read<Kptr<TaskStruct>>("real_parent"),
         ];
         for (var i = 0; i < uses.Length; i++)

@@ -84,9 +84,8 @@ internal sealed partial class ProgGenerator
         }
 
         var around = NewLabel();
-        Emit($"{(Chance(3) ? 'w' : 'r')}{reg} {Pick<string>(">", "s>", "<", "s<", ">=")} "
-            + $"{Words.Imm(_random)} goto {around}"
-            .Insert(0, "if "));
+        var left = $"{(Chance(3) ? 'w' : 'r')}{reg}";
+        Emit($"if {left} {Pick<string>(">", "s>", "<", "s<", ">=")} {Words.Imm(_random)} goto {around}");
         var before = (Kind[])_regs.Clone();
         Block(2);
         MergeRegs(before);

@@ -30,7 +30,7 @@ public class LifetimeTests : RunTestBase
     }
 
     [Fact]
-    public void Thread_ThatEndsInsideAReader_HoldsNoGracePeriodUpForEver()
+    public async Task Thread_ThatEndsInsideAReader_HoldsNoGracePeriodUpForEver()
     {
         using var kernel = TestKernel.Boot();
         Together(1, () => _ = kernel.Rcu.ReadLock());
@@ -44,7 +44,7 @@ public class LifetimeTests : RunTestBase
         });
         kernel.Rcu.Synchronize();
         Volatile.Write(ref s_isDone, true);
-        done.Wait();
+        await done;
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public class LifetimeTests : RunTestBase
     }
 
     [Fact]
-    public void Map_WhileItsConstructorRuns_HasNothingThatTheLedgerTrips()
+    public async Task Map_WhileItsConstructorRuns_HasNothingThatTheLedgerTrips()
     {
         using var kernel = TestKernel.Boot(LedgerLevel.Sites);
         using var map = new SlowMap(kernel, () => Together(1, () =>
@@ -125,7 +125,7 @@ public class LifetimeTests : RunTestBase
         }
 
         stop.Cancel();
-        looking.Wait();
+        await looking;
     }
 
     [Fact]

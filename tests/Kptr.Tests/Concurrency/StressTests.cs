@@ -10,7 +10,7 @@ namespace Kptr.Tests.Concurrency;
 public class StressTests
 {
     [Fact]
-    public void Everything_AtOnce_NeitherHangsNorLosesAReference()
+    public async Task Everything_AtOnce_NeitherHangsNorLosesAReference()
     {
         var seconds = Environment.GetEnvironmentVariable("KPTR_STRESS_SECONDS") ?? "12";
         var seed = Environment.GetEnvironmentVariable("KPTR_SEED") ?? "1";
@@ -27,9 +27,9 @@ public class StressTests
         };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        process.ExitCode.Should().Be(0, "{0}{1}", output, errors.Result);
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        process.ExitCode.Should().Be(0, "{0}{1}", output, await errors);
         output.Should().Contain("no fault");
     }
 }

@@ -1,6 +1,5 @@
 using Kptr.Kfuncs;
 using Kptr.Specs;
-using Kptr.Tests.Model;
 
 namespace Kptr.Tests.Kfuncs;
 

@@ -1,11 +1,9 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
-using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
 

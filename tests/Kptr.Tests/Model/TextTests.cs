@@ -278,7 +278,7 @@ public class TextTests : RunTestBase
         return met;
     }
 
-    private static IEnumerable<object?> Items(object at)
+    private static List<object?> Items(object at)
     {
         try
         {

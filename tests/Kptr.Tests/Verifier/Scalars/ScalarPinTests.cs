@@ -141,10 +141,12 @@ public class ScalarPinTests
         where ((i * 7) + (j * 3) + (i * j)) % oneOf == 0
         select (i, j);
 
+    private static readonly int[] ShiftSamples = [0, 1, 2, 3, 4, 8];
+
     /// <summary>Every sample, shifted by the first ones, which are constants, and by one that is none.</summary>
     private static IEnumerable<(int, int)> Shifts() =>
         from i in Enumerable.Range(0, Samples.Length)
-        from j in new[] { 0, 1, 2, 3, 4, 8 }
+        from j in ShiftSamples
         select (i, j);
 
     private static bool IsShift(byte op) => op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh;
