@@ -41,7 +41,7 @@ public class DiagnosticsDocTests
             var (type, method) = (name.Split('.')[0], name.Split('.')[1]);
             var source = Directory
                 .GetFiles(Path.Combine(TestData.Root, "tests"), type + ".cs", SearchOption.AllDirectories).Single();
-            Regex.IsMatch(File.ReadAllText(source), $@"\bpublic (void|async Task) {method}\(")
+            Regex.IsMatch(File.ReadAllText(source), $@"\bpublic [\w ]+ {method}\(")
                 .Should().BeTrue("{0} is the test of {1}", name, code);
             (File.ReadAllText(source) + File.ReadAllText(TestData.Path("isa", "programs.txt"))).Should()
                 .Contain(code.ToString());
