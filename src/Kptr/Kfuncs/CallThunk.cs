@@ -1,7 +1,7 @@
 namespace Kptr.Kfuncs;
 
 /// <summary>A kfunc or helper as the machine calls it: registers in, <c>r0</c> out.</summary>
-/// <param name="ctx">Who calls.</param>
+/// <param name="ctx">The run of the program that makes the call.</param>
 /// <param name="r1">First argument register.</param>
 /// <param name="r2">Second.</param>
 /// <param name="r3">Third.</param>

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
 
@@ -28,7 +27,6 @@ internal enum PoolKind
 /// map is freed, and the ledger finds kptrs in all of them: memory that is on no list any more cannot hide a reference.
 /// A map whose values are per CPU has one value per CPU in each slot.
 /// </remarks>
-[SuppressMessage("Naming", "CA1711", Justification = "a pool is what it is")]
 public sealed unsafe class ValuePool
 {
     private const int BlockAlign = 64;
