@@ -25,10 +25,9 @@ public abstract partial class BpfMap
         if (_direct is { } table && key.Length == sizeof(uint) && (uint)cpu < (uint)_cpuCount)
         {
             var wanted = new Key4(Unsafe.ReadUnaligned<uint>(in MemoryMarshal.GetReference(key)));
-            var elem = HashTable.Walk(new BlockElems(table), table.BucketOf(wanted), wanted, out _, out _);
-            GC.KeepAlive(this);
-            if (elem != null)
+            if (HashTable.TryWalk(new BlockElems(table), table.BucketOf(wanted), wanted, out _, out _, out var elem))
             {
+                GC.KeepAlive(this);
                 return (ulong)(elem + table.PrefixBytes);
             }
         }

@@ -47,13 +47,13 @@ public unsafe partial class HashMap
     {
         var bucket = Table.BucketOf(key);
         bucket->Lock.Enter(LockRank.Bucket);
-        var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
+        var exists = HashTable.TryWalk(elems, bucket, key, out var link, out var oldIndex, out var old);
         var isDone = !IsHindered(isUncounted)
-            && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
-        err = isDone && flags != MapUpdateFlags.Any ? CheckExistence(old != null, flags) : Errno.None;
+            && (!exists || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        err = isDone && flags != MapUpdateFlags.Any ? CheckExistence(exists, flags) : Errno.None;
         if (isDone && err == Errno.None)
         {
-            if (old != null)
+            if (exists)
             {
                 HashTable.Replace(elems, bucket, link, old, stock->TakeExtraElem(), key, value);
                 stock->ReturnExtraElem(oldIndex);
@@ -83,17 +83,17 @@ public unsafe partial class HashMap
     {
         var bucket = Table.BucketOf(key);
         bucket->Lock.Enter(LockRank.Bucket);
-        var old = HashTable.Walk(elems, bucket, key, out var link, out var oldIndex);
+        var exists = HashTable.TryWalk(elems, bucket, key, out var link, out var oldIndex, out var old);
         var isDone = !IsHindered(isUncounted)
-            && (old == null || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
-        if (isDone && old != null)
+            && (!exists || !_canOwn || !Layout.OwnsAnything(old + elems.PrefixBytes));
+        if (isDone && exists)
         {
             HashTable.Unlink(link, old);
         }
 
         bucket->Lock.Exit(LockRank.Bucket);
-        err = old == null ? Errno.ENOENT : Errno.None;
-        if (isDone && old != null)
+        err = exists ? Errno.None : Errno.ENOENT;
+        if (isDone && exists)
         {
             Pool.FreeSlots!.Push(oldIndex, stock);
         }

@@ -19,8 +19,14 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     // Of a type and not of a map, so that the JIT knows it where it compiles a look-up.
     private static readonly bool HasSpecials = StructFields.Of<TValue>().Any(f => f.IsSpecial);
 
-    // Elements may be copied out by whoever finds them.
-    private readonly bool _isReadable;
+    // All ones in the plain bytes of the first words.
+    private static readonly ulong PlainBits0 = PlainBitsOf(0);
+    private static readonly ulong PlainBits1 = PlainBitsOf(1);
+    private static readonly ulong PlainBits2 = PlainBitsOf(2);
+    private static readonly ulong PlainBits3 = PlainBitsOf(3);
+
+    // Null where user space may not read.
+    private readonly HashTable? _readTable;
     private readonly bool _isLookupChecked;
 
     /// <summary>Makes a hash.</summary>
@@ -32,7 +38,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     public HashMap(KernelCore core, uint maxEntries, string name = "hash", MapFlags flags = MapFlags.None)
         : base(core, StructSpec.Of<TKey, TValue>(core, name, BpfMapType.Hash, maxEntries, flags))
     {
-        _isReadable = (flags & MapFlags.WrOnly) == 0;
+        _readTable = (flags & MapFlags.WrOnly) == 0 ? Table : null;
         _isLookupChecked = IsLookupChecked;
         LookUpIn(Table);
     }
@@ -46,16 +52,20 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref TValue Lookup(TKey key)
     {
-        var elem = sizeof(TKey) switch
+        byte* elem;
+        var isFound = sizeof(TKey) switch
         {
-            sizeof(uint) => Find(new Key4(Unsafe.BitCast<TKey, uint>(key))),
-            sizeof(ulong) => Find(new Key8(Unsafe.BitCast<TKey, ulong>(key))),
-            _ => null,
+            sizeof(uint) => TryFind(new Key4(Unsafe.BitCast<TKey, uint>(key)), out elem),
+            sizeof(ulong) => TryFind(new Key8(Unsafe.BitCast<TKey, ulong>(key)), out elem),
+            _ => TryFindNothing(out elem),
         };
-        GC.KeepAlive(this);
-        return ref elem == null || _isLookupChecked
-            ? ref LookupSlow(key)
-            : ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
+        if (isFound)
+        {
+            GC.KeepAlive(this);
+            return ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
+        }
+
+        return ref LookupSlow(key);
     }
 
     /// <summary>Copies a value out, never a mix of two; special fields read as zero.</summary>
@@ -156,10 +166,21 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     private static ReadOnlySpan<byte> BytesOf<T>(ref T value)
         where T : unmanaged => MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
 
-    // Null also where the elements lie in several blocks, and where a writer was there.
+    // False also where the elements lie in several blocks, and where a writer was there.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* Find<TElemKey>(TElemKey key)
-        where TElemKey : struct, IElemKey => HashTable.Walk(Elems, Table.BucketOf(key), key, out _, out _);
+    private bool TryFind<TElemKey>(TElemKey key, out byte* elem)
+        where TElemKey : struct, IElemKey
+    {
+        var table = Table;
+        return HashTable.TryWalk(
+            new StructElems<TKey, TValue>(table), table.BucketOf(key), key, out _, out _, out elem);
+    }
+
+    private static bool TryFindNothing(out byte* elem)
+    {
+        elem = null;
+        return false;
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ref TValue LookupSlow(TKey key)
@@ -174,26 +195,77 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
         where TElemKey : struct, IElemKey
     {
         Unsafe.SkipInit(out value);
-        var bucket = Table.BucketOf(key);
+        if (_readTable is not { } table)
+        {
+            return false;
+        }
+
+        var elems = new StructElems<TKey, TValue>(table);
+        var bucket = table.BucketOf(key);
         var seq = bucket->Lock.Read();
-        var elem = HashTable.Walk(Elems, bucket, key, out _, out _);
-        if (elem == null || !_isReadable)
+        if (!HashTable.TryWalk(elems, bucket, key, out _, out _, out var elem))
         {
             return false;
         }
 
         if (HasSpecials)
         {
-            Layout.CopyOutWords(ref Unsafe.As<TValue, byte>(ref value), elem + Elems.PrefixBytes, sizeof(TValue));
+            CopyOut(ref Unsafe.As<TValue, byte>(ref value), elem + elems.PrefixBytes);
         }
         else
         {
-            value = Unsafe.ReadUnaligned<TValue>(elem + Elems.PrefixBytes);
+            value = Unsafe.ReadUnaligned<TValue>(elem + elems.PrefixBytes);
         }
 
-        var isWhole = bucket->Lock.IsStill(seq);
+        if (!bucket->Lock.IsStill(seq))
+        {
+            return false;
+        }
+
         GC.KeepAlive(this);
-        return isWhole;
+        return true;
+    }
+
+    // The usual sizes word by word: a loop would cost as much as its words.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CopyOut(ref byte target, byte* value)
+    {
+        if (sizeof(TValue) is not (8 or 16 or 24 or 32))
+        {
+            Layout.CopyOutWords(ref target, value, sizeof(TValue));
+            return;
+        }
+
+        Unsafe.WriteUnaligned(ref target, *(ulong*)value & PlainBits0);
+        if (sizeof(TValue) >= 16)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 8), *(ulong*)(value + 8) & PlainBits1);
+        }
+
+        if (sizeof(TValue) >= 24)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 16), *(ulong*)(value + 16) & PlainBits2);
+        }
+
+        if (sizeof(TValue) >= 32)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 24), *(ulong*)(value + 24) & PlainBits3);
+        }
+    }
+
+    private static ulong PlainBitsOf(int word)
+    {
+        var bits = ulong.MaxValue;
+        foreach (var field in StructFields.Of<TValue>().Where(f => f.IsSpecial))
+        {
+            var first = field.OffsetBytes - (word * sizeof(ulong));
+            for (var at = Math.Max(0, first); at < Math.Min(sizeof(ulong), first + field.SizeBytes); at++)
+            {
+                bits &= ~(0xffUL << (8 * at));
+            }
+        }
+
+        return bits;
     }
 
     private static bool TryCopyNothing(out TValue value)

@@ -104,25 +104,15 @@ internal sealed unsafe class ValueLayout
     /// </summary>
     /// <param name="target">The first byte of the copy.</param>
     /// <param name="value">The value.</param>
-    /// <param name="size">Its size in bytes; a constant, where this is inlined.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <param name="size">Its size in bytes.</param>
     internal void CopyOutWords(ref byte target, byte* value, int size)
     {
         ref var bits = ref MemoryMarshal.GetArrayDataReference(_plainBits);
         var words = size / sizeof(ulong);
-        if (words == 3)
+        for (var i = 0; i < words; i++)
         {
-            // The usual size; a loop would cost as much as its words.
-            CopyOutWord(ref target, value, ref bits, 0);
-            CopyOutWord(ref target, value, ref bits, 1);
-            CopyOutWord(ref target, value, ref bits, 2);
-        }
-        else
-        {
-            for (var i = 0; i < words; i++)
-            {
-                CopyOutWord(ref target, value, ref bits, i);
-            }
+            Unsafe.WriteUnaligned(
+                ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
         }
 
         if (size % sizeof(ulong) != 0)
@@ -133,11 +123,6 @@ internal sealed unsafe class ValueLayout
                 (uint)(size % sizeof(ulong)));
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyOutWord(ref byte target, byte* value, ref ulong bits, int i) =>
-        Unsafe.WriteUnaligned(
-            ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
 
     /// <summary>Copies the plain bytes of a value out; special fields read as zero.</summary>
     internal void CopyOut(Span<byte> target, ulong value)

@@ -17,12 +17,14 @@ internal sealed unsafe partial class HashTable
     /// <param name="key">The key.</param>
     /// <param name="link">The link that led to the element, or the one that ends the chain.</param>
     /// <param name="index">The element's number, or whatever ended the chain.</param>
+    /// <param name="elem">The element with the key.</param>
     /// <returns>
-    /// The element with the key, or null. Without the bucket's lock null may mean that the chain changed meanwhile, and
-    /// a found element may be unlinked and another key's at any time.
+    /// Whether there is one. Without the bucket's lock false may mean that the chain changed meanwhile, and a found
+    /// element may be unlinked and another key's at any time.
     /// </returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static byte* Walk<TElems, TKey>(TElems elems, HashBucket* bucket, TKey key, out int* link, out int index)
+    internal static bool TryWalk<TElems, TKey>(
+        TElems elems, HashBucket* bucket, TKey key, out int* link, out int index, out byte* elem)
         where TElems : struct, IElems
         where TKey : struct, IElemKey
     {
@@ -31,14 +33,14 @@ internal sealed unsafe partial class HashTable
         while (true)
         {
             index = Volatile.Read(ref *link);
-            if (!elems.TryAt(index, out var elem))
+            if (!elems.TryAt(index, out elem))
             {
-                return null;
+                return false;
             }
 
             if (key.IsAt(elem))
             {
-                return elem;
+                return true;
             }
 
             link = (int*)elem;
@@ -53,7 +55,7 @@ internal sealed unsafe partial class HashTable
     {
         var bucket = BucketOf(key);
         var seq = bucket->Lock.Read();
-        if (Walk(bucket, key, out _, out index) != null)
+        if (TryWalk(bucket, key, out _, out index, out _))
         {
             return true;
         }
@@ -65,7 +67,7 @@ internal sealed unsafe partial class HashTable
     /// <summary>Walks a chain once. Without the bucket's lock, -1 may mean that the chain changed meanwhile.</summary>
     /// <returns>The element's number, or -1.</returns>
     internal int FindIn(HashBucket* bucket, ReadOnlySpan<byte> key) =>
-        Walk(bucket, key, out _, out var index) != null ? index : End;
+        TryWalk(bucket, key, out _, out var index, out _) ? index : End;
 
     /// <summary>
     /// Writes the key and links the element as the first. The value must be written already. Needs the bucket's lock.
@@ -82,7 +84,7 @@ internal sealed unsafe partial class HashTable
     /// </summary>
     internal void ReplaceLocked(HashBucket* bucket, int elem, ReadOnlySpan<byte> key)
     {
-        var old = Walk(bucket, key, out var link, out _);
+        TryWalk(bucket, key, out var link, out _, out var old);
         LinkLocked(bucket, elem, key);
         Unlink(link == (int*)bucket ? (int*)Pool.SlotOf(elem) : link, old);
     }
@@ -93,8 +95,7 @@ internal sealed unsafe partial class HashTable
     /// <returns>Its number, or -1.</returns>
     internal int UnlinkLocked(HashBucket* bucket, ReadOnlySpan<byte> key)
     {
-        var elem = Walk(bucket, key, out var link, out var index);
-        if (elem == null)
+        if (!TryWalk(bucket, key, out var link, out var index, out var elem))
         {
             return End;
         }
@@ -144,16 +145,16 @@ internal sealed unsafe partial class HashTable
         Volatile.Write(ref bucket->Head, index);
     }
 
-    private byte* Walk(HashBucket* bucket, ReadOnlySpan<byte> key, out int* link, out int index)
+    private bool TryWalk(HashBucket* bucket, ReadOnlySpan<byte> key, out int* link, out int index, out byte* elem)
     {
         var elems = new AnyElems(Pool);
         fixed (byte* at = key)
         {
             return KeySize switch
             {
-                sizeof(uint) => Walk(elems, bucket, new Key4(*(uint*)at), out link, out index),
-                sizeof(ulong) => Walk(elems, bucket, new Key8(*(ulong*)at), out link, out index),
-                _ => Walk(elems, bucket, new KeyBytes(at, KeySize), out link, out index),
+                sizeof(uint) => TryWalk(elems, bucket, new Key4(*(uint*)at), out link, out index, out elem),
+                sizeof(ulong) => TryWalk(elems, bucket, new Key8(*(ulong*)at), out link, out index, out elem),
+                _ => TryWalk(elems, bucket, new KeyBytes(at, KeySize), out link, out index, out elem),
             };
         }
     }

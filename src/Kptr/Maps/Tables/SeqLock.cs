@@ -35,7 +35,7 @@ internal struct SeqLock
     internal bool IsStill(uint seq)
     {
         Volatile.ReadBarrier();
-        return Volatile.Read(ref _seq) == seq && (seq & 1) == 0;
+        return (seq & 1) == 0 && Volatile.Read(ref _seq) == seq;
     }
 
     /// <summary>Enters as the one writer, and waits for that.</summary>
