@@ -59,7 +59,7 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
             sizeof(ulong) => TryFind(new Key8(Unsafe.BitCast<TKey, ulong>(key)), out elem),
             _ => TryFindNothing(out elem),
         };
-        if (isFound)
+        if (isFound && !_isLookupChecked)
         {
             GC.KeepAlive(this);
             return ref Unsafe.AsRef<TValue>(elem + Elems.PrefixBytes);
