@@ -6,11 +6,13 @@ namespace Kptr.ApiFuzz;
 internal sealed record FuzzOptions
 {
     internal const string Usage = """
-        Kptr.ApiFuzz [--seconds N] [--minutes N] [--seed N] [--threads N] [--calls N] [--only TEXT] [--verbose]
+        Kptr.ApiFuzz [--seconds N] [--minutes N] [--seed N] [--threads N] [--calls N] [--children N]
+              [--only TEXT] [--verbose]
           --seconds, --minutes  how long (10 s)
           --seed                the first child's; each child has the next (any)
           --threads             of each child (3); one thread repeats a seed exactly
           --calls               of each thread of a child (3000)
+          --children            how many at the most (any number)
           --only                members whose name has this text
           --verbose             also say what is not reached
         """;
@@ -22,6 +24,8 @@ internal sealed record FuzzOptions
     internal int Threads { get; init; } = 3;
 
     internal int Calls { get; init; } = 3000;
+
+    internal int Children { get; init; } = int.MaxValue;
 
     internal string? Only { get; init; }
 
@@ -71,6 +75,7 @@ internal sealed record FuzzOptions
             "--seed" => options with { Seed = number },
             "--threads" => options with { Threads = Math.Clamp(number, 1, Journal.ThreadsMax) },
             "--calls" => options with { Calls = number },
+            "--children" => options with { Children = number },
             _ => null,
         };
     }

@@ -28,7 +28,7 @@ internal sealed class Supervisor(FuzzOptions options)
             }
         }
 
-        for (var seed = options.Seed; clock.Elapsed < options.Time; seed++)
+        for (var seed = options.Seed; clock.Elapsed < options.Time && _children < options.Children; seed++)
         {
             RunChild(seed, options.Time - clock.Elapsed);
         }

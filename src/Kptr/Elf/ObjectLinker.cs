@@ -24,11 +24,14 @@ public static class ObjectLinker
     /// The linked object. A program that could not be linked keeps its relocations and says why in
     /// <see cref="ProgSpec.LinkFault"/>; nobody should verify it.
     /// </returns>
+    /// <exception cref="ArgumentException">The blueprint refers to an instruction or a type that
+    /// is not there.</exception>
     public static ObjectSpec Link(ObjectSpec spec, KernelSpec kernel, DiagSink sink, KernelTypes? coReTypes = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(kernel);
         ArgumentNullException.ThrowIfNull(sink);
+        SpecCheck.Require(spec);
         return new ObjectLink(spec, kernel, coReTypes ?? kernel.Types, sink).Run();
     }
 }

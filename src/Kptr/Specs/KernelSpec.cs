@@ -6,8 +6,16 @@ namespace Kptr.Specs;
 /// <summary>
 /// Blueprint of a kernel as the loader and the verifier see it: its types, its kfuncs, its version's rules.
 /// </summary>
+/// <param name="Profile">Its version's rules.</param>
+/// <param name="Types">Its types.</param>
 public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
 {
+    /// <summary>Its version's rules.</summary>
+    public KernelProfile Profile { get; init; } = Profile ?? throw new ArgumentNullException(nameof(Profile));
+
+    /// <summary>Its types.</summary>
+    public KernelTypes Types { get; init; } = Types ?? throw new ArgumentNullException(nameof(Types));
+
     /// <summary>The kfuncs this kernel has, by name.</summary>
     public ImmutableDictionary<string, KfuncSpec> Kfuncs { get; init; } = ImmutableDictionary<string, KfuncSpec>.Empty;
 
