@@ -57,7 +57,8 @@ internal static class Mutator
         return bytes;
     }
 
-    private static int Interesting(Random random) => random.Next(8) switch
+    /// <summary>A number at which readers go wrong: none, a limit, a small or any one.</summary>
+    internal static int Interesting(Random random) => random.Next(8) switch
     {
         0 => 0,
         1 => -1,

@@ -86,6 +86,13 @@ public sealed partial class BtfSpec
 
     internal int ComponentIdxOf(int id) => (int)Word(id, 3);
 
+    /// <summary>Where an own type begins in the type section, in words.</summary>
+    internal int PlaceOf(int id) => _offsets[id - StartId];
+
+    /// <summary>Words of an own type, the three that every type has among them.</summary>
+    internal int WordsOf(int id) =>
+        (id + 1 < TypeCount ? PlaceOf(id + 1) : _bytes.Types.Length) - PlaceOf(id);
+
     internal uint Word(int id, int word)
     {
         var owner = id >= StartId ? this : Owner(id);

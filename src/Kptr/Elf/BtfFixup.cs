@@ -140,7 +140,7 @@ internal sealed class BtfFixup
 
     private void SortVariables(int id)
     {
-        var vars = _patch.TrailerOf(_btf[id]);
+        var vars = _patch.TrailerOf(id);
         var sorted = new List<byte[]>();
         for (var i = 0; i < vars.Length; i += 12)
         {

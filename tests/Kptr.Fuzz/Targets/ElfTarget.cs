@@ -11,7 +11,8 @@ internal static class ElfTarget
 {
     private const int SeedBytesMax = 17_000;
 
-    private static readonly KernelSpec s_kernel = new(KernelProfile.Linux6_12, new KernelTypes(CDeclParser.Parse(
+    /// <summary>What objects are linked against: types of which some differ from the objects' own.</summary>
+    internal static readonly KernelSpec Kernel = new(KernelProfile.Linux6_12, new KernelTypes(CDeclParser.Parse(
         """
         struct task_struct { int pid; int tgid; };
         struct point { int y; int x; };
@@ -37,7 +38,7 @@ internal static class ElfTarget
             return false;
         }
 
-        var linked = ObjectLinker.Link(spec, s_kernel, sink);
+        var linked = ObjectLinker.Link(spec, Kernel, sink);
         Finding.Unless(linked.Progs.Length == spec.Progs.Length, "linking keeps every program");
         Finding.Unless(linked.Progs.All(p => p.LinkFault is not null || p.Relocs.IsEmpty),
             "a linked program has no relocations");

@@ -5,16 +5,9 @@ namespace Kptr.Tests.Btf;
 
 public class BtfRecordReaderTests
 {
-    private const string Prelude =
+    private const string Prelude = BtfSamples.SpecialTypes +
         """
-        struct bpf_spin_lock { u32 val; };
-        struct bpf_timer { u64 __opaque[2]; } __attribute__((aligned(8)));
         struct bpf_wq { u64 __opaque[2]; } __attribute__((aligned(8)));
-        struct bpf_list_head { u64 __opaque[2]; } __attribute__((aligned(8)));
-        struct bpf_list_node { u64 __opaque[3]; } __attribute__((aligned(8)));
-        struct bpf_rb_root { u64 __opaque[2]; } __attribute__((aligned(8)));
-        struct bpf_rb_node { u64 __opaque[4]; } __attribute__((aligned(8)));
-        struct bpf_refcount { u32 __opaque[1]; } __attribute__((aligned(4)));
         struct task_struct { int pid; };
         struct file { int fd; };
 

@@ -5,6 +5,19 @@ namespace Kptr.Tests.Btf;
 /// <summary>BTF with every kind in it, written by <see cref="BtfBuilder"/> and from C.</summary>
 internal static class BtfSamples
 {
+    /// <summary>The structs that Linux 6.12 and later take for special fields, wherever a member has one.</summary>
+    internal const string SpecialTypes =
+        """
+        struct bpf_spin_lock { u32 val; };
+        struct bpf_timer { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_list_head { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_list_node { u64 __opaque[3]; } __attribute__((aligned(8)));
+        struct bpf_rb_root { u64 __opaque[2]; } __attribute__((aligned(8)));
+        struct bpf_rb_node { u64 __opaque[4]; } __attribute__((aligned(8)));
+        struct bpf_refcount { u32 __opaque[1]; } __attribute__((aligned(4)));
+
+        """;
+
     internal const string Text =
         """
         struct list_head { struct list_head *next, *prev; };

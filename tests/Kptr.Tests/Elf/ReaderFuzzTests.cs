@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Kptr.Diagnostics;
 using Kptr.Elf;
-using Kptr.Specs;
+using Kptr.Fuzz;
 using Xunit.Abstractions;
 
 namespace Kptr.Tests.Elf;
@@ -36,18 +36,6 @@ public class ReaderFuzzTests(ITestOutputHelper output)
         read.Should().BePositive("mutations that break everything test nothing").And.BeLessThan(inputs);
     }
 
-    private static readonly KernelSpec Kernel = ElfObjects.Kernel(
-        """
-        struct task_struct { int pid; int tgid; };
-        struct point { int y; int x; };
-        struct shape { unsigned int narrow; struct point origin; struct point corners[4]; int level : 5; };
-        enum color { GREEN = 5 };
-        struct my_ops { void (*second)(void); int (*first)(int); unsigned int flags; char name[16]; };
-        struct bpf_struct_ops_my_ops { struct my_ops data; };
-        struct task_struct *bpf_task_acquire(struct task_struct *p);
-        int runqueues;
-        """);
-
     private static int FromEnvironment(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value)
             ? value
@@ -71,7 +59,8 @@ public class ReaderFuzzTests(ITestOutputHelper output)
         {
             var spec = ObjectReader.TryRead(data, "fuzz", sink);
             (spec is null).Should().Be(!sink.IsEmpty, $"seed {seed}: a fault and a result exclude each other");
-            return spec is not null && ObjectLinker.Link(spec, Kernel, sink).Progs.Length == spec.Progs.Length;
+            return spec is not null
+                && ObjectLinker.Link(spec, ElfTarget.Kernel, sink).Progs.Length == spec.Progs.Length;
         }
         catch (Exception e) when (e is not Xunit.Sdk.XunitException)
         {
@@ -98,11 +87,11 @@ public class ReaderFuzzTests(ITestOutputHelper output)
                     data[at] = (byte)random.Next(256);
                     break;
                 case 2 when at + 4 <= data.Length:
-                    BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(at & ~3), Interesting(random));
+                    BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(at & ~3), Mutator.Interesting(random));
                     break;
                 case 3 when at + 8 <= data.Length:
                     BinaryPrimitives.WriteInt64LittleEndian(
-                        data.AsSpan(at & ~7), (long)Interesting(random) << random.Next(33));
+                        data.AsSpan(at & ~7), (long)Mutator.Interesting(random) << random.Next(33));
                     break;
                 case 4:
                     var length = Math.Min(random.Next(64), data.Length - at);
@@ -133,16 +122,4 @@ public class ReaderFuzzTests(ITestOutputHelper output)
             _ => random.Next(data.Length),
         };
     }
-
-    private static int Interesting(Random random) => random.Next(8) switch
-    {
-        0 => 0,
-        1 => -1,
-        2 => int.MaxValue,
-        3 => int.MinValue,
-        4 => 0x10000,
-        5 => random.Next(16),
-        6 => random.Next(4096),
-        _ => random.Next(),
-    };
 }

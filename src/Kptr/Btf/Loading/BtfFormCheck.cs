@@ -98,7 +98,7 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
             RequirePlain(id);
         }
 
-        RequireTypeId(id, btf.Word(id, 2), "Invalid type_id");
+        Require(id, btf.Word(id, 2) <= TypeIdMax, "Invalid type_id");
         switch (kind)
         {
             case BtfKind.Typedef:
@@ -191,8 +191,6 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
     }
 
     private void RequireNoKindFlag(int id) => Require(id, !btf.KindFlagOf(id), "Invalid btf_info kind_flag");
-
-    private void RequireTypeId(int id, uint typeId, string what) => Require(id, typeId <= TypeIdMax, what);
 
     private void RequireIdentifier(int id) => Require(id, BtfNames.IsIdentifier(btf.NameBytes(id, 0)), "Invalid name");
 

@@ -1,5 +1,3 @@
-using Kptr.Diagnostics;
-
 namespace Kptr.Objects;
 
 /// <summary>An open file; its count is <c>f_count</c>.</summary>
@@ -38,8 +36,7 @@ public sealed class KernelFile : KernelObject
     {
         if (!TryClose())
         {
-            Core.Report(
-                new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+            ReportSecondClose();
         }
     }
 

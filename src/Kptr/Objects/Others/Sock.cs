@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using Kptr.Btf;
-using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -102,8 +101,7 @@ public sealed class Sock : KernelObject
     {
         if (!TryClose())
         {
-            Core.Report(
-                new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+            ReportSecondClose();
         }
     }
 

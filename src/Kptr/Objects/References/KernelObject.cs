@@ -216,6 +216,10 @@ public abstract class KernelObject
         }
     }
 
+    /// <summary>Says that what has a descriptor was closed by the kernel's user for a second time.</summary>
+    internal void ReportSecondClose() => Core.Report(
+        new(DiagCode.RefCountUnderflow, "closed twice") { Object = Describe(), Site = Core.SiteHere() });
+
     /// <summary>The object is built and can be found from now on.</summary>
     internal void Publish()
     {
