@@ -36,7 +36,7 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
 
     private void Loop(int thread, World world)
     {
-        var random = new Random(HashCode.Combine(options.Seed, thread));
+        var random = new Random(unchecked((options.Seed * 31) + thread));
         var values = new Values(world, random);
         var members = options.Only is { } only
             ? [.. _surface.Members.Where(m => m.Name.Contains(only, StringComparison.OrdinalIgnoreCase))]

@@ -64,7 +64,7 @@ public static class WidgetKfuncs
     public static int Copy(ProgContext ctx, ulong to, uint toSize, ulong from, uint fromSize)
     {
         ArgumentNullException.ThrowIfNull(ctx);
-        ctx.Memory(from, (int)fromSize, isWrite: false).CopyTo(ctx.Memory(to, (int)toSize));
+        ctx.ReadMemory(from, (int)fromSize).CopyTo(ctx.WriteMemory(to, (int)toSize));
         return 0;
     }
 }

@@ -79,6 +79,10 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
     public override string ToString() => Fields.IsDefaultOrEmpty ? "no special fields"
         : $"{Fields.Length} special fields: {string.Join(", ", Fields.Take(8).Select(f => $"{f.Kind} {f.Name}"))}";
 
+    /// <summary>Whether some of these bytes are in a field.</summary>
+    internal bool Overlaps(int offsetBytes, int sizeBytes) => Fields.Any(
+        f => f.OffsetBytes < (long)offsetBytes + sizeBytes && offsetBytes < (long)f.OffsetBytes + f.SizeBytes);
+
     /// <summary>The field that covers this byte and has one of these kinds, or <see langword="null"/>.</summary>
     public BtfField? FindAt(int offsetBytes, BtfFieldKind kinds = (BtfFieldKind)(-1))
     {

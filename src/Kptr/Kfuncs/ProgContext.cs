@@ -43,24 +43,24 @@ public sealed class ProgContext : IProgramRun
     /// <summary>The task on whose behalf the program runs.</summary>
     public TaskStruct Current => Core.Tasks.Current;
 
-    /// <summary>Memory that the program passed to a kfunc, checked against what it may touch.</summary>
+    /// <summary>Memory that the program passed to a kfunc, to be read.</summary>
     /// <param name="address">The register's value.</param>
-    /// <param name="sizeBytes">How many bytes the kfunc will touch.</param>
-    /// <param name="isWrite">Whether it will write them.</param>
+    /// <param name="sizeBytes">How many bytes the kfunc will read.</param>
     /// <returns>The program's own bytes, good until the kfunc returns.</returns>
-    /// <remarks>Where some of the bytes are not the program's to touch, the run ends with a fault.</remarks>
-    public unsafe Span<byte> Memory(ulong address, int sizeBytes, bool isWrite = true)
-    {
-        if (sizeBytes < 0 || !Callbacks.IsAccessible(address, sizeBytes, isWrite))
-        {
-            throw new ProgramFaultException(
-                DiagCode.CallBadMemory, $"{(isWrite ? "write" : "read")} of {sizeBytes} bytes at {address:x}");
-        }
+    /// <exception cref="ProgramFaultException">Some of the bytes are not the program's to read; the run ends
+    /// with a fault.</exception>
+    public ReadOnlySpan<byte> ReadMemory(ulong address, int sizeBytes) => Memory(address, sizeBytes, isWrite: false);
 
-        return new((void*)address, sizeBytes);
-    }
+    /// <summary>Memory that the program passed to a kfunc, to be written.</summary>
+    /// <param name="address">The register's value.</param>
+    /// <param name="sizeBytes">How many bytes the kfunc will write.</param>
+    /// <returns>The program's own bytes, good until the kfunc returns.</returns>
+    /// <exception cref="ProgramFaultException">Some of the bytes are not the program's to write, or are what the kernel
+    /// itself goes by: special fields of values and allocated objects, counts and list links of kernel objects. The
+    /// run ends with a fault.</exception>
+    public Span<byte> WriteMemory(ulong address, int sizeBytes) => Memory(address, sizeBytes);
 
-    /// <summary>Reads a value from memory that the program passed, as <see cref="Memory"/>.</summary>
+    /// <summary>Reads a value from memory that the program passed, as <see cref="ReadMemory"/>.</summary>
     /// <param name="address">The register's value.</param>
     /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
     public T Read<T>(ulong address)
@@ -70,7 +70,7 @@ public sealed class ProgContext : IProgramRun
         return MemoryMarshal.Read<T>(Memory(address, Unsafe.SizeOf<T>(), isWrite: false));
     }
 
-    /// <summary>Writes a value into memory that the program passed, as <see cref="Memory"/>.</summary>
+    /// <summary>Writes a value into memory that the program passed, as <see cref="WriteMemory"/>.</summary>
     /// <param name="address">The register's value.</param>
     /// <param name="value">The value.</param>
     /// <typeparam name="T">The value's type, laid out as in C.</typeparam>
@@ -79,6 +79,19 @@ public sealed class ProgContext : IProgramRun
     {
         PlainStruct.Check<T>();
         MemoryMarshal.Write(Memory(address, Unsafe.SizeOf<T>()), in value);
+    }
+
+    /// <summary>Memory that the program passed, checked against what it may touch.</summary>
+    internal unsafe Span<byte> Memory(ulong address, int sizeBytes, bool isWrite = true)
+    {
+        if (sizeBytes < 0 || !Callbacks.IsAccessible(address, sizeBytes, isWrite)
+            || (isWrite && Core.IsKept(address, sizeBytes)))
+        {
+            throw new ProgramFaultException(
+                DiagCode.CallBadMemory, $"{(isWrite ? "write" : "read")} of {sizeBytes} bytes at {address:x}");
+        }
+
+        return new((void*)address, sizeBytes);
     }
 
     /// <summary>The linked program; after a tail call, that one.</summary>

@@ -9,7 +9,7 @@ namespace Kptr.Kfuncs;
 public sealed class ProgObject : KernelObject
 {
     private const string CountField = "kptr.refcnt";
-    private static readonly FieldSpec[] Fields = [new(CountField, 4)];
+    private static readonly FieldSpec[] Fields = [FieldSpec.Count(CountField)];
     private readonly KernelUsers _users = new();
     private readonly Action _onLastPut;
 

@@ -5,8 +5,12 @@ namespace Kptr.Kfuncs;
 /// <summary>
 /// The running program did what it must not; the machine that runs it catches this and ends the run with a fault.
 /// </summary>
-internal sealed class ProgramFaultException(DiagCode code, string message) : Exception(message)
+/// <remarks>Thrown by <see cref="ProgContext"/> into kfuncs, which let it pass.</remarks>
+public sealed class ProgramFaultException : Exception
 {
+    internal ProgramFaultException(DiagCode code, string message)
+        : base(message) => Code = code;
+
     /// <summary>What it did.</summary>
-    internal DiagCode Code { get; } = code;
+    public DiagCode Code { get; }
 }

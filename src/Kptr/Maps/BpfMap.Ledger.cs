@@ -32,6 +32,19 @@ public abstract partial class BpfMap
         return new UnlinkedHolder(Name, "?");
     }
 
+    bool IReferenceSource.IsSpecial(ulong address, int sizeBytes)
+    {
+        foreach (var pool in Layout.HasSpecials ? _pools : [])
+        {
+            if (pool.TryFind(address, out _, out _, out var offset))
+            {
+                return Record.Overlaps(offset, sizeBytes);
+            }
+        }
+
+        return false;
+    }
+
     IEnumerable<HeldSlot> IReferenceSource.HeldSlots()
     {
         if (!Record.Has(OwningSlot | BtfFieldKind.GraphRoot))

@@ -68,6 +68,8 @@ public class LocalStorageMap : BpfMap
     /// <param name="owner">The owner; the caller keeps it alive.</param>
     /// <param name="value">The plain bytes; empty for zeros.</param>
     /// <param name="flags">Create, replace, lock.</param>
+    /// <exception cref="ArgumentException">Such an object owns no values of this map, or is of another kernel; or the
+    /// value is too short.</exception>
     public Errno Update(KernelObject owner, ReadOnlySpan<byte> value, MapUpdateFlags flags = MapUpdateFlags.Any)
     {
         ArgumentNullException.ThrowIfNull(owner);
@@ -177,6 +179,15 @@ public class LocalStorageMap : BpfMap
     private protected IEnumerable<(KernelObject Owner, ulong Value)> LiveValues() =>
         _slots.Select(s => (s.Key, _values.ValueOf(s.Value)));
 
+    /// <summary>Whether an object is of the kind that owns values of this map.</summary>
+    private protected virtual bool CanOwn(KernelObject owner) => Type switch
+    {
+        BpfMapType.TaskStorage => owner is TaskStruct,
+        BpfMapType.CgrpStorage => owner is Cgroup,
+        BpfMapType.SkStorage => owner is Sock,
+        _ => true,
+    };
+
     private static int NumberOf(KernelObject owner) => owner switch
     {
         TaskStruct task => task.Pid,
@@ -186,14 +197,7 @@ public class LocalStorageMap : BpfMap
 
     private void CheckOwner(KernelObject owner, int valueLength)
     {
-        var isOfType = Type switch
-        {
-            BpfMapType.TaskStorage => owner is TaskStruct,
-            BpfMapType.CgrpStorage => owner is Cgroup,
-            BpfMapType.SkStorage => owner is Sock,
-            _ => true,
-        };
-        if (!isOfType || owner.Core != Core)
+        if (!CanOwn(owner) || owner.Core != Core)
         {
             throw new ArgumentException($"{owner} cannot own a value of {this}", nameof(owner));
         }
@@ -212,7 +216,7 @@ public class LocalStorageMap : BpfMap
         {
             BpfMapType.TaskStorage => Core.Tasks.Find(number),
             BpfMapType.CgrpStorage => Core.Cgroups.Find((ulong)number),
-            _ => Core.Heap.LiveObjects().FirstOrDefault(o => (int)o.Address == number),
+            _ => Core.Heap.LiveObjects().FirstOrDefault(o => (int)o.Address == number && CanOwn(o)),
         };
     }
 

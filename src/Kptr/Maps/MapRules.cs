@@ -102,7 +102,8 @@ public static class MapRules
     {
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(spec);
-        var err = !types.Contains(spec.Type) ? Errno.EINVAL : Check(spec, core.Spec.Profile);
+        var err = !types.Contains(spec.Type) || spec.Name?.Length > NameLimits.SymbolMax ? Errno.EINVAL
+            : Check(spec, core.Spec.Profile);
         err = err == Errno.None && !MapMemory.IsCountable(spec, core.CpuCount) ? Errno.ENOMEM : err;
         return err == Errno.None ? spec : throw new MapCreateException(spec, err);
     }

@@ -43,19 +43,19 @@ public static class ArgumentKfuncs
 
     [Kfunc("bpf_kfunc_call_test_mem_len_pass1", Hooks = ObjectKfuncs.Check,
         Prototype = "void bpf_kfunc_call_test_mem_len_pass1(void *mem, int mem__sz)")]
-    public static void TakeSized(ProgContext ctx, ulong memory, int sizeBytes) => ctx.Memory(memory, sizeBytes);
+    public static void TakeSized(ProgContext ctx, ulong memory, int sizeBytes) => ctx.ReadMemory(memory, sizeBytes);
 
     [Kfunc("bpf_kfunc_call_test_pass1", Hooks = ObjectKfuncs.Check,
         Prototype = "void bpf_kfunc_call_test_pass1(struct prog_test_pass1 *p)")]
-    public static void TakePass1(ProgContext ctx, ulong p) => ctx.Memory(p, Pass1Bytes);
+    public static void TakePass1(ProgContext ctx, ulong p) => ctx.ReadMemory(p, Pass1Bytes);
 
     [Kfunc("bpf_kfunc_call_test_pass2", Hooks = ObjectKfuncs.Check,
         Prototype = "void bpf_kfunc_call_test_pass2(struct prog_test_pass2 *p)")]
-    public static void TakePass2(ProgContext ctx, ulong p) => ctx.Memory(p, Pass2Bytes);
+    public static void TakePass2(ProgContext ctx, ulong p) => ctx.ReadMemory(p, Pass2Bytes);
 
     [Kfunc("bpf_kfunc_trusted_num_test", KfuncFlags.TrustedArgs, Hooks = KfuncHooks.Common,
         Prototype = "void bpf_kfunc_trusted_num_test(int *ptr)")]
-    public static void TakeNumber(ProgContext ctx, ulong p) => ctx.Memory(p, sizeof(int));
+    public static void TakeNumber(ProgContext ctx, ulong p) => ctx.ReadMemory(p, sizeof(int));
 
     [Kfunc("bpf_kfunc_trusted_task_test", KfuncFlags.TrustedArgs, Hooks = KfuncHooks.Common,
         Prototype = "void bpf_kfunc_trusted_task_test(struct task_struct *ptr)")]

@@ -9,7 +9,7 @@ namespace Kptr.Public.Tests.Objects;
 /// <summary>A kernel object of a user's own: type, destructor and kfuncs, with the public API alone.</summary>
 public class OwnObjectTests
 {
-    private const string Declarations = "struct widget { u32 colour; refcount_t usage; };";
+    internal const string Declarations = "struct widget { u32 colour; refcount_t usage; };";
 
     [Fact]
     public void Widget_StoredByAProgram_LivesUntilItsSlotDies()

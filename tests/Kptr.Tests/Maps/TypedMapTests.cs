@@ -122,6 +122,18 @@ public class TypedMapTests
     }
 
     [Fact]
+    public void Storage_OfOwnersOfOneType_RefusesOthers()
+    {
+        using var core = MapKernel.Boot();
+        using var map = new LocalStorageMap<Widget, Plain24>(core);
+        var task = core.Tasks.Fork(core.Tasks.Init);
+        var update = () => ((LocalStorageMap)map).Update(task, default);
+        update.Should().Throw<ArgumentException>();
+        map.UpdateElem(BitConverter.GetBytes((int)task.Address), new byte[24]).Should().Be(Errno.EBADF);
+        map.Snapshot().Should().BeEmpty();
+    }
+
+    [Fact]
     public void MapsOfMaps_InnerMaps_AreFoundAndSeenAsStructs()
     {
         using var core = MapKernel.Boot();

@@ -26,6 +26,7 @@ public class TextTests : RunTestBase
         [typeof(InvariantException)] = "a bug of ours",
         [typeof(LedgerLeakException)] = "says each leak in its message",
         [typeof(KernelFaultException)] = "says each fault in its message",
+        [typeof(ProgramFaultException)] = "says what the program did in its message",
         [typeof(MapCreateException)] = "says what is refused in its message",
         [typeof(DiagnosticException)] = "says each diagnostic in its message",
         [typeof(ProgramRejectedException)] = "says each program in its message",

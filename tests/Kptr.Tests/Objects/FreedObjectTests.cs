@@ -56,16 +56,16 @@ public class FreedObjectTests
         [typeof(Gadget)] = core => Owned(new Gadget(core, 42)),
     };
 
-    /// <summary>A field of four bytes of each kind.</summary>
+    /// <summary>A field of four bytes or more of each kind.</summary>
     private static readonly Dictionary<Type, string> Paths = new()
     {
         [typeof(TaskStruct)] = "pid",
-        [typeof(MmStruct)] = "mm_users.counter",
+        [typeof(MmStruct)] = "map_count",
         [typeof(Cgroup)] = "level",
         [typeof(KernelFile)] = "f_flags",
         [typeof(Sock)] = "sk_mark",
-        [typeof(BpfKey)] = "kptr.count",
-        [typeof(Cpumask)] = "usage.refs.counter",
+        [typeof(BpfKey)] = "key",
+        [typeof(Cpumask)] = "cpumask",
         [typeof(CryptoCtx)] = "siv_len",
         [typeof(NfConn)] = "mark",
         [typeof(AllocatedObject)] = "kptr.count",
@@ -133,7 +133,14 @@ public class FreedObjectTests
             }
 
             var bound = method.IsGenericMethod ? method.MakeGenericMethod(typeof(int)) : method;
-            _ = bound.Invoke(obj, [.. bound.GetParameters().Select(p => Argument(core, obj, p))]);
+            try
+            {
+                _ = bound.Invoke(obj, [.. bound.GetParameters().Select(p => Argument(core, obj, p))]);
+            }
+            catch (TargetInvocationException e) when (e.InnerException is ArgumentException && method.Name == "Write")
+            {
+                // The field is the model's own, which is said before anything else.
+            }
         }
 
         core.TakeFaults().Should().OnlyContain(f =>

@@ -116,6 +116,8 @@ public unsafe class HeapTests
     {
         public Holder DescribeSlot(ulong slotAddress) => new UnknownHolder();
 
+        public bool IsSpecial(ulong address, int sizeBytes) => false;
+
         public IEnumerable<HeldSlot> HeldSlots() => [];
     }
 }

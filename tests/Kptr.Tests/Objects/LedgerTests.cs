@@ -155,6 +155,8 @@ public class LedgerTests
         public Holder DescribeSlot(ulong slotAddress) =>
             new MapHolder("fake", $"{(slotAddress - _values) / 8}", "task");
 
+        public bool IsSpecial(ulong address, int sizeBytes) => false;
+
         public IEnumerable<HeldSlot> HeldSlots() => Enumerable.Range(0, SlotCount)
             .Select(i => _values + ((ulong)i * 8))
             .Where(at => Word(at) != 0)

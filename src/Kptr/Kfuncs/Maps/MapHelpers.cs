@@ -78,7 +78,7 @@ internal static class MapHelpers
     [Helper(HelperId.KptrXchg)]
     internal static ulong KptrXchg(ProgContext ctx, ulong slot, ulong next)
     {
-        _ = ctx.Memory(slot, sizeof(ulong));
+        _ = ctx.KernelMemory(slot, sizeof(ulong));
         return ctx.Core.Ledger.ExchangeFromRun(slot, next, ctx);
     }
 }

@@ -49,6 +49,8 @@ public sealed unsafe class LocalStorageMap<TOwner, [DynamicallyAccessedMembers(S
     public Errno Update(TOwner owner, in TValue value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
         Update(owner, MemoryMarshal.AsBytes(new ReadOnlySpan<TValue>(in value)), flags);
 
+    private protected override bool CanOwn(KernelObject owner) => owner is TOwner && base.CanOwn(owner);
+
     /// <summary>All owners with their values at about this moment, special fields as zero.</summary>
     public IReadOnlyList<KeyValuePair<TOwner, TValue>> Snapshot()
     {

@@ -8,6 +8,9 @@ internal interface IReferenceSource
     /// </summary>
     Holder DescribeSlot(ulong slotAddress);
 
+    /// <summary>Whether some of these bytes, which lie in one value, are in a special field.</summary>
+    bool IsSpecial(ulong address, int sizeBytes);
+
     /// <summary>Every slot that holds a reference now, free-list and spare memory included.</summary>
     IEnumerable<HeldSlot> HeldSlots();
 }

@@ -14,11 +14,11 @@ public sealed class Cgroup : KernelObject
     private const int NameBytesMax = 64;
     private static readonly FieldSpec[] Fields =
     [
-        new(CountField, 4), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8),
+        FieldSpec.Count(CountField), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8),
         new("self.parent", 8), new("self.id", 4),
         new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4),
         new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
-        new("self.children", NativeList.SizeBytes), new("self.sibling", NativeList.SizeBytes),
+        FieldSpec.Link("self.children"), FieldSpec.Link("self.sibling"),
         .. Enumerable.Range(0, AncestorsMax).Select(i => new FieldSpec($"ancestors[{i}]", 8)),
     ];
 

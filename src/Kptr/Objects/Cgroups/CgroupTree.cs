@@ -25,12 +25,20 @@ public sealed class CgroupTree
     public Cgroup Root { get; }
 
     /// <summary>Makes a cgroup (<c>mkdir</c>); fires <c>cgroup_mkdir</c>.</summary>
+    /// <param name="parent">Where.</param>
+    /// <param name="name">The directory's name: at most 255 characters, no slash.</param>
+    /// <exception cref="ArgumentException">It is no name of a directory.</exception>
     /// <exception cref="InvalidOperationException">The parent is offline, too deep, or has a child
     /// of that name.</exception>
     public Cgroup Create(Cgroup parent, string name)
     {
         _core.CheckOwn(parent);
         ArgumentException.ThrowIfNullOrEmpty(name);
+        if (NameLimits.Check(name, NameLimits.FileMax).Contains('/', StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"{name} is a path, not a name", nameof(name));
+        }
+
         Cgroup made;
         using (_core.HoldFaults())
         using (_lock.Enter())

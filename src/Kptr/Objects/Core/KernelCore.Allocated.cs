@@ -62,10 +62,7 @@ public partial class KernelCore
     private AllocatedObject New(BtfType type, BtfRecord record, bool isPercpu)
     {
         var layout = _allocatedLayouts.GetOrAdd((type.Btf, type.Id, isPercpu), _ => new(() =>
-        {
-            var count = record.Fields.FirstOrDefault(f => f.Kind == BtfFieldKind.Refcount);
-            return new(Heap, type, isPercpu ? CpuCount : 1, AllocatedObject.CountPath, count?.OffsetBytes ?? -1);
-        }));
+            new(Heap, type, record, isPercpu ? CpuCount : 1, AllocatedObject.CountPath)));
         return new(this, layout.Value, record, isPercpu);
     }
 }

@@ -20,6 +20,16 @@ public partial class KernelCore
         }
     }
 
+    /// <summary>
+    /// Whether some of these bytes are the model's own to write: links and counts of objects, special fields of objects
+    /// and map values. False for memory that is not the kernel's.
+    /// </summary>
+    internal bool IsKept(ulong address, int sizeBytes) =>
+        Heap.TryFindRegion(address, 0, out var region)
+        && (region.Slab.Owner is { } owner
+            ? owner.IsSpecial(address, sizeBytes)
+            : region.Slab.Layout is { } layout && layout.IsKept((long)(address - region.Address), sizeBytes));
+
     /// <summary>Gives back one reference on the object at this address.</summary>
     internal void DropObject(ulong address)
     {

@@ -179,9 +179,11 @@ public partial class KernelCore : IDisposable
     }
 
     /// <summary>Opens a stretch of C# on this thread that must end with no reference of its own left.</summary>
-    /// <param name="name">What reports call it.</param>
+    /// <param name="name">What reports call it; at most 511 characters.</param>
+    /// <exception cref="ArgumentException">The name is longer.</exception>
     public ProgramScope EnterProgram(string name)
     {
+        NameLimits.Check(name, NameLimits.SymbolMax);
         var thread = Thread;
         Ledger.ScopeEntered();
         return thread.Scope = new ProgramScope(this, name, NextRunId(), thread.Scope);

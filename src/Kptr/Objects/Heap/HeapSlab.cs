@@ -50,6 +50,9 @@ internal sealed unsafe class HeapSlab
     /// <summary>Who can say what a kptr slot in this memory is (a map); null for kernel objects.</summary>
     internal IReferenceSource? Owner { get; }
 
+    /// <summary>How what is in it lies in memory; null for plain blocks and what maps own.</summary>
+    internal ObjectLayout? Layout { get; set; }
+
     internal long LiveCount => Interlocked.Read(ref _liveCount);
 
     /// <summary>How often memory was handed out.</summary>

@@ -11,7 +11,19 @@ namespace Kptr.Objects;
 internal readonly record struct NativeField(int OffsetBytes, int SizeBytes);
 
 /// <summary>A field that the model maintains, by its path in the C struct.</summary>
-internal readonly record struct FieldSpec(string Path, int SizeBytes);
+/// <param name="Path">Member names joined by dots.</param>
+/// <param name="SizeBytes">Its size where the kernel's BTF lacks it.</param>
+/// <param name="IsKept">
+/// Whether the model itself goes by it, so that nobody else may write it: what is in it is followed or counted.
+/// </param>
+internal readonly record struct FieldSpec(string Path, int SizeBytes, bool IsKept = false)
+{
+    /// <summary>A reference count.</summary>
+    internal static FieldSpec Count(string path, int sizeBytes = 4) => new(path, sizeBytes, IsKept: true);
+
+    /// <summary>The head of a list, or a link in one.</summary>
+    internal static FieldSpec Link(string path) => new(path, NativeList.SizeBytes, IsKept: true);
+}
 
 /// <summary>How one kernel struct lies in memory: found by name in the kernel's BTF, once.</summary>
 /// <remarks>
@@ -21,6 +33,7 @@ internal readonly record struct FieldSpec(string Path, int SizeBytes);
 internal sealed class ObjectLayout
 {
     private readonly ConcurrentDictionary<string, NativeField> _fields = new();
+    private readonly NativeField[] _kept;
 
     /// <summary>Finds the struct and makes the pool of its objects.</summary>
     /// <param name="spec">The kernel.</param>
@@ -51,23 +64,29 @@ internal sealed class ObjectLayout
         }
 
         SizeBytes = declared > 0 ? declared : end;
+        _kept = [.. needed.Where(f => f.IsKept).Select(f => Field(f.Path))];
         Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: holdsObjects, visibleBytes: SizeBytes);
+        Slab.Layout = this;
     }
 
     /// <summary>The layout of what a program allocates: a type of its own BTF.</summary>
     /// <param name="heap">Where the pool is made.</param>
     /// <param name="type">The struct.</param>
+    /// <param name="record">Its special fields; with one for the count, that is where the count is.</param>
     /// <param name="copies">How many copies each object has: one, or one per CPU.</param>
-    /// <param name="countPath">What to call the count.</param>
-    /// <param name="countOffsetBytes">Where the type has its count; -1 puts it behind the copies.</param>
-    internal ObjectLayout(KernelHeap heap, BtfType type, int copies, string countPath, int countOffsetBytes)
+    /// <param name="countPath">What to call the count, which is behind the copies where the type has none.</param>
+    internal ObjectLayout(KernelHeap heap, BtfType type, BtfRecord record, int copies, string countPath)
     {
         Name = type.Name;
         Type = type;
         SizeBytes = Math.Max(8, (type.SizeBytes + 7) & ~7) * copies;
-        _fields[countPath] = new(countOffsetBytes >= 0 ? countOffsetBytes : SizeBytes, 4);
+        var declared = record.Fields.FirstOrDefault(f => f.Kind == BtfFieldKind.Refcount);
+        var count = new NativeField(declared?.OffsetBytes ?? SizeBytes, 4);
+        _fields[countPath] = count;
+        _kept = [count, .. record.Fields.Select(f => new NativeField(f.OffsetBytes, f.SizeBytes))];
         Slab = heap.CreateSlab(
-            Name, SizeBytes + (countOffsetBytes >= 0 ? 0 : 8), holdsObjects: true, visibleBytes: SizeBytes);
+            Name, SizeBytes + (declared is null ? 8 : 0), holdsObjects: true, visibleBytes: SizeBytes);
+        Slab.Layout = this;
     }
 
     /// <summary>The struct's name.</summary>
@@ -83,6 +102,10 @@ internal sealed class ObjectLayout
     internal int SizeBytes { get; }
 
     internal HeapSlab Slab { get; }
+
+    /// <summary>Whether some of these bytes are the model's own to write: links, counts, special fields.</summary>
+    internal bool IsKept(long offsetBytes, int sizeBytes) => Array.Exists(
+        _kept, f => f.OffsetBytes < offsetBytes + sizeBytes && offsetBytes < f.OffsetBytes + f.SizeBytes);
 
     /// <summary>Whether programs can see this field.</summary>
     internal bool IsDeclared(string path) => FindDeclared(path) is not null;

@@ -5,7 +5,7 @@ public sealed class BpfKey : KernelObject
 {
     private const string CountField = "kptr.count";
     private const string KeyUsage = "usage.refs.counter";
-    private static readonly FieldSpec[] Fields = [new("key", 8), new("has_ref", 1), new(CountField, 4)];
+    private static readonly FieldSpec[] Fields = [new("key", 8), new("has_ref", 1), FieldSpec.Count(CountField)];
     private static readonly FieldSpec[] KeyFields = [new(KeyUsage, 4), new("serial", 4)];
     private readonly KernelStruct _key;
 

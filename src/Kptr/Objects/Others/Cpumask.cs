@@ -4,7 +4,7 @@ namespace Kptr.Objects;
 public sealed unsafe class Cpumask : KernelObject
 {
     private const string CountField = "usage.refs.counter";
-    private static readonly FieldSpec[] Fields = [new("cpumask", 1024), new(CountField, 4)];
+    private static readonly FieldSpec[] Fields = [new("cpumask", 1024), FieldSpec.Count(CountField)];
     private readonly ulong* _words;
 
     /// <summary>Makes an empty mask; its one reference is the caller's (see <see cref="KernelRef.Own{T}"/>).</summary>

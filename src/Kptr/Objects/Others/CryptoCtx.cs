@@ -7,7 +7,10 @@ namespace Kptr.Objects;
 public sealed class CryptoCtx : KernelObject
 {
     private const string CountField = "usage.refs.counter";
-    private static readonly FieldSpec[] Fields = [new(CountField, 4), new("siv_len", 4), new("type", 8), new("tfm", 8)];
+    private static readonly FieldSpec[] Fields = [
+        FieldSpec.Count(CountField), new("siv_len", 4), new("type", 8), new("tfm", 8),
+    ];
+
     private readonly SymmetricAlgorithm _cipher;
 
     /// <summary>Makes a context; its one reference is the caller's (see <see cref="KernelRef.Own{T}"/>).</summary>

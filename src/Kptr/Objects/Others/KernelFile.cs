@@ -5,7 +5,7 @@ public sealed class KernelFile : KernelObject
 {
     private const string CountField = "f_count.counter";
     private static readonly FieldSpec[] Fields = [
-        new(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4),
+        FieldSpec.Count(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4),
     ];
     private readonly KernelUsers _users = new();
     private int _isClosed;
@@ -13,11 +13,17 @@ public sealed class KernelFile : KernelObject
     /// <summary>
     /// Opens a file; its one reference belongs to the kernel (a descriptor table) until <see cref="Close"/>.
     /// </summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="path">Its path, at most 4095 characters.</param>
+    /// <exception cref="ArgumentException">The path is longer.</exception>
     public KernelFile(KernelCore core, string path)
-        : base(
-            core ?? throw new ArgumentNullException(nameof(core)),
-            core.LayoutOf("file", Fields),
-            CountField)
+        : this(NameLimits.Check(path, NameLimits.PathMax), core ?? throw new ArgumentNullException(nameof(core)))
+    {
+    }
+
+    // The path is checked before there is an object to give back.
+    private KernelFile(string path, KernelCore core)
+        : base(core, core.LayoutOf("file", Fields), CountField)
     {
         Path = path;
         _users.Add("descriptor table");

@@ -7,7 +7,7 @@ public sealed class NfConn : KernelObject
     private const ulong StatusConfirmed = 1 << 3;
     private const ulong StatusDying = 1 << 9;
     private static readonly FieldSpec[] Fields = [
-        new(CountField, 4), new("status", 8), new("timeout", 4), new("mark", 4),
+        FieldSpec.Count(CountField), new("status", 8), new("timeout", 4), new("mark", 4),
     ];
     private const uint MsPerJiffy = 4; // CONFIG_HZ=250, as Debian has it
     private volatile bool _isInTable;

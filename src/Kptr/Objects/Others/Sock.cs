@@ -27,7 +27,7 @@ public sealed class Sock : KernelObject
     private const int TcpSockBytes = 112;
     private static readonly FieldSpec[] Fields =
     [
-        new(CountField, 4), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2),
+        FieldSpec.Count(CountField), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2),
         new("__sk_common.skc_dport", 2),
         new("__sk_common.skc_daddr", 4), new("__sk_common.skc_rcv_saddr", 4), new("__sk_common.skc_v6_daddr", 16),
         new("__sk_common.skc_v6_rcv_saddr", 16), new("__sk_common.skc_cookie.counter", 8),

@@ -23,7 +23,9 @@ public abstract class KernelObject
     /// <param name="typeName">Name of the kernel struct.</param>
     /// <param name="countField">Path of the 4-byte count, such as <c>usage.refs.counter</c>.</param>
     protected KernelObject(KernelCore core, string typeName, string countField)
-        : this(core, (core ?? throw new ArgumentNullException(nameof(core))).LayoutOf(typeName, [new(countField, 4)]),
+        : this(
+            core ?? throw new ArgumentNullException(nameof(core)),
+            core.LayoutOf(typeName, [FieldSpec.Count(countField)]),
             countField)
     {
         // The derived constructor is still to come, and its end is not seen: the ledger is ready for
@@ -116,12 +118,18 @@ public abstract class KernelObject
     /// <param name="path">Member names joined by dots.</param>
     /// <param name="value">The value.</param>
     /// <typeparam name="T">An unmanaged type no larger than the field.</typeparam>
-    /// <exception cref="ArgumentException">The kernel's type has no such field.</exception>
+    /// <exception cref="ArgumentException">The kernel's type has no such field, or the model itself goes by it: the
+    /// count, the links of lists, special fields of a program's type.</exception>
     public unsafe void Write<T>(string path, T value)
         where T : unmanaged
     {
         PlainStruct.Check<T>();
         var field = Layout.FieldFor(path, sizeof(T));
+        if (Layout.IsKept(field.OffsetBytes, sizeof(T)))
+        {
+            throw new ArgumentException($"{TypeName}.{path} is kept by the model and not to be written", nameof(path));
+        }
+
         if (MayWrite(path))
         {
             Unsafe.WriteUnaligned((void*)(Address + (ulong)field.OffsetBytes), value);

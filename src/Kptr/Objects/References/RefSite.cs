@@ -9,6 +9,14 @@ namespace Kptr.Objects;
 /// <param name="Insn">Index of the instruction, or -1 for C#.</param>
 public readonly record struct RefSite(string File, int Line, string? Prog = null, int Insn = -1)
 {
+    /// <summary>C# file or C source file, of which at most 4095 characters are kept.</summary>
+    public string File { get; init => field = NameLimits.Cut(value, NameLimits.PathMax)!; } =
+        NameLimits.Cut(File, NameLimits.PathMax)!;
+
+    /// <summary>Name of the BPF program, of which at most 511 characters are kept; null for C#.</summary>
+    public string? Prog { get; init => field = NameLimits.Cut(value, NameLimits.SymbolMax); } =
+        NameLimits.Cut(Prog, NameLimits.SymbolMax);
+
     /// <summary>A place nobody wrote down.</summary>
     public static RefSite Unknown { get; } = new("", 0);
 

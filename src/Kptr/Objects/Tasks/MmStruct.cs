@@ -16,9 +16,10 @@ public readonly record struct VmArea(
 public sealed class MmStruct : KernelObject
 {
     private const string Users = "mm_users.counter";
-    private static readonly FieldSpec[] Fields =
-        [new(Users, 4), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8), new("exe_file", 8), new(
-            "owner", 8)];
+    private static readonly FieldSpec[] Fields = [
+        FieldSpec.Count(Users), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8),
+        new("exe_file", 8), new("owner", 8),
+    ];
 
     private static readonly FieldSpec[] VmaFields =
         [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new(

@@ -14,8 +14,8 @@ internal static class TaskFields
 
     internal static IReadOnlyList<FieldSpec> Task { get; } =
     [
-        new(RcuUsers, 4), new(Usage, 4), new("pid", 4), new("tgid", 4), new("flags", 4), new("__state", 4),
-        new("exit_state", 4),
+        FieldSpec.Count(RcuUsers), FieldSpec.Count(Usage), new("pid", 4), new("tgid", 4), new("flags", 4),
+        new("__state", 4), new("exit_state", 4),
         new("exit_code", 4), new("comm", 16), new("real_parent", 8), new("parent", 8), new("group_leader", 8),
         new("thread_pid", 8),
         new("utime", 8), new("stime", 8), new("start_time", 8), new("start_boottime", 8), new("nr_cpus_allowed", 4),
@@ -23,7 +23,7 @@ internal static class TaskFields
         new("nsproxy", 8), new("signal", 8),
         new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("on_cpu", 4), new("exit_signal", 4),
         new("cred", 8), new("real_cred", 8),
-        .. TaskLinks.Select(path => new FieldSpec(path, NativeList.SizeBytes)),
+        .. TaskLinks.Select(FieldSpec.Link),
     ];
 
     internal static IReadOnlyList<FieldSpec> Pid { get; } =
@@ -43,7 +43,7 @@ internal static class TaskFields
     internal static IReadOnlyList<FieldSpec> Signal { get; } =
         [new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4), new(
             "utime", 8), new("stime", 8),
-         new("thread_head", NativeList.SizeBytes)];
+         FieldSpec.Link("thread_head")];
 
     internal static IReadOnlyList<FieldSpec> Cred { get; } =
     [
