@@ -8,9 +8,11 @@ namespace Kptr.Elf;
 /// </summary>
 internal static class SpecCheck
 {
-    /// <exception cref="ArgumentException">Says which program or map refers to what is not there.</exception>
+    /// <exception cref="ArgumentException">Says which program or map refers to what is not there,
+    /// or that the types are split.</exception>
     public static void Require(ObjectSpec spec)
     {
+        Require(spec.Btf?.Base is null, "the types of an object stand on their own, not on a kernel's");
         foreach (var map in spec.Maps)
         {
             Require(map);

@@ -64,13 +64,14 @@ public class KeptMemoryTests
         vandal.Targets.AddRange(
         [
             (task.Address, (int)task.SizeBytes), (child.Address, (int)child.SizeBytes),
-            (task.Read<ulong>("signal"), 1024), (cgroup.Address, (int)cgroup.SizeBytes),
+            (task.Read<ulong>("signal"), 1024), (task.Read<ulong>("cgroups"), 256),
+            (cgroup.Address, (int)cgroup.SizeBytes),
             (below.Address, (int)below.SizeBytes), (slot, sizeof(ulong)),
         ]);
         obj.Programs["keep"].TestRun(BitConverter.GetBytes(6)).Fault.Should().BeNull();
 
         vandal.Refused.Should().Contain(slot, "a kptr is there");
-        vandal.Refused.Should().HaveCountGreaterThan(6 * 2, "of each object some words are kept");
+        vandal.Refused.Should().HaveCountGreaterThan(7 * 2, "of each object some words are kept");
         vandal.Written.Should().BeGreaterThan(100);
         kernel.Tasks.Fork(task);
         kernel.Tasks.ForkThread(child);

@@ -1,3 +1,4 @@
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Isa;
@@ -32,6 +33,14 @@ public class SpecCheckTests
         Link(new("o") { Maps = [new("m", BpfMapType.StructOps) { StructOps = new("t", []) }] })
             .Should().Throw<ArgumentException>();
         Link(new("o") { Externs = [new("e", ExternKind.KsymVar, false, 7)] }).Should().Throw<ArgumentException>();
+    }
+
+    [Fact]
+    public void Link_OfTypesThatAreSplit_IsRefused()
+    {
+        var kernel = CDeclParser.Parse("struct b { int a; };", "base");
+        var split = CDeclParser.Parse("struct more { int a; };", "split", kernel);
+        Link(new("o") { Btf = split }).Should().Throw<ArgumentException>().WithMessage("*on their own*");
     }
 
     private static ProgSpec Prog() => new("p", ProgType.SocketFilter, [Exit]);

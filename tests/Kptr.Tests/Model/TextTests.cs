@@ -91,6 +91,8 @@ public class TextTests : RunTestBase
             .Where(o => o is not (ProgObject or TaskStruct or Cgroup or MmStruct))
             .Distinct())
         {
+            (each as KernelFile)?.Close();
+            (each as Sock)?.Close();
             while (each.Count.Value > 0)
             {
                 each.ReleaseCount();

@@ -52,7 +52,9 @@ public class FreedObjectTests
         [typeof(CryptoCtx)] = core => Owned(new CryptoCtx(core, "cbc(aes)", new byte[16])),
         [typeof(NfConn)] = core => Owned(core.Conntrack.Allocate(new() { Protocol = 6, SourcePort = 1, DestPort = 2 })),
         [typeof(AllocatedObject)] = core => Owned(core.NewObject(AllocatedTypes.Node, BtfRecord.Empty)),
-        [typeof(ProgObject)] = core => Owned(new ProgObject(core, "prog", "loader", static () => { })),
+        [typeof(ProgObject)] = core => new ProgObject(core, "prog", "loader", static () => { }) is var prog
+            ? (prog, () => prog.Put("loader"))
+            : default,
         [typeof(Gadget)] = core => Owned(new Gadget(core, 42)),
     };
 

@@ -159,7 +159,53 @@ public class TaskLifeTests
         core.Tasks.Find(2).Should().BeSameAs(reaper, "numbers of the first namespace");
         core.Tasks.Init.PidIn(ns).Should().Be(0);
         core.Tasks.Exit(reaper);
-        inside.Phase.Should().Be(TaskPhase.Zombie);
+        inside.Phase.Should().Be(TaskPhase.Reaped, "the namespace waits for what dies with it");
+    }
+
+    [Fact]
+    public void PidNamespace_DiesWithAllGenerationsAndNamespacesBelow()
+    {
+        using var core = TestKernel.Boot();
+        var outer = core.Tasks.Fork(core.Tasks.Init, flags: CloneFlags.NewPid);
+        var inner = core.Tasks.Fork(outer, flags: CloneFlags.NewPid);
+        var grandchild = core.Tasks.Fork(core.Tasks.Fork(outer));
+        var deep = core.Tasks.Fork(core.Tasks.Fork(inner));
+        var thread = core.Tasks.ForkThread(deep);
+        var zombie = core.Tasks.Fork(outer);
+        core.Tasks.Exit(zombie);
+
+        core.Tasks.Exit(outer);
+
+        TaskStruct[] all = [inner, grandchild, deep, thread, zombie];
+        all.Should().OnlyContain(t => t.Phase == TaskPhase.Reaped);
+        outer.Phase.Should().Be(TaskPhase.Zombie, "its own parent is outside");
+        core.Tasks.ChildrenOf(core.Tasks.Init).Should().Equal(outer);
+        core.Tasks.Reap(outer).Should().BeTrue();
+        core.Quiesce();
+        core.Ledger.AssertAllReturned();
+    }
+
+    [Fact]
+    public void Fork_WhileItsNamespaceEnds_IsRefused_AndOrphansFindAnHeirAboveIt()
+    {
+        using var core = TestKernel.Boot();
+        var outer = core.Tasks.Fork(core.Tasks.Init, flags: CloneFlags.NewPid);
+        var inner = core.Tasks.Fork(outer, flags: CloneFlags.NewPid);
+        var last = core.Tasks.Fork(inner);
+        var orphan = core.Tasks.Fork(last);
+        List<string> refused = [];
+        core.Hooks = new ExitHook(address =>
+        {
+            if (address == last.Address)
+            {
+                // The outer namespace has ended by now, and its other tasks are not dead yet.
+                var fork = () => core.Tasks.Fork(orphan);
+                refused.Add(fork.Should().Throw<InvalidOperationException>().Which.Message);
+            }
+        });
+        core.Tasks.Exit(outer);
+        refused.Should().ContainSingle().Which.Should().Contain("ends");
+        orphan.Phase.Should().Be(TaskPhase.Reaped);
     }
 
     [Fact]
@@ -197,4 +243,15 @@ public class TaskLifeTests
     }
 
     private static (int RcuUsers, int Usage) Counts(TaskStruct task) => (task.Count.Value, task.Usage.Value);
+
+    private sealed class ExitHook(Action<ulong> exits) : IHookSink
+    {
+        public void Fire(string tracepoint, ReadOnlySpan<ulong> args)
+        {
+            if (tracepoint == "sched_process_exit")
+            {
+                exits(args[0]);
+            }
+        }
+    }
 }

@@ -89,7 +89,7 @@ public sealed partial class Ledger
         using (_lock.Enter())
         {
             var oldAddress = ExchangeSlot(slot, next.Address);
-            var old = oldAddress == 0 ? null : HeapHeader.WrapperOf(oldAddress);
+            var old = _core.Heap.FindObject(oldAddress);
             var oldRecord = old is null ? null : TakeFromSlot(old, slot);
             PutIntoSlot(nextToken?.Record, next, slot, site, nowNs);
             if (old is null || oldRecord is not null || Level == LedgerLevel.Counts)
@@ -144,10 +144,10 @@ public sealed partial class Ledger
         var (site, nowNs) = (run.Site, _core.NowNs);
         using (_lock.Enter())
         {
-            var nextObj = next == 0 ? null : HeapHeader.WrapperOf(next);
+            var nextObj = _core.Heap.FindObject(next);
             var nextRecord = nextObj is null ? null : FindAt(nextObj, HolderKey.Run(run));
             var old = ExchangeSlot(slot, next);
-            if (old != 0 && HeapHeader.WrapperOf(old) is { } oldObj)
+            if (_core.Heap.FindObject(old) is { } oldObj)
             {
                 var record = TakeFromSlot(oldObj, slot) ?? Add(oldObj, HolderKey.Run(run), site, nowNs);
                 record.MoveTo(HolderKey.Run(run), site, Level == LedgerLevel.Full);

@@ -102,11 +102,6 @@ internal sealed unsafe class Graphs
     /// <param name="first">What the word held: the first node of the list, the top of the tree; 0 for nothing.</param>
     internal void FreeDetached(BtfField field, ulong first)
     {
-        if (first == 0)
-        {
-            return;
-        }
-
         if (field.Kind == BtfFieldKind.RbRoot)
         {
             Drop(field.Kind, OwnerOf(first, GraphTree.OwnerOffset), GraphTree.InOrder(first));

@@ -199,7 +199,6 @@ public sealed class Cgroup : KernelObject
         if (Parent is { } parent)
         {
             NativeList.AddTail(parent.LinkAt("self.children"), LinkAt("self.sibling"));
-            Diagnostics.Invariant.That(parent.TryAcquireCount(), "an online parent has a count");
             Interlocked.Increment(ref parent._childCount);
         }
     }

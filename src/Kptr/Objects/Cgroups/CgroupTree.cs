@@ -49,6 +49,11 @@ public sealed class CgroupTree
                 throw new InvalidOperationException($"cannot make {name} in {parent}");
             }
 
+            if (!parent.TryAcquireCount())
+            {
+                throw new InvalidOperationException($"{parent} is gone: it was released too often");
+            }
+
             made = MakeLocked(parent, name);
             parent.Children.Add(made);
         }
@@ -159,6 +164,7 @@ public sealed class CgroupTree
         }
     }
 
+    // The child has one reference on its parent, which the caller took.
     private Cgroup MakeLocked(Cgroup? parent, string name)
     {
         var made = new Cgroup(_core, parent, name, ++_lastId);

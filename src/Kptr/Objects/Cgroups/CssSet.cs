@@ -11,9 +11,8 @@ internal sealed class CssSet
 {
     private static readonly FieldSpec[] Fields =
     [
-        new("refcount.refs.counter", 4), new("dfl_cgrp", 8), new("nr_tasks", 4),
-        new("tasks", NativeList.SizeBytes), new("mg_tasks", NativeList.SizeBytes),
-        new("dying_tasks", NativeList.SizeBytes),
+        FieldSpec.Count("refcount.refs.counter"), new("dfl_cgrp", 8), new("nr_tasks", 4),
+        FieldSpec.Link("tasks"), FieldSpec.Link("mg_tasks"), FieldSpec.Link("dying_tasks"),
     ];
     private readonly KernelStruct _native;
     private readonly RefCount _count;

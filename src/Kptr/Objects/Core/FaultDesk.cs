@@ -84,9 +84,7 @@ internal sealed class FaultDesk
         Keep(fault);
         if (_late.Count < KeptMax)
         {
-            _core.Deferred.Add();
-            _late.Enqueue(fault);
-            _core.Deferred.Kick();
+            _core.Deferred.Add(_late, fault);
         }
     }
 

@@ -14,8 +14,14 @@ public partial class KernelCore
         {
             DropObject(address);
         }
-        else if ((field.Kind & BtfFieldKind.GraphRoot) != 0)
+        else if (address != 0 && (field.Kind & BtfFieldKind.GraphRoot) != 0)
         {
+            if (Heap.FindChunk(address) is null)
+            {
+                ReportStale(address);
+                return;
+            }
+
             Graphs.FreeDetached(field, address);
         }
     }
@@ -33,18 +39,22 @@ public partial class KernelCore
     /// <summary>Gives back one reference on the object at this address.</summary>
     internal void DropObject(ulong address)
     {
-        var obj = HeapHeader.WrapperOf(address);
-        if (obj is null)
+        // Whoever uses a map while it is freed finds poison in its slots: no address is taken on trust.
+        if (Heap.FindObject(address) is { } obj)
         {
-            Report(new(Diagnostics.DiagCode.RefUseAfterFree, "a kptr slot held an object that is freed")
-            {
-                Object = $"{address:x}",
-            });
-            return;
+            obj.ReleaseCount();
         }
-
-        obj.ReleaseCount();
+        else
+        {
+            ReportStale(address);
+        }
     }
+
+    private void ReportStale(ulong address) =>
+        Report(new(Diagnostics.DiagCode.RefUseAfterFree, "a kptr slot held an object that is freed")
+        {
+            Object = $"{address:x}",
+        });
 
     /// <summary>Empties one kptr slot for good and gives back what it owned.</summary>
     internal void DropSlot(BtfField field, ulong slotAddress)

@@ -31,8 +31,24 @@ internal sealed class DeferredEngine
         : _core.Work.FindWork(state) is { } work ? new(_core.Work.Name, work)
         : null;
 
-    /// <summary>Something is going to be queued; call it before.</summary>
-    internal void Add() => Interlocked.Increment(ref _pendingCount);
+    /// <summary>
+    /// Queues something, which is counted before it can run; where there is no memory for it, nothing is counted.
+    /// </summary>
+    internal void Add<T>(ConcurrentQueue<T> queue, T item)
+    {
+        Interlocked.Increment(ref _pendingCount);
+        try
+        {
+            queue.Enqueue(item);
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _pendingCount);
+            throw;
+        }
+
+        Kick();
+    }
 
     /// <summary>Runs one callback or item in its context, and counts it done.</summary>
     internal void Run(Action<object> run, object state, ExecContext context)
@@ -52,13 +68,20 @@ internal sealed class DeferredEngine
         }
     }
 
-    /// <summary>Something was queued.</summary>
-    internal void Kick()
+    // What is queued stays queued: where the pool cannot be asked now, the next one asks again.
+    private void Kick()
     {
         if (_core.Options.Driver == DeferredDriver.Background && !Volatile.Read(ref _isStopped)
             && Interlocked.CompareExchange(ref _isScheduled, 1, 0) == 0)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static e => e.Pump(), this, preferLocal: false);
+            try
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(static e => e.Pump(), this, preferLocal: false);
+            }
+            catch (OutOfMemoryException)
+            {
+                Volatile.Write(ref _isScheduled, 0);
+            }
         }
     }
 

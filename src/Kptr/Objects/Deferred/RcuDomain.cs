@@ -104,12 +104,8 @@ public sealed class RcuDomain
     /// <summary>
     /// Runs <paramref name="run"/> once, after every reader that is open now has ended (<c>call_rcu</c>).
     /// </summary>
-    internal void Call(Action<object> run, object state, string name)
-    {
-        _core.Deferred.Add();
-        _queue.Enqueue(new(run, state, name));
-        _core.Deferred.Kick();
-    }
+    internal void Call(Action<object> run, object state, string name) =>
+        _core.Deferred.Add(_queue, new(run, state, name));
 
     /// <summary>The waiting callback that is about this object; null when there is none.</summary>
     internal string? FindWork(object state) => Pending().FirstOrDefault(c => ReferenceEquals(c.State, state)).Name;

@@ -39,12 +39,8 @@ public sealed class WorkQueue
     }
 
     /// <summary>Queues an item. May be called in any context.</summary>
-    internal void Enqueue(Action<object> run, object state, string name)
-    {
-        _core.Deferred.Add();
-        _queue.Enqueue((run, state, name));
-        _core.Deferred.Kick();
-    }
+    internal void Enqueue(Action<object> run, object state, string name) =>
+        _core.Deferred.Add(_queue, (run, state, name));
 
     /// <summary>The waiting item that is about this object; null when there is none.</summary>
     internal string? FindWork(object state) => _queue.FirstOrDefault(i => ReferenceEquals(i.State, state)).Name;

@@ -94,6 +94,10 @@ public abstract class KernelObject
     public int IntrinsicCount => IntrinsicHolders().Count();
 
     /// <summary>The kernel's own references on this object that <see cref="Count"/> includes.</summary>
+    /// <remarks>
+    /// One that is given back is not among them any more when it is: the count does not come to zero before them all.
+    /// Where it would, somebody gave back what was not his; that is reported, and the object stays for good.
+    /// </remarks>
     public virtual IEnumerable<Holder> IntrinsicHolders() => [];
 
     /// <summary>Type and address.</summary>
@@ -326,10 +330,17 @@ public abstract class KernelObject
     {
         if (outcome == RefCountOutcome.Zero)
         {
-            _lastRelease = site;
             LockOrder.CallingOut("a last release");
-            OnLastRelease();
-            return;
+            if (!IsInUseByKernel())
+            {
+                _lastRelease = site;
+                OnLastRelease();
+                return;
+            }
+
+            // What was given back was the kernel's: the object leaks instead of being freed under it.
+            _count.Set(RefCount.SaturatedValue);
+            outcome = RefCountOutcome.UseAfterFree;
         }
 
         if (IsFreed)
@@ -346,6 +357,20 @@ public abstract class KernelObject
             Site = site.IsKnown ? site : Core.SiteHere(),
             EarlierSite = _lastRelease,
         });
+    }
+
+    private bool IsInUseByKernel()
+    {
+        try
+        {
+            return IntrinsicHolders().Any();
+        }
+        catch (Exception e)
+        {
+            // An override that fails says nothing; whoever drives deferred work is told.
+            Core.Deferred.Fail(e);
+            return false;
+        }
     }
 
     private enum Life

@@ -41,6 +41,14 @@ public sealed class PidNamespace
     /// <summary>The <c>struct nsproxy</c> that its tasks share.</summary>
     internal ulong NsproxyAddress => _nsproxy.Address;
 
+    /// <summary>
+    /// Whether the task that inherits its orphans has ended, and with it all others: nobody is born here any more.
+    /// </summary>
+    internal bool IsEnded { get; private set; }
+
+    /// <summary>All tasks in it and below it. Caller holds the table's lock.</summary>
+    internal IEnumerable<TaskStruct> TasksLocked => _byNumber.Values;
+
     /// <summary>The task with this number here, or null. Caller holds the table's lock.</summary>
     internal TaskStruct? FindLocked(int number) => _byNumber.GetValueOrDefault(number);
 
@@ -79,6 +87,20 @@ public sealed class PidNamespace
             ChildReaper = task;
             _native.Put("child_reaper", task.Address);
         }
+    }
+
+    internal void EndLocked() => IsEnded = true;
+
+    /// <summary>Who inherits the orphans: the reaper here, or of the nearest namespace above that has one.</summary>
+    internal TaskStruct HeirLocked()
+    {
+        var at = this;
+        while (at.IsEnded)
+        {
+            at = at.Parent!; // the first task never ends
+        }
+
+        return at.ChildReaper!;
     }
 
     internal void UnhashLocked(int number, TaskStruct task)

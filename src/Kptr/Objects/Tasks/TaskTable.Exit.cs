@@ -83,6 +83,11 @@ public sealed partial class TaskTable
             TryExit(victim, 9);
         }
 
+        foreach (var victim in victims)
+        {
+            Reap(victim);
+        }
+
         return true;
     }
 
@@ -175,13 +180,19 @@ public sealed partial class TaskTable
         return ReleaseTask(task);
     }
 
-    // Children go to the reaper of their namespace; when the reaper itself dies, the whole namespace dies with it.
+    // Children go to the reaper of their namespace. When the reaper itself dies, the whole namespace dies with it,
+    // those below it included, and is reaped. Kernel: zap_pid_ns_processes.
     private static List<TaskStruct> EndOfProcessLocked(TaskStruct task)
     {
         var leader = task.Leader;
         var ns = leader.PidNamespace;
         var isReaper = ns.ChildReaper == leader;
-        var heir = isReaper ? ns.Parent!.ChildReaper! : ns.ChildReaper ?? ns.Parent!.ChildReaper!;
+        if (isReaper)
+        {
+            ns.EndLocked();
+        }
+
+        var heir = ns.HeirLocked();
         foreach (var child in leader.Children)
         {
             child.SetParent(heir);
@@ -192,9 +203,8 @@ public sealed partial class TaskTable
             }
         }
 
-        List<TaskStruct> orphans = [.. leader.Children];
         leader.Children.Clear();
-        return isReaper ? [.. orphans.SelectMany(o => o.Group.Threads).Where(t => t.PidIn(ns) != 0)] : [];
+        return isReaper ? [.. ns.TasksLocked.Where(t => t.Group != task.Group)] : [];
     }
 
     // A task that nobody has seen ends without a word: what was bound to its life goes with it.

@@ -101,8 +101,8 @@ public sealed partial class TaskTable
     /// <param name="comm">Its name; null inherits the parent's.</param>
     /// <param name="flags">What it shares.</param>
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
-    /// <exception cref="InvalidOperationException">The parent has exited, the namespaces would nest too deep, or
-    /// <see cref="ForkFault"/> said so.</exception>
+    /// <exception cref="InvalidOperationException">The parent or its pid namespace has ended, the namespaces would nest
+    /// too deep, or <see cref="ForkFault"/> said so.</exception>
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
     {
         _core.CheckOwn(parent);
@@ -239,6 +239,14 @@ public sealed partial class TaskTable
 
     private PidNamespace NamespaceForLocked(TaskStruct parent, CloneFlags flags)
     {
+        for (var ns = parent.PidNamespace; ns is not null; ns = ns.Parent)
+        {
+            if (ns.IsEnded)
+            {
+                throw new InvalidOperationException($"the {ns} ends");
+            }
+        }
+
         if ((flags & CloneFlags.NewPid) == 0)
         {
             return parent.PidNamespace;
