@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using PublicApiGenerator;
 
@@ -52,6 +53,18 @@ public class PublicApiTests
         documented.Where(id => id[0] == 'T').Select(id => id[2..]).Should().BeEquivalentTo(types);
         documented.Where(id => id[0] != 'T').Select(id => id[2..].Split('(', '~')[0])
             .Should().OnlyContain(id => types.Contains(id.Substring(0, id.LastIndexOf('.'))));
+    }
+
+    [Fact]
+    public void EveryPublicType_HasItsReason()
+    {
+        var page = File.ReadAllText(Repo.PathOf("docs", "api.md"));
+        var said = Regex.Split(page, @"^## ", RegexOptions.Multiline).Skip(1).SelectMany(
+            section => Regex.Matches(section, @"^\| (`.*?) \|", RegexOptions.Multiline)
+                .SelectMany(row => Regex.Matches(row.Groups[1].Value, @"`(\w+)`"))
+                .Select(name => $"{section.Split(':')[0]}.{name.Groups[1].Value}"));
+        var types = typeof(KernelModel).Assembly.GetExportedTypes().Select(t => t.FullName!.Split('`')[0]).Distinct();
+        said.Should().BeEquivalentTo(types);
     }
 
     private static Dictionary<string, string> Describe() =>

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using Microsoft.Diagnostics.Runtime;
 
@@ -19,12 +20,24 @@ internal static class Stacks
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             output.WriteLine($"no debugger's library: {e.Message}");
+            PrintByTool(processId, output);
+        }
+    }
+
+    private static void PrintByTool(int processId, TextWriter output)
+    {
+        try
+        {
             using var tool = Process.Start(new ProcessStartInfo("dotnet-stack")
             {
                 ArgumentList = { "report", "-p", $"{processId}" },
                 RedirectStandardOutput = true,
             });
             output.WriteLine(tool!.StandardOutput.ReadToEnd());
+        }
+        catch (Win32Exception)
+        {
+            output.WriteLine("nor the tool dotnet-stack: no stacks");
         }
     }
 

@@ -14,9 +14,12 @@ public sealed class KfuncDeclaration
     /// <param name="declared">Name, flags, prototype and the rest. No hooks mean the generic set.</param>
     /// <param name="body">What a call runs; it takes and gives references with <see cref="ProgContext.TakeRef{T}"/> and
     /// <see cref="ProgContext.GiveRef{T}"/>.</param>
+    /// <exception cref="ArgumentException">It has no name or no prototype, not even an empty one.</exception>
     public KfuncDeclaration(KfuncAttribute declared, CallThunk body)
     {
         ArgumentNullException.ThrowIfNull(declared);
+        ArgumentException.ThrowIfNullOrEmpty(declared.Name, nameof(declared));
+        ArgumentNullException.ThrowIfNull(declared.Prototype, nameof(declared));
         ArgumentNullException.ThrowIfNull(body);
         Hooks = declared.Hooks == KfuncHooks.None ? KfuncHooks.Generic : declared.Hooks;
         Spec = new(declared.Name, declared.Prototype, declared.Flags) { ProgTypes = Hooks.ToProgTypes(), Profiles =

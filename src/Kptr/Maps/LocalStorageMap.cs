@@ -22,6 +22,7 @@ public class LocalStorageMap : BpfMap
     internal const ulong GetFlagCreate = 1;
 
     private readonly ConcurrentDictionary<KernelObject, int> _slots = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<int, KernelObject> _owners = new(); // the same, by slot: for reports
     private readonly RankedLock _lock = new(LockRank.LocalStorage);
     private readonly ValuePool _values;
     private readonly ElemCache _cache;
@@ -101,11 +102,13 @@ public class LocalStorageMap : BpfMap
                 return Errno.ENOMEM;
             }
 
-            _slots[owner] = NewValue(value);
+            var slot = NewValue(value);
+            _owners[slot] = owner;
+            _slots[owner] = slot;
             if (exists)
             {
                 dying.Recycle(_values, old);
-                _cache.Leave(old);
+                Leave(old);
             }
             else
             {
@@ -126,16 +129,13 @@ public class LocalStorageMap : BpfMap
     /// <inheritdoc/>
     protected internal override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
     {
-        foreach (var (owner, at) in _slots)
+        if (!_owners.TryGetValue(slot, out var owner) || !_slots.TryGetValue(owner, out var at) || at != slot)
         {
-            if (at == slot)
-            {
-                BinaryPrimitives.WriteInt32LittleEndian(key, NumberOf(owner));
-                return true;
-            }
+            return false;
         }
 
-        return false;
+        BinaryPrimitives.WriteInt32LittleEndian(key, NumberOf(owner));
+        return true;
     }
 
     /// <inheritdoc/>
@@ -251,8 +251,14 @@ public class LocalStorageMap : BpfMap
 
             owner.Freeing -= OnOwnerFreeing;
             dying.Recycle(_values, slot);
-            _cache.Leave(slot);
+            Leave(slot);
             return true;
         }
+    }
+
+    private void Leave(int slot)
+    {
+        _owners.TryRemove(slot, out _);
+        _cache.Leave(slot);
     }
 }

@@ -25,11 +25,11 @@ public class CgroupTests
         reference.Release();
         child.IsReleased.Should().BeTrue();
         child.TryAcquire().Should().BeNull();
-        core.Work.PendingNames().Should().Equal("css_release_work_fn");
+        core.Work.Waiting().Select(w => w.Name).Should().Equal("css_release_work_fn");
         core.Work.Step();
-        core.Rcu.PendingNames().Should().Equal("queue_rcu_work");
+        core.Rcu.Waiting().Select(w => w.Name).Should().Equal("queue_rcu_work");
         core.Rcu.Step();
-        core.Work.PendingNames().Should().Equal("css_free_rwork_fn");
+        core.Work.Waiting().Select(w => w.Name).Should().Equal("css_free_rwork_fn");
         core.Work.Step();
         child.IsFreed.Should().BeTrue();
         parent.IsReleased.Should().BeTrue();

@@ -20,7 +20,7 @@ public class TaskLifeTests
         core.Tasks.Reap(task).Should().BeTrue();
         Counts(task).Should().Be((0, 1));               // release_task; the callback is queued
         task.Phase.Should().Be(TaskPhase.Reaped);
-        core.Rcu.PendingNames().Should().Equal("delayed_put_task_struct");
+        core.Rcu.Waiting().Select(w => w.Name).Should().Equal("delayed_put_task_struct");
         core.Rcu.Step().Should().Be(1);                 // usage 0
         task.Phase.Should().Be(TaskPhase.Freed);
         core.Ledger.AssertAllReturned();
@@ -133,6 +133,18 @@ public class TaskLifeTests
         core.Quiesce();
         leader.Phase.Should().Be(TaskPhase.Freed);
         core.Tasks.ChildrenOf(core.Tasks.Init).Should().Equal(thread);
+    }
+
+    [Fact]
+    public void Exec_ByAThreadOfTheFirstProcess_IsRefused_AsAllOthersHangOnItsLeader()
+    {
+        using var core = TestKernel.Boot();
+        var thread = core.Tasks.ForkThread(core.Tasks.Init);
+        var exec = () => core.Tasks.Exec(thread, "usurper");
+        exec.Should().Throw<InvalidOperationException>().WithMessage("*take the place*");
+        core.Tasks.Exec(core.Tasks.Init, "init");
+        thread.Phase.Should().Be(TaskPhase.Reaped);
+        core.Tasks.Fork(core.Tasks.Init).Parent.Should().BeSameAs(core.Tasks.Init);
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed partial class Ledger
         }
 
         var seen = ObjectView.Of(obj);
-        return new(seen.Text, seen.Count, [.. EntriesOf(seen, CensusAtCounts())]);
+        return new(seen.Text, seen.Count, [.. EntriesOf(seen, CensusAtCounts(), WorkOnDemand())]);
     }
 
     /// <summary>Every reference on every live object. Judge it only after a quiesce.</summary>
@@ -50,9 +50,9 @@ public sealed partial class Ledger
     {
         LockOrder.CallingOut("the ledger's questions");
         using var reader = _core.Rcu.ReadLock();
-        var census = CensusAtCounts();
+        var (census, work) = (CensusAtCounts(), WorkOnDemand());
         var objects = _core.Heap.LiveObjects().OrderBy(o => o.Address).ToList();
-        return new(_core.NowNs, [.. objects.SelectMany(o => EntriesOf(ObjectView.Of(o), census))]);
+        return new(_core.NowNs, [.. objects.SelectMany(o => EntriesOf(ObjectView.Of(o), census, work))]);
     }
 
     /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
@@ -149,12 +149,17 @@ public sealed partial class Ledger
         return Sources().SelectMany(s => s.HeldSlots()).Concat(inObjects);
     }
 
-    private List<LedgerEntry> EntriesOf(ObjectView seen, ILookup<ulong, HeldSlot>? census)
+    // Of what waits to be freed there may be as much as there are objects: it is walked once, if at all.
+    private Lazy<IReadOnlyDictionary<object, DeferredHolder>> WorkOnDemand() =>
+        new(_core.Deferred.Waiting, LazyThreadSafetyMode.None);
+
+    private List<LedgerEntry> EntriesOf(
+        ObjectView seen, ILookup<ulong, HeldSlot>? census, Lazy<IReadOnlyDictionary<object, DeferredHolder>> waiting)
     {
         var obj = seen.Object;
         var entries = seen.Intrinsic.Select(seen.Entry).ToList();
         entries.AddRange(CopyRecords(obj).Select(r => Entry(seen, r)));
-        if (seen.Count == 0 && _core.Deferred.FindWork(obj) is { } work)
+        if (seen.Count == 0 && waiting.Value.TryGetValue(obj, out var work))
         {
             entries.Add(seen.Entry(work));
         }

@@ -24,12 +24,18 @@ internal sealed class DeferredEngine
     /// </summary>
     internal int PendingCount => Volatile.Read(ref _pendingCount);
 
-    /// <summary>What waits to free this object; null when nothing does.</summary>
-    internal DeferredHolder? FindWork(object state) =>
-        _core.Rcu.FindWork(state) is { } callback ? new(_core.Rcu.Name, callback)
-        : _core.RcuTrace.FindWork(state) is { } traced ? new(_core.RcuTrace.Name, traced)
-        : _core.Work.FindWork(state) is { } work ? new(_core.Work.Name, work)
-        : null;
+    /// <summary>What waits now, by what it is about; of several, the first.</summary>
+    internal IReadOnlyDictionary<object, DeferredHolder> Waiting()
+    {
+        var waiting = new Dictionary<object, DeferredHolder>(ReferenceEqualityComparer.Instance);
+        foreach (var (queue, state, name) in _core.Rcu.Waiting().Concat(_core.RcuTrace.Waiting())
+            .Concat(_core.Work.Waiting()))
+        {
+            waiting.TryAdd(state, new(queue, name));
+        }
+
+        return waiting;
+    }
 
     /// <summary>
     /// Queues something, which is counted before it can run; where there is no memory for it, nothing is counted.

@@ -107,13 +107,9 @@ public sealed class RcuDomain
     internal void Call(Action<object> run, object state, string name) =>
         _core.Deferred.Add(_queue, new(run, state, name));
 
-    /// <summary>The waiting callback that is about this object; null when there is none.</summary>
-    internal string? FindWork(object state) => Pending().FirstOrDefault(c => ReferenceEquals(c.State, state)).Name;
-
-    /// <summary>Names of the callbacks that wait, for reports.</summary>
-    internal IReadOnlyList<string> PendingNames() => [.. Pending().Select(c => c.Name)];
-
-    private IEnumerable<Callback> Pending() => (Volatile.Read(ref _batch) ?? []).Concat(_queue);
+    /// <summary>The callbacks that wait: in which queue, what they are about, what they are called.</summary>
+    internal IEnumerable<(string Queue, object State, string Name)> Waiting() =>
+        (Volatile.Read(ref _batch) ?? []).Concat(_queue).Select(c => (Name, c.State, c.Name));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal RcuReader Enter()

@@ -42,8 +42,7 @@ public sealed class WorkQueue
     internal void Enqueue(Action<object> run, object state, string name) =>
         _core.Deferred.Add(_queue, (run, state, name));
 
-    /// <summary>The waiting item that is about this object; null when there is none.</summary>
-    internal string? FindWork(object state) => _queue.FirstOrDefault(i => ReferenceEquals(i.State, state)).Name;
-
-    internal IReadOnlyList<string> PendingNames() => [.. _queue.Select(i => i.Name)];
+    /// <summary>The items that wait: in which queue, what they are about, what they are called.</summary>
+    internal IEnumerable<(string Queue, object State, string Name)> Waiting() =>
+        _queue.Select(i => (Name, i.State, i.Name));
 }

@@ -11,8 +11,8 @@ public sealed partial class TaskTable
     /// leader's pid; the old leader's <c>task_struct</c> is another object, reaped on the way, and who
     /// pinned it pins a dead task.
     /// </remarks>
-    /// <exception cref="InvalidOperationException">It is not alive, or a thread of its process executes a
-    /// program already.</exception>
+    /// <exception cref="InvalidOperationException">It is not alive, a thread of its process executes a program
+    /// already, or it would take the place of <see cref="Init"/>, on which all others hang.</exception>
     public void Exec(TaskStruct task, string comm)
     {
         _core.CheckOwn(task);
@@ -61,6 +61,11 @@ public sealed partial class TaskTable
             if ((task.Flags & TaskFlags.Exiting) != 0 || task.Group.ExecTask is not null)
             {
                 throw new InvalidOperationException($"{task} is ended by another thread");
+            }
+
+            if (task.Leader == Init && task != Init)
+            {
+                throw new InvalidOperationException($"{task} cannot take the place of {Init}");
             }
 
             task.Group.ExecTask = task;
