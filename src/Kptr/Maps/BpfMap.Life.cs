@@ -173,10 +173,10 @@ public abstract partial class BpfMap
     }
 
     // Elements on their way through grace periods come back to their pool, so the pool waits for
-    // them (bpf_mem_alloc_destroy).
+    // them (bpf_mem_alloc_destroy); so does whatever else the map has put off.
     private void FreeWhenQuiet()
     {
-        if (Allocator is { IsWaited: true })
+        if (!TryStopDeferring() || Allocator is { IsWaited: true })
         {
             Core.RcuTrace.Call(static m => ((BpfMap)m).WaitForElems(), this, "bpf_mem_alloc_destroy");
         }

@@ -128,13 +128,14 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     public virtual MapCensus TakeCensus()
     {
         long all = _pools.Sum(p => p.SlotCount), live = _pools.Sum(p => p.LiveCount);
-        long free = 0;
+        long free = 0, waiting = 0;
         foreach (var pool in _pools)
         {
             pool.FreeSlots?.Walk(_ => free++);
+            waiting += pool.WaitingCount;
         }
 
-        return new(all, live, free);
+        return new(all, live, free, Deferred: waiting);
     }
 
     /// <summary>Name, type and id.</summary>

@@ -141,11 +141,14 @@ internal sealed unsafe class ValueLayout
     }
 
     /// <summary>Zeroes the plain bytes of value memory; special fields keep what they hold.</summary>
-    internal void ZeroPlain(ulong value)
+    internal void ZeroPlain(ulong value) => FillPlain(value, 0);
+
+    /// <summary>Fills the plain bytes of value memory; special fields keep what they hold.</summary>
+    internal void FillPlain(ulong value, byte with)
     {
         foreach (var (offset, length) in _plain)
         {
-            new Span<byte>((void*)(value + (ulong)offset), length).Clear();
+            new Span<byte>((void*)(value + (ulong)offset), length).Fill(with);
         }
     }
 

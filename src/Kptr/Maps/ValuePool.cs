@@ -29,10 +29,14 @@ internal enum PoolKind
 /// </remarks>
 public sealed unsafe class ValuePool
 {
+    /// <summary>What the plain bytes of a value hold after <see cref="ReturnAfter"/>, until it is taken.</summary>
+    public const byte Poison = 0x6b;
+
     private const int BlockAlign = 64;
     private const int Free = 0;
     private const int Taken = 1;
     private const int Ended = 2;
+    private const int Waiting = 3;
     private readonly BpfMap _map;
     private readonly PcpuFreelist? _free;
     private readonly int _slotsPerBlock;
@@ -41,6 +45,7 @@ public sealed unsafe class ValuePool
     private readonly int[]? _loans;
     private Block[] _blocks = [];
     private int _liveCount;
+    private int _waitingCount;
 
     internal ValuePool(BpfMap map, int slotCount, int prefixBytes, PoolKind kind)
     {
@@ -72,6 +77,9 @@ public sealed unsafe class ValuePool
 
     /// <summary>Slots that <see cref="TryTake"/> handed out and <see cref="Return"/> did not get back.</summary>
     public int LiveCount => Volatile.Read(ref _liveCount);
+
+    /// <summary>Slots that <see cref="ReturnAfter"/> holds back until readers have ended.</summary>
+    public int WaitingCount => Volatile.Read(ref _waitingCount);
 
     /// <summary>Bytes of model data (links, key) in front of the value.</summary>
     internal int PrefixBytes { get; }
@@ -142,13 +150,7 @@ public sealed unsafe class ValuePool
     {
         CheckSlot(slot);
         _map.CheckCpu(cpu);
-        var loan = _loans is null ? Free : Interlocked.Exchange(ref _loans[slot], Free);
-        if (loan == Free)
-        {
-            throw new InvalidOperationException(
-                $"slot {slot} of {_map} is returned, but nobody has it: a second return, or one without a take");
-        }
-
+        var loan = EndLoan(slot, Free);
         Interlocked.Decrement(ref _liveCount);
         try
         {
@@ -159,6 +161,81 @@ public sealed unsafe class ValuePool
         }
         finally
         {
+            _free!.Push(slot, cpu);
+        }
+    }
+
+    /// <summary>
+    /// Gives a slot back once nobody can stand on it any more. Hand its value to <see cref="DyingFields"/> first.
+    /// </summary>
+    /// <param name="slot">A slot that the caller took and that no key leads to any more.</param>
+    /// <param name="readers">Whose readers to wait for.</param>
+    /// <param name="cpu">Whose free list gets it.</param>
+    /// <remarks>
+    /// Until then the value stays as it is, and the slot counts as <see cref="MapCensus.Deferred"/>. Then what is still
+    /// in its special fields is destroyed (<see cref="DeathPath.AllocatorRelease"/>), its plain bytes are filled with
+    /// <see cref="Poison"/> for whoever reads it too late, and anybody may take it. May be called under a lock of the
+    /// map.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">No such slot, CPU or flavour.</exception>
+    /// <exception cref="InvalidOperationException">The slot is not taken: it was returned before, or
+    /// never handed out.</exception>
+    public void ReturnAfter(int slot, GracePeriods readers, int cpu = 0)
+    {
+        CheckSlot(slot);
+        _map.CheckCpu(cpu);
+        BpfMap.CheckReaders(readers);
+        var loan = EndLoan(slot, Waiting);
+        Interlocked.Increment(ref _waitingCount);
+        Interlocked.Decrement(ref _liveCount);
+        try
+        {
+            if (loan == Taken)
+            {
+                ReportOwned(slot);
+            }
+        }
+        finally
+        {
+            _map.DeferReturn(readers, () => EndWait(slot, cpu));
+        }
+    }
+
+    // Who gives a slot back has it; of two who do at once, one has.
+    private int EndLoan(int slot, int next)
+    {
+        var loan = _loans is null ? Free : Volatile.Read(ref _loans[slot]);
+        while (loan is Taken or Ended)
+        {
+            var seen = Interlocked.CompareExchange(ref _loans![slot], next, loan);
+            if (seen == loan)
+            {
+                return loan;
+            }
+
+            loan = seen;
+        }
+
+        throw new InvalidOperationException(
+            $"slot {slot} of {_map} is returned, but nobody has it: a second return, or one without a take");
+    }
+
+    private void EndWait(int slot, int cpu)
+    {
+        try
+        {
+            using var dying = DyingFields.Unlocked(_map, DeathPath.AllocatorRelease);
+            dying.Recycle(this, slot);
+        }
+        finally
+        {
+            for (var each = 0; each < CpuCount; each++)
+            {
+                _map.Layout.FillPlain(ValueOf(slot, each), Poison);
+            }
+
+            Volatile.Write(ref _loans![slot], Free);
+            Interlocked.Decrement(ref _waitingCount);
             _free!.Push(slot, cpu);
         }
     }

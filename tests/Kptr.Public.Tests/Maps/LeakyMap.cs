@@ -61,6 +61,10 @@ public sealed class LeakyMap : BpfMap
     public void CopyOut(ulong value, MapUpdateFlags flags = MapUpdateFlags.Any) =>
         CopyOut(new byte[ValueSize], value, flags);
 
+    public void Later(GracePeriods readers, Action run) => AfterReaders(readers, run, "a test's");
+
+    public void Work(Action run) => QueueWork(run, "a test's");
+
     public void Zero(ulong value) => ZeroPlain(value);
 
     public ref T At<T>(ulong value)
