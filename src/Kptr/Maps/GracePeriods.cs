@@ -7,10 +7,10 @@ public enum GracePeriods
     /// <summary>Nobody's; nothing can be put off by that.</summary>
     None = 0,
 
-    /// <summary>Readers of plain RCU: programs that cannot sleep, system calls, C# inside <c>Rcu.ReadLock</c>.</summary>
+    /// <summary>Plain RCU: programs that cannot sleep, system calls, C# inside <c>Rcu.ReadLock</c>.</summary>
     Rcu = 1,
 
-    /// <summary>Readers of RCU tasks trace: programs that can sleep.</summary>
+    /// <summary>RCU tasks trace: programs that can sleep.</summary>
     TasksTrace = 2,
 
     /// <summary>Both, one after the other.</summary>

@@ -1,0 +1,25 @@
+using Kptr.Specs;
+
+namespace Kptr.Testing;
+
+/// <summary>How much is tried.</summary>
+public sealed record ConformanceOptions
+{
+    /// <summary>Where the random scripts come from; the same seed makes the same scripts.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Random scripts per check and policy.</summary>
+    public int Scripts { get; init; } = 400;
+
+    /// <summary>Steps of a script at most.</summary>
+    public int StepsMax { get; init; } = 30;
+
+    /// <summary>Rounds of the checks that use threads.</summary>
+    public int Rounds { get; init; } = 50;
+
+    /// <summary>Names of the checks to run; empty for all.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
+
+    /// <summary>Under which destroy policies.</summary>
+    public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
+}

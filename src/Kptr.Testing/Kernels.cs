@@ -1,0 +1,69 @@
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+using Kptr.Testing.Scripts;
+
+namespace Kptr.Testing;
+
+/// <summary>Kernels in which nothing happens by itself.</summary>
+internal static class Kernels
+{
+    internal static KernelModel Boot(DestroyBehavior policy) => new(new KernelModelOptions
+    {
+        Profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2,
+        Driver = DeferredDriver.Manual,
+        Clock = new VirtualClock(),
+    });
+
+    internal static TaskStruct[] Tasks(KernelModel kernel) =>
+        [.. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"task {i}"))];
+}
+
+/// <summary>Plays scripts, in one kernel as long as nothing is broken.</summary>
+internal sealed class Desk : IDisposable
+{
+    private readonly Func<KernelCore, BpfMap> _factory;
+    private readonly MapCapabilities _can;
+    private readonly DestroyBehavior _policy;
+    private KernelModel _kernel;
+    private TaskStruct[] _tasks;
+
+    internal Desk(Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy)
+    {
+        _factory = factory;
+        _can = can;
+        _policy = policy;
+        _kernel = Kernels.Boot(policy);
+        _tasks = Kernels.Tasks(_kernel);
+        using var map = factory(_kernel);
+        Shape = new(map);
+    }
+
+    internal MapShape Shape { get; }
+
+    /// <summary>The steps of the last script, with what came of them.</summary>
+    internal IReadOnlyList<string> Log { get; private set; } = [];
+
+    internal BrokenRuleException? Play(IReadOnlyList<Step> script, ConformanceCheck asked)
+    {
+        var run = new ScriptRun(_kernel, _factory, _can, _tasks, asked);
+        BrokenRuleException? broken;
+        using (run)
+        {
+            broken = run.Play(script);
+            Log = run.Log;
+        }
+
+        if (broken is not null)
+        {
+            // What a broken map left behind must not show in the next script.
+            _kernel.Dispose();
+            _kernel = Kernels.Boot(_policy);
+            _tasks = Kernels.Tasks(_kernel);
+        }
+
+        return broken;
+    }
+
+    public void Dispose() => _kernel.Dispose();
+}

@@ -1,0 +1,73 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+
+namespace Kptr.Testing;
+
+/// <summary>Which keys a map takes.</summary>
+public enum MapKeys
+{
+    /// <summary>Any bytes; elements come by updates and go by deletes.</summary>
+    Any,
+
+    /// <summary>32-bit indexes below the capacity; all elements are there from the start and stay.</summary>
+    Index,
+}
+
+/// <summary>What a map does with a new key when it is full.</summary>
+public enum WhenFull
+{
+    /// <summary>It refuses it, and nothing changes.</summary>
+    Refuse,
+
+    /// <summary>It pushes out other elements, as LRU maps do, when and which it likes.</summary>
+    Evict,
+}
+
+/// <summary>What a map type says of itself. What it does not claim is not asked of it.</summary>
+public sealed record MapCapabilities
+{
+    /// <summary>A hash: any keys, refuses with <c>-E2BIG</c> when full.</summary>
+    public static MapCapabilities Hash { get; } = new();
+
+    /// <summary>An array: indexes, nothing is deleted.</summary>
+    public static MapCapabilities Array { get; } = new() { Keys = MapKeys.Index, CanDelete = false };
+
+    /// <summary>An LRU map: any keys, makes room for new ones.</summary>
+    public static MapCapabilities Lru { get; } = new() { WhenFull = WhenFull.Evict };
+
+    /// <summary>Which keys it takes.</summary>
+    public MapKeys Keys { get; init; } = MapKeys.Any;
+
+    /// <summary>What it does when full.</summary>
+    public WhenFull WhenFull { get; init; } = WhenFull.Refuse;
+
+    /// <summary>What a refused new key answers.</summary>
+    public Errno FullErrno { get; init; } = Errno.E2BIG;
+
+    /// <summary>Whether elements can be deleted; else <see cref="BpfMap.DeleteElem"/> answers <c>-EINVAL</c>.</summary>
+    public bool CanDelete { get; init; } = true;
+
+    /// <summary>Whether <see cref="BpfMap.GetNextKey"/> walks the keys.</summary>
+    public bool CanIterate { get; init; } = true;
+
+    /// <summary>Whether <see cref="BpfMap.ForEachElem"/> visits the elements.</summary>
+    public bool CanVisit { get; init; } = true;
+
+    /// <summary>Whether <see cref="BpfMap.LookupAndDeleteElem"/> takes elements.</summary>
+    public bool CanTake { get; init; }
+
+    /// <summary>
+    /// Whose readers keep a deleted element whole. <see cref="GracePeriods.None"/>: nobody's, its memory may get
+    /// another key at once, as in Linux's preallocated hashes.
+    /// </summary>
+    public GracePeriods KeptFor { get; init; } = GracePeriods.None;
+
+    /// <summary>
+    /// Whether the capacity holds also while threads fill the map. Linux's hashes without preallocation may take a few
+    /// elements more then, as they look at the count before they raise it.
+    /// </summary>
+    public bool IsCapacityExact { get; init; } = true;
+
+    /// <summary>Whether threads may use the map at once, as programs on several CPUs do.</summary>
+    public bool IsThreadSafe { get; init; } = true;
+}

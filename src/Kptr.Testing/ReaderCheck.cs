@@ -1,0 +1,113 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+using Kptr.Testing.Scripts;
+
+namespace Kptr.Testing;
+
+/// <summary>Deletes elements under the eyes of a reader.</summary>
+internal sealed unsafe class ReaderCheck(
+    Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, ConformanceOptions options)
+{
+    private const int TurnsMax = 8;
+    private readonly List<string> _log = [];
+
+    internal ConformanceFailure? Run()
+    {
+        foreach (var flavour in new[] { GracePeriods.Rcu, GracePeriods.TasksTrace }.Where(f => (can.KeptFor & f) != 0))
+        {
+            _log.Clear();
+            try
+            {
+                Try(flavour);
+            }
+            catch (BrokenRuleException broken)
+            {
+                return new(broken.Rule, policy, options.Seed, [.. _log], broken.Expected, broken.Found);
+            }
+        }
+
+        return null;
+    }
+
+    private void Try(GracePeriods flavour)
+    {
+        using var kernel = Kernels.Boot(policy);
+        using var map = factory(kernel);
+        var shape = new MapShape(map);
+        var count = Math.Min(shape.Capacity, MapShape.FilledMax);
+        for (var key = 0; key < count; key++)
+        {
+            map.UpdateElem(shape.Key(key), shape.Written((ulong)key + 1));
+        }
+
+        _log.Add($"update keys 0 to {count - 1}");
+        using (flavour == GracePeriods.Rcu ? kernel.Rcu.ReadLock() : kernel.RcuTrace.ReadLock())
+        {
+            _log.Add($"a reader of {flavour} begins, and looks all keys up");
+            var found = Enumerable.Range(0, count).Select(k => map.ProgLookup(shape.Key(k), 0)).ToArray();
+            for (var key = 0; key < count; key++)
+            {
+                Delete(map, shape, key);
+            }
+
+            _log.Add($"delete keys 0 to {count - 1}");
+            for (var turn = 0; turn < TurnsMax; turn++)
+            {
+                CheckWhole(shape, found, $"after {turn} rounds of grace periods and work items");
+                _ = kernel.RcuTrace.Step() + kernel.Rcu.Step() + (kernel.Work.Step() ? 1 : 0);
+            }
+
+            for (var key = 0; key < count; key++)
+            {
+                map.UpdateElem(shape.Key(count + key), shape.Written(0xfeed));
+            }
+
+            _log.Add("update as many other keys, which may find no room");
+            CheckWhole(shape, found, "after the updates");
+            for (var key = 0; key < count; key++)
+            {
+                map.DeleteElem(shape.Key(count + key));
+            }
+        }
+
+        _log.Add("the reader ends; everything deferred runs");
+        kernel.Quiesce();
+        for (var key = 0; key < count; key++)
+        {
+            var err = map.UpdateElem(shape.Key(key), shape.Written(7));
+            if (err != Errno.None)
+            {
+                throw new BrokenRuleException(
+                    Rules.ReaderSafety, $"there is room for {count} keys again", $"-{err} for key {key}");
+            }
+        }
+    }
+
+    private static void Delete(BpfMap map, MapShape shape, int key)
+    {
+        if ((key & 1) == 0)
+        {
+            map.DeleteElem(shape.Key(key));
+        }
+        else
+        {
+            map.ProgDelete(shape.Key(key), 0);
+        }
+    }
+
+    private static void CheckWhole(MapShape shape, ulong[] found, string when)
+    {
+        for (var key = 0; key < found.Length; key++)
+        {
+            var bytes = new ReadOnlySpan<byte>((void*)found[key], found[key] == 0 ? 0 : shape.ValueSize);
+            if (bytes.Length > 0 && !shape.PlainEquals(bytes, (ulong)key + 1))
+            {
+                throw new BrokenRuleException(
+                    Rules.ReaderSafety, $"the value of key {key} stays {MapShape.Text(shape.Shown((ulong)key + 1))}",
+                    $"{MapShape.Text(bytes)} {when}");
+            }
+        }
+    }
+}

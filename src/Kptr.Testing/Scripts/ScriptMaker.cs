@@ -1,0 +1,96 @@
+using Kptr.Maps;
+using Kptr.Objects;
+
+namespace Kptr.Testing.Scripts;
+
+/// <summary>Makes random scripts for what a map can do.</summary>
+internal static class ScriptMaker
+{
+    private static readonly MapUpdateFlags[] Flags =
+    [
+        MapUpdateFlags.Any, MapUpdateFlags.Any, MapUpdateFlags.Any, MapUpdateFlags.NoExist, MapUpdateFlags.Exist,
+        MapUpdateFlags.NoExist | MapUpdateFlags.Exist, MapUpdateFlags.Lock, MapUpdateFlags.Cpu,
+    ];
+
+    private static readonly int[] Weights = [0, 0, 1, 1, 3];
+
+    private static readonly ExecContext[] Contexts =
+        [ExecContext.Process, ExecContext.SoftIrq, ExecContext.HardIrq, ExecContext.Nmi];
+
+    internal static IReadOnlyList<Step> Make(Random random, MapCapabilities can, MapShape shape, int stepsMax)
+    {
+        // Each script has a mood: a few kinds of steps, some of them often. Of all kinds at once, few rare things meet.
+        var kinds = Moods(random, Kinds(can, shape));
+        // Few keys: what has happened to one is what the next step meets. Now and then all of them, to fill the map.
+        var keys = random.Next(3) == 0 ? shape.KeyCount : Math.Min(shape.KeyCount, random.Next(1, 4));
+        var isPlain = random.Next(2) == 0;
+        var steps = new List<Step>();
+        var count = random.Next(2, stepsMax + 1);
+        while (steps.Count < count)
+        {
+            var kind = kinds[random.Next(kinds.Count)];
+            var isUser = kind is StepKind.Take || random.Next(2) == 0;
+            steps.Add(new(
+                kind, random.Next(keys), (ulong)random.Next(1, 1000),
+                isPlain ? MapUpdateFlags.Any : FlagsFor(random, shape), isUser,
+                isUser ? ExecContext.Process : Contexts[random.Next(Contexts.Length)], random.Next(shape.CpuCount),
+                random.Next(MapShape.ObjectCount), random.Next(Math.Max(1, shape.KptrOffsets.Length))));
+        }
+
+        if (can.CanDelete && random.Next(2) == 0)
+        {
+            steps.Add(new(StepKind.DeleteAll));
+        }
+
+        return steps;
+    }
+
+    private static List<StepKind> Moods(Random random, List<StepKind> kinds)
+    {
+        List<StepKind> chosen = [StepKind.Update, StepKind.Update, StepKind.Update];
+        foreach (var kind in kinds)
+        {
+            chosen.AddRange(Enumerable.Repeat(kind, Weights[random.Next(Weights.Length)]));
+        }
+
+        return chosen;
+    }
+
+    private static List<StepKind> Kinds(MapCapabilities can, MapShape shape)
+    {
+        List<StepKind> kinds =
+            [StepKind.Delete, StepKind.StepRcu, StepKind.StepGrace, StepKind.StepWork, StepKind.Quiesce];
+        if (can.CanTake)
+        {
+            kinds.Add(StepKind.Take);
+        }
+
+        if (shape.KptrOffsets.Length > 0)
+        {
+            kinds.AddRange([StepKind.Store, StepKind.Store, StepKind.TakeOut]);
+        }
+
+        if (can.CanIterate)
+        {
+            kinds.Add(StepKind.Iterate);
+        }
+
+        if (can.CanVisit)
+        {
+            kinds.AddRange(can.CanDelete ? [StepKind.Visit, StepKind.VisitDelete] : [StepKind.Visit]);
+        }
+
+        if (can.Keys == MapKeys.Any)
+        {
+            kinds.Add(StepKind.FailAllocation);
+        }
+
+        return kinds;
+    }
+
+    private static MapUpdateFlags FlagsFor(Random random, MapShape shape)
+    {
+        var flags = Flags[random.Next(Flags.Length)];
+        return shape.HasLock && flags == MapUpdateFlags.Lock ? MapUpdateFlags.Any : flags;
+    }
+}

@@ -1,0 +1,348 @@
+using Kptr.Diagnostics;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Testing.Scripts;
+
+// What the steps do to the map and to the model.
+internal sealed unsafe partial class ScriptRun
+{
+    private bool IsIndexed => _can.Keys == MapKeys.Index;
+
+    private bool IsEager => _policy == DestroyBehavior.Eager;
+
+    // What a value that was written anew may hold in its kptrs.
+    private int AfterWrite => IsEager ? MapModel.Nothing : MapModel.Unknown;
+
+    private string Update(Step step)
+    {
+        var key = _shape.Key(step.Key);
+        var value = _shape.Written(step.Value);
+        var exists = _model.Live.TryGetValue(step.Key, out var entry);
+        var err = step.IsUser
+            ? OnCpu(step.Cpu, () => _map.UpdateElem(key, value, step.Flags))
+            : AsProgram(step, () => _map.ProgUpdate(key, value, step.Flags, step.Cpu));
+        CheckGarbage();
+        CheckUpdateErrno(step, exists, err);
+        if (err == Errno.None)
+        {
+            if (exists)
+            {
+                EndHeld(entry!, Rules.DestroyOnOverwrite);
+                entry!.Value = step.Value;
+                Array.Fill(entry.Held, AfterWrite);
+                _model.Leaving++;
+            }
+            else
+            {
+                _model.Insert(step.Key, step.Value, AfterWrite);
+            }
+        }
+
+        NoteEvictions(err == Errno.None ? step.Key : -1);
+        CheckContents(err == Errno.None ? Rules.Contents : Rules.FailedMovesNothing);
+        return Text(err);
+    }
+
+    private void CheckUpdateErrno(Step step, bool exists, Errno err)
+    {
+        var isIndexOff = IsIndexed && step.Key >= _shape.Capacity;
+        var isNew = !exists && step.Flags != MapUpdateFlags.Exist;
+        var expected = step.Flags > MapUpdateFlags.Exist ? Errno.EINVAL
+            : isIndexOff ? Errno.E2BIG
+            : exists && step.Flags == MapUpdateFlags.NoExist ? Errno.EEXIST
+            : !exists && step.Flags == MapUpdateFlags.Exist ? Errno.ENOENT
+            : isNew && _can.WhenFull == WhenFull.Refuse && _model.Live.Count >= _shape.Capacity ? _can.FullErrno
+            : Errno.None;
+        if (err == expected || (expected == Errno.EINVAL && isIndexOff && err == Errno.E2BIG))
+        {
+            return;
+        }
+
+        // A test asked for it; or the room of elements that readers may still look at is not back yet.
+        var isNoRoom = err is Errno.E2BIG or Errno.ENOMEM || err == _can.FullErrno;
+        if (isNoRoom && _isAllocationToFail && step.Flags <= MapUpdateFlags.Exist)
+        {
+            _isAllocationToFail = false;
+            return;
+        }
+
+        if (isNoRoom && expected == Errno.None && _can.KeptFor != GracePeriods.None
+            && _model.Live.Count + _model.Leaving >= _shape.Capacity)
+        {
+            return;
+        }
+
+        throw new BrokenRuleException(Rules.Errnos, Text(expected), Text(err));
+    }
+
+    private string Delete(Step step)
+    {
+        var key = _shape.Key(step.Key);
+        var exists = _model.Live.ContainsKey(step.Key);
+        var err = step.IsUser
+            ? OnCpu(step.Cpu, () => _map.DeleteElem(key))
+            : AsProgram(step, () => _map.ProgDelete(key, step.Cpu));
+        var expected = !_can.CanDelete ? Errno.EINVAL : exists ? Errno.None : Errno.ENOENT;
+        if (err != expected)
+        {
+            throw new BrokenRuleException(Rules.Errnos, Text(expected), Text(err));
+        }
+
+        if (err == Errno.None)
+        {
+            Remove(step.Key);
+        }
+
+        CheckContents(err == Errno.None ? Rules.Contents : Rules.FailedMovesNothing);
+        return Text(err);
+    }
+
+    private string Take(Step step)
+    {
+        var value = new byte[_shape.ValueSize];
+        var err = OnCpu(step.Cpu, () => _map.LookupAndDeleteElem(_shape.Key(step.Key), value));
+        var expected = _model.Live.TryGetValue(step.Key, out var entry) ? Errno.None : Errno.ENOENT;
+        if (err != expected)
+        {
+            throw new BrokenRuleException(Rules.Errnos, Text(expected), Text(err));
+        }
+
+        if (err == Errno.None)
+        {
+            CheckShown(step.Key, value, entry!.Value, Rules.Contents);
+            Remove(step.Key);
+        }
+
+        CheckContents(err == Errno.None ? Rules.Contents : Rules.FailedMovesNothing);
+        return Text(err);
+    }
+
+    // A program exchanges the kptr of a value that it found.
+    private string Exchange(Step step)
+    {
+        using var reader = _kernel.Rcu.ReadLock();
+        var at = _map.ProgLookup(_shape.Key(step.Key), step.Cpu);
+        if (at == 0 || !_model.Live.TryGetValue(step.Key, out var entry))
+        {
+            return "no such key";
+        }
+
+        var next = step.Kind == StepKind.Store ? step.Object : MapModel.Nothing;
+        ref var slot = ref _shape.SlotAt(at, step.Field);
+        var old = next < 0 ? slot.Exchange(null) : slot.Exchange(_tasks[next].TryAcquire());
+        var found = old is { } taken ? Array.IndexOf(_tasks, taken.Target) : MapModel.Nothing;
+        old?.Release();
+        var expected = entry.Held[step.Field];
+        entry.Held[step.Field] = next;
+        if (next >= 0)
+        {
+            _model.Owned[next]++;
+        }
+
+        var isKnown = found == MapModel.Nothing || (found >= 0 && _model.Owned[found] > 0);
+        if (found >= 0)
+        {
+            _model.Owned[found]--;
+        }
+
+        if (!isKnown || (expected != MapModel.Unknown && found != expected))
+        {
+            throw new BrokenRuleException(
+                found == MapModel.Nothing ? Rules.DestroyOnce
+                    : found >= 0 && expected == MapModel.Nothing ? _model.LastEnd[found] ?? Rules.Conservation
+                    : Rules.Conservation,
+                $"the field held {Step.NameOf(expected)}", old is null ? "nothing" : Step.NameOf(found));
+        }
+
+        CheckContents(Rules.Contents);
+        return $"was {Step.NameOf(found)}";
+    }
+
+    private string Iterate()
+    {
+        var seen = new List<int>();
+        var key = Array.Empty<byte>();
+        var next = new byte[_shape.KeySize];
+        Errno err;
+        while ((err = _map.GetNextKey(key, next)) == Errno.None && seen.Count <= _model.Live.Count)
+        {
+            seen.Add(MapShape.NumberOf(next));
+            key = [.. next];
+        }
+
+        CheckWalk(seen);
+        if (err != Errno.ENOENT)
+        {
+            throw new BrokenRuleException(Rules.Iteration, "ENOENT after the last key", Text(err));
+        }
+
+        if (seen.Count > 0)
+        {
+            err = _map.GetNextKey(_shape.Key(_shape.KeyCount), next);
+            if (err != Errno.None || MapShape.NumberOf(next) != seen[0])
+            {
+                throw new BrokenRuleException(
+                    Rules.Iteration, $"a walk from a key that is not there starts over at key {seen[0]}",
+                    err == Errno.None ? $"key {MapShape.NumberOf(next)}" : Text(err));
+            }
+        }
+
+        return $"{seen.Count} keys";
+    }
+
+    private string Visit(Step step, bool deletes)
+    {
+        var seen = new List<int>();
+        string? wrong = null;
+        ulong Callback(ulong key, ulong value)
+        {
+            var number = MapShape.NumberOf(new ReadOnlySpan<byte>((void*)key, _shape.KeySize));
+            seen.Add(number);
+            if (!_model.Live.TryGetValue(number, out var entry)
+                || !_shape.PlainEquals(new ReadOnlySpan<byte>((void*)value, _shape.ValueSize), entry.Value))
+            {
+                wrong ??= $"the value of key {number} as {ShownAt(value)}";
+            }
+
+            if (deletes && _map.ProgDelete(_shape.Key(number), step.Cpu) is var err and not Errno.None)
+            {
+                wrong ??= $"the delete of key {number}, which is visited, answers {Text(err)}";
+            }
+            else if (deletes && _model.Live.ContainsKey(number))
+            {
+                Remove(number);
+            }
+
+            return 0;
+        }
+
+        var all = _model.Live.Keys.ToList();
+        long visited;
+        using (_kernel.Rcu.ReadLock())
+        {
+            visited = _map.ForEachElem(Callback, 0, step.Cpu);
+        }
+
+        if (wrong is not null)
+        {
+            throw new BrokenRuleException(Rules.Iteration, "each element with its value", wrong);
+        }
+
+        if (visited != seen.Count)
+        {
+            throw new BrokenRuleException(Rules.Iteration, $"{seen.Count} visited", $"{visited}");
+        }
+
+        if (!deletes)
+        {
+            CheckWalk(seen);
+        }
+        else if (seen.Distinct().Count() != seen.Count || seen.Except(all).Any())
+        {
+            throw new BrokenRuleException(Rules.Iteration, "each key at most once", string.Join(", ", seen));
+        }
+
+        CheckContents(Rules.Contents);
+        return $"{visited} visited";
+    }
+
+    private void CheckWalk(List<int> seen)
+    {
+        if (!_shape.IsFilled && IsIndexed)
+        {
+            return;
+        }
+
+        if (!seen.Order().SequenceEqual(_model.Live.Keys))
+        {
+            throw new BrokenRuleException(
+                Rules.Iteration, $"keys {string.Join(", ", _model.Live.Keys)}", string.Join(", ", seen));
+        }
+    }
+
+    private string DeleteAll()
+    {
+        foreach (var key in _model.Live.Keys.ToList())
+        {
+            Delete(new(StepKind.Delete, key));
+        }
+
+        Quiesce();
+        var census = _map.TakeCensus();
+        if (census.Live != _atBirth.Live || census.Capacity < _atBirth.Capacity)
+        {
+            throw new BrokenRuleException(
+                Rules.Census, $"an emptied map counts as a new one, {_atBirth}", $"{census}");
+        }
+
+        return "empty";
+    }
+
+    private void Remove(int key)
+    {
+        if (_model.Live.Remove(key, out var entry))
+        {
+            EndHeld(entry, Rules.DestroyOnDelete);
+            _model.Leaving++;
+        }
+    }
+
+    private void EndHeld(MapModel.Entry entry, ConformanceCheck how)
+    {
+        foreach (var held in entry.Held.Where(h => h >= 0))
+        {
+            _model.LastEnd[held] = how;
+        }
+
+        if (IsEager)
+        {
+            foreach (var held in entry.Held.Where(h => h >= 0))
+            {
+                _model.Owned[held]--;
+            }
+        }
+    }
+
+    // What a map that makes room has pushed out, it says itself; never the key just written.
+    private void NoteEvictions(int kept)
+    {
+        if (_can.WhenFull != WhenFull.Evict)
+        {
+            return;
+        }
+
+        using var reader = _kernel.Rcu.ReadLock();
+        foreach (var key in _model.Live.Keys.ToList())
+        {
+            if (key != kept && _map.ProgLookup(_shape.Key(key), 0) == 0)
+            {
+                Remove(key);
+            }
+        }
+    }
+
+    private T OnCpu<T>(int cpu, Func<T> call)
+    {
+        var before = _kernel.CurrentCpu;
+        _kernel.CurrentCpu = cpu;
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            _kernel.CurrentCpu = before;
+        }
+    }
+
+    private Errno AsProgram(Step step, Func<Errno> call)
+    {
+        using var reader = _kernel.Rcu.ReadLock();
+        using var context = _kernel.EnterContext(step.Context);
+        return OnCpu(step.Cpu, call);
+    }
+
+    private static string Text(Errno err) => err == Errno.None ? "0" : $"-{err}";
+}

@@ -1,0 +1,191 @@
+using Kptr.Diagnostics;
+
+namespace Kptr.Testing.Scripts;
+
+// What must be true after a step.
+internal sealed unsafe partial class ScriptRun
+{
+    /// <summary>Every key gives what the model has, and no object has too few references.</summary>
+    /// <param name="rule">The rule that is broken where a live element is not as it should be.</param>
+    private void CheckContents(ConformanceCheck rule)
+    {
+        using var reader = _kernel.Rcu.ReadLock();
+        var owners = new Dictionary<ulong, int>();
+        var shown = new byte[_shape.ValueSize];
+        for (var key = 0; key < _shape.KeyCount; key++)
+        {
+            var bytes = _shape.Key(key);
+            var err = _map.LookupElem(bytes, shown);
+            var at = _map.ProgLookup(bytes, 0);
+            if (!_model.Live.TryGetValue(key, out var entry))
+            {
+                CheckAbsent(key, err, at, shown);
+                continue;
+            }
+
+            if (err != Errno.None || at == 0)
+            {
+                throw new BrokenRuleException(
+                    rule, $"key {key} is there",
+                    at == 0 ? "a program's look-up finds nothing" : $"user space gets {Text(err)}");
+            }
+
+            if (!owners.TryAdd(at, key))
+            {
+                throw new BrokenRuleException(
+                    Rules.SlotsApart, "each key has memory of its own", $"keys {owners[at]} and {key} are at {at:x}");
+            }
+
+            CheckShown(key, shown, entry.Value, rule);
+            if (!_shape.PlainEquals(new ReadOnlySpan<byte>((void*)at, _shape.ValueSize), entry.Value))
+            {
+                throw new BrokenRuleException(
+                    rule, $"key {key} has {MapShape.Text(_shape.Shown(entry.Value))}",
+                    $"a program reads {ShownAt(at)}");
+            }
+        }
+
+        CheckNotTooFew();
+    }
+
+    private static void CheckAbsent(int key, Errno err, ulong at, byte[] shown)
+    {
+        if (err == Errno.None || at != 0)
+        {
+            throw new BrokenRuleException(
+                Rules.StaleKeys, $"key {key} is not there",
+                err == Errno.None ? $"user space reads {MapShape.Text(shown)}" : $"a program finds a value at {at:x}");
+        }
+
+        if (err != Errno.ENOENT)
+        {
+            throw new BrokenRuleException(Rules.Errnos, $"-ENOENT for key {key}", Text(err));
+        }
+    }
+
+    private void CheckShown(int key, ReadOnlySpan<byte> shown, ulong value, ConformanceCheck rule)
+    {
+        if (!_shape.IsOpaque(shown))
+        {
+            throw new BrokenRuleException(
+                Rules.Opaque, "special fields read as zero", $"key {key} shows {MapShape.Text(shown)}");
+        }
+
+        if (!_shape.PlainEquals(shown, value))
+        {
+            throw new BrokenRuleException(
+                rule, $"key {key} has {MapShape.Text(_shape.Shown(value))}",
+                $"user space reads {MapShape.Text(shown)}");
+        }
+    }
+
+    private string ShownAt(ulong value) => MapShape.Text(new ReadOnlySpan<byte>((void*)value, _shape.ValueSize));
+
+    /// <summary>No special field has bytes that an update brought.</summary>
+    private void CheckGarbage()
+    {
+        if (EmptyGarbage() is { } key)
+        {
+            throw new BrokenRuleException(
+                Rules.Opaque, "an update leaves special fields alone", $"key {key} has the caller's bytes in a kptr");
+        }
+    }
+
+    // Where a map wrote them, they must be gone before the kernel takes them for an address.
+    private int? EmptyGarbage()
+    {
+        if (_map.IsFreed || _shape.KptrOffsets.Length == 0)
+        {
+            return null;
+        }
+
+        int? found = null;
+        using var reader = _kernel.Rcu.ReadLock();
+        for (var key = 0; key < _shape.KeyCount; key++)
+        {
+            var at = _map.ProgLookup(_shape.Key(key), 0);
+            foreach (var offset in at == 0 ? [] : _shape.KptrOffsets)
+            {
+                ref var word = ref *(ulong*)(at + (ulong)offset);
+                if (word == MapShape.GarbageWord)
+                {
+                    word = 0;
+                    found = key;
+                }
+            }
+        }
+
+        return found;
+    }
+
+    private void CheckNotTooFew()
+    {
+        for (var o = 0; o < _tasks.Length; o++)
+        {
+            var held = _tasks[o].Count.Value - _base[o];
+            if (held < _model.Known(o))
+            {
+                throw new BrokenRuleException(
+                    Rules.DestroyOnce, $"the map's elements hold {Step.NameOf(o)} {_model.Known(o)} times",
+                    $"{held} times");
+            }
+        }
+    }
+
+    /// <summary>Everything deferred has run: what was to be given back is, and nothing else.</summary>
+    private void CheckCounts()
+    {
+        CheckNotTooFew();
+        for (var o = 0; o < _tasks.Length; o++)
+        {
+            var held = _tasks[o].Count.Value - _base[o];
+            var most = IsEager ? _model.Known(o) : _model.Owned[o];
+            if (held > most)
+            {
+                throw new BrokenRuleException(
+                    _model.LastEnd[o] ?? Rules.Conservation,
+                    $"the map holds {Step.NameOf(o)} {most} times", $"{held} times{Pins(o)}");
+            }
+
+            _model.Owned[o] = held;
+        }
+    }
+
+    /// <summary>The ledger can name the place of each reference.</summary>
+    private void CheckLedger()
+    {
+        for (var o = 0; o < _tasks.Length; o++)
+        {
+            var held = _tasks[o].Count.Value - _base[o];
+            var pins = _kernel.Ledger.WhoPins(_tasks[o]);
+            if (held > 0 && pins.Entries.Any(e => !e.Holder.IsSettled))
+            {
+                throw new BrokenRuleException(
+                    Rules.Conservation, $"the ledger names a place for each reference on {Step.NameOf(o)}",
+                    pins.ToString());
+            }
+        }
+    }
+
+    private string Pins(int o) => $"; {_kernel.Ledger.WhoPins(_tasks[o])}";
+
+    private void CheckFaults()
+    {
+        var faults = _kernel.TakeFaults();
+        if (faults.Count > 0)
+        {
+            throw new BrokenRuleException(
+                faults[0].Code == DiagCode.SlotStillOwns ? Rules.DestroyOnDelete : Rules.DestroyOnce,
+                "the kernel reports no fault", faults[0].ToString());
+        }
+    }
+
+    private void CheckCensus()
+    {
+        var census = _map.TakeCensus();
+        if (!census.IsComplete)
+        {
+            throw new BrokenRuleException(Rules.Census, "the parts add up to the capacity", $"{census}");
+        }
+    }
+}

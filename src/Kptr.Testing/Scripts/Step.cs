@@ -1,0 +1,83 @@
+using Kptr.Maps;
+using Kptr.Objects;
+
+namespace Kptr.Testing.Scripts;
+
+internal enum StepKind
+{
+    Update,
+    Delete,
+    Take,
+    Store,
+    TakeOut,
+    Iterate,
+    Visit,
+    VisitDelete,
+    FailAllocation,
+    StepRcu,
+    StepGrace,
+    StepWork,
+    Quiesce,
+    DeleteAll,
+}
+
+/// <summary>One operation of a script.</summary>
+/// <param name="Kind">What is done.</param>
+/// <param name="Key">Number of the key.</param>
+/// <param name="Value">What the plain bytes are made from.</param>
+/// <param name="Flags">Of updates.</param>
+/// <param name="IsUser">By a system call; else by a program.</param>
+/// <param name="Context">The context the program runs in.</param>
+/// <param name="Cpu">The CPU.</param>
+/// <param name="Object">Number of the object to store.</param>
+/// <param name="Field">Number of the kptr field.</param>
+internal readonly record struct Step(
+    StepKind Kind, int Key = 0, ulong Value = 0, MapUpdateFlags Flags = MapUpdateFlags.Any, bool IsUser = true,
+    ExecContext Context = ExecContext.Process, int Cpu = 0, int Object = 0, int Field = 0)
+{
+    private string By => IsUser ? $"user, CPU {Cpu}" : $"program in {Context}, CPU {Cpu}";
+
+    internal static string NameOf(int obj) => obj < 0 ? "nothing" : $"task {(char)('A' + obj)}";
+
+    /// <summary>Steps that are easier to think about, to be tried one after the other.</summary>
+    internal IEnumerable<Step> Simpler()
+    {
+        var step = this;
+        if (step.Kind is StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll)
+        {
+            yield return step with { Kind = StepKind.Delete };
+        }
+
+        if (step.Kind is StepKind.StepRcu or StepKind.StepGrace or StepKind.StepWork)
+        {
+            yield return step with { Kind = StepKind.Quiesce };
+        }
+
+        if (step.Kind is StepKind.Update or StepKind.Delete)
+        {
+            yield return step with { IsUser = true, Context = ExecContext.Process, Cpu = 0 };
+            yield return step with
+            {
+                IsUser = true, Context = ExecContext.Process, Cpu = 0, Flags = MapUpdateFlags.Any, Value = 1,
+            };
+        }
+    }
+
+    public override string ToString() => Kind switch
+    {
+        StepKind.Update => $"update key {Key} to value {Value} with {Flags} ({By})",
+        StepKind.Delete => $"delete key {Key} ({By})",
+        StepKind.Take => $"look up and delete key {Key}",
+        StepKind.Store => $"store {NameOf(Object)} under key {Key}, field {Field}",
+        StepKind.TakeOut => $"take out what key {Key} holds in field {Field}",
+        StepKind.Iterate => "walk all keys with GetNextKey",
+        StepKind.Visit => "visit all elements with ForEachElem",
+        StepKind.VisitDelete => "visit all elements, deleting each",
+        StepKind.FailAllocation => "let the next allocation of an element fail",
+        StepKind.StepRcu => "let an RCU grace period end",
+        StepKind.StepGrace => "let a grace period of each flavour end",
+        StepKind.StepWork => "run a work item",
+        StepKind.Quiesce => "let everything deferred run",
+        _ => "delete every key",
+    };
+}

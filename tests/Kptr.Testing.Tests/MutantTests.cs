@@ -1,0 +1,67 @@
+namespace Kptr.Testing.Tests;
+
+/// <summary>Every planted fault is found, by the check that is there for it; without one nothing is.</summary>
+public class MutantTests
+{
+    /// <summary>The fault, and the check that must find it.</summary>
+    public static TheoryData<Fault, string> Faults => new()
+    {
+        { Fault.NoDestroyOnOverwrite, "DestroyOnOverwrite" },
+        { Fault.NoDestroyOnDelete, "DestroyOnDelete" },
+        { Fault.NoDestroyAtMapFree, "DestroyAtMapFree" },
+        { Fault.NeverFreed, "DestroyAtMapFree" },
+        { Fault.DestroyedTwice, "DestroyOnce" },
+        { Fault.SlotReturnedTwice, "SlotsApart" },
+        { Fault.PoolSlotReturnedTwice, "SlotsApart" },
+        { Fault.SlotLost, "Census" },
+        { Fault.StaleKey, "StaleKeys" },
+        { Fault.FreedUnderReader, "ReaderSafety" },
+        { Fault.FreedUnderSleepingReader, "ReaderSafety" },
+        { Fault.CountRaced, "Threads" },
+        { Fault.FlagTestedOutsideLock, "Threads" },
+        { Fault.LateWrite, "LateWrites" },
+        { Fault.WrongErrno, "Errnos" },
+        { Fault.UnknownFlagsTaken, "Errnos" },
+        { Fault.ShowsSpecials, "Opaque" },
+        { Fault.WritesSpecials, "Opaque" },
+        { Fault.EntryLostOnFull, "FailedMovesNothing" },
+        { Fault.WrittenBeforeRefused, "FailedMovesNothing" },
+        { Fault.WalkSkipsAKey, "Iteration" },
+        { Fault.HalfWritten, "Contents" },
+        { Fault.ThrowsWhenFull, "NoExceptions" },
+        { Fault.NoDestroyAtMapFree, "Conservation" },
+        { Fault.NeverFreed, "FreeDuringUse" },
+    };
+
+    [Theory, MemberData(nameof(Faults))]
+    public void Fault_IsFoundByItsCheck(Fault fault, string check)
+    {
+        var report = MapConformance.Run(
+            core => new NaiveMap(core, 4, fault), NaiveMap.CapabilitiesOf(fault), new() { Only = [check] });
+        report.Failures.Should().NotBeEmpty();
+        report.Failures.Should().OnlyContain(f => f.Check.Name == check);
+        report.Failures[0].Script.Should().NotBeEmpty().And.HaveCountLessThan(12, report.ToString());
+        if (Environment.GetEnvironmentVariable("KPTR_SHOW_REPORTS") is { } folder)
+        {
+            File.WriteAllText(Path.Combine(folder, $"{fault}.txt"), report.ToString());
+        }
+    }
+
+    [Fact]
+    public void EveryFaultAndEveryCheck_IsInTheTable()
+    {
+        Faults.Select(row => (Fault)row[0]).Distinct().Should()
+            .BeEquivalentTo(Enum.GetValues<Fault>().Where(f => f != Fault.None));
+        Faults.Select(row => (string)row[1]).Distinct().Should()
+            .BeEquivalentTo(MapConformance.Checks.Select(c => c.Name));
+    }
+
+    [Fact]
+    public void Check_OfABrokenMap_ThrowsWithTheReport()
+    {
+        var check = () => MapConformance.Check(
+            core => new NaiveMap(core, 4, Fault.NoDestroyOnDelete), NaiveMap.CapabilitiesOf(Fault.None),
+            new() { Only = ["DestroyOnDelete"] });
+        check.Should().Throw<MapConformanceException>().WithMessage("*DestroyOnDelete is broken*store task*delet*");
+    }
+}

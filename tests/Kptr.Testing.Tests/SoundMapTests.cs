@@ -1,0 +1,40 @@
+using CustomMap;
+using Kptr.Maps;
+using Kptr.Objects;
+
+namespace Kptr.Testing.Tests;
+
+/// <summary>Correct maps raise no alarm, whatever the seed.</summary>
+public class SoundMapTests
+{
+    private static readonly Dictionary<string, (Func<KernelCore, BpfMap> Make, MapCapabilities Can)> Maps = new()
+    {
+        ["naive"] = (core => new NaiveMap(core, 4), NaiveMap.CapabilitiesOf(Fault.None)),
+        ["sample"] = (
+            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5), MapCapabilities.Hash),
+        ["array"] = (core => new ArrayMap<NaiveValue>(core, 4), MapCapabilities.Array),
+        ["hash"] = (
+            core => new HashMap<int, NaiveValue>(core, 4), MapCapabilities.Hash with { CanTake = true }),
+        ["hash without preallocation"] = (
+            core => new HashMap<int, NaiveValue>(core, 4, flags: Specs.MapFlags.NoPrealloc),
+            MapCapabilities.Hash with { CanTake = true, IsCapacityExact = false }),
+        ["LRU hash"] = (
+            core => new LruHashMap<int, NaiveValue>(core, 4), MapCapabilities.Lru with { CanTake = true }),
+    };
+
+    public static TheoryData<string> Names => [.. Maps.Keys];
+
+    [Theory, MemberData(nameof(Names))]
+    public void SoundMap_RaisesNoAlarm(string name)
+    {
+        var (make, can) = Maps[name];
+        var seeds = int.Parse(
+            Environment.GetEnvironmentVariable("KPTR_CONFORMANCE_SEEDS") ?? "3",
+            System.Globalization.CultureInfo.InvariantCulture);
+        for (var seed = 1; seed <= seeds; seed++)
+        {
+            var report = MapConformance.Check(make, can, new() { Seed = seed });
+            report.Passed.Count.Should().BeGreaterThan(10, report.ToString());
+        }
+    }
+}
