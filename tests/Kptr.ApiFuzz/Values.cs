@@ -22,7 +22,8 @@ internal sealed class Values(World world, Random random)
         "cpus_mask.bits[0]", "ancestors[0]",
         "ancestors[99999]", "ancestors[-1]", "a[", "a]b[", ".", "..", "on_newtask", "sched_switch", "task_newtask",
         "widget", "colour", "parts[3]", "parts[4]",
-        "int", "struct x { int a; struct x *b; };", "r0 = 0", "exit", "/no/such/file", "\ud800", "%s%n", new('x', 300), new('y', 70_000),
+        "int", "struct x { int a; struct x *b; };", "r0 = 0", "exit", "/no/such/file", "\ud800", "%s%n",
+        new('x', 300), new('y', 70_000),
     ];
 
     private static readonly long[] s_numbers =
