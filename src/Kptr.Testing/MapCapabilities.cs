@@ -56,6 +56,9 @@ public sealed record MapCapabilities
     /// <summary>Whether <see cref="BpfMap.LookupAndDeleteElem"/> takes elements.</summary>
     public bool CanTake { get; init; }
 
+    /// <summary>Which batches it has.</summary>
+    public MapBatchOps Batches { get; init; } = MapBatchOps.None;
+
     /// <summary>
     /// Whose readers keep a deleted element whole. <see cref="GracePeriods.None"/>: nobody's, its memory may get
     /// another key at once, as in Linux's preallocated hashes.

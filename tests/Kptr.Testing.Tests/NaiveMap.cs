@@ -53,8 +53,11 @@ public sealed class NaiveMap : BpfMap
     public static MapCapabilities CapabilitiesOf(Fault fault) => new()
     {
         CanTake = true,
+        Batches = MapBatchOps.All,
         KeptFor = fault == Fault.SlotReturnedTwice ? GracePeriods.None : GracePeriods.Both,
     };
+
+    protected override MapBatchOps BatchOps => MapBatchOps.All;
 
     protected override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
     {

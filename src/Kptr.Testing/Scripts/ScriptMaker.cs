@@ -80,6 +80,12 @@ internal static class ScriptMaker
             kinds.AddRange(can.CanDelete ? [StepKind.Visit, StepKind.VisitDelete] : [StepKind.Visit]);
         }
 
+        (MapBatchOps Op, StepKind Kind)[] batches =
+        [
+            (MapBatchOps.Update, StepKind.UpdateBatch), (MapBatchOps.Delete, StepKind.DeleteBatch),
+            (MapBatchOps.Lookup, StepKind.LookupBatch), (MapBatchOps.LookupAndDelete, StepKind.TakeBatch),
+        ];
+        kinds.AddRange(batches.Where(b => (can.Batches & b.Op) != 0).Select(b => b.Kind));
         if (can.Keys == MapKeys.Any)
         {
             kinds.Add(StepKind.FailAllocation);

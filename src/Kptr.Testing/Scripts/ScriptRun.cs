@@ -125,6 +125,10 @@ internal sealed partial class ScriptRun : IDisposable
             StepKind.StepGrace => Deferred(() => _kernel.RcuTrace.Step() + _kernel.Rcu.Step()),
             StepKind.StepWork => Deferred(() => _kernel.Work.Step() ? 1 : 0),
             StepKind.Quiesce => Quiesce(),
+            StepKind.UpdateBatch => UpdateBatch(step),
+            StepKind.DeleteBatch => DeleteBatch(step),
+            StepKind.LookupBatch => WalkBatch(deletes: false),
+            StepKind.TakeBatch => WalkBatch(deletes: true),
             _ => DeleteAll(),
         };
         return answer;

@@ -19,6 +19,10 @@ internal enum StepKind
     StepWork,
     Quiesce,
     DeleteAll,
+    UpdateBatch,
+    DeleteBatch,
+    LookupBatch,
+    TakeBatch,
 }
 
 /// <summary>One operation of a script.</summary>
@@ -35,6 +39,11 @@ internal readonly record struct Step(
     StepKind Kind, int Key = 0, ulong Value = 0, MapUpdateFlags Flags = MapUpdateFlags.Any, bool IsUser = true,
     ExecContext Context = ExecContext.Process, int Cpu = 0, int Object = 0, int Field = 0)
 {
+    /// <summary>Keys in a batch that names its keys.</summary>
+    internal const int BatchCount = 3;
+
+    private const int SimpleKeys = 4;
+
     private string By => IsUser ? $"user, CPU {Cpu}" : $"program in {Context}, CPU {Cpu}";
 
     internal static string NameOf(int obj) => obj < 0 ? "nothing" : $"task {(char)('A' + obj)}";
@@ -45,7 +54,10 @@ internal readonly record struct Step(
         var step = this;
         if (step.Kind is StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll)
         {
-            yield return step with { Kind = StepKind.Delete };
+            for (var key = 0; key < SimpleKeys; key++)
+            {
+                yield return new(StepKind.Delete, key);
+            }
         }
 
         if (step.Kind is StepKind.StepRcu or StepKind.StepGrace or StepKind.StepWork)
@@ -78,6 +90,10 @@ internal readonly record struct Step(
         StepKind.StepGrace => "let a grace period of each flavour end",
         StepKind.StepWork => "run a work item",
         StepKind.Quiesce => "let everything deferred run",
+        StepKind.UpdateBatch => $"update keys {Key} to {Key + BatchCount - 1} to values from {Value} in one batch",
+        StepKind.DeleteBatch => $"delete keys {Key} to {Key + BatchCount - 1} in one batch",
+        StepKind.LookupBatch => "look all keys up in one batch",
+        StepKind.TakeBatch => "look up and delete all keys in one batch",
         _ => "delete every key",
     };
 }

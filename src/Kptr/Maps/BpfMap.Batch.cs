@@ -28,7 +28,13 @@ public enum MapBatchOps
 // Batches. Kernel: generic_map_*_batch (kernel/bpf/syscall.c, 6.12).
 public abstract partial class BpfMap
 {
-    /// <summary>Which batches the type has.</summary>
+    private const int BatchMissesMax = 100;
+
+    /// <summary>
+    /// Which batches the type has. All four work by the overrides for single elements: look-ups by
+    /// <see cref="NextKey"/> and <see cref="ReadValue(ReadOnlySpan{byte}, Span{byte}, MapUpdateFlags, in MapCall)"/>,
+    /// those that delete by <see cref="NextKey"/> and <see cref="TakeValue"/>.
+    /// </summary>
     protected virtual MapBatchOps BatchOps => MapBatchOps.None;
 
     /// <summary>Bytes of the cursor that lookup batches hand from call to call.</summary>
@@ -135,11 +141,45 @@ public abstract partial class BpfMap
         return err;
     }
 
-    /// <summary>A lookup-and-delete batch.</summary>
+    /// <summary>
+    /// A lookup-and-delete batch. The default takes the first element again and again, by <see cref="NextKey"/> and
+    /// <see cref="TakeValue"/>: nothing is left before it, so the cursor says nothing.
+    /// </summary>
     private protected virtual Errno TakeBatch(
         ReadOnlySpan<byte> inBatch, Span<byte> outBatch, Span<byte> keys, Span<byte> values, int wanted, ref int count,
-        MapUpdateFlags flags) =>
-        Errno.ENOTSUPP;
+        MapUpdateFlags flags)
+    {
+        var err = Errno.None;
+        var size = UserBytesOf(flags);
+        var misses = 0;
+        while (count < wanted && err == Errno.None)
+        {
+            var key = keys.Slice(count * KeySize, KeySize);
+            err = GetNextKey(default, key);
+            if (err != Errno.None)
+            {
+                break;
+            }
+
+            using (Core.Rcu.ReadLock())
+            {
+                err = TakeValue(key, values.Slice(count * size, size), flags, UserCall(flags));
+            }
+
+            key.CopyTo(outBatch);
+            if (err == Errno.None)
+            {
+                count++;
+            }
+            else if (err == Errno.ENOENT)
+            {
+                // Somebody else was faster; but who is told of the same missing keys for ever must get out.
+                err = ++misses > BatchMissesMax ? Errno.EAGAIN : Errno.None;
+            }
+        }
+
+        return err;
+    }
 
     // Hashes take BPF_F_CPU in look-ups of their per-CPU kinds only, which CheckFlags sees to.
     private static MapUpdateFlags AllowedIn(MapBatchOps op) => op switch

@@ -1,0 +1,28 @@
+using System.Text.RegularExpressions;
+using Kptr.Maps;
+using Kptr.Tests.Shared;
+
+namespace Kptr.Testing.Tests;
+
+/// <summary>The map of docs/testing-your-map.md fails as its readers are told.</summary>
+public class PidMapTests
+{
+    private static string Page => File.ReadAllText(Path.Combine(RepoRoot.Path, "docs", "testing-your-map.md"));
+
+    [Fact]
+    public void MapOfThePage_IsTheOneTestedHere()
+    {
+        var block = Regex.Match(Page, "```csharp\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
+        block.Should().Be(File.ReadAllText(Path.Combine(RepoRoot.Path, "tests", "Kptr.Testing.Tests", "PidMap.cs")));
+    }
+
+    [Fact]
+    public void MapOfThePage_FailsInTheCheckThatThePageNames()
+    {
+        var can = MapCapabilities.Hash with { CanIterate = false, CanVisit = false, KeptFor = GracePeriods.Both };
+        var report = MapConformance.Run(core => new PidMap(core, 4), can);
+        var failure = report.Failures.Should().ContainSingle().Which;
+        Page.Should().Contain($"`dotnet test` fails, in `{failure.Check.Name}`");
+        failure.Script.Should().HaveCount(4).And.Contain(line => line.Contains("store task", StringComparison.Ordinal));
+    }
+}
