@@ -15,13 +15,16 @@ public class SoundMapTests
         ["array"] = (core => new ArrayMap<NaiveValue>(core, 4),
             MapCapabilities.Array with { Batches = MapBatchOps.Lookup | MapBatchOps.Update }),
         ["hash"] = (
-            core => new HashMap<int, NaiveValue>(core, 4), MapCapabilities.Hash with { CanTake = true, Batches = MapBatchOps.All }),
+            core => new HashMap<int, NaiveValue>(core, 4), WithBatches(MapCapabilities.Hash)),
         ["hash without preallocation"] = (
             core => new HashMap<int, NaiveValue>(core, 4, flags: Specs.MapFlags.NoPrealloc),
-            MapCapabilities.Hash with { CanTake = true, Batches = MapBatchOps.All, IsCapacityExact = false }),
+            WithBatches(MapCapabilities.Hash) with { IsCapacityExact = false }),
         ["LRU hash"] = (
-            core => new LruHashMap<int, NaiveValue>(core, 4), MapCapabilities.Lru with { CanTake = true, Batches = MapBatchOps.All }),
+            core => new LruHashMap<int, NaiveValue>(core, 4), WithBatches(MapCapabilities.Lru)),
     };
+
+    private static MapCapabilities WithBatches(MapCapabilities of) =>
+        of with { CanTake = true, Batches = MapBatchOps.All };
 
     // KPTR_CONFORMANCE_SEEDS=100 for a night's run.
     private static int Seeds => int.Parse(
