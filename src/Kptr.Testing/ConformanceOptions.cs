@@ -17,6 +17,9 @@ public sealed record ConformanceOptions
     /// <summary>Rounds of the checks that use threads.</summary>
     public int Rounds { get; init; } = 50;
 
+    /// <summary>After how long without a step an operation counts as one that never ends.</summary>
+    public TimeSpan HangAfter { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Names of the checks to run; empty for all.</summary>
     public IReadOnlyList<string> Only { get; init; } = [];
 

@@ -25,11 +25,13 @@ internal sealed class Desk : IDisposable
     private readonly Func<KernelCore, BpfMap> _factory;
     private readonly MapCapabilities _can;
     private readonly DestroyBehavior _policy;
+    private readonly Watch _watch;
     private KernelModel _kernel;
     private TaskStruct[] _tasks;
 
-    internal Desk(Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy)
+    internal Desk(Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, Watch watch)
     {
+        _watch = watch;
         _factory = factory;
         _can = can;
         _policy = policy;
@@ -46,7 +48,7 @@ internal sealed class Desk : IDisposable
 
     internal BrokenRuleException? Play(IReadOnlyList<Step> script, ConformanceCheck asked)
     {
-        var run = new ScriptRun(_kernel, _factory, _can, _tasks, asked);
+        var run = new ScriptRun(_kernel, _factory, _can, _tasks, asked, _watch);
         BrokenRuleException? broken;
         using (run)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -54,13 +55,27 @@ public static class MapConformance
         var bench = new Bench(factory, capabilities, options);
         foreach (var check in checks)
         {
+            if (failures.Any(f => f.Check == Rules.Ends))
+            {
+                skipped.Add((check, "a check before it hangs, and what it waits for cannot be taken away"));
+                continue;
+            }
+
             if (bench.ReasonToSkip(check) is { } reason)
             {
                 skipped.Add((check, reason));
                 continue;
             }
 
-            var found = options.Policies.Select(p => bench.Run(check, p)).OfType<ConformanceFailure>().ToList();
+            var found = new List<ConformanceFailure>();
+            foreach (var policy in options.Policies)
+            {
+                if (found.All(f => f.Check != Rules.Ends) && bench.Run(check, policy) is { } failure)
+                {
+                    found.Add(failure);
+                }
+            }
+
             failures.AddRange(found);
             if (found.Count == 0)
             {
@@ -108,17 +123,52 @@ public static class MapConformance
 
         internal ConformanceFailure? Run(ConformanceCheck check, DestroyBehavior policy)
         {
+            var watch = new Watch();
+            ConformanceFailure? found = null;
+            ExceptionDispatchInfo? thrown = null;
+            var thread = new Thread(() =>
+            {
+                try
+                {
+                    found = RunHere(check, policy, watch);
+                }
+                catch (Exception e)
+                {
+                    thrown = ExceptionDispatchInfo.Capture(e);
+                }
+            })
+            {
+                IsBackground = true,
+            };
+            thread.Start();
+            if (!watch.WaitFor(thread, options.HangAfter))
+            {
+                return new(Rules.Ends, policy, options.Seed, watch.Log, "every operation ends",
+                    $"in {check.Name}, nothing has moved for {options.HangAfter.TotalSeconds:0} s");
+            }
+
+            thrown?.Throw();
+            return found;
+        }
+
+        private ConformanceFailure? RunHere(ConformanceCheck check, DestroyBehavior policy, Watch watch)
+        {
             if (check == Rules.ReaderSafety)
             {
-                return new ReaderCheck(factory, can, policy, options).Run();
+                return new ReaderCheck(factory, can, policy, options, watch).Run();
             }
 
             if (check == Rules.Threads || check == Rules.FreeDuringUse)
             {
-                return new ThreadCheck(factory, can, policy, options).Run(check);
+                return new ThreadCheck(factory, can, policy, options, watch).Run(check);
             }
 
-            return RunScripts(check, policy);
+            if (check == Rules.Ends && can.IsThreadSafe)
+            {
+                _ = new ThreadCheck(factory, can, policy, options, watch).Run(check);
+            }
+
+            return RunScripts(check, policy, watch);
         }
 
         private static bool IsAboutObjects(ConformanceCheck check) =>
@@ -126,9 +176,9 @@ public static class MapConformance
             || check == Rules.DestroyOnce || check == Rules.Conservation;
 
         // A script that ends at another rule is another check's to report: each runs the same scripts.
-        private ConformanceFailure? RunScripts(ConformanceCheck check, DestroyBehavior policy)
+        private ConformanceFailure? RunScripts(ConformanceCheck check, DestroyBehavior policy, Watch watch)
         {
-            using var desk = new Desk(factory, can, policy);
+            using var desk = new Desk(factory, can, policy, watch);
             for (var i = 0; i < options.Scripts; i++)
             {
                 var seed = unchecked((options.Seed * 7919) + i);

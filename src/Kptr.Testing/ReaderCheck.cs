@@ -8,7 +8,8 @@ namespace Kptr.Testing;
 
 /// <summary>Deletes elements under the eyes of a reader.</summary>
 internal sealed unsafe class ReaderCheck(
-    Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, ConformanceOptions options)
+    Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, ConformanceOptions options,
+    Watch watch)
 {
     private const int TurnsMax = 8;
     private readonly List<string> _log = [];
@@ -18,6 +19,7 @@ internal sealed unsafe class ReaderCheck(
         foreach (var flavour in new[] { GracePeriods.Rcu, GracePeriods.TasksTrace }.Where(f => (can.KeptFor & f) != 0))
         {
             _log.Clear();
+            watch.Beat(_log);
             try
             {
                 Try(flavour);

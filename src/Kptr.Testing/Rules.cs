@@ -143,10 +143,19 @@ internal static class Rules
         no way to catch it.
         """);
 
+    internal static readonly ConformanceCheck Ends = new(
+        "Ends", "every operation ends, and so does the map",
+        """
+        Two locks that are taken in one order here and in the other there stop two threads for ever; so does a free that
+        waits to be woken and is not. Scripts and threads that create, delete and look up at once are watched: where
+        nothing has moved for a while (HangAfter), that is reported with what was going on. Whichever check hangs, the
+        report is this one's, and the run ends there.
+        """);
+
     internal static readonly IReadOnlyList<ConformanceCheck> All =
     [
         Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Opaque, DestroyOnOverwrite,
         DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Conservation, Census, LateWrites, NoExceptions, ReaderSafety,
-        Threads, FreeDuringUse,
+        Threads, FreeDuringUse, Ends,
     ];
 }

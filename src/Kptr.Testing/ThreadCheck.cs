@@ -8,9 +8,13 @@ namespace Kptr.Testing;
 
 /// <summary>Uses a map from several threads at once.</summary>
 internal sealed class ThreadCheck(
-    Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, ConformanceOptions options)
+    Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, ConformanceOptions options,
+    Watch watch)
 {
     private const int ThreadCount = 4;
+    private const int KeysInMix = 3;
+    private const int CallsInMix = 100;
+    private const int RoundsPerMix = 5;
     private const int CallsBeforeFree = 50;
     private readonly List<string> _log = [];
     private bool _isDisposing;
@@ -19,7 +23,7 @@ internal sealed class ThreadCheck(
     {
         try
         {
-            if (check == Rules.Threads)
+            if (check != Rules.FreeDuringUse)
             {
                 TryRounds();
             }
@@ -48,6 +52,12 @@ internal sealed class ThreadCheck(
         for (var round = 0; round < options.Rounds; round++)
         {
             _log.Clear();
+            watch.Beat(_log);
+            if (round % RoundsPerMix == 0)
+            {
+                Mix(kernel, map, shape, round);
+            }
+
             var key = round % 3;
             _log.Add($"round {round}: {ThreadCount} threads create key {key} (NoExist)");
             Expect(Race(kernel, _ => map.UpdateElem(shape.Key(key), shape.Written(5), MapUpdateFlags.NoExist)),
@@ -69,6 +79,66 @@ internal sealed class ThreadCheck(
             {
                 throw new BrokenRuleException(Rules.Threads, "the kernel reports no fault", faults[0].ToString());
             }
+        }
+    }
+
+    // All at once, on few keys; what is left must be there in every way, or in none.
+    private void Mix(KernelModel kernel, BpfMap map, MapShape shape, int round)
+    {
+        _log.Add($"round {round}: {ThreadCount} threads create, delete and look up {KeysInMix} keys");
+        Race(kernel, thread =>
+        {
+            var random = new Random(HashCode.Combine(options.Seed, round, thread));
+            for (var i = 0; i < CallsInMix; i++)
+            {
+                UseOne(map, shape, random);
+            }
+
+            return Errno.None;
+        });
+        kernel.Quiesce();
+        if (!map.TakeCensus().IsComplete)
+        {
+            throw new BrokenRuleException(Rules.Threads, "no slot is lost", $"{map.TakeCensus()}");
+        }
+
+        for (var number = 0; number < Math.Min(KeysInMix, shape.Capacity); number++)
+        {
+            var key = shape.Key(number);
+            var err = map.LookupElem(key, new byte[shape.ValueSize]);
+            using (kernel.Rcu.ReadLock())
+            {
+                if (map.ProgLookup(key, 0) == 0 == (err == Errno.None))
+                {
+                    throw new BrokenRuleException(
+                        Rules.Threads, $"user space and programs agree on key {number}", $"user space gets {err}");
+                }
+            }
+
+            if (can.CanDelete && map.DeleteElem(key) is var deleted && deleted != err)
+            {
+                throw new BrokenRuleException(
+                    Rules.Threads, $"key {number}, whose look-up gave {err}, is deleted accordingly", $"{deleted}");
+            }
+        }
+
+        kernel.Quiesce();
+    }
+
+    private void UseOne(BpfMap map, MapShape shape, Random random)
+    {
+        var key = shape.Key(random.Next(Math.Min(KeysInMix, shape.Capacity)));
+        switch (random.Next(3))
+        {
+            case 0:
+                map.UpdateElem(key, shape.Written((ulong)random.Next(1, 9)));
+                break;
+            case 1 when can.CanDelete:
+                map.DeleteElem(key);
+                break;
+            default:
+                map.LookupElem(key, new byte[shape.ValueSize]);
+                break;
         }
     }
 
@@ -149,7 +219,10 @@ internal sealed class ThreadCheck(
             {
                 Interlocked.CompareExchange(ref failure, e, null);
             }
-        })).ToList();
+        })
+        {
+            IsBackground = true,
+        }).ToList();
         threads.ForEach(t => t.Start());
         threads.ForEach(t => t.Join());
         return failure is null ? answers : throw new BrokenRuleException(
@@ -159,6 +232,7 @@ internal sealed class ThreadCheck(
     private void TryFree(int round)
     {
         _log.Clear();
+        watch.Beat(_log);
         _isDisposing = false;
         using var kernel = Kernels.Boot(policy);
         var tasks = Kernels.Tasks(kernel);
@@ -213,21 +287,13 @@ internal sealed class ThreadCheck(
 
     private void Use(BpfMap map, MapShape shape, Random random, TaskStruct[] tasks)
     {
-        var key = shape.Key(random.Next(Math.Min(shape.Capacity, 4)));
-        switch (random.Next(4))
+        if (shape.KptrOffsets.IsEmpty || random.Next(3) > 0)
         {
-            case 0:
-                map.UpdateElem(key, shape.Written((ulong)random.Next(1, 9)));
-                break;
-            case 1 when can.CanDelete:
-                map.DeleteElem(key);
-                break;
-            case 2 when !shape.KptrOffsets.IsEmpty:
-                shape.Store(map.ProgLookup(key, 0), 0, tasks[random.Next(tasks.Length)]);
-                break;
-            default:
-                map.LookupElem(key, new byte[shape.ValueSize]);
-                break;
+            UseOne(map, shape, random);
+            return;
         }
+
+        var at = map.ProgLookup(shape.Key(random.Next(Math.Min(KeysInMix, shape.Capacity))), 0);
+        shape.Store(at, 0, tasks[random.Next(tasks.Length)]);
     }
 }

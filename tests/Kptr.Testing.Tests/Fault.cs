@@ -26,5 +26,8 @@ public enum Fault
     WrittenBeforeRefused,
     WalkSkipsAKey,
     HalfWritten,
+    EntryLostOnFlip,
     ThrowsWhenFull,
+    LockOrderTurned,
+    WakeLost,
 }

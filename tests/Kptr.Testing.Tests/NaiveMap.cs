@@ -23,6 +23,8 @@ public sealed class NaiveMap : BpfMap
 {
     private const int SpinsInRace = 200;
     private readonly Lock _lock = new();
+    private readonly Lock _countLock = new();
+    private readonly ManualResetEventSlim _idle = new();
     private readonly Dictionary<int, int> _slots = [];
     private readonly List<KernelRef<TaskStruct>> _forgotten = [];
     private readonly ValuePool _pool;
@@ -148,6 +150,7 @@ public sealed class NaiveMap : BpfMap
 
         using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
         var count = _count;
+        using var outer = EnterOuter(_fault == Fault.LockOrderTurned ? _countLock : null);
         lock (_lock)
         {
             var exists = _slots.TryGetValue(number, out var slot);
@@ -203,6 +206,7 @@ public sealed class NaiveMap : BpfMap
             }
 
             Unlink(number, slot);
+            using var inner = EnterOuter(_fault == Fault.LockOrderTurned ? _countLock : null);
             switch (_fault)
             {
                 case Fault.NoDestroyOnDelete:
@@ -278,12 +282,27 @@ public sealed class NaiveMap : BpfMap
         return visited;
     }
 
+    protected override void OnFree()
+    {
+        // Nobody is in the map; but who was last has gone before anybody waited.
+        if (_fault == Fault.WakeLost && _lastKey >= 0)
+        {
+            _idle.Wait();
+        }
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (_fault != Fault.NeverFreed)
         {
             base.Dispose(disposing);
         }
+    }
+
+    private static Held EnterOuter(Lock? held)
+    {
+        held?.Enter();
+        return new(held);
     }
 
     private static int NumberOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadInt32LittleEndian(key);
@@ -308,6 +327,11 @@ public sealed class NaiveMap : BpfMap
             }
 
             return Errno.E2BIG;
+        }
+
+        if (_fault == Fault.EntryLostOnFlip && _slots.Count == MaxEntries - 1)
+        {
+            _slots.Remove(_slots.Keys.Min());
         }
 
         InitValue(_pool, slot, value, caller);
@@ -370,5 +394,10 @@ public sealed class NaiveMap : BpfMap
         {
             ValueAt<NaiveValue>(_pool.AddressOf(slot)) = MemoryMarshal.Read<NaiveValue>(value);
         }
+    }
+
+    private readonly ref struct Held(Lock? held)
+    {
+        public void Dispose() => held?.Exit();
     }
 }

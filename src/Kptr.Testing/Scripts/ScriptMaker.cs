@@ -59,7 +59,7 @@ internal static class ScriptMaker
     private static List<StepKind> Kinds(MapCapabilities can, MapShape shape)
     {
         List<StepKind> kinds =
-            [StepKind.Delete, StepKind.StepRcu, StepKind.StepGrace, StepKind.StepWork, StepKind.Quiesce];
+            [StepKind.Delete, StepKind.StepRcu, StepKind.StepGrace, StepKind.StepWork, StepKind.Quiesce, StepKind.Fill];
         if (can.CanTake)
         {
             kinds.Add(StepKind.Take);

@@ -35,6 +35,16 @@ internal sealed unsafe partial class ScriptRun
         return Text(err);
     }
 
+    private string Fill(Step step)
+    {
+        for (var key = 0; key < Math.Min(_shape.Capacity, _shape.KeyCount); key++)
+        {
+            Update(new(StepKind.Update, key, step.Value + (ulong)key, Cpu: step.Cpu));
+        }
+
+        return $"{_model.Live.Count} keys";
+    }
+
     private void NoteWrite(int key, ulong value)
     {
         if (!_model.Live.TryGetValue(key, out var entry))

@@ -11,6 +11,7 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly MapCapabilities _can;
     private readonly DestroyBehavior _policy;
     private readonly ConformanceCheck _asked;
+    private readonly Watch _watch;
     private readonly BpfMap _map;
     private readonly MapShape _shape;
     private readonly MapModel _model;
@@ -22,8 +23,9 @@ internal sealed partial class ScriptRun : IDisposable
 
     internal ScriptRun(
         KernelModel kernel, Func<KernelCore, BpfMap> factory, MapCapabilities can, TaskStruct[] tasks,
-        ConformanceCheck asked)
+        ConformanceCheck asked, Watch watch)
     {
+        _watch = watch;
         _asked = asked;
         _kernel = kernel;
         _can = can;
@@ -78,6 +80,7 @@ internal sealed partial class ScriptRun : IDisposable
     private void Note(string text, Func<string> play)
     {
         _log.Add(text);
+        _watch.Beat(_log);
         try
         {
             try
@@ -125,6 +128,7 @@ internal sealed partial class ScriptRun : IDisposable
             StepKind.StepGrace => Deferred(() => _kernel.RcuTrace.Step() + _kernel.Rcu.Step()),
             StepKind.StepWork => Deferred(() => _kernel.Work.Step() ? 1 : 0),
             StepKind.Quiesce => Quiesce(),
+            StepKind.Fill => Fill(step),
             StepKind.UpdateBatch => UpdateBatch(step),
             StepKind.DeleteBatch => DeleteBatch(step),
             StepKind.LookupBatch => WalkBatch(deletes: false),

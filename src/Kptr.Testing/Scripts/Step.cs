@@ -23,6 +23,7 @@ internal enum StepKind
     DeleteBatch,
     LookupBatch,
     TakeBatch,
+    Fill,
 }
 
 /// <summary>One operation of a script.</summary>
@@ -90,6 +91,7 @@ internal readonly record struct Step(
         StepKind.StepGrace => "let a grace period of each flavour end",
         StepKind.StepWork => "run a work item",
         StepKind.Quiesce => "let everything deferred run",
+        StepKind.Fill => $"update every key that has room to values from {Value}",
         StepKind.UpdateBatch => $"update keys {Key} to {Key + BatchCount - 1} to values from {Value} in one batch",
         StepKind.DeleteBatch => $"delete keys {Key} to {Key + BatchCount - 1} in one batch",
         StepKind.LookupBatch => "look all keys up in one batch",
