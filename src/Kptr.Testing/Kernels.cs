@@ -15,8 +15,12 @@ internal static class Kernels
         Clock = new VirtualClock(),
     });
 
-    internal static TaskStruct[] Tasks(KernelModel kernel) =>
-        [.. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"task {i}"))];
+    /// <summary>Objects for scripts to store: some of each kind, which the kernel itself keeps.</summary>
+    internal static KernelObject[] Objects(KernelModel kernel) =>
+    [
+        .. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"task {i}")),
+        .. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Cgroups.Create($"cgroup {i}")),
+    ];
 }
 
 /// <summary>Plays scripts, in one kernel as long as nothing is broken.</summary>
@@ -27,7 +31,7 @@ internal sealed class Desk : IDisposable
     private readonly DestroyBehavior _policy;
     private readonly Watch _watch;
     private KernelModel _kernel;
-    private TaskStruct[] _tasks;
+    private KernelObject[] _objects;
 
     internal Desk(Func<KernelCore, BpfMap> factory, MapCapabilities can, DestroyBehavior policy, Watch watch)
     {
@@ -36,7 +40,7 @@ internal sealed class Desk : IDisposable
         _can = can;
         _policy = policy;
         _kernel = Kernels.Boot(policy);
-        _tasks = Kernels.Tasks(_kernel);
+        _objects = Kernels.Objects(_kernel);
         using var map = factory(_kernel);
         Shape = new(map);
     }
@@ -48,7 +52,7 @@ internal sealed class Desk : IDisposable
 
     internal BrokenRuleException? Play(IReadOnlyList<Step> script, ConformanceCheck asked)
     {
-        var run = new ScriptRun(_kernel, _factory, _can, _tasks, asked, _watch);
+        var run = new ScriptRun(_kernel, _factory, _can, _objects, asked, _watch);
         BrokenRuleException? broken;
         using (run)
         {
@@ -61,7 +65,7 @@ internal sealed class Desk : IDisposable
             // What a broken map left behind must not show in the next script.
             _kernel.Dispose();
             _kernel = Kernels.Boot(_policy);
-            _tasks = Kernels.Tasks(_kernel);
+            _objects = Kernels.Objects(_kernel);
         }
 
         return broken;

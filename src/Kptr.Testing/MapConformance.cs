@@ -16,7 +16,7 @@ namespace Kptr.Testing;
 /// </para>
 /// <para>
 /// A small capacity is best, 4 to 16: scripts fill maps of up to 64 elements. References are followed for kptrs to
-/// tasks; values of other kinds are checked for everything but these.
+/// tasks and cgroups; values of other kinds are checked for everything but these.
 /// </para>
 /// </remarks>
 public static class MapConformance
@@ -109,7 +109,7 @@ public static class MapConformance
             {
                 _ when (check == Rules.DestroyOnDelete || check == Rules.StaleKeys) && !can.CanDelete
                     && can.WhenFull != WhenFull.Evict => "nothing is ever deleted",
-                _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty => "its values have no kptr to a task",
+                _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty => "its values have no kptr to a task or cgroup",
                 _ when check == Rules.Opaque && !shape.HasSpecials => "its values have no special fields",
                 _ when check == Rules.Iteration && !can.CanIterate && !can.CanVisit => "it has no walk",
                 _ when check == Rules.ReaderSafety && can.KeptFor == GracePeriods.None =>

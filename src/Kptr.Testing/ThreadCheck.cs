@@ -235,8 +235,8 @@ internal sealed class ThreadCheck(
         watch.Beat(_log);
         _isDisposing = false;
         using var kernel = Kernels.Boot(policy);
-        var tasks = Kernels.Tasks(kernel);
-        var before = tasks.Select(t => t.Count.Value).ToArray();
+        var objects = Kernels.Objects(kernel);
+        var before = objects.Select(t => t.Count.Value).ToArray();
         var map = factory(kernel);
         var shape = new MapShape(map);
         _log.Add($"round {round}: {ThreadCount} threads use the map; one of them disposes of it");
@@ -254,7 +254,7 @@ internal sealed class ThreadCheck(
                         return Errno.None;
                     }
 
-                    Use(map, shape, random, tasks);
+                    Use(map, shape, random, objects);
                 }
 
                 Interlocked.Increment(ref calls);
@@ -274,18 +274,18 @@ internal sealed class ThreadCheck(
                 faults.Count > 0 ? faults[0].ToString() : $"{map} lives");
         }
 
-        for (var o = 0; o < tasks.Length; o++)
+        for (var o = 0; o < objects.Length; o++)
         {
-            if (tasks[o].Count.Value != before[o])
+            if (objects[o].Count.Value != before[o])
             {
                 throw new BrokenRuleException(
                     Rules.FreeDuringUse, $"{Step.NameOf(o)} has its {before[o]} references again",
-                    $"{tasks[o].Count.Value}; {kernel.Ledger.WhoPins(tasks[o])}");
+                    $"{objects[o].Count.Value}; {kernel.Ledger.WhoPins(objects[o])}");
             }
         }
     }
 
-    private void Use(BpfMap map, MapShape shape, Random random, TaskStruct[] tasks)
+    private void Use(BpfMap map, MapShape shape, Random random, KernelObject[] objects)
     {
         if (shape.KptrOffsets.IsEmpty || random.Next(3) > 0)
         {
@@ -294,6 +294,10 @@ internal sealed class ThreadCheck(
         }
 
         var at = map.ProgLookup(shape.Key(random.Next(Math.Min(KeysInMix, shape.Capacity))), 0);
-        shape.Store(at, 0, tasks[random.Next(tasks.Length)]);
+        if (at != 0)
+        {
+            var field = random.Next(shape.KptrOffsets.Length);
+            shape.Exchange(at, field, objects[shape.ObjectFor(random, field)]);
+        }
     }
 }

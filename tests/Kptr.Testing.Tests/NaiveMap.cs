@@ -15,13 +15,25 @@ public struct NaiveValue
     public ulong Last;
 }
 
+/// <summary>A value with kptrs of two kinds, and a lock.</summary>
+public struct MixedValue
+{
+    public Kptr<Cgroup> Cgroup;
+    public BpfSpinLock Lock;
+    public int Plain;
+    public Kptr<TaskStruct> Task;
+    public Kptr<TaskStruct> Parent;
+    public byte Last;
+}
+
 /// <summary>
 /// The map type that comes to mind first: a dictionary under a lock, and slots that wait for both kinds of readers.
 /// Faults are planted in it by name.
 /// </summary>
 public sealed class NaiveMap : BpfMap
 {
-    private const int SpinsInRace = 200;
+    // Races are held open for so long: machines are busy, and threads rarely meet where they could.
+    private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(1);
     private readonly Lock _lock = new();
     private readonly Lock _countLock = new();
     private readonly ManualResetEventSlim _idle = new();
@@ -144,7 +156,7 @@ public sealed class NaiveMap : BpfMap
                 }
             }
 
-            Thread.SpinWait(SpinsInRace);
+            Thread.Sleep(RaceWindow);
             flags = MapUpdateFlags.Any;
         }
 
@@ -233,7 +245,7 @@ public sealed class NaiveMap : BpfMap
 
         if (_fault == Fault.CountRaced)
         {
-            Thread.SpinWait(SpinsInRace);
+            Thread.Sleep(RaceWindow);
             _count = count - 1;
         }
 
@@ -301,7 +313,12 @@ public sealed class NaiveMap : BpfMap
 
     private static Held EnterOuter(Lock? held)
     {
-        held?.Enter();
+        if (held is not null)
+        {
+            held.Enter();
+            Thread.Sleep(RaceWindow);
+        }
+
         return new(held);
     }
 
@@ -311,7 +328,7 @@ public sealed class NaiveMap : BpfMap
     {
         if (_fault == Fault.CountRaced)
         {
-            Thread.SpinWait(SpinsInRace);
+            Thread.Sleep(RaceWindow);
         }
 
         if ((_fault == Fault.CountRaced && count >= MaxEntries) || !TryTakeSlot(out var slot))

@@ -19,6 +19,8 @@ public class SoundMapTests
         ["hash without preallocation"] = (
             core => new HashMap<int, NaiveValue>(core, 4, flags: Specs.MapFlags.NoPrealloc),
             WithBatches(MapCapabilities.Hash) with { IsCapacityExact = false }),
+        ["hash of several kptrs"] = (
+            core => new HashMap<int, MixedValue>(core, 4), WithBatches(MapCapabilities.Hash)),
         ["LRU hash"] = (
             core => new LruHashMap<int, NaiveValue>(core, 4), WithBatches(MapCapabilities.Lru)),
     };

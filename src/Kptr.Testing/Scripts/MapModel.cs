@@ -13,10 +13,13 @@ internal sealed class MapModel(int fieldCount)
     internal SortedDictionary<int, Entry> Live { get; } = [];
 
     /// <summary>References on each object that the map was given and has not handed out again.</summary>
-    internal int[] Owned { get; } = new int[MapShape.ObjectCount];
+    internal int[] Owned { get; } = new int[MapShape.ObjectsOfAllKinds];
 
-    /// <summary>How each object last left an element.</summary>
-    internal ConformanceCheck?[] LastEnd { get; } = new ConformanceCheck?[MapShape.ObjectCount];
+    /// <summary>Objects that elements lost by being written over, since everything deferred last ran.</summary>
+    internal HashSet<int> Overwritten { get; } = [];
+
+    /// <summary>Objects that elements lost by being deleted or evicted, since everything deferred last ran.</summary>
+    internal HashSet<int> Deleted { get; } = [];
 
     /// <summary>Elements that went since everything deferred last ran.</summary>
     internal int Leaving { get; set; }

@@ -10,8 +10,11 @@ namespace Kptr.Testing.Scripts;
 /// <summary>What keys and values of a map look like, and how the kit makes some.</summary>
 internal sealed unsafe class MapShape
 {
-    /// <summary>Objects that scripts store.</summary>
+    /// <summary>Objects of each kind that scripts store.</summary>
     internal const int ObjectCount = 4;
+
+    /// <summary>All of them.</summary>
+    internal const int ObjectsOfAllKinds = 2 * ObjectCount;
 
     /// <summary>Up to this capacity scripts fill the map.</summary>
     internal const int FilledMax = 64;
@@ -22,6 +25,8 @@ internal sealed unsafe class MapShape
     /// <summary>Eight of them.</summary>
     internal const ulong GarbageWord = 0xeeee_eeee_eeee_eeee;
 
+    private static readonly string[] Kinds = ["task_struct", "cgroup"];
+    private readonly int[] _kinds;
     private readonly bool[] _isSpecial;
 
     internal MapShape(BpfMap map)
@@ -45,9 +50,11 @@ internal sealed unsafe class MapShape
             _isSpecial.AsSpan(field.OffsetBytes, field.SizeBytes).Fill(true);
         }
 
-        KptrOffsets = [.. map.Record.Fields
-            .Where(f => f.Kind == BtfFieldKind.KptrRef && f.Pointee is { Btf: not null, Name: "task_struct" })
-            .Select(f => f.OffsetBytes)];
+        var kptrs = map.Record.Fields
+            .Where(f => f.Kind == BtfFieldKind.KptrRef && f.Pointee.Btf is not null && Kinds.Contains(f.Pointee.Name))
+            .ToList();
+        KptrOffsets = [.. kptrs.Select(f => f.OffsetBytes)];
+        _kinds = [.. kptrs.Select(f => Array.IndexOf(Kinds, f.Pointee.Name))];
     }
 
     internal int KeySize { get; }
@@ -67,7 +74,7 @@ internal sealed unsafe class MapShape
 
     internal bool HasSpecials { get; }
 
-    /// <summary>Where the values have kptrs to tasks.</summary>
+    /// <summary>Where the values have kptrs to tasks and cgroups.</summary>
     internal ImmutableArray<int> KptrOffsets { get; }
 
     internal byte[] Key(int number)
@@ -114,17 +121,32 @@ internal sealed unsafe class MapShape
         return true;
     }
 
-    /// <summary>A kptr of a value in live memory.</summary>
-    internal ref Kptr<TaskStruct> SlotAt(ulong value, int field) =>
-        ref Unsafe.AsRef<Kptr<TaskStruct>>((void*)(value + (ulong)KptrOffsets[field]));
+    /// <summary>Number of an object that may be stored in a field; some number where there is no kptr.</summary>
+    internal int ObjectFor(Random random, int field) =>
+        ((_kinds.Length == 0 ? 0 : _kinds[field]) * ObjectCount) + random.Next(ObjectCount);
 
-    /// <summary>Stores a reference on a task in a value, if there is one, and releases the old one.</summary>
-    internal void Store(ulong value, int field, TaskStruct task)
+    /// <summary>Stores a reference on an object in a value, releases the old one and says what it was on.</summary>
+    /// <param name="value">Address of the value.</param>
+    /// <param name="field">Which kptr.</param>
+    /// <param name="next">What to store; null empties the field.</param>
+    internal KernelObject? Exchange(ulong value, int field, KernelObject? next)
     {
-        if (value != 0)
+        var at = value + (ulong)KptrOffsets[field];
+        return _kinds[field] == 0 ? Exchange<TaskStruct>(at, next) : Exchange<Cgroup>(at, next);
+    }
+
+    private static T? Exchange<T>(ulong at, KernelObject? next)
+        where T : KernelObject
+    {
+        ref var slot = ref Unsafe.AsRef<Kptr<T>>((void*)at);
+        if (slot.Exchange(((T?)next)?.TryAcquire()) is not { } old)
         {
-            SlotAt(value, field).Exchange(task.TryAcquire())?.Release();
+            return null;
         }
+
+        var target = old.Target;
+        old.Release();
+        return target;
     }
 
     internal static string Text(ReadOnlySpan<byte> bytes) =>

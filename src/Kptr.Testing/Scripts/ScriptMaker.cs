@@ -29,12 +29,13 @@ internal static class ScriptMaker
         while (steps.Count < count)
         {
             var kind = kinds[random.Next(kinds.Count)];
+            var field = random.Next(Math.Max(1, shape.KptrOffsets.Length));
             var isUser = kind is StepKind.Take || random.Next(2) == 0;
             steps.Add(new(
                 kind, random.Next(keys), (ulong)random.Next(1, 1000),
                 isPlain ? MapUpdateFlags.Any : FlagsFor(random, shape), isUser,
                 isUser ? ExecContext.Process : Contexts[random.Next(Contexts.Length)], random.Next(shape.CpuCount),
-                random.Next(MapShape.ObjectCount), random.Next(Math.Max(1, shape.KptrOffsets.Length))));
+                shape.ObjectFor(random, field), field));
         }
 
         if (can.CanDelete && random.Next(2) == 0)

@@ -1,6 +1,5 @@
 using Kptr.Diagnostics;
 using Kptr.Maps;
-using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Testing.Scripts;
@@ -150,10 +149,8 @@ internal sealed unsafe partial class ScriptRun
         }
 
         var next = step.Kind == StepKind.Store ? step.Object : MapModel.Nothing;
-        ref var slot = ref _shape.SlotAt(at, step.Field);
-        var old = next < 0 ? slot.Exchange(null) : slot.Exchange(_tasks[next].TryAcquire());
-        var found = old is { } taken ? Array.IndexOf(_tasks, taken.Target) : MapModel.Nothing;
-        old?.Release();
+        var old = _shape.Exchange(at, step.Field, next < 0 ? null : _objects[next]);
+        var found = old is null ? MapModel.Nothing : Array.IndexOf(_objects, old);
         var expected = entry.Held[step.Field];
         entry.Held[step.Field] = next;
         if (next >= 0)
@@ -171,7 +168,7 @@ internal sealed unsafe partial class ScriptRun
         {
             throw new BrokenRuleException(
                 found == MapModel.Nothing ? Rules.DestroyOnce
-                    : found >= 0 && expected == MapModel.Nothing ? _model.LastEnd[found] ?? Rules.Conservation
+                    : found >= 0 && expected == MapModel.Nothing ? EndOf(found, isInLiveSlot: true)
                     : Rules.Conservation,
                 $"the field held {Step.NameOf(expected)}", old is null ? "nothing" : Step.NameOf(found));
         }
@@ -311,10 +308,8 @@ internal sealed unsafe partial class ScriptRun
 
     private void EndHeld(MapModel.Entry entry, ConformanceCheck how)
     {
-        foreach (var held in entry.Held.Where(h => h >= 0))
-        {
-            _model.LastEnd[held] = how;
-        }
+        var ended = how == Rules.DestroyOnOverwrite ? _model.Overwritten : _model.Deleted;
+        ended.UnionWith(entry.Held.Where(h => h >= 0));
 
         if (IsEager)
         {

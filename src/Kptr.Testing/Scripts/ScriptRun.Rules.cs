@@ -120,9 +120,9 @@ internal sealed unsafe partial class ScriptRun
 
     private void CheckNotTooFew()
     {
-        for (var o = 0; o < _tasks.Length; o++)
+        for (var o = 0; o < _objects.Length; o++)
         {
-            var held = _tasks[o].Count.Value - _base[o];
+            var held = _objects[o].Count.Value - _base[o];
             if (held < _model.Known(o))
             {
                 throw new BrokenRuleException(
@@ -136,28 +136,49 @@ internal sealed unsafe partial class ScriptRun
     private void CheckCounts()
     {
         CheckNotTooFew();
-        for (var o = 0; o < _tasks.Length; o++)
+        for (var o = 0; o < _objects.Length; o++)
         {
-            var held = _tasks[o].Count.Value - _base[o];
+            var held = _objects[o].Count.Value - _base[o];
             var most = IsEager ? _model.Known(o) : _model.Owned[o];
             if (held > most)
             {
                 throw new BrokenRuleException(
-                    _model.LastEnd[o] ?? Rules.Conservation,
+                    EndOf(o, IsInLiveSlot(o)),
                     $"the map holds {Step.NameOf(o)} {most} times", $"{held} times{Pins(o)}");
             }
 
             _model.Owned[o] = held;
         }
+
+        _model.Overwritten.Clear();
+        _model.Deleted.Clear();
+    }
+
+    /// <summary>Which end of an object's element is to blame for a reference that is still there.</summary>
+    private ConformanceCheck EndOf(int obj, bool isInLiveSlot) =>
+        (_model.Overwritten.Contains(obj), _model.Deleted.Contains(obj)) switch
+        {
+            (false, false) => Rules.Conservation,
+            (true, true) => isInLiveSlot ? Rules.DestroyOnOverwrite : Rules.DestroyOnDelete,
+            (true, false) => Rules.DestroyOnOverwrite,
+            _ => Rules.DestroyOnDelete,
+        };
+
+    private bool IsInLiveSlot(int obj)
+    {
+        using var reader = _kernel.Rcu.ReadLock();
+        return _model.Live.Any(e => e.Value.Held.Index().Any(f => f.Item == MapModel.Nothing
+            && _map.ProgLookup(_shape.Key(e.Key), 0) is var at and not 0
+            && *(ulong*)(at + (ulong)_shape.KptrOffsets[f.Index]) == _objects[obj].Address));
     }
 
     /// <summary>The ledger can name the place of each reference.</summary>
     private void CheckLedger()
     {
-        for (var o = 0; o < _tasks.Length; o++)
+        for (var o = 0; o < _objects.Length; o++)
         {
-            var held = _tasks[o].Count.Value - _base[o];
-            var pins = _kernel.Ledger.WhoPins(_tasks[o]);
+            var held = _objects[o].Count.Value - _base[o];
+            var pins = _kernel.Ledger.WhoPins(_objects[o]);
             if (held > 0 && pins.Entries.Any(e => !e.Holder.IsSettled))
             {
                 throw new BrokenRuleException(
@@ -167,7 +188,7 @@ internal sealed unsafe partial class ScriptRun
         }
     }
 
-    private string Pins(int o) => $"; {_kernel.Ledger.WhoPins(_tasks[o])}";
+    private string Pins(int o) => $"; {_kernel.Ledger.WhoPins(_objects[o])}";
 
     private void CheckFaults()
     {

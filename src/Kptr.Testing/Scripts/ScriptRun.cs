@@ -15,14 +15,14 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly BpfMap _map;
     private readonly MapShape _shape;
     private readonly MapModel _model;
-    private readonly TaskStruct[] _tasks;
+    private readonly KernelObject[] _objects;
     private readonly int[] _base;
     private readonly MapCensus _atBirth;
     private readonly List<string> _log = [];
     private bool _isAllocationToFail;
 
     internal ScriptRun(
-        KernelModel kernel, Func<KernelCore, BpfMap> factory, MapCapabilities can, TaskStruct[] tasks,
+        KernelModel kernel, Func<KernelCore, BpfMap> factory, MapCapabilities can, KernelObject[] objects,
         ConformanceCheck asked, Watch watch)
     {
         _watch = watch;
@@ -30,8 +30,8 @@ internal sealed partial class ScriptRun : IDisposable
         _kernel = kernel;
         _can = can;
         _policy = kernel.Spec.Profile.Destroy;
-        _tasks = tasks;
-        _base = [.. tasks.Select(t => t.Count.Value)];
+        _objects = objects;
+        _base = [.. objects.Select(t => t.Count.Value)];
         _map = factory(kernel);
         _shape = new(_map);
         _model = new(_shape.KptrOffsets.Length);
@@ -105,9 +105,9 @@ internal sealed partial class ScriptRun : IDisposable
     // "map holds A: 1 (expected 1)", for the objects that are or should be in the map.
     private string Counts()
     {
-        var parts = Enumerable.Range(0, _tasks.Length)
-            .Where(o => _tasks[o].Count.Value != _base[o] || _model.Known(o) != 0)
-            .Select(o => $"{Step.NameOf(o)} x{_tasks[o].Count.Value - _base[o]} (model {_model.Known(o)})");
+        var parts = Enumerable.Range(0, _objects.Length)
+            .Where(o => _objects[o].Count.Value != _base[o] || _model.Known(o) != 0)
+            .Select(o => $"{Step.NameOf(o)} x{_objects[o].Count.Value - _base[o]} (model {_model.Known(o)})");
         var text = string.Join(", ", parts);
         return text.Length == 0 ? "" : $"; map holds {text}";
     }
@@ -178,15 +178,15 @@ internal sealed partial class ScriptRun : IDisposable
         }
 
         CheckFaults();
-        for (var o = 0; o < _tasks.Length; o++)
+        for (var o = 0; o < _objects.Length; o++)
         {
-            var extra = _tasks[o].Count.Value - _base[o];
+            var extra = _objects[o].Count.Value - _base[o];
             if (extra != 0)
             {
                 throw new BrokenRuleException(
                     extra > 0 ? Rules.DestroyAtMapFree : Rules.DestroyOnce,
                     $"{Step.NameOf(o)} has the {_base[o]} references it had before the map was made",
-                    $"{_tasks[o].Count.Value}");
+                    $"{_objects[o].Count.Value}");
             }
         }
 

@@ -47,7 +47,9 @@ internal readonly record struct Step(
 
     private string By => IsUser ? $"user, CPU {Cpu}" : $"program in {Context}, CPU {Cpu}";
 
-    internal static string NameOf(int obj) => obj < 0 ? "nothing" : $"task {(char)('A' + obj)}";
+    internal static string NameOf(int obj) => obj < 0 ? "nothing"
+        : obj < MapShape.ObjectCount ? $"task {(char)('A' + obj)}"
+        : $"cgroup {(char)('A' + obj - MapShape.ObjectCount)}";
 
     /// <summary>Steps that are easier to think about, to be tried one after the other.</summary>
     internal IEnumerable<Step> Simpler()
