@@ -109,7 +109,8 @@ public static class MapConformance
             {
                 _ when (check == Rules.DestroyOnDelete || check == Rules.StaleKeys) && !can.CanDelete
                     && can.WhenFull != WhenFull.Evict => "nothing is ever deleted",
-                _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty => "its values have no kptr to a task or cgroup",
+                _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty =>
+                    "its values have no kptr to a task or cgroup",
                 _ when check == Rules.Opaque && !shape.HasSpecials => "its values have no special fields",
                 _ when check == Rules.Iteration && !can.CanIterate && !can.CanVisit => "it has no walk",
                 _ when check == Rules.ReaderSafety && can.KeptFor == GracePeriods.None =>

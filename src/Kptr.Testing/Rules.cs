@@ -16,8 +16,8 @@ internal static class Rules
         """
         Programs branch on errnos: create only (BPF_NOEXIST) on a key that is there is -EEXIST, replace only (BPF_EXIST)
         on one that is not -ENOENT, unknown flags are -EINVAL before anything else, a delete of a missing key is
-        -ENOENT, a full map answers what its capabilities say. A map that answers 0 instead, or another number, sends programs
-        down the wrong branch.
+        -ENOENT, a full map answers what its capabilities say. A map that answers 0 instead, or another number, sends
+        programs down the wrong branch.
         """);
 
     internal static readonly ConformanceCheck FailedMovesNothing = new(

@@ -156,7 +156,7 @@ public sealed class NaiveMap : BpfMap
                 }
             }
 
-            Thread.Sleep(RaceWindow);
+            _idle.Wait(RaceWindow);
             flags = MapUpdateFlags.Any;
         }
 
@@ -245,7 +245,7 @@ public sealed class NaiveMap : BpfMap
 
         if (_fault == Fault.CountRaced)
         {
-            Thread.Sleep(RaceWindow);
+            _idle.Wait(RaceWindow);
             _count = count - 1;
         }
 
@@ -311,12 +311,12 @@ public sealed class NaiveMap : BpfMap
         }
     }
 
-    private static Held EnterOuter(Lock? held)
+    private Held EnterOuter(Lock? held)
     {
         if (held is not null)
         {
             held.Enter();
-            Thread.Sleep(RaceWindow);
+            _idle.Wait(RaceWindow);
         }
 
         return new(held);
@@ -328,7 +328,7 @@ public sealed class NaiveMap : BpfMap
     {
         if (_fault == Fault.CountRaced)
         {
-            Thread.Sleep(RaceWindow);
+            _idle.Wait(RaceWindow);
         }
 
         if ((_fault == Fault.CountRaced && count >= MaxEntries) || !TryTakeSlot(out var slot))
