@@ -86,6 +86,9 @@ internal static class HelperAccess
             case HelperId.GetAttachCookie when prog.Type is ProgType.Tracing or ProgType.Lsm or ProgType.Syscall
                 && !HasTrampoline(prog) && prog.ExpectedAttachType != AttachType.TraceRawTp:
                 return null;
+            case HelperId.Setsockopt or HelperId.Getsockopt when prog.ExpectedAttachType
+                is AttachType.CgroupUnixGetpeername or AttachType.CgroupUnixGetsockname:
+                return null;
             case HelperId.Setsockopt or HelperId.Getsockopt when prog.Type == ProgType.StructOps
                 && IsMember(prog, kernel.Types, "release"):
                 return null;
@@ -142,7 +145,7 @@ internal static class HelperAccess
 
     private static bool MayReturnValue(ProgSpec prog) =>
         (prog.Type is ProgType.CgroupSkb or ProgType.CgroupSockAddr || prog.ExpectedAttachType == AttachType.LsmCgroup)
-        && !(prog.ExpectedAttachType is { } attach && WithoutRetval.Contains(attach));
+        && !WithoutRetval.Contains(prog.ExpectedAttachType ?? default);
 
     private static bool MaySetSocketOption(ProgSpec prog, KernelTypes types, bool isIter)
     {

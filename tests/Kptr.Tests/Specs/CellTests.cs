@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Kptr.Btf;
+using Kptr.Isa;
+using Kptr.Specs;
+using Kptr.Verifier;
+
+namespace Kptr.Tests.Specs;
+
+/// <summary>
+/// Whole tables of a real Linux 6.12 (<c>tests/Kptr.KernelSelftests/cells</c>), cell by cell: who may call which
+/// helper, and what may be loaded and stored at every byte of a context.
+/// </summary>
+public class CellTests
+{
+    [Fact]
+    public void Helpers_EveryProgramTypeAndAttachType_AreThoseTheKernelGives()
+    {
+        var wrong = new List<string>();
+        var cells = 0;
+        foreach (var (label, word) in Rows("helper-cells-6.12.tsv"))
+        {
+            var (prog, kernel, attachFunc) = ProgOf(label);
+            for (var id = 1; id <= word.Length; id++, cells++)
+            {
+                var said = Answer(prog, kernel, attachFunc, (HelperId)id);
+                if (said != word[id - 1])
+                {
+                    wrong.Add($"{label} {HelperTable.NameOf(id)}: kernel {word[id - 1]}, here {said}");
+                }
+            }
+        }
+
+        cells.Should().BeGreaterThan(21_900);
+        wrong.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Places_EveryByteOfEveryContext_AreThoseTheKernelTakes()
+    {
+        var wrong = new List<string>();
+        var cells = 0;
+        var accesses = new Dictionary<(int Off, int Bit), ImmutableArray<BpfInsn>>();
+        foreach (var (label, word) in Rows("context-cells-6.12.tsv"))
+        {
+            var (prog, kernel, _) = ProgOf(label);
+            for (var off = 0; off < word.Length / 2; off++)
+            {
+                var mask = int.Parse(word.AsSpan(off * 2, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                for (var bit = 0; bit < 8; bit++, cells++)
+                {
+                    if (!accesses.TryGetValue((off, bit), out var insns))
+                    {
+                        accesses.Add((off, bit), insns = Access(off, 1 << (bit & 3), write: bit > 3));
+                    }
+
+                    var result = BpfVerifier.Verify(prog with { Insns = insns }, kernel);
+                    var expected = (mask & (1 << bit)) != 0 ? Verdict.Accept : Verdict.Reject;
+                    if (result.Verdict != expected || (expected == Verdict.Reject
+                        && !result.Message.Contains("invalid bpf_context access", StringComparison.Ordinal)))
+                    {
+                        var access = bit > 3 ? "store" : "load";
+                        wrong.Add($"{label} {access} of {1 << (bit & 3)} at {off}: {result.Verdict}, {result.Message}");
+                    }
+                }
+            }
+        }
+
+        cells.Should().BeGreaterThan(100_000);
+        wrong.Should().BeEmpty();
+    }
+
+    private static char Answer(ProgSpec prog, KernelSpec kernel, string? attachFunc, HelperId id) =>
+        HelperAccess.Find(prog, kernel, id) is not { } helper ? '.'
+        : !HelperAccess.IsAllowedAt(helper, prog, attachFunc) ? 'p'
+        : helper.MightSleep && !prog.IsSleepable ? 's'
+        : '+';
+
+    private static ImmutableArray<BpfInsn> Access(int off, int size, bool write)
+    {
+        var word = $"*(u{size * 8} *)(r1 + {off})";
+        return TextAssembler.Assemble($"r0 = 1\n{(write ? $"{word} = r0" : $"r2 = {word}")}\nexit").Insns;
+    }
+
+    private static IEnumerable<(string Label, string Word)> Rows(string file) =>
+        from line in File.ReadLines(TestData.Path(file))
+        where !line.StartsWith('#')
+        let columns = line.Split('\t')
+        from label in columns[0].Split(',')
+        select (label, columns[1]);
+
+    /// <summary><c>Type[/AttachType][:target[.member]][:sleepable]</c>.</summary>
+    private static (ProgSpec Prog, KernelSpec Kernel, string? AttachFunc) ProgOf(string label)
+    {
+        var parts = label.Split(':');
+        var type = parts[0].Split('/');
+        var target = parts.Skip(1).FirstOrDefault(p => p != "sleepable")?.Split('.');
+        var btf = new BtfBuilder("vmlinux");
+        var of = btf.AddInt("int", 4, isSigned: true);
+        btf.AddStruct("nf_hook_state", 4, []);
+        btf.AddStruct("sk_buff", 4, []);
+        BtfRef? at = null;
+        if (target is not null)
+        {
+            var members = target.Skip(1).Select(m => new BtfMember(m, of, 0, 0)).ToImmutableArray();
+            at = new BtfRef(0, btf.AddStruct(target[0], 4, members));
+        }
+
+        var prog = new ProgSpec("p", Enum.Parse<ProgType>(type[0]), [])
+        {
+            License = "GPL",
+            ExpectedAttachType = type.Length > 1 ? Enum.Parse<AttachType>(type[1]) : null,
+            AttachBtf = at,
+            StructOpsMember = target is [_, _] ? 0 : -1,
+            IsSleepable = parts[^1] == "sleepable",
+        };
+        return (prog, new KernelSpec(KernelProfile.Linux6_12, new KernelTypes(btf.Build())), target?[0]);
+    }
+}
