@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Isa;
 
@@ -56,7 +57,9 @@ internal sealed unsafe class OpCode
             _ops[strays[i]].Target = _ops + insns.Length + 1 + i;
         }
 
-        if (isFused)
+        // Native code never fuses. The handlers are generics over each other, half a million together: the JIT makes
+        // those that a program needs, and a compiler ahead of time, to which this condition is false, would make all.
+        if (isFused && RuntimeFeature.IsDynamicCodeCompiled)
         {
             Fuser.Fuse(_ops, insns, [.. Enumerable.Range(0, insns.Length).Select(IsRunnable)]);
         }
