@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
+using Kptr.Objects;
 
 namespace Kptr.Maps;
 
@@ -30,7 +31,7 @@ internal enum PoolKind
 public sealed unsafe class ValuePool
 {
     /// <summary>What the plain bytes of a value hold after <see cref="ReturnAfter"/>, until it is taken.</summary>
-    public const byte Poison = 0x6b;
+    public const byte Poison = HeapSlab.PoisonByte;
 
     private const int BlockAlign = 64;
     private const int Free = 0;

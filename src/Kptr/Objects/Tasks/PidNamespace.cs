@@ -43,8 +43,9 @@ public sealed class PidNamespace
 
     /// <summary>
     /// Whether the task that inherits its orphans has ended, and with it all others: nobody is born here any more.
+    /// Changed under the table's lock.
     /// </summary>
-    internal bool IsEnded { get; private set; }
+    internal bool IsEnded { get; set; }
 
     /// <summary>All tasks in it and below it. Caller holds the table's lock.</summary>
     internal IEnumerable<TaskStruct> TasksLocked => _byNumber.Values;
@@ -88,8 +89,6 @@ public sealed class PidNamespace
             _native.Put("child_reaper", task.Address);
         }
     }
-
-    internal void EndLocked() => IsEnded = true;
 
     /// <summary>Who inherits the orphans: the reaper here, or of the nearest namespace above that has one.</summary>
     internal TaskStruct HeirLocked()

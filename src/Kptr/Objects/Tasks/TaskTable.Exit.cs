@@ -187,11 +187,7 @@ public sealed partial class TaskTable
         var leader = task.Leader;
         var ns = leader.PidNamespace;
         var isReaper = ns.ChildReaper == leader;
-        if (isReaper)
-        {
-            ns.EndLocked();
-        }
-
+        ns.IsEnded |= isReaper;
         var heir = ns.HeirLocked();
         foreach (var child in leader.Children)
         {
