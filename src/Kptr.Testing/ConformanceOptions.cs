@@ -8,8 +8,8 @@ public sealed record ConformanceOptions
     /// <summary>Where the random scripts come from; the same seed makes the same scripts.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Random scripts per check and policy.</summary>
-    public int Scripts { get; init; } = 400;
+    /// <summary>Random scripts per policy; all checks share them.</summary>
+    public int Scripts { get; init; } = 1000;
 
     /// <summary>Steps of a script at most.</summary>
     public int StepsMax { get; init; } = 30;

@@ -50,17 +50,17 @@ internal sealed class Desk : IDisposable
     /// <summary>The steps of the last script, with what came of them.</summary>
     internal IReadOnlyList<string> Log { get; private set; } = [];
 
-    internal BrokenRuleException? Play(IReadOnlyList<Step> script, ConformanceCheck asked)
+    internal IReadOnlyList<BrokenRuleException> Play(IReadOnlyList<Step> script)
     {
-        var run = new ScriptRun(_kernel, _factory, _can, _objects, asked, _watch);
-        BrokenRuleException? broken;
+        var run = new ScriptRun(_kernel, _factory, _can, _objects, _watch);
+        IReadOnlyList<BrokenRuleException> broken;
         using (run)
         {
             broken = run.Play(script);
             Log = run.Log;
         }
 
-        if (broken is not null)
+        if (broken.Count > 0)
         {
             // What a broken map left behind must not show in the next script.
             _kernel.Dispose();

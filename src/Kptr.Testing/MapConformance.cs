@@ -100,6 +100,9 @@ public static class MapConformance
     private sealed class Bench(
         Func<KernelCore, BpfMap> factory, MapCapabilities can, ConformanceOptions options)
     {
+        // For each script that was played: the rules it saw broken.
+        private readonly Dictionary<DestroyBehavior, List<List<ConformanceCheck>>> _rulesBroken = [];
+
         internal string? ReasonToSkip(ConformanceCheck check)
         {
             using var kernel = Kernels.Boot(DestroyBehavior.Eager);
@@ -176,28 +179,42 @@ public static class MapConformance
             check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree
             || check == Rules.DestroyOnce || check == Rules.Conservation;
 
-        // A script that ends at another rule is another check's to report: each runs the same scripts.
+        // The checks share the scripts: each is played once, and counts for the checks whose rules it breaks.
         private ConformanceFailure? RunScripts(ConformanceCheck check, DestroyBehavior policy, Watch watch)
         {
             using var desk = new Desk(factory, can, policy, watch);
+            if (!_rulesBroken.TryGetValue(policy, out var broken))
+            {
+                _rulesBroken[policy] = broken = [];
+            }
+
             for (var i = 0; i < options.Scripts; i++)
             {
-                var seed = unchecked((options.Seed * 7919) + i);
-                var script = ScriptMaker.Make(new Random(seed), can, desk.Shape, options.StepsMax);
-                if (desk.Play(script, check) is { } broken && broken.Rule == check)
+                if (i == broken.Count)
                 {
-                    return Shrink(desk, check, policy, seed, script);
+                    broken.Add([.. desk.Play(ScriptOf(SeedOf(i), desk.Shape)).Select(b => b.Rule)]);
+                }
+
+                if (broken[i].Contains(check))
+                {
+                    return Shrink(desk, check, policy, SeedOf(i), ScriptOf(SeedOf(i), desk.Shape));
                 }
             }
 
             return null;
         }
 
+        private int SeedOf(int script) => unchecked((options.Seed * 7919) + script);
+
+        private IReadOnlyList<Step> ScriptOf(int seed, MapShape shape) =>
+            ScriptMaker.Make(new Random(seed), can, shape, options.StepsMax);
+
         private static ConformanceFailure Shrink(
             Desk desk, ConformanceCheck check, DestroyBehavior policy, int seed, IReadOnlyList<Step> script)
         {
             var runs = 0;
-            bool IsAsBroken(List<Step> other) => ++runs <= ShrinkRunsMax && desk.Play(other, check)?.Rule == check;
+            bool IsAsBroken(List<Step> other) => ++runs <= ShrinkRunsMax && BreachOf(other) is not null;
+            BrokenRuleException? BreachOf(List<Step> other) => desk.Play(other).FirstOrDefault(b => b.Rule == check);
             var best = script.ToList();
             for (var size = Math.Max(1, script.Count / 2); size >= 1; size /= 2)
             {
@@ -227,7 +244,7 @@ public static class MapConformance
                 }
             }
 
-            var broken = desk.Play(best, check);
+            var broken = BreachOf(best);
             return new(check, policy, seed, desk.Log, broken?.Expected ?? "the same each time",
                 broken?.Found ?? "a script that shows it only sometimes");
         }

@@ -46,6 +46,7 @@ public class MutantTests
             Try(fault, check, new()
             {
                 Seed = seed,
+                Scripts = 400,
                 Only = [check],
                 HangAfter = TimeSpan.FromSeconds(isHang ? 4 : 60),
             });
@@ -85,7 +86,7 @@ public class MutantTests
     {
         var check = () => MapConformance.Check(
             core => new NaiveMap(core, 4, Fault.NoDestroyOnDelete), NaiveMap.CapabilitiesOf(Fault.None),
-            new() { Only = ["DestroyOnDelete"] });
+            new() { Only = ["DestroyOnDelete"], Scripts = 100 });
         check.Should().Throw<MapConformanceException>().WithMessage("*DestroyOnDelete is broken*store task*delet*");
     }
 }

@@ -20,7 +20,7 @@ public class PidMapTests
     public void MapOfThePage_FailsInTheCheckThatThePageNames()
     {
         var can = MapCapabilities.Hash with { CanIterate = false, CanVisit = false, KeptFor = GracePeriods.Both };
-        var report = MapConformance.Run(core => new PidMap(core, 4), can);
+        var report = MapConformance.Run(core => new PidMap(core, 4), can, new() { Scripts = 200 });
         var failure = report.Failures.Should().ContainSingle().Which;
         Page.Should().Contain($"`dotnet test` fails, in `{failure.Check.Name}`");
         failure.Script.Should().HaveCount(4).And.Contain(line => line.Contains("store task", StringComparison.Ordinal));

@@ -172,7 +172,10 @@ internal sealed unsafe partial class ScriptRun
             && *(ulong*)(at + (ulong)_shape.KptrOffsets[f.Index]) == _objects[obj].Address));
     }
 
-    /// <summary>The ledger can name the place of each reference.</summary>
+    /// <summary>
+    /// The ledger can name the place of each reference. A script goes on where it cannot: what is forgotten until the
+    /// map is freed breaks another rule then.
+    /// </summary>
     private void CheckLedger()
     {
         for (var o = 0; o < _objects.Length; o++)
@@ -181,7 +184,7 @@ internal sealed unsafe partial class ScriptRun
             var pins = _kernel.Ledger.WhoPins(_objects[o]);
             if (held > 0 && pins.Entries.Any(e => !e.Holder.IsSettled))
             {
-                throw new BrokenRuleException(
+                _ledgerBreach ??= new BrokenRuleException(
                     Rules.Conservation, $"the ledger names a place for each reference on {Step.NameOf(o)}",
                     pins.ToString());
             }

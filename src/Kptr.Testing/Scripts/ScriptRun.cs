@@ -10,7 +10,6 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly KernelModel _kernel;
     private readonly MapCapabilities _can;
     private readonly DestroyBehavior _policy;
-    private readonly ConformanceCheck _asked;
     private readonly Watch _watch;
     private readonly BpfMap _map;
     private readonly MapShape _shape;
@@ -20,13 +19,13 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly MapCensus _atBirth;
     private readonly List<string> _log = [];
     private bool _isAllocationToFail;
+    private BrokenRuleException? _ledgerBreach;
 
     internal ScriptRun(
         KernelModel kernel, Func<KernelCore, BpfMap> factory, MapCapabilities can, KernelObject[] objects,
-        ConformanceCheck asked, Watch watch)
+        Watch watch)
     {
         _watch = watch;
-        _asked = asked;
         _kernel = kernel;
         _can = can;
         _policy = kernel.Spec.Profile.Destroy;
@@ -51,9 +50,12 @@ internal sealed partial class ScriptRun : IDisposable
     internal IReadOnlyList<string> Log => _log;
 
     /// <summary>Plays all of it, then frees the map.</summary>
-    /// <returns>The first rule that is seen to be broken; null for none.</returns>
-    internal BrokenRuleException? Play(IReadOnlyList<Step> script)
+    /// <returns>
+    /// The first rule that is seen to be broken, at which the script ends, and what the ledger finds besides.
+    /// </returns>
+    internal IReadOnlyList<BrokenRuleException> Play(IReadOnlyList<Step> script)
     {
+        List<BrokenRuleException> broken = [];
         try
         {
             for (var i = 0; i < script.Count; i++)
@@ -63,12 +65,18 @@ internal sealed partial class ScriptRun : IDisposable
 
             Note("end  let everything deferred run", Quiesce);
             Note("end  dispose of the map", Free);
-            return null;
         }
-        catch (BrokenRuleException broken)
+        catch (BrokenRuleException e)
         {
-            return broken;
+            broken.Add(e);
         }
+
+        if (_ledgerBreach is not null)
+        {
+            broken.Add(_ledgerBreach);
+        }
+
+        return broken;
     }
 
     public void Dispose()
@@ -159,11 +167,7 @@ internal sealed partial class ScriptRun : IDisposable
         CheckFaults();
         CheckContents(Rules.LateWrites);
         CheckCounts();
-        if (_asked == Rules.Conservation)
-        {
-            CheckLedger();
-        }
-
+        CheckLedger();
         CheckCensus();
         return "quiet";
     }
