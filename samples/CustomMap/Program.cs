@@ -1,46 +1,48 @@
 using CustomMap;
 using Kptr;
 using Kptr.Objects;
+using Kptr.Specs;
 
-// A map type of our own: which tasks were seen in the last 100 ms, each held by a reference while it is in the window.
+// A map type of our own, used by a BPF program: which tasks are new since 100 ms, each held by a reference meanwhile.
 var output = Console.Out;
 var clock = new VirtualClock();
-using var kernel = new KernelModel(
-    new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual, Clock = clock });
-var window = new TimeWindowMap(kernel, "window", maxEntries: 16, TimeSpan.FromMilliseconds(100), bucketCount: 10);
-
-// A freed task's memory is poisoned, its name too: keep the names.
-var tasks = Enumerable.Range(1, 3).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, comm: $"worker/{i}")).ToArray();
-var names = tasks.Select(t => t.Comm).ToArray();
-foreach (var task in tasks)
+var type = new MapType(
+    new(1000, "time window", BpfMapType.Hash),
+    (kernel, spec) => new TimeWindowMap(kernel, spec, TimeSpan.FromMilliseconds(100)));
+using var kernel = new KernelModel(new()
 {
-    using (kernel.Rcu.ReadLock())
-    {
-        ref var seen = ref window.See(task.Pid);
-        seen.Times++;
-        seen.Task.Exchange(task.TryAcquire())?.Release();
-    }
+    LedgerLevel = LedgerLevel.Sites,
+    Driver = DeferredDriver.Manual,
+    Clock = clock,
+    MapTypes = [type],
+});
+var path = Path.Combine(AppContext.BaseDirectory, "bpf", "window.bpf.o");
+var program = BpfObject.Open(path).Load(kernel);            // declares __uint(type, 1000)
+using var link = program.Programs["see"].Attach();
+var window = (TimeWindowMap)program.Maps["window"];
 
-    output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  saw {task.Comm}, {window.Count} in the window");
+var tasks = Enumerable.Range(1, 3).Select(i =>
+{
+    var task = kernel.Tasks.Fork(kernel.Tasks.Init, comm: $"worker/{i}");
+    Say($"{task.Comm} forked, {window.Expire()} in the window");
     clock.Advance(TimeSpan.FromMilliseconds(40));
-}
-
+    return task;
+}).ToArray();
 kernel.Tasks.Exit(tasks[1]);
 kernel.Tasks.Reap(tasks[1]);
 kernel.Quiesce();
-output.WriteLine(
-    $"{kernel.NowNs / 1_000_000,4} ms  {names[1]} exited and was reaped; "
-        + $"{(tasks[1].IsFreed ? "gone" : "the window still holds it")}");
-output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  {window.Count} in the window: {names[0]} has left it");
+Say($"worker/2 exited and was reaped; {(tasks[1].IsFreed ? "gone" : "the window still holds it")}");
+output.WriteLine(kernel.Ledger.WhoPins(tasks[1]));
 
 clock.Advance(TimeSpan.FromMilliseconds(60));
-window.Expire();
+Say($"{window.Expire()} in the window");
 kernel.Quiesce();
-output.WriteLine(
-    $"{kernel.NowNs / 1_000_000,4} ms  {window.Count} in the window; "
-        + $"{names[1]} {(tasks[1].IsFreed ? "is gone" : "is still held")}");
+Say($"worker/2 {(tasks[1].IsFreed ? "is gone" : "is still held")}");
 
-window.Dispose();
+link.Dispose();
+program.Dispose();
 kernel.Quiesce();
 kernel.Ledger.AssertNoLeaks();
-output.WriteLine($"map {(window.IsFreed ? "freed" : "in use")}, all references are back");
+Say($"map {(window.IsFreed ? "freed" : "in use")}, all references are back");
+
+void Say(string what) => output.WriteLine($"{kernel.NowNs / 1_000_000,4} ms  {what}");

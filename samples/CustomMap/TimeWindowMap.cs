@@ -7,7 +7,7 @@ using Kptr.Specs;
 
 namespace CustomMap;
 
-/// <summary>What the window keeps of a task.</summary>
+/// <summary>What the window keeps of a task; <c>struct seen_task</c> of the program.</summary>
 [SuppressMessage("Design", "CA1051", Justification = "the struct is the value in memory")]
 [SuppressMessage("Performance", "CA1815", Justification = "it is never compared")]
 public struct SeenTask
@@ -19,10 +19,7 @@ public struct SeenTask
     public ulong Times;
 }
 
-/// <summary>
-/// Tasks by pid, seen within the last so many nanoseconds. Time is cut into a ring of buckets; a bucket that leaves the
-/// window takes its tasks with it.
-/// </summary>
+/// <summary>Tasks by pid; an entry leaves a while after it was made, and takes its task with it.</summary>
 /// <remarks>
 /// A whole map type over the public base class: memory from a pool, a lock of its own, and <see cref="DyingFields"/>
 /// for everything that ends. It works under both destroy policies without looking at them.
@@ -31,79 +28,48 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
 {
     private readonly Lock _lock = new();
     private readonly ValuePool _values;
-    private readonly Dictionary<int, int> _slots = [];
-    private readonly List<int>[] _ring;
-    private readonly int[] _pidOf;
-    private readonly long _bucketNs;
-    private long _newest;
+    private readonly SortedDictionary<int, int> _slots = [];
+    private readonly (int Pid, long SinceNs)[] _entries;
+    private readonly long _windowNs;
 
-    public TimeWindowMap(KernelCore core, string name, uint maxEntries, TimeSpan window, int bucketCount)
-        : base(core, StructSpec.Of<int, SeenTask>(core, name, BpfMapType.Hash, maxEntries))
+    public TimeWindowMap(KernelCore core, MapSpec spec, TimeSpan window)
+        : base(core, spec)
     {
-        _values = CreatePool((int)maxEntries);
-        _pidOf = new int[maxEntries];
-        _ring = [.. Enumerable.Range(0, bucketCount).Select(_ => new List<int>())];
-        _bucketNs = (long)window.TotalNanoseconds / bucketCount;
-        _newest = Now;
+        _values = CreatePool((int)MaxEntries);
+        _entries = new (int, long)[_values.SlotCount];
+        _windowNs = (long)window.TotalNanoseconds;
     }
 
-    /// <summary>Tasks in the window.</summary>
-    public int Count
+    public TimeWindowMap(KernelCore core, string name, uint maxEntries, TimeSpan window)
+        : this(core, StructSpec.Of<int, SeenTask>(core, name, BpfMapType.Hash, maxEntries), window)
     {
-        get
-        {
-            Expire();
-            lock (_lock)
-            {
-                return _slots.Count;
-            }
-        }
     }
 
     BpfMap ITypedMap<int, SeenTask>.Map => this;
 
-    private long Now => Core.NowNs / _bucketNs;
-
-    /// <summary>
-    /// The value of a pid, in live memory; made when it is new; a null reference when the map is full.
-    /// Use it inside an RCU reader.
-    /// </summary>
-    public ref SeenTask See(int pid)
-    {
-        var key = MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in pid));
-        var err = ProgUpdate(key, new byte[ValueSize], MapUpdateFlags.NoExist, 0);
-        return ref ValueAt<SeenTask>(err is Errno.None or Errno.EEXIST ? ProgLookup(key, 0) : 0);
-    }
-
     /// <summary>Lets go of what has left the window.</summary>
-    public void Expire()
+    /// <returns>Tasks that are still in it.</returns>
+    public int Expire()
     {
         // Declared before the lock is taken: destructors run after it is left.
         using var dying = new DyingFields(this, DeathPath.Evict);
         lock (_lock)
         {
-            for (var now = Now; _newest < now; _newest++)
+            foreach (var (pid, slot) in _slots.Where(s => Core.NowNs - _entries[s.Value].SinceNs >= _windowNs).ToList())
             {
-                var bucket = _ring[(_newest + 1) % _ring.Length];
-                foreach (var slot in bucket)
-                {
-                    _slots.Remove(_pidOf[slot]);
-                    dying.Recycle(_values, slot);
-                    _values.Return(slot);
-                }
-
-                bucket.Clear();
+                Remove(pid, slot, dying);
             }
+
+            return _slots.Count;
         }
     }
 
     protected override bool TryGetKey(ValuePool pool, int slot, Span<byte> key)
     {
-        var pid = _pidOf[slot];
-        MemoryMarshal.Write(key, pid);
         lock (_lock)
         {
-            return _slots.TryGetValue(pid, out var at) && at == slot;
+            MemoryMarshal.Write(key, _entries[slot].Pid);
+            return _slots.TryGetValue(_entries[slot].Pid, out var at) && at == slot;
         }
     }
 
@@ -116,10 +82,10 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
         }
     }
 
+    // Copied under the lock: a moment later the slot may be another task's.
     protected override Errno ReadValue(
         ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        // Under the lock: a moment later the slot may be another task's.
         Expire();
         lock (_lock)
         {
@@ -131,27 +97,6 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
             ReadValue(value, _values, slot, flags, caller);
             return Errno.None;
         }
-    }
-
-    protected override long VisitValues(MapElemCallback callback, in MapCall caller)
-    {
-        KeyValuePair<int, int>[] all;
-        lock (_lock)
-        {
-            all = [.. _slots];
-        }
-
-        var visited = 0L;
-        foreach (var (pid, slot) in all)
-        {
-            visited++;
-            if (CallBack(callback, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in pid)), _values.AddressOf(slot)) != 0)
-            {
-                break;
-            }
-        }
-
-        return visited;
     }
 
     protected override Errno UpdateValue(
@@ -173,50 +118,29 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
                 return bad;
             }
 
-            if (!exists)
-            {
-                if (!_values.TryTake(out slot))
-                {
-                    return Errno.E2BIG;
-                }
-
-                _pidOf[slot] = pid;
-                _slots[pid] = slot;
-                _ring[_newest % _ring.Length].Add(slot);
-            }
-
-            // Old bytes give way to new ones; what the old task's reference comes to is the kernel's policy.
             if (exists)
             {
+                // What the old task's reference comes to is the kernel's policy.
                 dying.Overwrite(_values, slot, value, flags, caller);
             }
-            else
+            else if (_values.TryTake(out slot))
             {
                 InitValue(_values, slot, value, caller);
+                _entries[slot] = (pid, Core.NowNs);
+                _slots[pid] = slot;
             }
 
-            return Errno.None;
+            return slot < 0 ? Errno.E2BIG : Errno.None;
         }
     }
 
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
+        var pid = MemoryMarshal.Read<int>(key);
         using var dying = new DyingFields(this, DeathPath.Delete);
         lock (_lock)
         {
-            if (!_slots.Remove(MemoryMarshal.Read<int>(key), out var slot))
-            {
-                return Errno.ENOENT;
-            }
-
-            foreach (var bucket in _ring)
-            {
-                bucket.Remove(slot);
-            }
-
-            dying.Recycle(_values, slot);
-            _values.Return(slot);
-            return Errno.None;
+            return _slots.TryGetValue(pid, out var slot) ? Remove(pid, slot, dying) : Errno.ENOENT;
         }
     }
 
@@ -224,15 +148,29 @@ public sealed class TimeWindowMap : BpfMap, ITypedMap<int, SeenTask>
     {
         lock (_lock)
         {
-            var pids = _slots.Keys.Order().ToList();
+            List<int> pids = [.. _slots.Keys];
             var next = key.IsEmpty ? 0 : pids.IndexOf(MemoryMarshal.Read<int>(key)) + 1;
-            if (next >= pids.Count)
-            {
-                return Errno.ENOENT;
-            }
-
-            MemoryMarshal.Write(nextKey, pids[next]);
-            return Errno.None;
+            return next < pids.Count && MemoryMarshal.TryWrite(nextKey, pids[next]) ? Errno.None : Errno.ENOENT;
         }
+    }
+
+    protected override long VisitValues(MapElemCallback callback, in MapCall caller)
+    {
+        List<(int Pid, ulong Value)> all;
+        lock (_lock)
+        {
+            all = [.. _slots.Select(s => (s.Key, _values.AddressOf(s.Value)))];
+        }
+
+        var goneOn = all.TakeWhile(e => CallBack(callback, BitConverter.GetBytes(e.Pid), e.Value) == 0).Count();
+        return Math.Min(goneOn + 1, all.Count);
+    }
+
+    private Errno Remove(int pid, int slot, DyingFields dying)
+    {
+        _slots.Remove(pid);
+        dying.Recycle(_values, slot);
+        _values.Return(slot);
+        return Errno.None;
     }
 }

@@ -7,11 +7,10 @@ using Kptr.Verifier;
 
 namespace Kptr;
 
-/// <summary>A BPF object file, and after <see cref="Load"/> its live maps and programs.</summary>
+/// <summary>A BPF object file, and once it is loaded its live maps and programs.</summary>
 public sealed class BpfObject : IDisposable
 {
-    private readonly List<BpfMap> _owned = [];
-    private ImmutableDictionary<string, BpfMap> _maps = ImmutableDictionary<string, BpfMap>.Empty;
+    private ObjectMaps? _maps;
     private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
     private ImmutableDictionary<string, StructOpsInstance> _structOps =
         ImmutableDictionary<string, StructOpsInstance>.Empty;
@@ -25,19 +24,19 @@ public sealed class BpfObject : IDisposable
     /// <summary>The blueprint as it was read; nothing in it is resolved.</summary>
     public ObjectSpec Spec { get; }
 
-    /// <summary>Whether it is loaded: <see cref="Load"/> has succeeded, and it was not disposed since.</summary>
+    /// <summary>Whether it was loaded, and not disposed of since.</summary>
     public bool IsLoaded => Volatile.Read(ref _phase) == (int)Phase.Loaded;
 
-    /// <summary>The live maps by name; empty before <see cref="Load"/>.</summary>
-    public IReadOnlyDictionary<string, BpfMap> Maps => IsLoaded ? _maps : ImmutableDictionary<string, BpfMap>.Empty;
+    /// <summary>The live maps by name; empty before it is loaded.</summary>
+    public IReadOnlyDictionary<string, BpfMap> Maps => IsLoaded ? LiveMaps : ImmutableDictionary<string, BpfMap>.Empty;
 
-    /// <summary>The loaded programs by name; empty before <see cref="Load"/>.</summary>
+    /// <summary>The loaded programs by name; empty before it is loaded.</summary>
     public IReadOnlyDictionary<string, BpfProgram> Programs =>
         IsLoaded ? _programs : ImmutableDictionary<string, BpfProgram>.Empty;
 
     /// <summary>
     /// The structs of operations that its programs implement, by the name of their map; empty
-    /// before <see cref="Load"/>.
+    /// before it is loaded.
     /// </summary>
     public IReadOnlyDictionary<string, StructOpsInstance> StructOps =>
         IsLoaded ? _structOps : ImmutableDictionary<string, StructOpsInstance>.Empty;
@@ -53,10 +52,21 @@ public sealed class BpfObject : IDisposable
     public static BpfObject Open(ReadOnlyMemory<byte> data, string name) => new(ObjectReader.Read(data, name));
 
     /// <summary>Takes a blueprint made in any other way, such as with the C# assembler.</summary>
+    /// <exception cref="ArgumentException">Two maps or two programs have one name.</exception>
     public static BpfObject From(ObjectSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
+        ThrowOnOneName("maps", spec.Maps.IsDefault ? [] : spec.Maps.Select(m => m.Name));
+        ThrowOnOneName("programs", spec.Progs.IsDefault ? [] : spec.Progs.Select(p => p.Name));
         return new(spec);
+    }
+
+    private static void ThrowOnOneName(string what, IEnumerable<string> names)
+    {
+        if (names.GroupBy(n => n).FirstOrDefault(g => g.Skip(1).Any()) is { } twice)
+        {
+            throw new ArgumentException($"two {what} are called \"{twice.Key}\"");
+        }
     }
 
     /// <summary>
@@ -68,13 +78,28 @@ public sealed class BpfObject : IDisposable
     /// <exception cref="ProgramRejectedException">The verifier refuses a program.</exception>
     /// <exception cref="DiagnosticException">Something the object names is not in this kernel.</exception>
     /// <exception cref="MapCreateException">The kernel refuses a map.</exception>
-    public BpfObject Load(KernelModel kernel, Func<ProgSpec, bool>? autoload = null)
+    public BpfObject Load(KernelModel kernel, Func<ProgSpec, bool>? autoload = null) =>
+        Load(kernel, new LoadOptions { Autoload = autoload });
+
+    /// <summary>
+    /// As the other <see cref="Load(KernelModel, Func{ProgSpec, bool})"/>, with maps of the user's own.
+    /// </summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="options">Which programs to load, and which maps are the user's.</param>
+    /// <returns>This object.</returns>
+    /// <exception cref="ProgramRejectedException">The verifier refuses a program.</exception>
+    /// <exception cref="DiagnosticException">Something the object names is not in this kernel, or a map of the user's
+    /// is not as the object declares it.</exception>
+    /// <exception cref="MapCreateException">The kernel refuses a map.</exception>
+    /// <exception cref="ArgumentException">The options name a map that the object does not have.</exception>
+    public BpfObject Load(KernelModel kernel, LoadOptions options)
     {
         ArgumentNullException.ThrowIfNull(kernel);
+        ArgumentNullException.ThrowIfNull(options);
         BeginLoad();
         try
         {
-            MakeLive(kernel, autoload);
+            MakeLive(kernel, options);
         }
         catch
         {
@@ -94,7 +119,7 @@ public sealed class BpfObject : IDisposable
     }
 
     /// <summary>Unloads: gives up the programs (links keep theirs) and the maps (programs keep theirs).</summary>
-    /// <remarks>Where another thread is loading it, that <see cref="Load"/> gives everything up and throws.</remarks>
+    /// <remarks>Where another thread is loading it, that load gives everything up and throws.</remarks>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _phase, (int)Phase.Disposed) == (int)Phase.Loaded)
@@ -106,6 +131,9 @@ public sealed class BpfObject : IDisposable
     /// <summary>Name, and what it has.</summary>
     public override string ToString() =>
         $"object \"{Spec.Name}\" ({Spec.Progs.Length} programs, {Spec.Maps.Length} maps, {PhaseText})";
+
+    private ImmutableDictionary<string, BpfMap> LiveMaps =>
+        _maps?.ByName ?? ImmutableDictionary<string, BpfMap>.Empty;
 
     private string PhaseText => (Phase)Volatile.Read(ref _phase) switch
     {
@@ -127,12 +155,13 @@ public sealed class BpfObject : IDisposable
         }
     }
 
-    private void MakeLive(KernelModel kernel, Func<ProgSpec, bool>? autoload)
+    private void MakeLive(KernelModel kernel, LoadOptions options)
     {
         var linked = ObjectLinker.Link(Spec, kernel.Spec, new DiagSink());
-        var wanted = linked.Progs.Where(autoload ?? (static p => p.Autoload)).ToImmutableArray();
+        var wanted = linked.Progs.Where(options.Autoload ?? (static p => p.Autoload)).ToImmutableArray();
         ThrowOnLinkFaults(wanted);
-        var maps = CreateMaps(kernel, linked);
+        _maps = new(kernel, options, Spec.Name);
+        var maps = _maps.Create(linked.Maps);
         foreach (var verified in VerifyAll(wanted, kernel.Spec))
         {
             _programs = _programs.Add(verified.Spec.Name, new BpfProgram(kernel, verified, maps));
@@ -140,9 +169,9 @@ public sealed class BpfObject : IDisposable
 
         FillSlots(linked);
         _structOps = linked.Maps
-            .Where(m => m.StructOps is not null && _maps.GetValueOrDefault(m.Name) is StructOpsMap)
+            .Where(m => m.StructOps is not null && LiveMaps.GetValueOrDefault(m.Name) is StructOpsMap)
             .ToImmutableDictionary(
-                m => m.Name, m => new StructOpsInstance((StructOpsMap)_maps[m.Name], m.StructOps!, _programs));
+                m => m.Name, m => new StructOpsInstance((StructOpsMap)LiveMaps[m.Name], m.StructOps!, _programs));
     }
 
     private static void ThrowOnLinkFaults(ImmutableArray<ProgSpec> progs)
@@ -163,23 +192,6 @@ public sealed class BpfObject : IDisposable
             : throw new ProgramRejectedException(Spec.Name, refused);
     }
 
-    private ImmutableArray<BpfMap?> CreateMaps(KernelModel kernel, ObjectSpec linked)
-    {
-        var maps = ImmutableArray.CreateBuilder<BpfMap?>(linked.Maps.Length);
-        foreach (var spec in linked.Maps)
-        {
-            var map = spec.Autocreate ? MapFactory.Create(kernel, Sized(spec, kernel)) : null;
-            maps.Add(map);
-            if (map is not null)
-            {
-                _owned.Add(map);
-            }
-        }
-
-        _maps = _owned.ToImmutableDictionary(m => m.Name);
-        return maps.MoveToImmutable();
-    }
-
     /// <summary>An array of perf events without a size has one for each CPU.</summary>
     /// <remarks>libbpf 1.5: <c>bpf_object__create_maps</c>.</remarks>
     internal static MapSpec Sized(MapSpec spec, KernelModel kernel) =>
@@ -190,11 +202,11 @@ public sealed class BpfObject : IDisposable
     /// <summary>Fills maps of maps and program arrays as the object's initialisers say.</summary>
     private void FillSlots(ObjectSpec linked)
     {
-        foreach (var spec in linked.Maps.Where(m => m.InitialSlots.Length > 0 && _maps.ContainsKey(m.Name)))
+        foreach (var spec in linked.Maps.Where(m => m.InitialSlots.Length > 0 && LiveMaps.ContainsKey(m.Name)))
         {
             foreach (var (key, target) in spec.InitialSlots)
             {
-                Put(_maps[spec.Name], key, target);
+                Put(LiveMaps[spec.Name], key, target);
             }
         }
     }
@@ -203,7 +215,7 @@ public sealed class BpfObject : IDisposable
     {
         var err = map is ProgArrayMap programs && _programs.TryGetValue(target, out var program)
             ? programs.Set((uint)key, program)
-            : _maps.TryGetValue(target, out var inner)
+            : LiveMaps.TryGetValue(target, out var inner)
                 ? map.UpdateElem(BitConverter.GetBytes(key), BitConverter.GetBytes(inner.Id))
             : Errno.ENOENT;
         if (err != Errno.None)
@@ -220,13 +232,7 @@ public sealed class BpfObject : IDisposable
             program.Unload();
         }
 
-        foreach (var map in _owned)
-        {
-            map.Dispose();
-        }
-
-        _owned.Clear();
-        _maps = _maps.Clear();
+        _maps?.Dispose();
         _programs = _programs.Clear();
         _structOps = _structOps.Clear();
     }

@@ -21,6 +21,7 @@ public sealed class KernelModel : KernelCore
     public KernelModel(KernelModelOptions options)
         : base((options ?? throw new ArgumentNullException(nameof(options))).ToSpec(), options)
     {
+        MapTypes = [.. options.MapTypes];
         Host = new(this, options.Kfuncs, options.Seed);
         ArgBlocks = Heap.CreateSlab("arguments of programs", BpfProgram.ArgsMax * sizeof(ulong));
         _hooks = new HookTable();
@@ -43,6 +44,9 @@ public sealed class KernelModel : KernelCore
     /// <exception cref="InvalidOperationException">The options named another clock.</exception>
     public VirtualClock VirtualClock =>
         Clock as VirtualClock ?? throw new InvalidOperationException("this kernel runs on a clock of the user's own");
+
+    /// <summary>Map types of the user's own, which objects declare by number.</summary>
+    public IReadOnlyList<MapType> MapTypes { get; }
 
     internal ProgHost Host { get; }
 

@@ -24,6 +24,9 @@ public sealed record KernelModelOptions : KernelCoreOptions
     /// </summary>
     public string Declarations { get; init; } = "";
 
+    /// <summary>Map types of the user's own, which objects declare by number.</summary>
+    public IReadOnlyList<MapType> MapTypes { get; init; } = [];
+
     /// <summary>The main ones.</summary>
     public override string ToString() => $"{Profile.Name}, {base.ToString()}";
 
@@ -31,6 +34,14 @@ public sealed record KernelModelOptions : KernelCoreOptions
     public int Seed { get; init; }
 
     internal KernelSpec ToSpec()
+    {
+        var spec = ToSpecOfKernel();
+        return MapTypes.Count == 0
+            ? spec
+            : spec with { MapTypes = [.. spec.MapTypes, .. MapTypes.Select(t => t.Spec)] };
+    }
+
+    private KernelSpec ToSpecOfKernel()
     {
         if (Kernel is { } given)
         {

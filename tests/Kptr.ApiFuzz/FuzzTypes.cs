@@ -189,7 +189,9 @@ public sealed class FalseView(BpfMap map) : ITypedMap<int, LargeValue>, ITypedMa
     public BpfMap Map { get; } = map;
 }
 
-/// <summary>Calls that reflection cannot make: on ref structs, and on kptrs where they are.</summary>
+/// <summary>
+/// Calls that reflection cannot make, or hardly ever would: on kptrs where they are, and at the end of values.
+/// </summary>
 public static class HandMade
 {
     public static void DyingFieldsRecycle(BpfMap map, DeathPath path, ulong value, int times)
@@ -209,14 +211,6 @@ public static class HandMade
         using var dying = new DyingFields(map, path);
         dying.Overwrite(pool, slot, value, MapUpdateFlags.Any, MapCall.User(0));
         dying.Recycle(pool, slot);
-    }
-
-    public static void DyingFieldsDefault(ValuePool pool, int slot, ulong value)
-    {
-        DyingFields dying = default;
-        dying.Dispose();
-        dying.Recycle(pool, slot);
-        dying.Recycle(value);
     }
 
     public static bool KptrInHash(HashMap<int, TaskValue> map, int key, KernelRef<TaskStruct>? next)

@@ -46,7 +46,7 @@ internal static class StressMaps
         new("lru-percpu", k => new TypedStress(new LruPercpuHashMap<int, Entry>(k, Entries))),
         new("rhash", k => new TypedStress(new RhashMap<int, Entry>(k, Entries)), NeedsRhash: true),
         new("task-storage", k => new StorageStress(new(k))),
-        new("derived", k => new WindowStress(new(k, "window", Entries, TimeSpan.FromMilliseconds(50), 5))),
+        new("derived", k => new WindowStress(new(k, "window", Entries, TimeSpan.FromMilliseconds(50)))),
         new("hash-of-maps", k => new OuterStress(k)),
         new("queue", k => new BytesStress(k, new("q", BpfMapType.Queue) { ValueSize = 8, MaxEntries = Entries })),
         new("stack", k => new BytesStress(k, new("s", BpfMapType.Stack) { ValueSize = 8, MaxEntries = Entries })),
@@ -156,7 +156,8 @@ internal sealed class WindowStress(TimeWindowMap map) : StressMap(map)
                 w.Step("see");
                 using (map.Core.Rcu.ReadLock())
                 {
-                    ref var seen = ref map.See(task.Pid);
+                    map.Update(task.Pid, default(SeenTask), MapUpdateFlags.NoExist);
+                    ref var seen = ref map.Lookup(task.Pid);
                     if (!Unsafe.IsNullRef(ref seen))
                     {
                         seen.Task.Exchange(task.TryAcquire())?.Release();

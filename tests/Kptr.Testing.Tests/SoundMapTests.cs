@@ -11,7 +11,7 @@ public class SoundMapTests
     {
         ["naive"] = (core => new NaiveMap(core, 4), NaiveMap.CapabilitiesOf(Fault.None)),
         ["sample"] = (
-            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5), MapCapabilities.Hash),
+            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), MapCapabilities.Hash),
         ["array"] = (core => new ArrayMap<NaiveValue>(core, 4),
             MapCapabilities.Array with { Batches = MapBatchOps.Lookup | MapBatchOps.Update }),
         ["hash"] = (

@@ -1,5 +1,3 @@
-using Kptr.Verifier;
-
 namespace Kptr.Cli.Check;
 
 /// <summary>Verdicts for a person: a line a program, and the story below a rejected one.</summary>
@@ -13,7 +11,10 @@ internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerd
                 + $" {result.InsnsProcessed} insns processed, {result.States} states");
         if (!result.IsAccepted)
         {
-            WriteReason(result);
+            foreach (var line in result.Explanation.Split('\n'))
+            {
+                output.WriteLine("    " + line);
+            }
         }
 
         if (verdict.BtfFault is { } fault)
@@ -24,23 +25,6 @@ internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerd
         if (withLog)
         {
             output.WriteLine(result.Log.TrimEnd());
-        }
-    }
-
-    private void WriteReason(VerifyResult result)
-    {
-        var reason = result.Diagnostics.LastOrDefault();
-        output.WriteLine($"    {result.Message} ({reason?.Code})");
-        if (result.Story is { } story)
-        {
-            foreach (var line in story.ToString().TrimEnd().Split('\n'))
-            {
-                output.WriteLine("    " + line);
-            }
-        }
-        else if (reason?.Source is { } source)
-        {
-            output.WriteLine($"    at {source}");
         }
     }
 }

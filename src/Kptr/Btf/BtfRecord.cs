@@ -79,6 +79,12 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
     public override string ToString() => Fields.IsDefaultOrEmpty ? "no special fields"
         : $"{Fields.Length} special fields: {string.Join(", ", Fields.Take(8).Select(f => $"{f.Kind} {f.Name}"))}";
 
+    /// <summary>Whether both have the same fields in the same places (<c>btf_record_equal</c>).</summary>
+    internal bool HasSameFields(BtfRecord other) =>
+        Fields.Select(f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes))
+            .SequenceEqual(other.Fields.Select(
+                f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes)));
+
     /// <summary>Whether some of these bytes are in a field.</summary>
     internal bool Overlaps(int offsetBytes, int sizeBytes) => Fields.Any(
         f => f.OffsetBytes < (long)offsetBytes + sizeBytes && offsetBytes < (long)f.OffsetBytes + f.SizeBytes);

@@ -90,7 +90,7 @@ public class ArrayMap : BpfMap
             return bad;
         }
 
-        using var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        using var dying = new DyingValues(this, DeathPath.InPlaceUpdate);
         dying.Overwrite(Values, (int)index, value, flags, caller);
         return Errno.None;
     }

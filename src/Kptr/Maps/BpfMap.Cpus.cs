@@ -42,7 +42,7 @@ public abstract partial class BpfMap
     /// <summary>See <see cref="DyingFields.Overwrite"/>.</summary>
     internal void WriteValue(
         ValuePool pool, int slot, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
-        ref DyingFields dying)
+        ref DyingValues dying)
     {
         if (!IsPerCpu)
         {

@@ -79,6 +79,29 @@ public abstract partial class BpfMap
         Interlocked.Increment(ref _userRefs);
     }
 
+    /// <summary>As <see cref="HoldUser"/>, unless user space has let the map go.</summary>
+    internal bool TryHoldUser()
+    {
+        if (!TryHold())
+        {
+            return false;
+        }
+
+        for (var refs = Volatile.Read(ref _userRefs); refs > 0;)
+        {
+            var seen = Interlocked.CompareExchange(ref _userRefs, refs + 1, refs);
+            if (seen == refs)
+            {
+                return true;
+            }
+
+            refs = seen;
+        }
+
+        Put();
+        return false;
+    }
+
     internal void PutUser()
     {
         if (Interlocked.Decrement(ref _userRefs) == 0)
@@ -226,7 +249,7 @@ public abstract partial class BpfMap
             {
                 try
                 {
-                    using var dying = DyingFields.Unlocked(this, path);
+                    using var dying = DyingValues.Unlocked(this, path);
                     dying.Recycle(pool, slot);
                 }
                 catch (Exception e)

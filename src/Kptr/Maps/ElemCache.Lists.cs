@@ -117,7 +117,7 @@ internal sealed unsafe partial class ElemCache
     {
         try
         {
-            using var dying = DyingFields.Unlocked(_map, DeathPath.AllocatorRelease);
+            using var dying = DyingValues.Unlocked(_map, DeathPath.AllocatorRelease);
             for (int i = 0, elem = elems.Head; i < elems.Count; i++, elem = _next[elem])
             {
                 dying.Recycle(_pool, elem);

@@ -144,7 +144,7 @@ public unsafe partial class HashMap : HashMapBase
 
     private void WriteInPlace(int elem, ReadOnlySpan<byte> value)
     {
-        using var dying = new DyingFields(this, DeathPath.LockedUpdate);
+        using var dying = new DyingValues(this, DeathPath.LockedUpdate);
         CopyIn(Pool.ValueOf(elem), value, MapUpdateFlags.Lock);
         dying.RecycleAt(Pool.ValueOf(elem));
     }
@@ -153,7 +153,7 @@ public unsafe partial class HashMap : HashMapBase
     private bool TryUpsert(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller, out Errno err)
     {
-        var dying = new DyingFields(this, DeathPath.Replace);
+        var dying = new DyingValues(this, DeathPath.Replace);
         try
         {
             return _cache is null
@@ -168,7 +168,7 @@ public unsafe partial class HashMap : HashMapBase
 
     private bool TryUpsertPreallocated(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
-        ref DyingFields dying, out Errno err)
+        ref DyingValues dying, out Errno err)
     {
         err = Errno.EBUSY;
         using var held = LockBucket(key);
@@ -209,7 +209,7 @@ public unsafe partial class HashMap : HashMapBase
     // The old element becomes the CPU's extra one, emptied first.
     private void SwapExtraElem(
         HashBucket* bucket, int old, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in MapCall caller,
-        ref DyingFields dying)
+        ref DyingValues dying)
     {
         var stock = _free!.Stock(caller.Cpu);
         var elem = stock->TakeExtraElem();
@@ -230,7 +230,7 @@ public unsafe partial class HashMap : HashMapBase
     // The element is taken before the bucket is locked, as that may need memory, and put back where it is not used.
     private bool TryUpsertAllocated(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
-        ref DyingFields dying, out Errno err)
+        ref DyingValues dying, out Errno err)
     {
         var elem = _cache!.Take(caller.Cpu);
         var unused = elem;

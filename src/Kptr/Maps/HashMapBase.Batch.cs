@@ -61,7 +61,7 @@ public abstract unsafe partial class HashMapBase
         HashBucket* bucket, Span<byte> keys, Span<byte> values, int wanted, ref int count,
         MapUpdateFlags flags, bool take)
     {
-        var dying = new DyingFields(this, DeathPath.BatchDelete);
+        var dying = new DyingValues(this, DeathPath.BatchDelete);
         try
         {
             int first;
@@ -125,7 +125,7 @@ public abstract unsafe partial class HashMapBase
         return true;
     }
 
-    private void RetireChain(int elem, ref DyingFields dying)
+    private void RetireChain(int elem, ref DyingValues dying)
     {
         while (elem >= 0)
         {

@@ -83,7 +83,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        using var dying = new DyingFields(this, DeathPath.Delete);
+        using var dying = new DyingValues(this, DeathPath.Delete);
         int elem;
         using (var held = LockBucket(key))
         {
@@ -109,7 +109,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override Errno TakeValue(
         ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        using var dying = new DyingFields(this, DeathPath.LookupAndDelete);
+        using var dying = new DyingValues(this, DeathPath.LookupAndDelete);
         int elem;
         using (var held = LockBucket(key))
         {
@@ -192,7 +192,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     /// Ends what the new values of a per-CPU element inherited, where user space brought them;
     /// programs take them as they are.
     /// </summary>
-    private protected void RecycleFilled(int elem, in MapCall caller, ref DyingFields dying)
+    private protected void RecycleFilled(int elem, in MapCall caller, ref DyingValues dying)
     {
         for (var cpu = 0; caller.IsUserSpace && cpu < Pool.CpuCount; cpu++)
         {

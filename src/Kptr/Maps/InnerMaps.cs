@@ -76,15 +76,11 @@ internal static unsafe class InnerMaps
     {
         var wanted = outer.Spec.InnerMap!;
         return !inner.HoldsMaps
-            && wanted.Type == inner.Type && wanted.KeySize == inner.KeySize && wanted.ValueSize == inner.ValueSize
-            && wanted.Flags == inner.Flags && AreEqual(wanted, inner.Spec)
+            && wanted.Type == inner.Type && wanted.OwnType == inner.Spec.OwnType
+            && wanted.KeySize == inner.KeySize && wanted.ValueSize == inner.ValueSize
+            && wanted.Flags == inner.Flags && wanted.Record.HasSameFields(inner.Record)
             && (inner.Type is not (BpfMapType.Array or BpfMapType.PercpuArray)
                 || (wanted.Flags & MapFlags.InnerMap) != 0
                 || wanted.MaxEntries == inner.Spec.MaxEntries);
     }
-
-    private static bool AreEqual(MapSpec a, MapSpec b) =>
-        a.Record.Fields.Select(f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes))
-            .SequenceEqual(b.Record.Fields.Select(
-                f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes)));
 }

@@ -81,7 +81,7 @@ public class LocalStorageMap : BpfMap
             return Errno.EINVAL;
         }
 
-        using var dying = new DyingFields(this, DeathPath.StorageDelete);
+        using var dying = new DyingValues(this, DeathPath.StorageDelete);
         using (_lock.Enter())
         {
             ObjectDisposedException.ThrowIf(IsEnding, this);
@@ -241,7 +241,7 @@ public class LocalStorageMap : BpfMap
     // Owner exit and map free may meet here; whoever takes the entry out ends the value.
     private bool Remove(KernelObject owner, DeathPath path)
     {
-        using var dying = new DyingFields(this, path);
+        using var dying = new DyingValues(this, path);
         using (_lock.Enter())
         {
             if (!_slots.TryRemove(owner, out var slot))

@@ -57,7 +57,7 @@ public unsafe class LruHashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        var evicted = new DyingFields(this, DeathPath.Evict);
+        var evicted = new DyingValues(this, DeathPath.Evict);
         try
         {
             return Update(key, value, flags, caller, ref evicted);
@@ -86,7 +86,7 @@ public unsafe class LruHashMap : HashMapBase
 
     private Errno Update(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
-        ref DyingFields evicted)
+        ref DyingValues evicted)
     {
         var elem = -1;
         if (!IsPerCpu || flags != MapUpdateFlags.Exist)
@@ -115,7 +115,7 @@ public unsafe class LruHashMap : HashMapBase
     // Sets elem to -1 when it is the map's.
     private Errno Insert(ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags)
     {
-        using var replaced = new DyingFields(this, DeathPath.Replace);
+        using var replaced = new DyingValues(this, DeathPath.Replace);
         Layout.CopyIn(Pool.ValueOf(elem), value);
         int old;
         using (var held = LockBucket(key))
@@ -157,7 +157,7 @@ public unsafe class LruHashMap : HashMapBase
     private Errno UpdatePercpu(
         ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        var written = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var written = new DyingValues(this, DeathPath.InPlaceUpdate);
         try
         {
             using var held = LockBucket(key);
@@ -178,7 +178,7 @@ public unsafe class LruHashMap : HashMapBase
         ReadOnlySpan<byte> value,
         MapUpdateFlags flags,
         in MapCall caller,
-        ref DyingFields written)
+        ref DyingValues written)
     {
         var old = Table.FindIn(bucket, key);
         var err = CheckExistence(old >= 0, flags);
@@ -203,7 +203,7 @@ public unsafe class LruHashMap : HashMapBase
     // Of a map without a value per CPU it was filled before, and is emptied.
     private void Abandon(int elem)
     {
-        using var dying = DyingFields.Unlocked(this, DeathPath.FailedInsert);
+        using var dying = DyingValues.Unlocked(this, DeathPath.FailedInsert);
         if (!IsPerCpu)
         {
             dying.Recycle(Pool, elem);
@@ -213,7 +213,7 @@ public unsafe class LruHashMap : HashMapBase
     }
 
     // Called under the lists' lock, with room in dying.
-    private bool TryEvict(int elem, ref DyingFields dying)
+    private bool TryEvict(int elem, ref DyingValues dying)
     {
         if (Faults.ShouldFail(MapFaultPoint.LockBucket))
         {

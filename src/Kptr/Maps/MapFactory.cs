@@ -13,7 +13,7 @@ public static class MapFactory
     /// <param name="spec">The blueprint, its record resolved.</param>
     /// <param name="options">The caller's rights; null for all.</param>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint, or Kptr does not
-    /// model the type.</exception>
+    /// model the type. Types of one's own are made by whoever has them.</exception>
     public static BpfMap Create(KernelCore core, MapSpec spec, MapCreateOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(core);
@@ -45,6 +45,8 @@ public static class MapFactory
 
     private static BpfMap Make(KernelCore core, MapSpec spec) => spec.Type switch
     {
+        _ when spec.OwnType is not null =>
+            throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapType),
         _ when spec.Record.Has(BtfFieldKind.Uptr) =>
             throw new MapCreateException(spec, Errno.EOPNOTSUPP, DiagCode.UnsupportedMapField),
         BpfMapType.Array or BpfMapType.PercpuArray => new ArrayMap(core, spec),

@@ -108,12 +108,16 @@ public static class MapRules
         return err == Errno.None ? spec : throw new MapCreateException(spec, err);
     }
 
+    /// <summary>
+    /// Asks of the blueprint of a map of a user's own what does not depend on how it is made: whether its kernel type
+    /// has values with such fields.
+    /// </summary>
+    internal static Errno CheckStandIn(MapSpec spec) => CheckRecord(spec, MapCreateOptions.Default);
+
     private static Errno CheckAttributes(MapSpec spec, KernelProfile profile)
     {
-        var knows = Enum.IsDefined(spec.Type) && spec.Type != BpfMapType.Unspec
-            && (spec.Type != BpfMapType.Rhash || profile.Member == ProfileSet.Linux7_2);
         var takesExtra = spec.Type is BpfMapType.BloomFilter or BpfMapType.Arena or BpfMapType.Rhash;
-        return !knows
+        return !profile.Knows(spec.Type)
             || (spec.MapExtra != 0 && !takesExtra)
             || (spec.KeyTypeId != 0 && spec.ValueTypeId == 0)
             || (spec.Flags & (MapFlags.RdOnly | MapFlags.WrOnly)) == (MapFlags.RdOnly | MapFlags.WrOnly)

@@ -52,7 +52,7 @@ public unsafe class PercpuHashMap : HashMapBase
             return Errno.EINVAL;
         }
 
-        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var dying = new DyingValues(this, DeathPath.InPlaceUpdate);
         var elem = -1;
         try
         {
@@ -88,7 +88,7 @@ public unsafe class PercpuHashMap : HashMapBase
     // Sets elem to -1 when it is the map's.
     private Errno Upsert(
         ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller,
-        ref DyingFields dying)
+        ref DyingValues dying)
     {
         using var held = LockBucket(key);
         if (!held.IsTaken)

@@ -96,7 +96,7 @@ public unsafe class RhashMap : HashMapBase
 
     private Errno Upsert(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        var dying = new DyingFields(this, DeathPath.InPlaceUpdate);
+        var dying = new DyingValues(this, DeathPath.InPlaceUpdate);
         var elem = -1;
         try
         {
@@ -119,7 +119,7 @@ public unsafe class RhashMap : HashMapBase
     // Sets elem to -1 when it is the map's.
     private Errno UpsertLocked(
         HashBucket* bucket, ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags,
-        ref DyingFields dying)
+        ref DyingValues dying)
     {
         var old = Table.FindIn(bucket, key);
         var err = CheckExistence(old >= 0, flags);

@@ -34,6 +34,7 @@ public sealed unsafe class ValuePool
     public const byte Poison = HeapSlab.PoisonByte;
 
     private const int BlockAlign = 64;
+    private const int SlotStateBytes = 2 * sizeof(int);
     private const int Free = 0;
     private const int Taken = 1;
     private const int Ended = 2;
@@ -225,7 +226,7 @@ public sealed unsafe class ValuePool
     {
         try
         {
-            using var dying = DyingFields.Unlocked(_map, DeathPath.AllocatorRelease);
+            using var dying = DyingValues.Unlocked(_map, DeathPath.AllocatorRelease);
             dying.Recycle(this, slot);
         }
         finally
@@ -253,11 +254,14 @@ public sealed unsafe class ValuePool
     /// <summary>Whether the pool was made for the map.</summary>
     internal bool IsOf(BpfMap map) => _map == map;
 
-    /// <summary>Bytes that a pool would need; <see cref="long.MaxValue"/> where that cannot be counted.</summary>
+    /// <summary>
+    /// Bytes that a lent pool would need, its free list and loans included; <see cref="long.MaxValue"/> where that
+    /// cannot be counted.
+    /// </summary>
     internal static long BytesOf(BpfMap map, long slotCount, long prefixBytes)
     {
         var stride = prefixBytes + (map.Layout.StrideBytes * (map.IsPerCpu ? (long)map.Core.CpuCount : 1));
-        return stride > ValueLayout.SizeMax ? long.MaxValue : MapMemory.Times(slotCount, stride);
+        return stride > ValueLayout.SizeMax ? long.MaxValue : MapMemory.Times(slotCount, stride + SlotStateBytes);
     }
 
     /// <summary>

@@ -54,6 +54,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// <summary>Linux 6.2.</summary>
     public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2)
     {
+        LastMapType = BpfMapType.CgrpStorage,
         RecordRules = BtfRecordRules.Linux6_2,
         VersionCode = (6 << 16) | (2 << 8),
     };
@@ -65,6 +66,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     public static KernelProfile Linux7_2 { get; } = new("linux-7.2", ProfileSet.Linux7_2)
     {
         Destroy = DestroyBehavior.Recycle,
+        LastMapType = BpfMapType.Rhash,
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
         TrustsKfuncArgs = true,
@@ -86,6 +88,9 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;
+
+    /// <summary>The newest map type that it has: types are numbered in the order they came.</summary>
+    public BpfMapType LastMapType { get; init; } = BpfMapType.Arena;
 
     /// <summary>
     /// Whether system calls may name one CPU of a per-CPU map (<c>BPF_F_CPU</c>), or all with one
@@ -115,6 +120,9 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>What it knows of special fields.</summary>
     public BtfRecordRules RecordRules { get; init; } = BtfRecordRules.Linux6_12;
+
+    /// <summary>Whether it has this map type.</summary>
+    internal bool Knows(BpfMapType type) => type > BpfMapType.Unspec && type <= LastMapType;
 
     /// <summary>Its name.</summary>
     public override string ToString() => Name;

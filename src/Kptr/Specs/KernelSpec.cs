@@ -32,6 +32,9 @@ public sealed record KernelSpec(KernelProfile Profile, KernelTypes Types)
     /// </summary>
     public int CpuIds { get; init; } = 8192;
 
+    /// <summary>Map types that it has beside the kernel's.</summary>
+    public ImmutableArray<MapTypeSpec> MapTypes { get; init; } = [];
+
     /// <summary>Version and types.</summary>
     public override string ToString() => $"{Profile.Name} ({Types}, {Kfuncs.Count} kfuncs)";
 

@@ -6,6 +6,12 @@ namespace Kptr.Specs;
 /// <summary>Blueprint of a map: everything its creation needs and the verifier asks of it.</summary>
 public sealed record MapSpec(string Name, BpfMapType Type)
 {
+    /// <summary>
+    /// The user's own type that the object names by its number, where the kernel it is linked to has one; then
+    /// <see cref="Type"/> is the type that it is like. Else null.
+    /// </summary>
+    public MapTypeSpec? OwnType { get; init; }
+
     /// <summary>Key size in bytes.</summary>
     public int KeySize { get; init; }
 

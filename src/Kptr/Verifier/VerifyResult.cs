@@ -39,6 +39,25 @@ public sealed record VerifyResult
     /// <summary>How the fault came about, for a person; null when accepted.</summary>
     public VerifyStory? Story { get; internal init; }
 
+    /// <summary>
+    /// The whole refusal for a person, in several lines: message and code, how the fault came about, where in the
+    /// source, what would mend it; empty when accepted.
+    /// </summary>
+    public string Explanation
+    {
+        get
+        {
+            if (IsAccepted)
+            {
+                return "";
+            }
+
+            var reason = Diagnostics.LastOrDefault();
+            var story = Story?.ToString().TrimEnd() ?? (reason?.Source is { } source ? $"at {source}" : "");
+            return $"{Message} ({reason?.Code}){(story.Length == 0 ? "" : "\n" + story)}";
+        }
+    }
+
     /// <summary>Instructions processed over all paths (<c>insn_processed</c>).</summary>
     public int InsnsProcessed { get; internal init; }
 

@@ -40,6 +40,16 @@ public class MapBoundsTests
         }
     }
 
+    [Fact]
+    public void Pool_OfMoreSlotsThanThereIsMemoryToFollow_IsRefused()
+    {
+        using var kernel = PublicKernel.Boot();
+        using var map = new PinnedMap(
+            kernel, new("empty", BpfMapType.Hash) { KeySize = 4, ValueSize = 0, MaxEntries = 2_054_174_736 });
+        var take = () => map.UpdateElem(new byte[4], []);
+        take.Should().Throw<MapCreateException>().Which.Errno.Should().Be(Errno.ENOMEM);
+    }
+
     [Theory]
     [InlineData(BpfMapType.Hash)]
     [InlineData(BpfMapType.PercpuHash)]

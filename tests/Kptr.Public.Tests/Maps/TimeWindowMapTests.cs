@@ -16,7 +16,7 @@ public class TimeWindowMapTests
     {
         var clock = new VirtualClock();
         using var core = Boot(policy, clock);
-        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5);
+        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10));
         var task = core.Tasks.Fork(core.Tasks.Init);
         See(map, task);
         core.Tasks.Exit(task);
@@ -25,7 +25,7 @@ public class TimeWindowMapTests
         task.IsFreed.Should().BeFalse("the window holds it");
         core.Ledger.WhoPins(task).ToString().Should().Contain("map \"window\"");
         clock.Advance(TimeSpan.FromMilliseconds(10));
-        map.Count.Should().Be(0);
+        map.Expire().Should().Be(0);
         core.Quiesce();
         task.IsFreed.Should().Be(policy == DestroyBehavior.Eager);
         map.TakeCensus().IsComplete.Should().BeTrue();
@@ -36,11 +36,11 @@ public class TimeWindowMapTests
     }
 
     [Fact]
-    public void See_FullWindow_GivesNothingUntilSomethingLeaves()
+    public void Update_FullWindow_GivesNothingUntilSomethingLeaves()
     {
         var clock = new VirtualClock();
         using var core = Boot(DestroyBehavior.Eager, clock);
-        using var map = new TimeWindowMap(core, "window", 2, TimeSpan.FromMilliseconds(10), 5);
+        using var map = new TimeWindowMap(core, "window", 2, TimeSpan.FromMilliseconds(10));
         map.UpdateElem(BitConverter.GetBytes(1), new byte[16]).Should().Be(Errno.None);
         map.UpdateElem(BitConverter.GetBytes(2), new byte[16]).Should().Be(Errno.None);
         map.UpdateElem(BitConverter.GetBytes(3), new byte[16]).Should().Be(Errno.E2BIG);
@@ -58,7 +58,7 @@ public class TimeWindowMapTests
     public void TypedOperations_CustomMap_WorkAsOnOurs(DestroyBehavior policy)
     {
         using var core = Boot(policy, new VirtualClock());
-        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10), 5);
+        var map = new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10));
         map.Update(3, new SeenTask { Times = 2 }).Should().Be(Errno.None);
         map.Update(3, new SeenTask { Times = 3 }, MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
         See(map, core.Tasks.Init);
@@ -81,7 +81,7 @@ public class TimeWindowMapTests
     private static void See(TimeWindowMap map, TaskStruct task)
     {
         using var reader = map.Core.Rcu.ReadLock();
-        map.See(task.Pid).Task.Exchange(task.TryAcquire())?.Release();
+        map.LookupOrInit(task.Pid).Task.Exchange(task.TryAcquire())?.Release();
     }
 
     private static KernelModel Boot(DestroyBehavior policy, VirtualClock clock) => PublicKernel.Boot(policy, clock);

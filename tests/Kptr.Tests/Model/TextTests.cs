@@ -68,7 +68,8 @@ public class TextTests : RunTestBase
             met[type].Add(RuntimeHelpers.GetUninitializedObject(type));
         }
 
-        var wrong = met.SelectMany(m => m.Value.Select(o => Fault(m.Key, o))).OfType<string>().Distinct();
+        var wrong = met.Where(m => !typeof(Delegate).IsAssignableFrom(m.Key))
+            .SelectMany(m => m.Value.Select(o => Fault(m.Key, o))).OfType<string>().Distinct();
         wrong.Should().BeEmpty();
         PublicTypes.Where(t => !met.ContainsKey(t) && !s_unmet.ContainsKey(t)).Should().BeEmpty(
             "the walk meets every type");
@@ -180,8 +181,10 @@ public class TextTests : RunTestBase
         var site = RefSite.Unknown;
         var field = new BtfField(BtfFieldKind.KptrRef, "task", 0, 8);
         var map = new ArrayMap<long>(kernel, 1);
+        var type = new MapType(new(1000, "own", BpfMapType.Hash), (_, _) => map);
         return
         [
+            type, type.Spec, new LoadOptions(), new DyingFields(map, DeathPath.Delete),
             new ProgramHolder("p", 1, null, true), new MapHolder("m", "1", "f"), new UnlinkedHolder("m", "f"),
             new RecycledHolder("m", "f"), new CollectionHolder("list", new KernelHolder("x")),
             new ObjectHolder("o", "f", true),

@@ -15,8 +15,9 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         var refused = records?.LoadFault;
         var objectFault = refused is not null && CannotDoWithout(structOpsMaps) ? refused : null;
         var maps = ImmutableArray.CreateBuilder<MapSpec>(spec.Maps.Length);
-        foreach (var map in structOpsMaps)
+        foreach (var map in structOpsMaps.Select(OfOwnType))
         {
+            objectFault ??= FaultOfUnknownType(map);
             var linked = refused is null ? records?.Resolve(map, ref objectFault) ?? map : WithoutBtf(map);
             maps.Add(map.Name == ".kconfig"
                 ? KconfigWriter.Fill(linked, spec.Externs, kernel, ref objectFault)
@@ -40,6 +41,22 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
             Btf = refused is null ? records?.Btf : null,
             BtfFault = refused,
         };
+    }
+
+    private Diagnostic? FaultOfUnknownType(MapSpec map) =>
+        !map.Autocreate || kernel.Profile.Knows(map.Type) ? null
+        : new(DiagCode.MapRefused, $"map '{map.Name}': the kernel has no map type {(uint)map.Type}")
+        {
+            File = spec.Name,
+            Section = ".maps",
+        };
+
+    private MapSpec OfOwnType(MapSpec map)
+    {
+        map = map.InnerMap is { } inner ? map with { InnerMap = OfOwnType(inner) } : map;
+        return kernel.MapTypes.FirstOrDefault(t => t.Number == (uint)map.Type) is { } own
+            ? map with { Type = own.Like, OwnType = own }
+            : map;
     }
 
     /// <summary>

@@ -4,7 +4,7 @@ using Kptr.Diagnostics;
 namespace Kptr.Maps;
 
 /// <summary>Takes an element out of its map so that it can be reused; false when it is not in it.</summary>
-internal delegate bool LruEvictor(int elem, ref DyingFields dying);
+internal delegate bool LruEvictor(int elem, ref DyingValues dying);
 
 /// <summary>The order in which an LRU map gives its elements up.</summary>
 /// <remarks>
@@ -95,7 +95,7 @@ internal sealed unsafe class LruLists
     /// <summary>
     /// Takes a free element, pushing others out of the map where there is none; -1 when nothing can be had.
     /// </summary>
-    internal int Take(int cpu, ref DyingFields dying)
+    internal int Take(int cpu, ref DyingValues dying)
     {
         using (_lock.Enter())
         {
@@ -137,7 +137,7 @@ internal sealed unsafe class LruLists
         return length;
     }
 
-    private int TakeOwn(int cpu, ref DyingFields dying)
+    private int TakeOwn(int cpu, ref DyingValues dying)
     {
         Rotate(cpu);
         if (IsEmpty(cpu, ListKind.Free))
@@ -155,7 +155,7 @@ internal sealed unsafe class LruLists
         return elem;
     }
 
-    private int TakeCommon(int cpu, ref DyingFields dying)
+    private int TakeCommon(int cpu, ref DyingValues dying)
     {
         var elem = PopLocalFree(cpu);
         if (elem < 0)
@@ -188,7 +188,7 @@ internal sealed unsafe class LruLists
     }
 
     // The oldest pending element; marked ones only when there is no other.
-    private int PopPending(int cpu, ref DyingFields dying)
+    private int PopPending(int cpu, ref DyingValues dying)
     {
         for (var pass = 0; pass < 2; pass++)
         {
@@ -205,7 +205,7 @@ internal sealed unsafe class LruLists
     }
 
     // Fills a CPU's stock from the common free list, and from what the inactive list gives up.
-    private void Refill(int cpu, ref DyingFields dying)
+    private void Refill(int cpu, ref DyingValues dying)
     {
         Flush(cpu);
         Rotate(0);
@@ -302,7 +302,7 @@ internal sealed unsafe class LruLists
     }
 
     // Pushes elements out of the map: unmarked inactive ones; if there are none, the oldest whatever its mark.
-    private void Shrink(int set, int wanted, int toSet, ListKind to, ref DyingFields dying)
+    private void Shrink(int set, int wanted, int toSet, ListKind to, ref DyingValues dying)
     {
         var got = 0;
         var i = _nodes[HeadOf(set, ListKind.Inactive)].Prev;

@@ -9,7 +9,7 @@ internal sealed partial class VerifierRun
 {
     private void CheckMapFuncCompatibility(MapSpec? map, HelperId helper)
     {
-        if (map is null || MapCompat.Fits(map.Type, helper))
+        if (map is null || (MapCompat.Fits(map.Type, helper) && IsAllowedByOwnType(map, helper)))
         {
             return;
         }
@@ -27,8 +27,15 @@ internal sealed partial class VerifierRun
         }
 
         Reject(DiagCode.MapIncompatible,
-            $"cannot pass map_type {(int)map.Type} into func {HelperTable.NameOf((int)helper)}#{(int)helper}");
+            $"cannot pass map_type {map.OwnType?.Number ?? (uint)map.Type} into func "
+                + $"{HelperTable.NameOf((int)helper)}#{(int)helper}");
     }
+
+    // What works on a field of a value is allowed where values may have the field.
+    private static bool IsAllowedByOwnType(MapSpec map, HelperId helper) =>
+        map.OwnType is null || map.OwnType.Helpers.Contains(helper)
+        || helper is HelperId.KptrXchg or HelperId.TimerInit or HelperId.TimerSetCallback or HelperId.TimerStart
+            or HelperId.TimerCancel;
 
     // Where no socket can be locked already.
     private bool MayUpdateSockmap(HelperId helper) => RunType switch

@@ -178,6 +178,16 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.MapIncompatible, "bpf_struct_ops map cannot be used in prog");
         }
 
+        if (map.OwnType is { } own && (!own.ProgTypes.IsEmpty && !own.ProgTypes.Contains(RunType)))
+        {
+            Reject(DiagCode.MapIncompatible, $"{own} cannot be used by programs of type {RunType}");
+        }
+
+        if (Prog.IsSleepable && map.OwnType is { AllowsSleepable: false })
+        {
+            Reject(DiagCode.MapIncompatible, $"{map.OwnType} cannot be used by programs that can sleep");
+        }
+
         if (Prog.IsSleepable && map.Type is not (BpfMapType.Hash or BpfMapType.LruHash or BpfMapType.Array
             or BpfMapType.PercpuHash or BpfMapType.PercpuArray or BpfMapType.LruPercpuHash or BpfMapType.ArrayOfMaps
             or BpfMapType.HashOfMaps or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.InodeStorage

@@ -69,8 +69,8 @@ internal sealed class BuggyMap : BpfMap
         var dying = new DyingFields(this, IsPerCpu || IsArray ? DeathPath.InPlaceUpdate : DeathPath.Replace);
         Enter();
         var spare = _spare;
-        var err = Upsert(number, value, caller, ref dying);
-        Leave(ref dying);
+        var err = Upsert(number, value, caller, dying);
+        Leave(dying);
         if (_bug == Bug.FreesFieldsOfTheSpare && spare != _spare)
         {
             FreeOneByOne(_spare);
@@ -104,7 +104,7 @@ internal sealed class BuggyMap : BpfMap
             Retire(slot);
         }
 
-        Leave(ref dying);
+        Leave(dying);
         dying.Dispose();
         return Errno.None;
     }
@@ -121,7 +121,7 @@ internal sealed class BuggyMap : BpfMap
         base.ReleaseUserRef();
     }
 
-    private Errno Upsert(int number, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
+    private Errno Upsert(int number, ReadOnlySpan<byte> value, in MapCall caller, DyingFields dying)
     {
         if (IsArray && (uint)number >= MaxEntries)
         {
@@ -147,10 +147,10 @@ internal sealed class BuggyMap : BpfMap
             return Errno.None;
         }
 
-        return Insert(number, value, caller, ref dying);
+        return Insert(number, value, caller, dying);
     }
 
-    private Errno Insert(int number, ReadOnlySpan<byte> value, in MapCall caller, ref DyingFields dying)
+    private Errno Insert(int number, ReadOnlySpan<byte> value, in MapCall caller, DyingFields dying)
     {
         var isEvicted = IsLru && _slots.Count >= MaxEntries;
         int slot;
@@ -255,7 +255,7 @@ internal sealed class BuggyMap : BpfMap
         _isLocked = true;
     }
 
-    private void Leave(ref DyingFields dying)
+    private void Leave(DyingFields dying)
     {
         try
         {
