@@ -30,6 +30,8 @@ public class BannedCallTests
                    where !file.EndsWith("/BannedCallTests.cs", StringComparison.Ordinal)
                    from line in File.ReadLines(Repo.PathOf(file)).Select((text, i) => (text, no: i + 1))
                    where Regex.IsMatch(line.text, pattern)
+                       && !(file.EndsWith("/Schedules/Points.cs", StringComparison.Ordinal) && folder.Length == 0
+                           && line.text.Contains("ThreadStatic", StringComparison.Ordinal)) // asked at every step
                    select $"{file}:{line.no}";
         hits.Should().BeEmpty(why);
     }

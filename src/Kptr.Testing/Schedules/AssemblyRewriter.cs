@@ -1,0 +1,94 @@
+using Mono.Cecil;
+using Mono.Cecil.Cil;
+
+namespace Kptr.Testing.Schedules;
+
+/// <summary>Makes a copy of an assembly whose code calls <see cref="Points"/> where threads may meet.</summary>
+internal static class AssemblyRewriter
+{
+    private const string OwnName = "Kptr.Testing";
+
+    internal static byte[] Rewrite(string path, SiteTable sites, IEnumerable<string> folders)
+    {
+        using var resolver = new DefaultAssemblyResolver();
+        resolver.AddSearchDirectory(Path.GetDirectoryName(path));
+        foreach (var folder in folders)
+        {
+            resolver.AddSearchDirectory(folder);
+        }
+
+        var hasSymbols = File.Exists(Path.ChangeExtension(path, ".pdb"));
+        using var module = ModuleDefinition.ReadModule(path, new ReaderParameters
+        {
+            AssemblyResolver = resolver,
+            InMemory = true,
+            ReadSymbols = hasSymbols,
+            SymbolReaderProvider = hasSymbols ? new DefaultSymbolReaderProvider(false) : null,
+        });
+        OpenOurs(module);
+        var hooks = new Hooks(module);
+        foreach (var method in module.GetTypes().SelectMany(t => t.Methods).Where(m => m.HasBody).ToList())
+        {
+            new MethodRewriter(method, hooks, sites).Rewrite();
+        }
+
+        using var copy = new MemoryStream();
+        module.Write(copy, new WriterParameters());
+        return copy.ToArray();
+    }
+
+    // The copy may call what is internal here.
+    private static void OpenOurs(ModuleDefinition module)
+    {
+        var type = new TypeDefinition(
+            "System.Runtime.CompilerServices", "IgnoresAccessChecksToAttribute",
+            TypeAttributes.NotPublic | TypeAttributes.Sealed | TypeAttributes.Class,
+            module.ImportReference(typeof(Attribute)));
+        var constructor = new MethodDefinition(
+            ".ctor",
+            MethodAttributes.Public | MethodAttributes.HideBySig | MethodAttributes.SpecialName
+                | MethodAttributes.RTSpecialName,
+            module.TypeSystem.Void);
+        constructor.Parameters.Add(new(module.TypeSystem.String));
+        var il = constructor.Body.GetILProcessor();
+        il.Emit(OpCodes.Ldarg_0);
+        il.Emit(OpCodes.Call, module.ImportReference(typeof(Attribute).GetConstructor(
+            System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic, [])));
+        il.Emit(OpCodes.Ret);
+        type.Methods.Add(constructor);
+        module.Types.Add(type);
+        var attribute = new CustomAttribute(constructor);
+        attribute.ConstructorArguments.Add(new(module.TypeSystem.String, OwnName));
+        module.Assembly.CustomAttributes.Add(attribute);
+    }
+}
+
+/// <summary>The methods of <see cref="Points"/>, for one module.</summary>
+internal sealed class Hooks(ModuleDefinition module)
+{
+    private readonly Dictionary<string, MethodReference> _methods = [];
+
+    internal ModuleDefinition Module => module;
+
+    internal MethodReference this[string name]
+    {
+        get
+        {
+            if (!_methods.TryGetValue(name, out var method))
+            {
+                _methods[name] = method = module.ImportReference(typeof(Points).GetMethod(
+                    name, System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)
+                    ?? throw new MissingMethodException(nameof(Points), name));
+            }
+
+            return method;
+        }
+    }
+
+    internal MethodReference Of(string name, TypeReference argument)
+    {
+        var method = new GenericInstanceMethod(this[name]);
+        method.GenericArguments.Add(argument);
+        return method;
+    }
+}

@@ -1,0 +1,129 @@
+namespace Kptr.Testing.Schedules;
+
+/// <summary>What a thread of the scenario may do next.</summary>
+internal enum ThreadState : byte
+{
+    Ready,
+    Blocked,
+    Spinning,
+    Done,
+}
+
+/// <summary>A thread of the scenario: a real thread that runs only while it has the baton.</summary>
+internal sealed class ScheduledThread
+{
+    internal const int ThreadsMax = 16;
+    private readonly Baton _turn = new();
+    private readonly Scheduler _scheduler;
+    private Thread? _worker;
+
+    internal ScheduledThread(Scheduler scheduler, int id)
+    {
+        _scheduler = scheduler;
+        Id = id;
+    }
+
+    internal int Id { get; }
+
+    internal Action? Body { get; set; }
+
+    internal ThreadState State { get; set; }
+
+    /// <summary>What it waits for while blocked.</summary>
+    internal object? WaitsFor { get; set; }
+
+    /// <summary>A pulse reached it.</summary>
+    internal bool IsPulsed { get; set; }
+
+    /// <summary>Its wait has an end.</summary>
+    internal bool IsTimed { get; set; }
+
+    /// <summary>Passes through sites so far; the first is 1.</summary>
+    internal int Step { get; set; }
+
+    /// <summary>The site it passed last.</summary>
+    internal int LastSite { get; set; }
+
+    internal bool IsInInterrupt { get; set; }
+
+    internal bool IsUnwinding { get; set; }
+
+    /// <summary>Hash of its last event and all that came before it.</summary>
+    internal ulong LastHash { get; set; }
+
+    internal int[] Clock { get; } = new int[ThreadsMax];
+
+    /// <summary>Stores that others do not see yet, oldest first.</summary>
+    internal List<HeldStore> Held { get; } = [];
+
+    internal Stack<object> Scopes { get; } = [];
+
+    internal (object? Holder, nint Offset) Noted { get; set; }
+
+    internal void Reset(Action body)
+    {
+        Body = body;
+        State = ThreadState.Ready;
+        WaitsFor = null;
+        IsPulsed = IsInInterrupt = IsUnwinding = false;
+        Step = 0;
+        LastSite = -1;
+        LastHash = (ulong)(Id + 1) * 0x9E3779B97F4A7C15;
+        Array.Clear(Clock);
+        Held.Clear();
+        Scopes.Clear();
+        Noted = default;
+        if (_worker is null)
+        {
+            _worker = new(Work) { IsBackground = true, Name = $"scenario thread {Id}" };
+            _worker.Start();
+        }
+    }
+
+    internal void Resume() => _turn.Give();
+
+    internal void AwaitTurn() => _turn.Take();
+
+    private void Work()
+    {
+        Points.Enter(this, _scheduler);
+        while (true)
+        {
+            _turn.Take();
+            if (Body is not { } body)
+            {
+                return;
+            }
+
+            Exception? thrown = null;
+            try
+            {
+                if (!_scheduler.IsAborting)
+                {
+                    body();
+                    _scheduler.Flush(this);
+                }
+            }
+            catch (Exception e)
+            {
+                thrown = e;
+            }
+
+            _scheduler.Ended(this, thrown);
+        }
+    }
+
+    /// <summary>Ends the real thread, which must wait for its turn.</summary>
+    internal void Dismiss()
+    {
+        Body = null;
+        if (_worker is not null)
+        {
+            _turn.Give();
+            _worker.Join();
+        }
+    }
+}
+
+/// <summary>Unwinds a thread whose schedule is over.</summary>
+internal sealed class ScheduleEndedException : Exception;

@@ -1,0 +1,441 @@
+using System.Text;
+
+namespace Kptr.Testing.Schedules;
+
+/// <summary>
+/// Runs the threads of a scenario one at a time, and asks a chooser at each hot site who goes on. Everything here is
+/// called by the thread that has the baton, or by the one that waits for the run to end.
+/// </summary>
+internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
+{
+    private const int WordBytes = 8;
+    private const int WordsMax = 64;
+    private const int IdleReadsMax = 500;
+    private const int IdleSpinsMax = 300;
+    private readonly List<ScheduledThread> _all = [];
+    private readonly Baton _over = new();
+    private readonly List<Option> _options = [];
+    private IChooser _chooser = new Given([]);
+    private Action[] _interrupts = [];
+    private Budgets _left;
+    private int _count;
+    private int _steps;
+    private int _idleReads;
+    private int _idleSpins;
+
+    /// <summary>Sites that matter: threads meet there in no order that a lock gives.</summary>
+    internal HotSites Hot { get; } = new(sites);
+
+    internal SiteTable Sites => sites;
+
+    /// <summary>Sites at which threads met, in any run so far.</summary>
+    internal HashSet<int> MetSites => Hot.Met;
+
+    internal bool IsAborting { get; private set; }
+
+    /// <summary>Why the run failed; null while it has not.</summary>
+    internal string? Failure { get; private set; }
+
+    /// <summary>The choices that were not the usual ones.</summary>
+    internal List<Turn> Turns { get; } = [];
+
+    /// <summary>Passes through sites, in their order.</summary>
+    internal List<(int Thread, int Step, int Site)> Trace { get; } = [];
+
+    /// <summary>Points at which there was a choice.</summary>
+    internal int ChoiceCount { get; private set; }
+
+    private IEnumerable<ScheduledThread> Threads => _all.Take(_count);
+
+    /// <summary>Runs the threads and then the interrupts, each to its end, to see where they meet.</summary>
+    internal void LookAround(Action[] bodies, Action[] interrupts) =>
+        Run([.. bodies, .. interrupts.Select(i => (Action)(() => InInterrupt(i)))], [], new Given([]), default);
+
+    internal void Run(Action[] bodies, Action[] interrupts, IChooser chooser, Budgets budgets)
+    {
+        _chooser = chooser;
+        (_interrupts, _left) = (interrupts, budgets);
+        _count = _steps = _idleReads = _idleSpins = ChoiceCount = 0;
+        (IsAborting, Failure) = (false, null);
+        Turns.Clear();
+        Trace.Clear();
+        Forget();
+        foreach (var body in bodies)
+        {
+            Add(body);
+        }
+
+        Next(null)!.Resume();
+        _over.Take();
+        if (!IsAborting)
+        {
+            return;
+        }
+
+        for (var i = 0; i < _count; i++)
+        {
+            if (_all[i].State != ThreadState.Done)
+            {
+                _all[i].Resume();
+                _over.Take();
+            }
+        }
+    }
+
+    internal void Dismiss() => _all.ForEach(t => t.Dismiss());
+
+    /// <summary>A thread's body is over; called on that thread.</summary>
+    internal void Ended(ScheduledThread self, Exception? thrown)
+    {
+        self.State = ThreadState.Done;
+        if (thrown is not null and not ScheduleEndedException)
+        {
+            Abort($"thread {self.Id} threw {thrown.GetType().Name}: {thrown.Message}");
+        }
+
+        if (!IsAborting && Threads.Any(t => t.State != ThreadState.Done))
+        {
+            self.Step++;
+            Progress(self);
+            if (Next(self) is { } next)
+            {
+                Show(next);
+                next.Resume();
+                return;
+            }
+        }
+
+        _over.Give();
+    }
+
+    /// <summary>Passes a site. True where the store that follows is to be held in the store buffer.</summary>
+    internal bool Access(ScheduledThread self, nint address, object? target, int site, bool canHold = false)
+    {
+        if (IsAborting)
+        {
+            Unwind(self, isBlocking: false);
+            return false;
+        }
+
+        Step(self, site);
+        var step = self.Step;
+        var kind = sites[site].Kind;
+        var holds = false;
+        if (Hot[site])
+        {
+            Decide(self);
+            holds = canHold && _left.HeldStores > 0 && self.Held.Count == 0 && !self.IsInInterrupt
+                && ChooseFrom(self, new(OptionKind.Hold, 0));
+            _left.HeldStores -= holds ? 1 : 0;
+        }
+
+        Trace.Add((self.Id, step, site));
+        if (!holds && self.Held.Count > 0)
+        {
+            if (kind is SiteKind.Write or SiteKind.VolatileWrite && canHold)
+            {
+                holds = true;       // stores leave a buffer in their order
+            }
+            else if (kind is not (SiteKind.Read or SiteKind.VolatileRead))
+            {
+                Flush(self);
+            }
+        }
+
+        if (!holds)
+        {
+            Record(self, address, target, site);
+            if (sites[site].IsWrite)
+            {
+                Progress(self);
+            }
+            else if (++_idleReads > IdleReadsMax)
+            {
+                Spin(self, site);
+            }
+        }
+
+        return holds;
+    }
+
+    /// <summary>Passes a site that reads or writes several words.</summary>
+    internal void AccessRange(ScheduledThread self, nint address, long bytes, int site)
+    {
+        Access(self, address, null, site);
+        if (!IsAborting)
+        {
+            for (var word = 1; word < Math.Min((bytes + WordBytes - 1) / WordBytes, WordsMax); word++)
+            {
+                Record(self, address + (nint)(word * WordBytes), null, site);
+            }
+        }
+    }
+
+    /// <summary>Code asks whether it should fail here.</summary>
+    internal bool Fault(ScheduledThread self)
+    {
+        if (IsAborting || _left.Faults <= 0)
+        {
+            return false;
+        }
+
+        self.Step++;
+        if (!ChooseFrom(self, new(OptionKind.Fail, 0)))
+        {
+            return false;
+        }
+
+        _left.Faults--;
+        return true;
+    }
+
+    /// <summary>The thread waits for what others do, and looks again when they did something.</summary>
+    internal void Spin(ScheduledThread self, int site)
+    {
+        if (IsAborting)
+        {
+            Unwind(self, isBlocking: true);
+        }
+
+        Step(self, site);
+        Trace.Add((self.Id, self.Step, site));
+        Flush(self);
+        if (_idleSpins++ > IdleSpinsMax)
+        {
+            Abort("livelock: threads wait for each other and nobody changes anything" + Describe());
+            Unwind(self, isBlocking: true);
+        }
+
+        _idleReads = 0;
+        self.State = ThreadState.Spinning;
+        self.WaitsFor = sites[site].What;
+        GiveWay(self);
+        self.State = ThreadState.Ready;
+    }
+
+    /// <summary>A thread of the scenario starts another.</summary>
+    internal void Spawn(ScheduledThread self, Action body, object token, int site)
+    {
+        Access(self, 0, token, site);
+        if (_count == ScheduledThread.ThreadsMax)
+        {
+            throw new InvalidOperationException($"a scenario has at most {ScheduledThread.ThreadsMax} threads");
+        }
+
+        var child = Add(() =>
+        {
+            body();
+            Finished(token);
+        });
+        self.Clock.CopyTo(child.Clock, 0);
+        child.LastHash ^= self.LastHash;
+    }
+
+    private ScheduledThread Add(Action body)
+    {
+        if (_count == _all.Count)
+        {
+            _all.Add(new(this, _count));
+        }
+
+        var thread = _all[_count++];
+        thread.Reset(body);
+        return thread;
+    }
+
+    private void Step(ScheduledThread self, int site)
+    {
+        self.Step++;
+        self.LastSite = site;
+        if (++_steps > stepsMax)
+        {
+            Abort($"livelock: {stepsMax} steps and no end" + Describe());
+            Unwind(self, isBlocking: true);
+        }
+    }
+
+    private void Decide(ScheduledThread self)
+    {
+        _options.Clear();
+        _options.Add(new(OptionKind.Continue, 0));
+        if (_left.Preemptions > 0)
+        {
+            AddThreads(self, ThreadState.Ready);
+        }
+
+        if (_left.Interrupts > 0 && !self.IsInInterrupt)
+        {
+            for (var i = 0; i < _interrupts.Length; i++)
+            {
+                _options.Add(new(OptionKind.Interrupt, i));
+            }
+        }
+
+        var chosen = Choose(self);
+        if (chosen.Kind == OptionKind.Switch)
+        {
+            _left.Preemptions--;
+            SwitchTo(self, _all[chosen.Target]);
+        }
+        else if (chosen.Kind == OptionKind.Interrupt)
+        {
+            _left.Interrupts--;
+            InInterrupt(_interrupts[chosen.Target]);
+        }
+    }
+
+    private static void InInterrupt(Action interrupt)
+    {
+        var self = Points.Self!;
+        self.IsInInterrupt = true;
+        interrupt();
+        self.IsInInterrupt = false;
+    }
+
+    private bool ChooseFrom(ScheduledThread self, Option other)
+    {
+        _options.Clear();
+        _options.Add(new(OptionKind.Continue, 0));
+        _options.Add(other);
+        return Choose(self).Kind != OptionKind.Continue;
+    }
+
+    private Option Choose(ScheduledThread? self)
+    {
+        if (_options.Count == 1)
+        {
+            return _options[0];
+        }
+
+        ChoiceCount++;
+        var (id, step) = self is null ? (-1, 0) : (self.Id, self.Step);
+        var index = _chooser.Choose(id, step, _options, StateOf(id));
+        var chosen = _options[index];
+        if (index != 0)
+        {
+            Turns.Add(new(id, step, chosen));
+        }
+
+        return chosen;
+    }
+
+    private void AddThreads(ScheduledThread? except, ThreadState state)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            if (_all[i] != except && _all[i].State == state)
+            {
+                _options.Add(new(OptionKind.Switch, i));
+            }
+        }
+    }
+
+    // The thread cannot go on: somebody else must. Null where the run is over.
+    private ScheduledThread? Next(ScheduledThread? self)
+    {
+        _options.Clear();
+        AddThreads(self, ThreadState.Ready);
+        if (_options.Count == 0)
+        {
+            if (TimeOut() is { } late)
+            {
+                return late;
+            }
+
+            // Who waits for nobody in particular may find that the time has come; one after the other.
+            var spinner = Threads.Skip((self?.Id ?? -1) + 1).Concat(Threads)
+                .FirstOrDefault(t => t.State == ThreadState.Spinning);
+            if (spinner is null && Threads.Any(t => t.State == ThreadState.Blocked))
+            {
+                Abort("deadlock: every thread waits" + Describe());
+            }
+
+            return spinner;
+        }
+
+        return _all[Choose(self).Target];
+    }
+
+    private void GiveWay(ScheduledThread self)
+    {
+        var next = Next(self);
+        if (next is null)
+        {
+            Unwind(self, isBlocking: true);
+        }
+        else if (next != self)
+        {
+            SwitchTo(self, next);
+        }
+    }
+
+    private void SwitchTo(ScheduledThread self, ScheduledThread next)
+    {
+        for (var i = self.Held.Count - 1; i >= 0; i--)
+        {
+            self.Held[i].Hide();
+        }
+
+        Show(next);
+        next.Resume();
+        self.AwaitTurn();
+        if (IsAborting)
+        {
+            Unwind(self, isBlocking: true);
+        }
+    }
+
+    private static void Show(ScheduledThread next)
+    {
+        foreach (var held in next.Held)
+        {
+            held.Show();
+        }
+    }
+
+    private void Progress(ScheduledThread self)
+    {
+        _idleReads = _idleSpins = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (_all[i].State == ThreadState.Spinning && _all[i] != self)
+            {
+                _all[i].State = ThreadState.Ready;
+            }
+        }
+    }
+
+    private void Abort(string why)
+    {
+        Failure ??= why;
+        IsAborting = true;
+    }
+
+    private static void Unwind(ScheduledThread self, bool isBlocking)
+    {
+        if (isBlocking || !self.IsUnwinding)
+        {
+            self.IsUnwinding = true;
+            throw new ScheduleEndedException();
+        }
+    }
+
+    private string Describe()
+    {
+        var text = new StringBuilder();
+        foreach (var thread in Threads)
+        {
+            var last = thread.LastSite < 0 ? null : sites[thread.LastSite];
+            var at = last is null ? "its start" : $"{last.Place} ({last.What})";
+            text.Append($"\n  thread {thread.Id}: ").Append(thread.State switch
+            {
+                ThreadState.Done => "has ended",
+                ThreadState.Blocked => $"waits at {at} for {NameOf(thread.WaitsFor)}",
+                ThreadState.Spinning => $"spins at {at}",
+                _ => $"runs at {at}",
+            });
+        }
+
+        return text.ToString();
+    }
+}

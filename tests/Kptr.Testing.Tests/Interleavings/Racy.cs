@@ -1,0 +1,186 @@
+namespace Kptr.Testing.Tests.Schedules;
+
+/// <summary>Small things that several threads use, each with one fault of its own.</summary>
+public sealed class Racy
+{
+    private readonly object _first = new();
+    private readonly object _second = new();
+    private readonly Lock _lock = new();
+    private readonly Stack<int> _free = new([1, 2, 3]);
+    private readonly Dictionary<int, int> _slots = new() { [7] = 1 };
+    private readonly Dictionary<int, int> _newSlots = [];
+    private int _count;
+    private bool _isWanted0;
+    private bool _isWanted1;
+    private bool _isIdle;
+
+    public int Count => _count;
+
+    public IReadOnlyCollection<int> Free => _free;
+
+    public void CountApart()
+    {
+        var count = _count;
+        _count = count + 1;
+    }
+
+    public void CountAtOnce() => Interlocked.Increment(ref _count);
+
+    public void CountUnderLock()
+    {
+        lock (_lock)
+        {
+            _count++;
+        }
+    }
+
+    public void CountUnderMonitor()
+    {
+        lock (_first)
+        {
+            _count++;
+        }
+    }
+
+    public void FirstThenSecond()
+    {
+        lock (_first)
+        {
+            lock (_second)
+            {
+                _count++;
+            }
+        }
+    }
+
+    public void SecondThenFirst()
+    {
+        lock (_second)
+        {
+            lock (_first)
+            {
+                _count++;
+            }
+        }
+    }
+
+    public void EnterByFlag(bool isFirst, bool isFenced)
+    {
+        if (isFirst)
+        {
+            Volatile.Write(ref _isWanted0, true);
+        }
+        else
+        {
+            Volatile.Write(ref _isWanted1, true);
+        }
+
+        if (isFenced)
+        {
+            Interlocked.MemoryBarrier();
+        }
+
+        if (isFirst ? Volatile.Read(ref _isWanted1) : Volatile.Read(ref _isWanted0))
+        {
+            return;
+        }
+
+        Interlocked.Increment(ref _count);
+    }
+
+    /// <summary>Moves the entry to the other generation; careless: it is in neither for a moment.</summary>
+    public void Flip(bool isCareless)
+    {
+        if (isCareless)
+        {
+            lock (_lock)
+            {
+                _slots.Remove(7);
+            }
+        }
+
+        lock (_lock)
+        {
+            _newSlots[7] = 1;
+            _slots.Remove(7);
+        }
+    }
+
+    public void Find()
+    {
+        lock (_lock)
+        {
+            if (!_slots.ContainsKey(7) && !_newSlots.ContainsKey(7))
+            {
+                throw new InvalidOperationException("the entry is lost");
+            }
+        }
+    }
+
+    public void DeleteTwice(bool isCareless)
+    {
+        if (isCareless)
+        {
+            int slot;
+            lock (_lock)
+            {
+                if (!_slots.TryGetValue(7, out slot))
+                {
+                    return;
+                }
+            }
+
+            lock (_lock)
+            {
+                _slots.Remove(7);
+                _free.Push(10 + slot);
+            }
+
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (_slots.Remove(7, out var slot))
+            {
+                _free.Push(10 + slot);
+            }
+        }
+    }
+
+    public void AwaitIdle(bool isCareless)
+    {
+        if (isCareless && _isIdle)
+        {
+            return;
+        }
+
+        lock (_first)
+        {
+            // Careless: whether it is idle was asked before the lock was taken.
+            while (isCareless || !_isIdle)
+            {
+                Monitor.Wait(_first);
+                isCareless = false;
+            }
+        }
+    }
+
+    public void BecomeIdle()
+    {
+        lock (_first)
+        {
+            _isIdle = true;
+            Monitor.PulseAll(_first);
+        }
+    }
+
+    public void AwaitSpinning()
+    {
+        var spin = default(SpinWait);
+        while (!Volatile.Read(ref _isIdle))
+        {
+            spin.SpinOnce();
+        }
+    }
+}
