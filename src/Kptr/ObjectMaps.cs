@@ -138,6 +138,11 @@ internal sealed class ObjectMaps(KernelModel kernel, LoadOptions options, string
             : map.ValueSize != spec.ValueSize ? $"has values of {map.ValueSize} bytes, not {spec.ValueSize}"
             : map.Spec.MaxEntries != spec.MaxEntries ? $"has room for {map.Spec.MaxEntries}, not {spec.MaxEntries}"
             : map.Flags != spec.Flags ? $"has the flags {map.Flags}, not {spec.Flags}"
+            : map.Spec.MapExtra != spec.MapExtra ? $"has the map_extra {map.Spec.MapExtra}, not {spec.MapExtra}"
+            : !HaveSameInner(map.Spec.InnerMap, spec.InnerMap)
+                ? $"holds {map.Spec.InnerMap?.ToString() ?? "no maps"}, not {spec.InnerMap?.ToString() ?? "maps"}"
+            : !map.IsBuiltinClass && !IsUsedByOperations(spec.Type)
+                ? $"is of a class of the user's, and programs use maps of type {spec.Type} in other ways as well"
             : !map.Record.HasSameFields(spec.Record) ? $"has other special fields: {map.Record}, not {spec.Record}"
             : null;
         if (differs is not null)
@@ -145,6 +150,18 @@ internal sealed class ObjectMaps(KernelModel kernel, LoadOptions options, string
             throw Refused(spec, $"{map} {differs}");
         }
     }
+
+    // The verifier goes by the object's inner map: a map that holds others would let programs reach past their values.
+    private static bool HaveSameInner(MapSpec? a, MapSpec? b) => a is null || b is null
+        ? a is null && b is null
+        : a.Type == b.Type && a.OwnType == b.OwnType && a.KeySize == b.KeySize && a.ValueSize == b.ValueSize
+            && a.MaxEntries == b.MaxEntries && a.Flags == b.Flags && a.MapExtra == b.MapExtra
+            && a.Record.HasSameFields(b.Record) && HaveSameInner(a.InnerMap, b.InnerMap);
+
+    /// <summary>Whether the operations of <see cref="BpfMap"/> are all that programs do with such maps.</summary>
+    private static bool IsUsedByOperations(BpfMapType type) => type is BpfMapType.Array or BpfMapType.PercpuArray
+        or BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash
+        or BpfMapType.LpmTrie or BpfMapType.Rhash or BpfMapType.Queue or BpfMapType.Stack or BpfMapType.BloomFilter;
 
     private DiagnosticException Refused(MapSpec spec, string why) =>
         new([new(DiagCode.MapRefused, $"map '{spec.Name}': {why}") { File = objectName, Section = ".maps" }]);

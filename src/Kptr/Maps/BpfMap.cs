@@ -106,6 +106,9 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
 
     internal ValueLayout Layout { get; set; }
 
+    /// <summary>Whether the class is one of this assembly's.</summary>
+    internal bool IsBuiltinClass => _isBuiltin;
+
     /// <summary>Implements timers and work queues; null while nobody does.</summary>
     internal IAsyncFields? AsyncFields { get; set; }
 

@@ -165,6 +165,77 @@ public class OwnMapTypeTests
     }
 
     [Fact]
+    public void MapOfMaps_ThatHoldsOthersThanTheObjectSays_IsNoStandIn()
+    {
+        using var kernel = Boot(Own);
+        var inner = new MapSpec("in", BpfMapType.Array) { KeySize = 4, ValueSize = 64, MaxEntries = 1 };
+        var outer = new MapSpec("plain", BpfMapType.ArrayOfMaps)
+        {
+            KeySize = 4, ValueSize = 4, MaxEntries = 4, InnerMap = inner,
+        };
+        MapSpec[] others =
+        [
+            inner with { ValueSize = 4 }, inner with { MaxEntries = 2 }, inner with { Type = BpfMapType.PercpuArray },
+            inner with { Type = BpfMapType.Hash }, inner with { Type = BpfMapType.Hash, KeySize = 8 },
+        ];
+        foreach (var other in others)
+        {
+            using var smaller = new ArrayOfMaps(kernel, outer with { InnerMap = other });
+            Load(outer, Reusing("plain", smaller)).Should().Throw<DiagnosticException>().WithMessage("*holds map*");
+        }
+
+        using var same = new ArrayOfMaps(kernel, outer);
+        Load(outer, Reusing("plain", same)).Should().NotThrow();
+        using var mine = new PinnedMap(kernel, outer);
+        Load(outer, Reusing("plain", mine)).Should().Throw<DiagnosticException>()
+            .WithMessage("*in other ways as well*");
+
+        Action Load(MapSpec map, LoadOptions options) => () => BpfObject.From(With(map)).Load(
+            kernel, options with { Autoload = _ => false }).Dispose();
+    }
+
+    [Fact]
+    public void InnerMapOfATypeThatTheKernelHasNot_IsRefused()
+    {
+        using var kernel = Boot(Own);
+        var outer = new MapSpec("plain", BpfMapType.HashOfMaps)
+        {
+            KeySize = 4, ValueSize = 4, MaxEntries = 4,
+            InnerMap = new("in", (BpfMapType)1001) { KeySize = 4, ValueSize = 4, MaxEntries = 4 },
+        };
+        ObjectCheck.Run(With(outer), kernel.Spec).Should().OnlyContain(v => v.Verdict == Verdict.Reject);
+    }
+
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(0)]
+    [InlineData(36)]
+    [InlineData(-1)]
+    public void LinkedProgram_WithAMapOfATypeThatNobodyKnows_IsUnsupported(int type)
+    {
+        using var kernel = Boot(Own);
+        var unknown = new MapSpec("x", (BpfMapType)type) { KeySize = 4, ValueSize = 16, MaxEntries = 4 };
+        var outer = unknown with { Type = BpfMapType.HashOfMaps, ValueSize = 4, InnerMap = unknown };
+        foreach (var map in (MapSpec[])[unknown, outer])
+        {
+            Verify(kernel, "keep_in_own", map).Diagnostics[^1].Code.Should().Be(DiagCode.UnsupportedMapType);
+        }
+    }
+
+    [Fact]
+    public void InnerMapOfOnesOwnType_IsAskedLikeAnOuterOne()
+    {
+        using var kernel = Boot(Own);
+        var outer = new MapSpec("x", BpfMapType.HashOfMaps)
+        {
+            KeySize = 4, ValueSize = 4, MaxEntries = 4, InnerMap = Spec(kernel, "in") with { OwnType = Own },
+        };
+        Verify(kernel, "sleeps", outer).Message.Should().Contain("cannot be used by programs that can sleep");
+        outer = outer with { InnerMap = outer.InnerMap with { OwnType = Own with { ProgTypes = [ProgType.Xdp] } } };
+        Verify(kernel, "keep_in_own", outer).Message.Should().Contain("cannot be used by programs of type Tracing");
+    }
+
+    [Fact]
     public void Blueprint_WithTwoMapsOfOneName_IsNoObject()
     {
         var spec = Open().Spec;
@@ -175,6 +246,19 @@ public class OwnMapTypeTests
     }
 
     private static string Path => System.IO.Path.Combine(RepoRoot.Path, "tests", "data", "run", "own_type.bpf.o");
+
+    private static ObjectSpec With(MapSpec map)
+    {
+        var spec = Open().Spec;
+        return spec with { Maps = [.. spec.Maps.Select(m => m.Name == map.Name ? map : m)] };
+    }
+
+    /// <summary>Judges a program that is linked already, with another map in the place of all it uses.</summary>
+    private static VerifyResult Verify(KernelModel kernel, string program, MapSpec map)
+    {
+        var prog = ObjectCheck.Run(Path, kernel.Spec, new() { ProgName = program }).Single().Prog;
+        return BpfVerifier.Verify(prog with { Maps = [.. prog.Maps.Select(_ => map)] }, kernel.Spec);
+    }
 
     private static BpfObject Open() => BpfObject.Open(Path);
 

@@ -43,13 +43,22 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         };
     }
 
-    private Diagnostic? FaultOfUnknownType(MapSpec map) =>
-        !map.Autocreate || kernel.Profile.Knows(map.Type) ? null
-        : new(DiagCode.MapRefused, $"map '{map.Name}': the kernel has no map type {(uint)map.Type}")
+    // An inner map is made before the outer one, so it must be of a type that there is as well.
+    private Diagnostic? FaultOfUnknownType(MapSpec map)
+    {
+        var at = map;
+        while (at is not null && kernel.Profile.Knows(at.Type))
         {
-            File = spec.Name,
-            Section = ".maps",
-        };
+            at = at.InnerMap;
+        }
+
+        return at is null || !map.Autocreate ? null
+            : new(DiagCode.MapRefused, $"map '{map.Name}': the kernel has no map type {(uint)at.Type}")
+            {
+                File = spec.Name,
+                Section = ".maps",
+            };
+    }
 
     private MapSpec OfOwnType(MapSpec map)
     {

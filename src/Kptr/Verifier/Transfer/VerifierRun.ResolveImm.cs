@@ -91,6 +91,11 @@ internal sealed partial class VerifierRun
 
         Aux[i].Map = map;
         CheckUnprivilegedMap(map);
+        for (var each = map; each is not null && !reused; each = each.InnerMap)
+        {
+            CheckMapType(map, each);
+        }
+
         CheckMapFitsProg(map);
         if (insn.Src == BpfOp.PseudoMapValue)
         {
@@ -148,6 +153,34 @@ internal sealed partial class VerifierRun
         type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent
             or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
 
+    /// <summary>
+    /// No kernel has a map of a type that it does not know, and what a user's own type does not allow nobody may do;
+    /// both hold of a map and of what lies in it.
+    /// </summary>
+    private void CheckMapType(MapSpec map, MapSpec each)
+    {
+        if (!Kernel.Profile.Knows(each.Type))
+        {
+            Reject(DiagCode.UnsupportedMapType,
+                $"map '{map.Name}': the kernel has no map type {(uint)each.Type}, and nobody declared it");
+        }
+
+        if (each.OwnType is not { } own)
+        {
+            return;
+        }
+
+        if (!own.ProgTypes.IsEmpty && !own.ProgTypes.Contains(RunType))
+        {
+            Reject(DiagCode.MapIncompatible, $"{own} cannot be used by programs of type {RunType}");
+        }
+
+        if (Prog.IsSleepable && !own.AllowsSleepable)
+        {
+            Reject(DiagCode.MapIncompatible, $"{own} cannot be used by programs that can sleep");
+        }
+    }
+
     /// <summary>Kernel: <c>check_map_prog_compatibility</c>.</summary>
     private void CheckMapFitsProg(MapSpec map)
     {
@@ -176,16 +209,6 @@ internal sealed partial class VerifierRun
         if (map.Type == BpfMapType.StructOps)
         {
             Reject(DiagCode.MapIncompatible, "bpf_struct_ops map cannot be used in prog");
-        }
-
-        if (map.OwnType is { } own && (!own.ProgTypes.IsEmpty && !own.ProgTypes.Contains(RunType)))
-        {
-            Reject(DiagCode.MapIncompatible, $"{own} cannot be used by programs of type {RunType}");
-        }
-
-        if (Prog.IsSleepable && map.OwnType is { AllowsSleepable: false })
-        {
-            Reject(DiagCode.MapIncompatible, $"{map.OwnType} cannot be used by programs that can sleep");
         }
 
         if (Prog.IsSleepable && map.Type is not (BpfMapType.Hash or BpfMapType.LruHash or BpfMapType.Array
