@@ -18,7 +18,8 @@ internal sealed class StressRun(int seed, string only, bool isThrowing, TextWrit
         var configs = Configs().Where(c => c.ToString().Contains(only, StringComparison.Ordinal)).ToArray();
         var turns = Math.Max(1, (int)(time.TotalSeconds / (configs.Length * 0.5)));
         var roundTime = time / (configs.Length * turns);
-        for (var turn = 0; turn < turns; turn++)
+        var (clock, turn) = (Stopwatch.StartNew(), 0);
+        for (; turn == 0 || (turn < turns && clock.Elapsed < time); turn++)
         {
             _random.Shuffle(configs);
             foreach (var config in configs)
@@ -30,7 +31,7 @@ internal sealed class StressRun(int seed, string only, bool isThrowing, TextWrit
             }
         }
 
-        output.WriteLine($"seed {seed}: {turns} turns of {configs.Length} rounds, {_steps} steps, no fault");
+        output.WriteLine($"seed {seed}: {turn} turns of {configs.Length} rounds, {_steps} steps, no fault");
         return true;
     }
 
