@@ -12,12 +12,12 @@ public class ConformanceTests
     [TestCaseSource(nameof(Checks))]
     public void SampleMap_Conforms(string check) => MapConformance.Check(
         core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), MapCapabilities.Hash,
-        new() { Only = [check], Scripts = 20, Rounds = 5 });
+        new() { Only = [check], Scripts = 5, Rounds = 2 });
 
     [Test]
     public void BrokenMap_FailsWithTheRule() => Assert.That(
         () => MapConformance.Check(
             core => new NaiveMap(core, 4, Fault.NoDestroyOnDelete), NaiveMap.CapabilitiesOf(Fault.NoDestroyOnDelete),
-            new() { Scripts = 50, Rounds = 1 }),
+            new() { Scripts = 10, Rounds = 1 }),
         Throws.TypeOf<MapConformanceException>().With.Message.Contains("DestroyOnDelete is broken"));
 }

@@ -36,7 +36,7 @@ public class SoundMapTests
         var (make, can) = Maps[name];
         for (var seed = 1; seed <= Seeds.Count; seed++)
         {
-            var report = MapConformance.Check(make, can, new() { Seed = seed, Scripts = 200, Rounds = 20 });
+            var report = MapConformance.Check(make, can, new() { Seed = seed, Scripts = 100, Rounds = 10 });
             report.Passed.Count.Should().BeGreaterThan(10, report.ToString());
         }
     }
