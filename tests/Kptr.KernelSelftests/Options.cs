@@ -18,6 +18,7 @@ public sealed class Options
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]
                Kptr.KernelSelftests mutate-btf --objects DIR --to DIR [--copies N] [--seed N]
+               Kptr.KernelSelftests btf-cells --to FILE [--copies N] [--seed N]
         """;
 
     private readonly List<(string Name, string Value)> _given = [];

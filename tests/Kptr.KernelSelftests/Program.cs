@@ -12,7 +12,7 @@ if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
     return 2;
 }
 
-if (args[0] != "generate" && options["objects"] is null)
+if (args[0] is not ("generate" or "btf-cells") && options["objects"] is null)
 {
     return Options.Fail("--objects is missing");
 }
@@ -28,6 +28,7 @@ return args[0] switch
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" => GenerateReport.Run(options),
+    "btf-cells" when options["to"] is not null => BtfCells.Run(options),
     "mutate-btf" when options["to"] is not null => BtfMutator.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),
     _ => Options.Fail($"unknown mode '{args[0]}'"),

@@ -70,6 +70,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
         TrustsKfuncArgs = true,
+        TakesAnyPointerArg = true,
         PacketsHaveNetnsCookie = true,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
         {
@@ -114,6 +115,12 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// like those whose <c>bpf_verifier_ops</c> have no <c>get_func_proto</c>.
     /// </summary>
     internal ImmutableDictionary<string, string> StructOpsHelpers { get; init; } = s_structOps;
+
+    /// <summary>
+    /// Whether programs may load arguments that point to other things than structs, as numbers. Before, of these only
+    /// <c>void *</c> and pointers to integers may be loaded, and <c>const void *</c> may not.
+    /// </summary>
+    internal bool TakesAnyPointerArg { get; init; }
 
     /// <summary>What programs read in <c>LINUX_KERNEL_VERSION</c>: three bytes, <c>0x060c00</c> for 6.12.0.</summary>
     public int VersionCode { get; init; } = (6 << 16) | (12 << 8);

@@ -26,4 +26,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
 
     /// <summary>The module that has it, or null for vmlinux.</summary>
     public string? Module { get; init; }
+
+    /// <summary>Whether a program may call it at all; sleepable kfuncs ask for more.</summary>
+    internal bool IsOpenTo(ProgSpec prog, KernelProfile profile) => (Profiles & profile.Member) != 0
+        && (ProgTypes.IsDefaultOrEmpty || ProgTypes.Contains(prog.Type))
+        && (AttachTypes.IsDefaultOrEmpty || (prog.ExpectedAttachType is { } at && AttachTypes.Contains(at)));
 }

@@ -1,46 +1,26 @@
 #!/bin/bash
-# judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR: asks a real kernel, under qemu, for each row of cells.rows which helpers such
-# a program may call and which places of its context it may load and store; writes DIR/helper-cells-6.12.tsv and
-# DIR/context-cells-6.12.tsv. Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
+# judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
+# cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, returns,
+# args, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
+# Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
 here=$(dirname "$(realpath "$0")"); t=$(mktemp -d); trap 'rm -rf "$t"' EXIT
-mkdir "$t/root" "$t/root/dev"
-gcc -O2 -static -o "$t/root/init" "$here/cells.c"
-mknod "$t/root/dev/console" c 5 1
-bpftool -j btf dump file "$2" > "$t/btf.json"
-python3 - "$here/cells.rows" "$t/btf.json" "$t/root/rows" <<'P'
-import json, sys
-types = json.load(open(sys.argv[2]))["types"]
-ids = {}
-for t in types:
-    ids.setdefault((t["kind"], t["name"]), t)
-with open(sys.argv[3], "w") as out:
-    for line in open(sys.argv[1]):
-        if line.startswith("#"):
-            continue
-        label, kind, attach, sleepable, target, member = line.split()
-        found = None
-        if target != "-":
-            kinds = ["STRUCT"] if member != "-" else ["TYPEDEF"] if target.startswith("btf_trace_") else ["FUNC"]
-            found = next((ids[k, target] for k in kinds if (k, target) in ids), None)
-            if found is None:
-                print(f"left out, this kernel has no {target}")
-                continue
-            label += f":{target}"
-        if member != "-":
-            index = next((i for i, m in enumerate(found["members"]) if m["name"] == member), None)
-            if index is None:
-                print(f"left out, {target} has no {member}")
-                continue
-            attach, label = str(index), f"{label}.{member}"
-        label += ":sleepable" if sleepable == "1" else ""
-        out.write(f"{label} {kind} {-1 if attach == '-' else attach} {found['id'] if found else 0} "
-                  f"{16 if sleepable == '1' else 0}\n")
-P
-(cd "$t/root" && find . | cpio -o -H newc --quiet) | gzip -1 > "$t/initrd.gz"
-qemu-system-x86_64 -accel tcg -cpu max -m 2G -nographic -no-reboot -net none -kernel "$1" -initrd "$t/initrd.gz" \
-    -append "console=ttyS0 quiet panic=-1 mitigations=off" < /dev/null | tr -d '\r' > "$t/console"
-grep -a '^NOTE\|^DONE' "$t/console" || { tail -20 "$t/console"; exit 1; }
+kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps returns args
+bpftool -j btf dump file "$vmlinux" > "$t/btf.json"
+python3 "$here/rows.py" "$here/cells.rows" "$t/btf.json" "$t"
+
+ask() {    # PROGRAM FILE...: what it prints; a FILE a:b is a, called b there
+    rm -rf "$t/root"; mkdir -p "$t/root/dev"; mknod "$t/root/dev/console" c 5 1
+    gcc -O2 -Wall -static -o "$t/root/init" "$here/$1.c"
+    for f in "${@:2}"; do cp -r "$t/${f%:*}" "$t/root/${f#*:}"; done
+    (cd "$t/root" && find . | cpio -o -H newc --quiet) | gzip -1 > "$t/initrd.gz"
+    qemu-system-x86_64 -accel tcg -cpu max -m 2G -nographic -no-reboot -net none -kernel "$kernel" \
+        -initrd "$t/initrd.gz" -append "console=ttyS0 quiet panic=-1 mitigations=off" < /dev/null > "$t/raw"
+    tr -d '\r' < "$t/raw" > "$t/console"
+    grep -a '^NOTE\|^DONE' "$t/console" || { tail -20 "$t/console"; exit 1; }
+    grep -aq '^DONE' "$t/console" || { tail -20 "$t/console"; echo "$1 did not end"; exit 1; }
+}
+
 write() {    # TAG FILE TITLE: rows with the same answers share a line
     {
         echo "$3"
@@ -48,6 +28,33 @@ write() {    # TAG FILE TITLE: rows with the same answers share a line
             END { for (i = 1; i <= c; i++) print n[o[i]] "\t" o[i] }'
     } > "$2"
 }
-[ "$(grep -ac '^HELPERS ' "$t/console")" = "$(wc -l < "$t/root/rows")" ] || { echo "a row is missing"; exit 1; }
-write HELPERS "$3/helper-cells-6.12.tsv" "# What Linux 6.12 says of helpers 1 to 211, a character each: + may be called, . may not, p not at this attach target, s might sleep and the program may not"
-write PLACES "$3/context-cells-6.12.tsv" "# What Linux 6.12 takes at each byte of a context, two digits each: bits 0 to 3 loads of 1, 2, 4 and 8 bytes, bits 4 to 7 stores"
+
+whole() { [ "$(grep -ac "^$1 " "$t/console")" = "$(wc -l < "$t/rows")" ] || { echo "a row is missing"; exit 1; }; }
+
+for table; do
+    case $table in
+    helpers)
+        ask helpers rows; whole HELPERS
+        write HELPERS "$out/helper-cells-6.12.tsv" "# What Linux 6.12 says of helpers 1 to 211, a character each: + may be called, . may not, p not at this attach target, s might sleep and the program may not"
+        write PLACES "$out/context-cells-6.12.tsv" "# What Linux 6.12 takes at each byte of a context, two digits each: bits 0 to 3 loads of 1, 2, 4 and 8 bytes, bits 4 to 7 stores";;
+    kfuncs)
+        ask kfuncs rows kinds funcs; whole CALLS
+        write CALLS "$out/kfunc-cells-6.12.tsv" "# Which kfuncs Linux 6.12 lets a program call, a character each: + may be called, . may not, s by sleepable programs only;$(grep -a '^KFUNC ' "$t/console" | cut -d' ' -f2- | sed 's/^/ /')";;
+    maps)
+        mkdir "$t/btf"; python3 "$here/values.py" "$t/btf"; cp "$here/maps.rows" "$t"
+        ask maps maps.rows btf
+        python3 "$here/pack.py" < "$t/console" > "$out/map-cells-6.12.tsv";;
+    returns)
+        ask returns returns:rows
+        sed -i 's/^\(RETURNS Lsm[^=]*\)=[^ ]*/\1/' "$t/console"    # arg-cells has their prototypes
+        write RETURNS "$out/return-cells-6.12.tsv" "# Whether Linux 6.12 lets a program return each value of cells/returns.c: + yes, . no, k no number, n nothing; x no program is accepted there";;
+    args)
+        ask args args:rows
+        python3 "$here/pack.py" < "$t/console" > "$out/arg-cells-6.12.tsv";;
+    btfs)
+        $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
+        { echo "# Whether Linux 6.12 takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
+          grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/btf-cells-6.12.tsv";;
+    *)  echo "no table $table"; exit 1;;
+    esac
+done

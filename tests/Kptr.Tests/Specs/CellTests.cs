@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Kptr.Btf;
 using Kptr.Isa;
 using Kptr.Specs;
 using Kptr.Verifier;
@@ -18,9 +17,9 @@ public class CellTests
     {
         var wrong = new List<string>();
         var cells = 0;
-        foreach (var (label, word) in Rows("helper-cells-6.12.tsv"))
+        foreach (var (label, word) in CellRows.Read("helper-cells-6.12.tsv"))
         {
-            var (prog, kernel, attachFunc) = ProgOf(label);
+            var (prog, kernel, attachFunc) = CellRows.ProgOf(label);
             for (var id = 1; id <= word.Length; id++, cells++)
             {
                 var said = Answer(prog, kernel, attachFunc, (HelperId)id);
@@ -41,9 +40,9 @@ public class CellTests
         var wrong = new List<string>();
         var cells = 0;
         var accesses = new Dictionary<(int Off, int Bit), ImmutableArray<BpfInsn>>();
-        foreach (var (label, word) in Rows("context-cells-6.12.tsv"))
+        foreach (var (label, word) in CellRows.Read("context-cells-6.12.tsv"))
         {
-            var (prog, kernel, _) = ProgOf(label);
+            var (prog, kernel, _) = CellRows.ProgOf(label);
             for (var off = 0; off < word.Length / 2; off++)
             {
                 var mask = int.Parse(word.AsSpan(off * 2, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
@@ -80,40 +79,5 @@ public class CellTests
     {
         var word = $"*(u{size * 8} *)(r1 + {off})";
         return TextAssembler.Assemble($"r0 = 1\n{(write ? $"{word} = r0" : $"r2 = {word}")}\nexit").Insns;
-    }
-
-    private static IEnumerable<(string Label, string Word)> Rows(string file) =>
-        from line in File.ReadLines(TestData.Path(file))
-        where !line.StartsWith('#')
-        let columns = line.Split('\t')
-        from label in columns[0].Split(',')
-        select (label, columns[1]);
-
-    /// <summary><c>Type[/AttachType][:target[.member]][:sleepable]</c>.</summary>
-    private static (ProgSpec Prog, KernelSpec Kernel, string? AttachFunc) ProgOf(string label)
-    {
-        var parts = label.Split(':');
-        var type = parts[0].Split('/');
-        var target = parts.Skip(1).FirstOrDefault(p => p != "sleepable")?.Split('.');
-        var btf = new BtfBuilder("vmlinux");
-        var of = btf.AddInt("int", 4, isSigned: true);
-        btf.AddStruct("nf_hook_state", 4, []);
-        btf.AddStruct("sk_buff", 4, []);
-        BtfRef? at = null;
-        if (target is not null)
-        {
-            var members = target.Skip(1).Select(m => new BtfMember(m, of, 0, 0)).ToImmutableArray();
-            at = new BtfRef(0, btf.AddStruct(target[0], 4, members));
-        }
-
-        var prog = new ProgSpec("p", Enum.Parse<ProgType>(type[0]), [])
-        {
-            License = "GPL",
-            ExpectedAttachType = type.Length > 1 ? Enum.Parse<AttachType>(type[1]) : null,
-            AttachBtf = at,
-            StructOpsMember = target is [_, _] ? 0 : -1,
-            IsSleepable = parts[^1] == "sleepable",
-        };
-        return (prog, new KernelSpec(KernelProfile.Linux6_12, new KernelTypes(btf.Build())), target?[0]);
     }
 }

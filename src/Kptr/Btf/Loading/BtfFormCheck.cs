@@ -18,7 +18,7 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
     private const int IntBitsMax = 128;
     private const int TypeIdMax = 0xfffff;
     private const int NameOffsetMax = 0xffffff;
-    private const int FuncLinkageMax = 2;
+    private const int FuncLinkageMax = 1;
 
     /// <exception cref="BtfRecordFault">The kernel would refuse the type.</exception>
     internal void Check(int id)

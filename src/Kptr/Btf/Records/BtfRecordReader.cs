@@ -214,13 +214,8 @@ public sealed class BtfRecordReader
     private BtfField ResolveKptr(FoundField f, BtfField field)
     {
         var local = _btf[f.RefTypeId];
-        if (local.Name.Length == 0)
-        {
-            // By name, Linux finds some anonymous struct of its own here, which no destructor is registered for.
-            throw new BtfRecordFault(Errno.ENOENT, $"'{f.Name}' points to an anonymous struct");
-        }
-
-        if (_kernel.Find(local.Name, local.Kind) is not { } place)
+        // Linux looks for an anonymous one by the name "(anon)", which no kernel type has.
+        if (local.Name.Length == 0 || _kernel.Find(local.Name, local.Kind) is not { } place)
         {
             return _kernel.HasUndescribedStruct(local.Name) ? throw UndescribedPointee(f, local.Name)
                 : _rules.AllowsLocalKptrs ? field with { Pointee = local, IsLocalPointee = true }

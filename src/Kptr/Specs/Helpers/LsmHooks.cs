@@ -35,8 +35,17 @@ internal static class LsmHooks
         getprocattr setprocattr key_getsecurity audit_rule_match xfrm_decode_session ismaclabel
         """);
 
+    // Functions of the kernel that are named like a hook's.
+    private static readonly FrozenSet<string> Others = SetOf("""
+        get_retval_range is_trusted is_sleepable_hook func_proto verify_prog find_cgroup_shim init
+        """);
+
     private static readonly FrozenSet<string> Sockopt =
         SetOf("sock_graft inet_csk_clone inet_conn_established socket_post_create socket_socketpair");
+
+    /// <summary>Whether a function of this name is a hook's, disabled or not.</summary>
+    public static bool IsHook(string function) =>
+        function.StartsWith(Prefix, StringComparison.Ordinal) && !Others.Contains(Short(function));
 
     /// <summary>Whether programs at the hook may sleep.</summary>
     public static bool IsSleepable(string hook) => Sleepable.Contains(Short(hook));

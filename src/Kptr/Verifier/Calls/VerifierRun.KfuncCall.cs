@@ -117,7 +117,7 @@ internal sealed partial class VerifierRun
 
     private void CheckKfuncAllowed(KfuncInfo fn)
     {
-        if (!IsKfuncAllowed(fn.Spec))
+        if (fn.Spec is null || !fn.Spec.IsOpenTo(Prog, Kernel.Profile))
         {
             Reject(DiagCode.KfuncNotAllowed, $"calling kernel function {fn.Name} is not allowed", errno: Errno.EACCES);
         }
@@ -128,10 +128,6 @@ internal sealed partial class VerifierRun
                 $"program must be sleepable to call sleepable kfunc {fn.Name}", errno: Errno.EACCES);
         }
     }
-
-    private bool IsKfuncAllowed(KfuncSpec? spec) => spec is not null && (spec.Profiles & Kernel.Profile.Member) != 0
-        && (spec.ProgTypes.IsDefaultOrEmpty || spec.ProgTypes.Contains(RunType))
-        && (spec.AttachTypes.IsDefaultOrEmpty || (Prog.ExpectedAttachType is { } at && spec.AttachTypes.Contains(at)));
 
     private void PushKfuncCallback(KfuncCallMeta meta)
     {

@@ -207,7 +207,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to disabled hook {func.Name}");
         }
 
-        if (!func.Name.StartsWith("bpf_lsm_", StringComparison.Ordinal))
+        if (!LsmHooks.IsHook(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to wrong type name {func.Name}");
         }

@@ -170,7 +170,8 @@ internal sealed partial class VerifierRun
         }
 
         var pointee = target.Btf.SkipModifiers(type.RefTypeId);
-        return pointee.Kind is BtfKind.Void or BtfKind.Int
+        return type.RefTypeId == 0 || pointee.Kind == BtfKind.Int
+            || (Kernel.Profile.TakesAnyPointerArg && !pointee.IsComposite)
             ? new CtxAccess(RegType.Scalar)
             : TypeOfPointer(target, arg, param, type.RefTypeId, pointee);
     }

@@ -1,47 +1,10 @@
-// First and only process of a kernel: asks for every row of /rows and every helper whether such a program may call it,
-// and for every place of the row's context which loads and stores are taken.
-// A row is "label type attach btf flags"; the answers are a line "HELPERS label WORD" with a character for each helper
+// Asks for every row and every helper whether such a program may call it, and for every place of the row's context which
+// loads and stores are taken. The answers are a line "HELPERS label WORD" with a character for each helper
 // and, where no BTF describes the context, a line "PLACES label WORD" with two hexadecimal digits for each byte offset:
 // bits 0 to 3 are loads of 1, 2, 4 and 8 bytes, bits 4 to 7 stores.
-#include <linux/bpf.h>
-#include <stdio.h>
-#include <stdint.h>
-#include <string.h>
-#include <errno.h>
-#include <unistd.h>
-#include <sys/reboot.h>
-#include <sys/syscall.h>
+#include "cells.h"
 
 enum { HELPERS = 211, PLACES = 224 };
-
-static char log_text[65536];
-
-struct row {
-    char label[200];
-    unsigned type, btf, flags;
-    int attach;
-};
-
-static int load(const struct row *row, const struct bpf_insn *insns, unsigned count)
-{
-    union bpf_attr attr;
-    memset(&attr, 0, sizeof attr);
-    attr.prog_type = row->type;
-    attr.expected_attach_type = row->attach < 0 ? 0 : row->attach;
-    attr.attach_btf_id = row->btf;
-    attr.prog_flags = row->flags;
-    attr.insns = (uintptr_t)insns;
-    attr.insn_cnt = count;
-    attr.license = (uintptr_t)"GPL";
-    attr.log_buf = (uintptr_t)log_text;
-    attr.log_size = sizeof log_text;
-    attr.log_level = 1;
-    log_text[0] = 0;
-    int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
 
 // '.' cannot use the helper, 'p' not at this attach target, 's' it might sleep and the program may not, '+' may call it;
 // '?' the kernel said something else.
@@ -83,7 +46,7 @@ int main(void)
     struct row row;
     int cells = 0, places = 0;
     printf("\n");    // what the firmware left on the line
-    while (rows && fscanf(rows, "%199s %u %d %u %u", row.label, &row.type, &row.attach, &row.btf, &row.flags) == 5) {
+    while (rows && read_row(rows, &row)) {
         char word[HELPERS + 1] = { 0 };
         int noted = 0;
         for (int helper = 1; helper <= HELPERS; helper++, cells++) {
@@ -110,8 +73,5 @@ int main(void)
         fflush(stdout);
     }
     printf("DONE %d cells of helpers, %d of places\n", cells, places);
-    fflush(stdout);
-    sync();
-    reboot(RB_POWER_OFF);
-    return 0;
+    return finish();
 }

@@ -1,0 +1,58 @@
+"""pack.py: what maps.c and args.c print, from standard input, as a table.
+
+Maps: runs of a character are the character and their length, and types with the same answers along an axis share a line.
+Arguments: a letter a word where the name of the struct is the prototype's; a target that takes no sleepable program, or
+only such, has the word for it alone.
+"""
+import itertools
+import re
+import sys
+
+MAPS = ("# What Linux 6.12 answers who creates a map (cells/maps.c): + created, p EPERM, . EINVAL, b E2BIG, m ENOMEM, "
+        "n ENOTSUPP, o EOPNOTSUPP, a EACCES, f EBADF, r ERANGE, y EBUSY, x its BTF is refused, - not asked; "
+        "a number is how often the letter before it stands")
+ARGS = ("# What Linux 6.12 gives a program that loads each word of its context (cells/args.c): n number, t trusted pointer, "
+        "p pointer, b buffer, r read-only buffer, 0 behind them or null, e errno range, o 0 or 1, =NAME another struct than the "
+        "prototype's, - may not be loaded, x no program is accepted")
+
+
+def pack_map(words):
+    runs = ((c, len(list(run))) for c, run in itertools.groupby(words[2]))
+    return "".join(c if n == 1 else f"{c}{n}" for c, n in runs)
+
+
+def letter_of(text, declared):
+    if text in "-x":
+        return text
+    if text.startswith("scalar"):
+        return "n" if text == "scalar()" else "e" if "-4095" in text else "o" if "smax=umax=smax32=umax32=1," in text else text
+    found = re.fullmatch(r"(trusted_|rdonly_|)(ptr|buf)(_or_null|)_?(.*)\((?:id=1)?\)", text)
+    if not found:
+        return text
+    trust, kind, null, name = found.groups()
+    letter = ("t" if trust == "trusted_" else "p") if kind == "ptr" else "r" if trust else "b"
+    same = kind == "buf" or declared.rstrip("*").split(".", 1)[-1] == name
+    return letter + ("0" if null else "") + ("" if same else f"={name}")
+
+
+rows, args = {}, []
+for line in sys.stdin:
+    words = line.split()[1:]
+    if line.startswith("MAPS "):
+        rows.setdefault((words[1], pack_map(words)), []).append(words[0])
+    elif line.startswith("LIST "):
+        rows[words[0], words[1]] = ["list"]
+    elif line.startswith("ARGS "):
+        label, proto = words[0].split("=", 1)
+        declared = [p.rsplit(":", 1)[-1] for p in proto[proto.index("(") + 1:-1].split(",")]
+        declared = declared[1:] if "TraceRawTp" in label else declared
+        args.append((label, proto, " ".join(letter_of(w, d) for w, d in itertools.zip_longest(words[1:], declared[:len(words) - 1],
+                                                                                             fillvalue=""))))
+if args:
+    print(ARGS)
+    for row in args:
+        print("\t".join(row))
+else:
+    print(MAPS)
+    for (axis, packed), types in rows.items():
+        print(f"{axis}\t{','.join(types)}\t{packed}")

@@ -1,0 +1,76 @@
+using System.Globalization;
+using Kptr.Btf;
+using Kptr.Diagnostics;
+using Kptr.Kfuncs;
+using Kptr.KernelSelftests;
+using Kptr.Specs;
+
+namespace Kptr.Tests.Specs;
+
+/// <summary>Which of thousands of mutants of one BTF a real Linux 6.12 takes, and with which errno it refuses the
+/// others.</summary>
+public class BtfCellTests
+{
+    /// <summary>Stands for what is refused when it is read: of several faults the kernel may name another.</summary>
+    private const char Unreadable = '!';
+
+    /// <summary>The one that the kernel takes and Kptr does not read: a data section of more than 2 GB.</summary>
+    private const int TooLarge = 5870;
+
+    [Fact]
+    public void Mutants_OfABtfWithEveryKindOfType_AreTakenWhereTheKernelTakesThem()
+    {
+        var lines = File.ReadAllLines(TestData.Path("btf-cells-6.12.tsv"));
+        var hash = BtfCells.Hash();
+        lines[0].Should().EndWith($"{hash:x8}", "the answers are about that BTF: ask the kernel again");
+        var answers = string.Concat(lines.Skip(1));
+        var kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
+        var wrong = new List<string>();
+        var unknown = 0;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            var (said, message) = Answer(BtfCells.Mutant(i), kernel);
+            if (said == 'u' && answers[i] != 'u' && message.Contains("do not describe it", StringComparison.Ordinal))
+            {
+                unknown++;
+            }
+            else if (said == Unreadable ? answers[i] == '+' && i != TooLarge : said != answers[i])
+            {
+                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{i}: kernel {answers[i]}, here {said} {message}"));
+            }
+        }
+
+        answers.Length.Should().BeGreaterThan(5_000);
+        unknown.Should().BeLessThan(10, "few mutants are named like a kernel struct that the built-in kernel lacks");
+        wrong.Should().BeEmpty();
+    }
+
+    private static (char Letter, string Message) Answer(byte[] bytes, KernelSpec kernel)
+    {
+        BtfSpec btf;
+        try
+        {
+            btf = BtfSpec.Read(bytes, "mutant");
+        }
+        catch (DiagnosticException e)
+        {
+            return (Unreadable, e.Message);
+        }
+
+        var load = new BtfRecordReader(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules).Load;
+        return (load.Error switch
+        {
+            Errno.None => '+',
+            Errno.EINVAL => '.',
+            Errno.E2BIG => 'b',
+            Errno.ENOENT => 'e',
+            Errno.EEXIST => 'x',
+            Errno.EFAULT => 'u',
+            Errno.ELOOP => 'l',
+            Errno.ENOTSUPP => 'n',
+            Errno.EOPNOTSUPP => 'o',
+            Errno.EACCES => 'a',
+            _ => '?',
+        }, load.Message);
+    }
+}
