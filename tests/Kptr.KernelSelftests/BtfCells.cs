@@ -8,8 +8,8 @@ namespace Kptr.KernelSelftests;
 /// kernel says which of them it takes (<c>cells/btfs.c</c>), and a test holds the library against its answers.
 /// </summary>
 /// <remarks>
-/// The number of a mutant decides what it is, so that a table of answers needs no bytes beside it. Structs have names that
-/// no kernel struct has, nor its end: what a kptr points to is looked up in the kernel first.
+/// The number of a mutant decides what it is, so that a table of answers needs no bytes beside it. Structs have names
+/// that no kernel struct has, nor its end: what a kptr points to is looked up in the kernel first.
 /// </remarks>
 public static class BtfCells
 {
@@ -88,7 +88,8 @@ public static class BtfCells
         var next = btf.AddPtr(node);
         btf.AddStruct("nodeq", 16, [new("next", next, 0, 0), new("value", u64, 64, 0)]);
         var inner = btf.AddStruct("innerq", 8, [new("a", u16, 0, 0), new("b", u8, 16, 0), new("c", i32, 32, 0)]);
-        var either = btf.AddUnion("either", 8, [new("whole", u64, 0, 0), new("half", u32, 0, 0), new("in", inner, 0, 0)]);
+        var either = btf.AddUnion(
+            "either", 8, [new("whole", u64, 0, 0), new("half", u32, 0, 0), new("in", inner, 0, 0)]);
         var bits = btf.AddStruct("bitsq", 8, [new("x", u32, 0, 3), new("y", i32, 3, 5), new("e", color, 8, 2),
             new("z", u32, 32, 0)]);
         var byTypedef = btf.AddTypedef("node_tq", btf.AddTypedef("node_aliasq", node));

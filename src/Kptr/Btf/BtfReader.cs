@@ -10,6 +10,9 @@ namespace Kptr.Btf;
 /// </remarks>
 internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
 {
+    /// <summary>Said of what libbpf would read.</summary>
+    internal const string OutOfRange = "a type has a result, size or place that is out of range";
+
     private const uint StringsMax = 0x1000000;
     private readonly int _startId = baseBtf?.TypeCount ?? 1;
     private BtfHeader _header;
@@ -177,7 +180,8 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
             };
             if (!fine)
             {
-                return Bad(at, "a type refers to a name or type that does not exist, or has an impossible size");
+                return Bad(at, RefersWell(type, trailer)
+                    ? OutOfRange : "a type refers to a name or type that does not exist");
             }
         }
 
@@ -231,6 +235,35 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
         for (; words.Length >= 3; words = words[3..])
         {
             if (words[0] >= _typeCount || words[1] > int.MaxValue || words[2] > int.MaxValue)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Of a type that is not fine: whether it is so for a size, place or result, which libbpf does not look at.
+    /// </summary>
+    private bool RefersWell(ReadOnlySpan<uint> type, ReadOnlySpan<uint> trailer) =>
+        (BtfKind)((type[1] >> 24) & 0x1f) switch
+        {
+            BtfKind.Struct or BtfKind.Union => RefersWell(trailer, name: 0, typeId: 1),
+            BtfKind.DataSec => RefersWell(trailer, name: -1, typeId: 0),
+            BtfKind.Enum => CheckNames(trailer, 2),
+            BtfKind.Enum64 => CheckNames(trailer, 3),
+            BtfKind.Array => trailer[0] < _typeCount && trailer[1] < _typeCount,
+            BtfKind.FuncProto => CheckParams(trailer),
+            BtfKind.Int or BtfKind.Float => true,
+            _ => false,
+        };
+
+    private bool RefersWell(ReadOnlySpan<uint> words, int name, int typeId)
+    {
+        for (; words.Length >= 3; words = words[3..])
+        {
+            if ((name >= 0 && words[name] >= _stringsEnd) || words[typeId] >= _typeCount)
             {
                 return false;
             }

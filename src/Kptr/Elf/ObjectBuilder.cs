@@ -10,6 +10,7 @@ namespace Kptr.Elf;
 internal sealed class ObjectBuilder(ElfFile file)
 {
     private readonly SectionLayout _layout = new(file);
+    private Diagnostic? _btfFault;
 
     public ObjectSpec Build()
     {
@@ -30,6 +31,7 @@ internal sealed class ObjectBuilder(ElfFile file)
             Progs = [.. WithStructOps(built, maps)],
             Maps = [.. maps.All.Select(m => m.Spec)],
             Btf = btf,
+            BtfFault = _btfFault,
             Externs = externs.All,
         };
     }
@@ -41,12 +43,43 @@ internal sealed class ObjectBuilder(ElfFile file)
             return null;
         }
 
+        try
+        {
+            return ReadBtf(section);
+        }
+        catch (DiagnosticException unreadable) when (CanDoWithoutBtf && IsUnreadable(unreadable))
+        {
+            _btfFault = unreadable.Diagnostics[0];
+            return null;
+        }
+    }
+
+    /// <summary>Whether libbpf goes on with BTF that it cannot read: maps and struct_ops are made of it.</summary>
+    private bool CanDoWithoutBtf =>
+        _layout.MapDefs is null && !file.Sections.Any(s => SectionLayout.IsStructOpsName(s.Name));
+
+    /// <summary>What libbpf reads and Kptr does not would be relocated by libbpf.</summary>
+    private static bool IsUnreadable(DiagnosticException fault) =>
+        fault.Diagnostics[0].Message != BtfReader.OutOfRange;
+
+    private BtfSpec ReadBtf(ElfSection section)
+    {
         if (!section.Data.Span.StartsWith((ReadOnlySpan<byte>)[0x9f, 0xeb]))
         {
             ElfFault.Throw(DiagCode.BtfBadHeader, file.Name, section.Name, 0, "no little-endian BTF");
         }
 
-        return BtfSpec.Read(section.Data, file.Name);
+        var btf = BtfSpec.Read(section.Data, file.Name);
+        for (var id = 1; id < btf.TypeCount; id++)
+        {
+            if (btf.KindOf(id) == BtfKind.Func && btf.KindOf(btf.RefTypeOf(id)) != BtfKind.FuncProto)
+            {
+                ElfFault.Throw(DiagCode.BtfMalformed, file.Name, section.Name, 0,
+                    $"type [{id}]: referenced type [{btf.RefTypeOf(id)}] is not FUNC_PROTO");
+            }
+        }
+
+        return btf;
     }
 
     /// <summary>The file's name up to its first dot, as libbpf names objects.</summary>

@@ -29,40 +29,19 @@ public static class MapRules
 {
     private const MapFlags Access = MapFlags.RdOnly | MapFlags.WrOnly | MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
     private const MapFlags ProgAccess = MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
+    private const MapFlags UserAccess = MapFlags.NumaNode | MapFlags.RdOnly | MapFlags.WrOnly;
+    private const int StackBytesMax = 512;
+    private const int CpusMax = 8192;
+    private const uint SockBucketsMax = uint.MaxValue / 16;
+    private const int StackDepthMax = 127;
+    private const int BuildIdBytes = 32;
     private const int KmallocMax = 1 << 22;
     private const int PercpuUnitMin = 32 << 10;
     private const uint HashBucketsMax = uint.MaxValue / 16;
-    private const int StorageValueMax = 65536 - 128;
-
-    private static readonly BpfMapType[] s_kptrTypes =
-    [
-        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array,
-        BpfMapType.PercpuArray,
-        BpfMapType.SkStorage, BpfMapType.InodeStorage, BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
-    ];
-
-    private static readonly BpfMapType[] s_lockTypes =
-    [
-        BpfMapType.Hash, BpfMapType.Array, BpfMapType.CgroupStorage, BpfMapType.SkStorage, BpfMapType.InodeStorage,
-        BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
-    ];
-
-    private static readonly BpfMapType[] s_asyncTypes = [
-        BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.Rhash,
-    ];
-    private static readonly BpfMapType[] s_graphTypes = [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array];
+    private const int StorageValueMax = ushort.MaxValue - 128;
 
     /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
-    public static IReadOnlyList<BpfMapType> TypesThatHold(BtfFieldKind kind) => kind switch
-    {
-        BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock => s_lockTypes,
-        BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork => s_asyncTypes,
-        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount =>
-            s_kptrTypes,
-        BtfFieldKind.ListHead or BtfFieldKind.RbRoot => s_graphTypes,
-        BtfFieldKind.Uptr => [BpfMapType.TaskStorage],
-        _ => [],
-    };
+    public static IReadOnlyList<BpfMapType> TypesThatHold(BtfFieldKind kind) => MapBtfRules.TypesThatHold(kind);
 
     /// <summary>Asks whether a kernel would create the map.</summary>
     /// <param name="spec">The blueprint, its record resolved.</param>
@@ -76,10 +55,12 @@ public static class MapRules
         Span<Errno> steps =
         [
             CheckAttributes(spec, profile),
-            CheckType(spec, options),
+            CheckType(spec with { Flags = spec.Flags & ~MapFlags.TokenFd }, options),
+            Invalid((spec.Flags & MapFlags.TokenFd) != 0),    // a file descriptor that nobody has
             CheckRights(spec.Type, options),
-            CheckRecord(spec, options),
+            CheckCapacity(spec),
             CheckInner(spec),
+            spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM : MapBtfRules.Check(spec),
         ];
         foreach (var step in steps)
         {
@@ -112,7 +93,7 @@ public static class MapRules
     /// Asks of the blueprint of a map of a user's own what does not depend on how it is made: whether its kernel type
     /// has values with such fields.
     /// </summary>
-    internal static Errno CheckStandIn(MapSpec spec) => CheckRecord(spec, MapCreateOptions.Default);
+    internal static Errno CheckStandIn(MapSpec spec) => MapBtfRules.CheckFields(spec);
 
     private static Errno CheckAttributes(MapSpec spec, KernelProfile profile)
     {
@@ -140,13 +121,30 @@ public static class MapRules
         BpfMapType.LpmTrie => CheckTrie(spec),
         BpfMapType.Ringbuf or BpfMapType.UserRingbuf => CheckRing(spec),
         BpfMapType.Sockmap => Invalid(
+            spec.MaxEntries is 0 or > int.MaxValue || spec.KeySize != 4 || spec.ValueSize is not (4 or 8)
+            || HasOther(spec, UserAccess)),
+        BpfMapType.Sockhash =>
+            spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize is not (4 or 8) || HasOther(spec, UserAccess)
+            ? Errno.EINVAL : (uint)spec.KeySize > StackBytesMax ? Errno.E2BIG
+            : Invalid(RoundUpToPowerOf2(spec.MaxEntries) > SockBucketsMax),
+        BpfMapType.Devmap or BpfMapType.DevmapHash => Invalid(
+            spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize is not (4 or 8) || HasOther(spec, UserAccess)
+            || (spec.Type == BpfMapType.DevmapHash && spec.MaxEntries > 1u << 31)),
+        BpfMapType.Xskmap => Invalid(
+            spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize != 4 || HasOther(spec, UserAccess)),
+        BpfMapType.Cpumap => Invalid(
             spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize is not (4 or 8)
-            || HasOther(spec, MapFlags.NumaNode | MapFlags.RdOnly | MapFlags.WrOnly)),
-        BpfMapType.Sockhash => spec.KeySize > 512 ? Errno.E2BIG : Invalid(
-            spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize is not (4 or 8)
-            || HasOther(spec, MapFlags.NumaNode | MapFlags.RdOnly | MapFlags.WrOnly)),
+            || HasOther(spec, MapFlags.NumaNode)),
+        BpfMapType.ReuseportSockarray => spec.ValueSize is not (4 or 8) ? Errno.EINVAL : CheckArray(spec),
+        BpfMapType.StackTrace => CheckStacks(spec),
+        BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage =>
+            spec.KeySize is not (8 or 16) || spec.ValueSize == 0 ? Errno.EINVAL
+            : (uint)spec.ValueSize > (spec.Type == BpfMapType.CgroupStorage ? StorageValueMax : PercpuUnitMin)
+            ? Errno.E2BIG
+            : Invalid(HasOther(spec, MapFlags.NumaNode | Access) || spec.MaxEntries != 0),
         BpfMapType.StructOps => Invalid(
-            spec.KeySize != 4 || spec.MaxEntries != 1 || HasOther(spec, MapFlags.Link | MapFlags.VtypeBtfObjFd)),
+            spec.StructOps is null || spec.KeySize != 4 || spec.MaxEntries != 1
+            || HasOther(spec, MapFlags.Link | MapFlags.VtypeBtfObjFd)),
         BpfMapType.Arena => CheckArena(spec),
         _ => Errno.None,
     };
@@ -189,13 +187,13 @@ public static class MapRules
             return Errno.EINVAL;
         }
 
-        if (spec.MaxEntries == 0 || spec.KeySize <= 0 || spec.ValueSize <= 0)
+        if (spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize == 0)
         {
             return Errno.EINVAL;
         }
 
-        return (long)spec.KeySize + spec.ValueSize >= KmallocMax - 48
-            || RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax || (isPercpu && IsPercpuTooBig(spec))
+        return (long)(uint)spec.KeySize + (uint)spec.ValueSize >= KmallocMax - 48
+            || (isPercpu && IsPercpuTooBig(spec))
             ? Errno.E2BIG : Errno.None;
     }
 
@@ -220,9 +218,9 @@ public static class MapRules
     // Linux also insists on BTF for key and value; a blueprint made in C# has none and needs none.
     private static Errno CheckStorage(MapSpec spec) =>
         HasOther(spec, MapFlags.NoPrealloc | MapFlags.Clone) || (spec.Flags & MapFlags.NoPrealloc) == 0
-        || spec.MaxEntries != 0 || spec.KeySize != 4 || spec.ValueSize <= 0
+        || spec.MaxEntries != 0 || spec.KeySize != 4 || spec.ValueSize == 0
         || (spec.Btf is not null && (spec.KeyTypeId == 0 || spec.ValueTypeId == 0)) ? Errno.EINVAL
-        : spec.ValueSize > StorageValueMax ? Errno.E2BIG : Errno.None;
+        : (uint)spec.ValueSize > StorageValueMax ? Errno.E2BIG : Errno.None;
 
     private static Errno CheckQueue(MapSpec spec) =>
         spec.MaxEntries == 0 || spec.KeySize != 0 || spec.ValueSize <= 0
@@ -238,21 +236,43 @@ public static class MapRules
     private static Errno CheckTrie(MapSpec spec) => Invalid(
         spec.MaxEntries == 0 || (spec.Flags & MapFlags.NoPrealloc) == 0
         || HasOther(spec, MapFlags.NoPrealloc | MapFlags.NumaNode | Access)
-        || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1 || spec.ValueSize > KmallocMax - 300);
+        || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1 || spec.ValueSize > KmallocMax - 296);
 
     private static Errno CheckRing(MapSpec spec) => Invalid(
         HasOther(spec, MapFlags.NumaNode) || spec.KeySize != 0 || spec.ValueSize != 0
         || spec.MaxEntries == 0 || (spec.MaxEntries & (spec.MaxEntries - 1)) != 0 || spec.MaxEntries % 4096 != 0);
 
-    private static Errno CheckArena(MapSpec spec)
+    private static Errno CheckArena(MapSpec spec) => Invalid(
+        spec.KeySize != 0 || spec.ValueSize != 0 || spec.MaxEntries == 0 || (spec.Flags & MapFlags.Mmapable) == 0
+        || HasOther(spec, MapFlags.SegvOnFault | MapFlags.Mmapable | MapFlags.NoUserConv)
+        || spec.MapExtra % 4096 != 0);
+
+    private static Errno CheckArenaSize(MapSpec spec)
     {
         var bytes = (ulong)spec.MaxEntries * 4096;
-        return spec.KeySize != 0 || spec.ValueSize != 0 || bytes == 0 || (spec.Flags & MapFlags.Mmapable) == 0
-            || HasOther(spec, MapFlags.SegvOnFault | MapFlags.Mmapable | MapFlags.NoUserConv)
-            || spec.MapExtra % 4096 != 0 ? Errno.EINVAL
-            : bytes > 1UL << 32 ? Errno.E2BIG
+        return bytes > 1UL << 32 ? Errno.E2BIG
             : spec.MapExtra >> 32 != (spec.MapExtra + bytes - 1) >> 32 ? Errno.ERANGE : Errno.None;
     }
+
+    private static Errno CheckStacks(MapSpec spec)
+    {
+        var each = (spec.Flags & MapFlags.StackBuildId) != 0 ? BuildIdBytes : 8;
+        return spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize < 8 || spec.ValueSize % each != 0
+            || spec.ValueSize / each > StackDepthMax || HasOther(spec, UserAccess | MapFlags.StackBuildId)
+            ? Errno.EINVAL : Errno.None;
+    }
+
+    /// <summary>What is found to be too much when the map is made, after rights were asked.</summary>
+    private static Errno CheckCapacity(MapSpec spec) => spec.Type switch
+    {
+        BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash
+            or BpfMapType.HashOfMaps or BpfMapType.Rhash when RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax =>
+            Errno.E2BIG,
+        BpfMapType.Cpumap when spec.MaxEntries > CpusMax => Errno.E2BIG,
+        BpfMapType.StackTrace when spec.MaxEntries > 1u << 31 => Errno.E2BIG,
+        BpfMapType.Arena => CheckArenaSize(spec),
+        _ => Errno.None,
+    };
 
     private static Errno CheckRights(BpfMapType type, MapCreateOptions options) => type switch
     {
@@ -265,26 +285,6 @@ public static class MapRules
             options.HasCapNetAdmin ? Errno.None : Errno.EPERM,
         _ => options.HasCapBpf ? Errno.None : Errno.EPERM,
     };
-
-    private static Errno CheckRecord(MapSpec spec, MapCreateOptions options)
-    {
-        if (spec.Record.Fields.Length == 0)
-        {
-            return Errno.None;
-        }
-
-        if (!options.HasCapBpf)
-        {
-            return Errno.EPERM;
-        }
-
-        if ((spec.Flags & ProgAccess) != 0)
-        {
-            return Errno.EACCES;
-        }
-
-        return spec.Record.Fields.All(f => TypesThatHold(f.Kind).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
-    }
 
     private static Errno CheckInner(MapSpec spec) =>
         spec.Type is not (BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps) ? Errno.None

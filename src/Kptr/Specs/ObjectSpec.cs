@@ -22,8 +22,8 @@ public sealed record ObjectSpec(string Name)
     public BtfSpec? Btf { get; init; }
 
     /// <summary>
-    /// Of a linked object: why the kernel refuses its BTF; null where it takes it. libbpf then goes on without BTF
-    /// where it can, and programs are judged as if their functions and maps had no types.
+    /// Why the BTF cannot be read, or, of a linked object, why the kernel refuses it; else null. libbpf then goes on
+    /// without BTF where it can, and programs are judged as if their functions and maps had no types.
     /// </summary>
     public Diagnostic? BtfFault { get; init; }
 

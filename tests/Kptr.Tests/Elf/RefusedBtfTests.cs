@@ -43,6 +43,32 @@ public class RefusedBtfTests
         linked.Btf[raw.TypeCount].Name.Should().Be("dummy_ksym");
     }
 
+    [Theory]
+    [InlineData("calls", 0, 0x7fffffffu, false)]    // a name that does not exist
+    [InlineData("maps", 0, 0x7fffffffu, true)]      // the same where maps are made of it
+    [InlineData("core", 2, uint.MaxValue, true)]    // a size that libbpf reads, and relocates by
+    public void Object_WhoseBtfIsUnreadable_IsReadWithoutWhereNothingIsMadeOfIt(
+        string name, int word, uint value, bool isRefused)
+    {
+        var elf = ElfObjects.Bytes(name);
+        var btf = ElfObjects.Read(name).Btf!;
+        var start = elf.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x9f, 0xeb, 1, 0, 24, 0, 0, 0]);
+        var patch = new BtfPatch(btf, elf[start..]);
+        patch.Put(btf.FindId("int", BtfKind.Int), word, value);
+        patch.Bytes.CopyTo(elf, start);
+
+        var sink = new DiagSink();
+        var read = ObjectReader.TryRead(elf, name, sink);
+
+        (read is null).Should().Be(isRefused);
+        if (read is not null)
+        {
+            read.Btf.Should().BeNull();
+            read.BtfFault!.Code.Should().Be(DiagCode.BtfMalformed);
+            read.Progs.Should().OnlyContain(p => p.FuncInfos.IsEmpty);
+        }
+    }
+
     private static ObjectSpec Link(string name)
     {
         var elf = ElfObjects.Bytes(name);

@@ -6,7 +6,8 @@ using Kptr.Verifier;
 namespace Kptr.Tests.Specs;
 
 /// <summary>
-/// What a real Linux 6.12 gives programs in their arguments: every iterator, struct_ops member, LSM hook and tracepoint.
+/// What a real Linux 6.12 gives programs in their arguments, for every iterator, struct_ops member, LSM hook and
+/// tracepoint.
 /// </summary>
 public partial class ArgCellTests
 {

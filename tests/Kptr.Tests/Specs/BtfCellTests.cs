@@ -1,4 +1,3 @@
-using System.Globalization;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Kfuncs;
@@ -36,7 +35,7 @@ public class BtfCellTests
             }
             else if (said == Unreadable ? answers[i] == '+' && i != TooLarge : said != answers[i])
             {
-                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{i}: kernel {answers[i]}, here {said} {message}"));
+                wrong.Add($"{i}: kernel {answers[i]}, here {said} {message}");
             }
         }
 
@@ -57,7 +56,9 @@ public class BtfCellTests
             return (Unreadable, e.Message);
         }
 
-        var load = new BtfRecordReader(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules).Load;
+        var reader = new BtfRecordReader(
+            btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
+        var load = reader.Load;
         return (load.Error switch
         {
             Errno.None => '+',

@@ -21,7 +21,8 @@ internal static class CellRows
         select line.Split('\t');
 
     /// <summary>
-    /// The program that a label names, without instructions: <c>Type[/AttachType][:target[.member]][:sleepable][=proto]</c>.
+    /// The program that a label names, without instructions:
+    /// <c>Type[/AttachType][:target[.member]][:sleepable][=proto]</c>.
     /// </summary>
     /// <param name="label">The label.</param>
     /// <param name="proto">The target's prototype; null where the label has it, or a test needs none.</param>

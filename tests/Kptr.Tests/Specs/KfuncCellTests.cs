@@ -21,7 +21,8 @@ public class KfuncCellTests
             word.Should().HaveLength(names.Length);
             for (var i = 0; i < word.Length; i++, cells++)
             {
-                var said = kfuncs.GetValueOrDefault(names[i]) is not { } spec || !spec.IsOpenTo(prog, kernel.Profile) ? '.'
+                var spec = kfuncs.GetValueOrDefault(names[i]);
+                var said = spec is null || !spec.IsOpenTo(prog, kernel.Profile) ? '.'
                     : (spec.Flags & KfuncFlags.Sleepable) != 0 && !prog.IsSleepable ? 's' : '+';
                 if (said != word[i])
                 {

@@ -17,7 +17,8 @@ public class ReturnCellTests
     // Any number, any of 32 bits, 0 or 1, 0 to 3, 0 or -1 (of 64 and of 32 bits), an address, nothing.
     private static readonly string[] s_others =
     [
-        "r0 = *(u64 *)(r10 - 8)\nexit", "r0 = *(u64 *)(r10 - 8)\nw0 = w0\nexit", "r0 = *(u64 *)(r10 - 8)\nr0 &= 1\nexit",
+        "r0 = *(u64 *)(r10 - 8)\nexit", "r0 = *(u64 *)(r10 - 8)\nw0 = w0\nexit",
+        "r0 = *(u64 *)(r10 - 8)\nr0 &= 1\nexit",
         "r0 = *(u64 *)(r10 - 8)\nr0 &= 3\nexit", "r0 = *(u64 *)(r10 - 8)\nr0 s>>= 63\nexit",
         "r0 = *(u64 *)(r10 - 8)\nw0 s>>= 31\nexit", "r0 = r10\nexit", "exit",
     ];

@@ -48,7 +48,19 @@ internal sealed class MapRecords
             fault ??= new(DiagCode.ElfBadMapDef, $"map '{map.Name}': {result.Message}") { Section = ".maps" };
         }
 
-        return map with { Record = result.Record };
+        map = map with { Record = result.Record };
+        var refused = MapBtfRules.Check(map);
+        if (refused != Errno.None && MapBtfRules.NeedsTypes(map.Type))
+        {
+            fault ??= new(DiagCode.MapRefused, $"map '{map.Name}': the kernel refuses its types ({refused})")
+            {
+                Section = ".maps",
+            };
+        }
+
+        // libbpf tries again without the types.
+        return refused == Errno.None ? map : map with { Btf = null, KeyTypeId = 0, ValueTypeId = 0, Record =
+            BtfRecord.Empty };
     }
 
     /// <summary>libbpf creates maps of these types without BTF, so their values have no special fields.</summary>

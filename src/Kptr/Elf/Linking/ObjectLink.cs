@@ -39,7 +39,7 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
             Maps = ready,
             Progs = progs.MoveToImmutable(),
             Btf = refused is null ? records?.Btf : null,
-            BtfFault = refused,
+            BtfFault = refused ?? spec.BtfFault,
         };
     }
 
