@@ -8,22 +8,22 @@ internal static class Points
 {
     [ThreadStatic]
     private static ScheduledThread? t_self;
-    [ThreadStatic]
-    private static Scheduler? t_scheduler;
 
     /// <summary>The thread of a scenario that calls; null for any other.</summary>
     internal static ScheduledThread? Self => t_self;
 
-    internal static void Enter(ScheduledThread self, Scheduler scheduler) => (t_self, t_scheduler) = (self, scheduler);
+    internal static void Enter(ScheduledThread self) => t_self = self;
 
-    internal static bool Fault() => t_self is { } self && t_scheduler!.Fault(self);
+    internal static void Leave() => t_self = null;
+
+    internal static bool Fault() => t_self is { } self && self.Scheduler.Fault(self);
 
     // Any load or store whose address is at hand.
     internal static void Access(ref byte at, int site)
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Access(self, Memory.AddressOf(ref at), null, site);
+            self.Scheduler.Access(self, Memory.AddressOf(ref at), null, site);
         }
     }
 
@@ -40,7 +40,7 @@ internal static class Points
         if (t_self is { } self && !span.IsEmpty)
         {
             ref var first = ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span));
-            t_scheduler!.AccessRange(
+            self.Scheduler.AccessRange(
                 self, Memory.AddressOf(ref first), (long)span.Length * Unsafe.SizeOf<T>(), site);
         }
     }
@@ -49,7 +49,7 @@ internal static class Points
     {
         if (t_self is { } self && at is not null)
         {
-            t_scheduler!.Access(self, 0, at, site);
+            self.Scheduler.Access(self, 0, at, site);
         }
     }
 
@@ -58,7 +58,7 @@ internal static class Points
         if (t_self is { } self)
         {
             ref var first = ref Unsafe.As<T, byte>(ref at);
-            if (t_scheduler!.Access(self, Memory.AddressOf(ref first), null, site, canHold: holder is not null))
+            if (self.Scheduler.Access(self, Memory.AddressOf(ref first), null, site, canHold: holder is not null))
             {
                 self.Held.Add(new HeldStore<T>(holder, Unsafe.ByteOffset(ref Memory.StartOf(holder!), ref first))
                 {
@@ -76,7 +76,7 @@ internal static class Points
             ref var first = ref Unsafe.As<T, byte>(ref at);
             var isKnown = holder is not null
                 && Unsafe.AreSame(ref first, ref Unsafe.AddByteOffset(ref Memory.StartOf(holder), offset));
-            if (t_scheduler!.Access(self, Memory.AddressOf(ref first), null, site, isKnown))
+            if (self.Scheduler.Access(self, Memory.AddressOf(ref first), null, site, isKnown))
             {
                 self.Held.Add(new HeldStore<T>(holder, offset)
                 {
@@ -99,15 +99,15 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Flush(self);
+            self.Scheduler.Flush(self);
         }
     }
 
     internal static void FenceAll()
     {
-        if (t_self is not null)
+        if (t_self is { } self)
         {
-            t_scheduler!.FlushAll();
+            self.Scheduler.FlushAll();
         }
     }
 
@@ -115,7 +115,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.LockEnter(self, gate, site);
+            self.Scheduler.LockEnter(self, gate, site);
         }
     }
 
@@ -123,7 +123,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.LockEnter(self, gate, site);
+            self.Scheduler.LockEnter(self, gate, site);
             self.Scopes.Push(gate);
         }
     }
@@ -132,7 +132,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.LockExit(self, gate, site);
+            self.Scheduler.LockExit(self, gate, site);
         }
     }
 
@@ -140,13 +140,13 @@ internal static class Points
     {
         if (t_self is { } self && self.Scopes.TryPop(out var gate))
         {
-            t_scheduler!.LockExit(self, gate, site);
+            self.Scheduler.LockExit(self, gate, site);
         }
     }
 
     internal static bool MonitorTryEnter(object gate, int site) => t_self is not { } self
         ? Monitor.TryEnter(gate)
-        : t_scheduler!.TryLockEnter(self, gate, site) && Monitor.TryEnter(gate);
+        : self.Scheduler.TryLockEnter(self, gate, site) && Monitor.TryEnter(gate);
 
     internal static bool MonitorTryEnterFor(object gate, int milliseconds, int site) => t_self is null
         ? Monitor.TryEnter(gate, milliseconds) : MonitorTryEnter(gate, site);
@@ -159,20 +159,20 @@ internal static class Points
         object name = Unsafe.As<Lock, object>(ref gate);
         return t_self is not { } self
             ? gate.TryEnter()
-            : t_scheduler!.TryLockEnter(self, name, site) && gate.TryEnter();
+            : self.Scheduler.TryLockEnter(self, name, site) && gate.TryEnter();
     }
 
     internal static bool MonitorWait(object gate, int site) => MonitorWaitFor(gate, Timeout.Infinite, site);
 
     internal static bool MonitorWaitFor(object gate, int milliseconds, int site) => t_self is not { } self
         ? Monitor.Wait(gate, milliseconds)
-        : t_scheduler!.MonitorWait(self, gate, milliseconds != Timeout.Infinite, site);
+        : self.Scheduler.MonitorWait(self, gate, milliseconds != Timeout.Infinite, site);
 
     internal static void MonitorPulse(object gate, int site)
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Pulse(self, gate, all: false, site);
+            self.Scheduler.Pulse(self, gate, all: false, site);
         }
         else
         {
@@ -184,7 +184,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Pulse(self, gate, all: true, site);
+            self.Scheduler.Pulse(self, gate, all: true, site);
         }
         else
         {
@@ -196,7 +196,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
         else
         {
@@ -208,7 +208,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
         else
         {
@@ -226,7 +226,7 @@ internal static class Points
 
         while (!condition())
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
     }
 
@@ -234,7 +234,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
             return true;
         }
 
@@ -245,7 +245,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
         else
         {
@@ -257,7 +257,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
         else
         {
@@ -273,10 +273,10 @@ internal static class Points
             return;
         }
 
-        t_scheduler!.Access(self, 0, waited, site);
+        self.Scheduler.Access(self, 0, waited, site);
         while (!waited.IsSet)
         {
-            t_scheduler.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
     }
 
@@ -287,8 +287,8 @@ internal static class Points
             return waited.Wait(time);
         }
 
-        t_scheduler!.Access(self, 0, waited, site);
-        t_scheduler.Spin(self, site);
+        self.Scheduler.Access(self, 0, waited, site);
+        self.Scheduler.Spin(self, site);
         return waited.IsSet;
     }
 
@@ -300,10 +300,10 @@ internal static class Points
             return;
         }
 
-        t_scheduler!.Access(self, 0, waited, site);
+        self.Scheduler.Access(self, 0, waited, site);
         while (!waited.Wait(0))
         {
-            t_scheduler.Spin(self, site);
+            self.Scheduler.Spin(self, site);
         }
     }
 
@@ -318,7 +318,7 @@ internal static class Points
         }
         else
         {
-            _ = Until(waited, t => t_scheduler!.IsDone(t), site);
+            _ = Until(waited, static t => t_self!.Scheduler.IsDone(t), site);
         }
     }
 
@@ -334,9 +334,9 @@ internal static class Points
 
     internal static void ThreadStart(Thread thread, int site)
     {
-        if (t_self is { } self && t_scheduler!.TryTakeBody(thread, out var body))
+        if (t_self is { } self && self.Scheduler.TryTakeBody(thread, out var body))
         {
-            t_scheduler.Spawn(self, body, thread, site);
+            self.Scheduler.Spawn(self, body, thread, site);
         }
         else
         {
@@ -348,9 +348,9 @@ internal static class Points
     internal static Thread NewThread(ThreadStart body)
     {
         var thread = new Thread(body);
-        if (t_self is not null)
+        if (t_self is { } self)
         {
-            t_scheduler!.Keep(thread, body);
+            self.Scheduler.Keep(thread, body);
         }
 
         return thread;
@@ -364,7 +364,7 @@ internal static class Points
         }
 
         var task = new Task(body);
-        t_scheduler!.Spawn(self, () => task.RunSynchronously(TaskScheduler.Default), task, site);
+        self.Scheduler.Spawn(self, () => task.RunSynchronously(TaskScheduler.Default), task, site);
         return task;
     }
 
@@ -375,7 +375,7 @@ internal static class Points
             return ThreadPool.UnsafeQueueUserWorkItem(body, state, preferLocal);
         }
 
-        t_scheduler!.Spawn(self, () => body(state), body, site);
+        self.Scheduler.Spawn(self, () => body(state), body, site);
         return true;
     }
 
@@ -384,10 +384,10 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            t_scheduler!.Access(self, 0, waited, site);
+            self.Scheduler.Access(self, 0, waited, site);
             while (!isOver(waited))
             {
-                t_scheduler.Spin(self, site);
+                self.Scheduler.Spin(self, site);
             }
         }
 

@@ -9,21 +9,25 @@ internal enum ThreadState : byte
     Done,
 }
 
-/// <summary>A thread of the scenario: a real thread that runs only while it has the baton.</summary>
+/// <summary>
+/// A thread of the scenario: a real thread that runs only while it has the baton. The first is the one that explores:
+/// one hand-over less at the start, at the end, and for each set-up.
+/// </summary>
 internal sealed class ScheduledThread
 {
     internal const int ThreadsMax = 16;
     private readonly Baton _turn = new();
-    private readonly Scheduler _scheduler;
     private Thread? _worker;
 
     internal ScheduledThread(Scheduler scheduler, int id)
     {
-        _scheduler = scheduler;
+        Scheduler = scheduler;
         Id = id;
     }
 
     internal int Id { get; }
+
+    internal Scheduler Scheduler { get; }
 
     internal Action? Body { get; set; }
 
@@ -73,7 +77,7 @@ internal sealed class ScheduledThread
         Held.Clear();
         Scopes.Clear();
         Noted = default;
-        if (_worker is null)
+        if (_worker is null && Id > 0)
         {
             _worker = new(Work) { IsBackground = true, Name = $"scenario thread {Id}" };
             _worker.Start();
@@ -84,32 +88,39 @@ internal sealed class ScheduledThread
 
     internal void AwaitTurn() => _turn.Take();
 
+    /// <summary>Runs the body to its end, on the calling thread.</summary>
+    internal void RunBody()
+    {
+        Points.Enter(this);
+        Exception? thrown = null;
+        try
+        {
+            if (!Scheduler.IsAborting)
+            {
+                Body!();
+                Scheduler.Flush(this);
+            }
+        }
+        catch (Exception e)
+        {
+            thrown = e;
+        }
+
+        Points.Leave();
+        Scheduler.Ended(this, thrown);
+    }
+
     private void Work()
     {
-        Points.Enter(this, _scheduler);
         while (true)
         {
             _turn.Take();
-            if (Body is not { } body)
+            if (Body is null)
             {
                 return;
             }
 
-            Exception? thrown = null;
-            try
-            {
-                if (!_scheduler.IsAborting)
-                {
-                    body();
-                    _scheduler.Flush(this);
-                }
-            }
-            catch (Exception e)
-            {
-                thrown = e;
-            }
-
-            _scheduler.Ended(this, thrown);
+            RunBody();
         }
     }
 

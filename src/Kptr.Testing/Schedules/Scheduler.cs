@@ -65,7 +65,14 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             Add(body);
         }
 
-        Next(null)!.Resume();
+        var first = _all[0];
+        if (Next(null) is { } next && next != first)
+        {
+            next.Resume();
+            first.AwaitTurn();
+        }
+
+        first.RunBody();
         _over.Take();
         if (!IsAborting)
         {
@@ -103,6 +110,13 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
                 next.Resume();
                 return;
             }
+        }
+
+        // The first thread is the one that waits for the end: it unwinds before it does.
+        if (self.Id != 0 && _all[0].State != ThreadState.Done)
+        {
+            _all[0].Resume();
+            return;
         }
 
         _over.Give();
