@@ -15,10 +15,12 @@ internal sealed unsafe class HeapChunk
     internal const int UnitShift = 16;
     internal const int UnitBytes = 1 << UnitShift;
     internal const int HeaderBytes = 64;
+    private const int PageBytes = 4096;
     // Well above what the C library takes from its own heap, whose memory it has to clear.
     private const long ZeroedBytesMin = 64L << 20;
     private readonly void* _memory;
     private int _usedCount;
+    private long _touchedBytes;
 
     internal HeapChunk(HeapSlab slab, int slotCount, HeapWatch watch)
     {
@@ -34,7 +36,6 @@ internal sealed unsafe class HeapChunk
             : NativeMemory.AlignedAlloc((nuint)SizeBytes, alignment);
         Base = IsZeroed ? ((ulong)_memory + alignment - 1) & ~(ulong)(alignment - 1) : (ulong)_memory;
         LargePages.Ask((void*)Base, SizeBytes);
-        GC.AddMemoryPressure(SizeBytes);
         Wrappers = slab.HoldsObjects ? new KernelObject?[slotCount] : [];
         SetWatch(watch);
     }
@@ -61,7 +62,10 @@ internal sealed unsafe class HeapChunk
             NativeMemory.AlignedFree(_memory);
         }
 
-        GC.RemoveMemoryPressure(SizeBytes);
+        if (_touchedBytes > 0)
+        {
+            GC.RemoveMemoryPressure(_touchedBytes);
+        }
     }
 
     internal HeapSlab Slab { get; }
@@ -107,6 +111,7 @@ internal sealed unsafe class HeapChunk
         }
 
         var address = AddressOf(_usedCount);
+        TouchUpTo((long)(address - Base) + Slab.StrideBytes);
         var handle = Slab.HoldsObjects ? new WeakGCHandle<KernelObject?>(null) : default;
         HeapHeader.Of(address) = new HeapHeader { Wrapper = handle, Index = _usedCount };
         Volatile.Write(ref _usedCount, _usedCount + 1);
@@ -119,6 +124,18 @@ internal sealed unsafe class HeapChunk
         ref var header = ref HeapHeader.Of(address);
         Wrappers[header.Index] = wrapper;
         header.Wrapper.SetTarget(wrapper);
+    }
+
+    // The collector is told of memory that is used. A kernel has a chunk for each kind of thing and few things of each:
+    // told of whole chunks, it collected after every twentieth small kernel.
+    private void TouchUpTo(long bytes)
+    {
+        var pages = Math.Min((bytes + PageBytes - 1) & -PageBytes, SizeBytes);
+        if (pages > _touchedBytes)
+        {
+            GC.AddMemoryPressure(pages - _touchedBytes);
+            _touchedBytes = pages;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -14,13 +14,13 @@ internal sealed class KernelHeap
     private const int LowBits = 10;
     private const long FreedBlockBytesMax = 64L << 20;
     private const int BlockSlabsMax = 64;
+    private static readonly long s_chargedBytesMax = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
     private readonly List<HeapSlab> _objectSlabs = [];
     private readonly Dictionary<long, HeapSlab> _blockSlabs = [];
     private readonly Queue<ulong> _freedBlocks = [];
     private readonly RankedLock _lock = new(LockRank.Heap);
     private readonly Lazy<ulong> _deadCount;
-    private readonly long _chargedBytesMax = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
     private long _freedBlockBytes;
     private long _chargedBytes;
     private long _chunkBytes;
@@ -89,12 +89,12 @@ internal sealed class KernelHeap
     /// </returns>
     internal bool TryCharge(long bytes)
     {
-        if (bytes > _chargedBytesMax)
+        if (bytes > s_chargedBytesMax)
         {
             return false;
         }
 
-        if (Interlocked.Add(ref _chargedBytes, bytes) <= _chargedBytesMax)
+        if (Interlocked.Add(ref _chargedBytes, bytes) <= s_chargedBytesMax)
         {
             return true;
         }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Kptr.Btf;
 using Kptr.Specs;
 
@@ -131,70 +130,7 @@ internal sealed class ObjectLayout
             : throw new ArgumentException($"{Name}.{path} has {field.SizeBytes} bytes, not {sizeBytes}", nameof(path));
     }
 
-    private NativeField? FindDeclared(string path)
-    {
-        if (Type is not { } type)
-        {
-            return null;
-        }
-
-        var offset = 0;
-        foreach (var part in path.Split('.'))
-        {
-            var bracket = part.IndexOf('[', StringComparison.Ordinal);
-            if (FindMember(type.SkipModifiers(), bracket < 0 ? part : part[..bracket]) is not { } found)
-            {
-                return null;
-            }
-
-            offset += found.OffsetBytes;
-            type = found.Type;
-            if (bracket >= 0)
-            {
-                if (!part.EndsWith(']')
-                    || !int.TryParse(part.AsSpan(bracket + 1, part.Length - bracket - 2), NumberStyles.None,
-                        CultureInfo.InvariantCulture, out var index)
-                    || ElementOf(type.SkipModifiers(), index) is not { } element
-                    || offset + ((long)index * element.Btf.ResolveSize(element.Id)) is var at && at > int.MaxValue)
-                {
-                    return null;
-                }
-
-                type = element;
-                offset = (int)at;
-            }
-        }
-
-        return new(offset, type.Btf.ResolveSize(type.Id));
-    }
-
-    // A flexible array at the end of a struct has count 0; the layout made room for it.
-    private static BtfType? ElementOf(BtfType array, int index) =>
-        array.Kind == BtfKind.Array
-        && (array.Array.Count == 0 || index < array.Array.Count) ? array.Btf[array.Array.ElemTypeId] : null;
-
-    private static (int OffsetBytes, BtfType Type)? FindMember(BtfType owner, string name)
-    {
-        if (!owner.IsComposite)
-        {
-            return null;
-        }
-
-        for (var i = 0; i < owner.VLen; i++)
-        {
-            var member = owner.Member(i);
-            var type = owner.Btf[member.TypeId];
-            if (member.Name == name && member.BitfieldSizeBits == 0)
-            {
-                return (member.OffsetBytes, type);
-            }
-
-            if (member.Name.Length == 0 && FindMember(type.SkipModifiers(), name) is { } inner)
-            {
-                return (member.OffsetBytes + inner.OffsetBytes, inner.Type);
-            }
-        }
-
-        return null;
-    }
+    private NativeField? FindDeclared(string path) =>
+        Type is { } type && type.Btf.FindPath(type.Id, path) is { } place
+            ? new(place.OffsetBytes, place.SizeBytes) : null;
 }
