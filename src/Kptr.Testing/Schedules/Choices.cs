@@ -35,7 +35,18 @@ internal interface IChooser
     /// <param name="step">Its step.</param>
     /// <param name="options">What is possible, at least two.</param>
     /// <param name="state">Hash of everything that has happened, without the order of what is independent.</param>
-    int Choose(int thread, int step, List<Option> options, ulong state);
+    /// <param name="asleep">Threads that were left out, a bit each.</param>
+    int Choose(int thread, int step, List<Option> options, ulong state, int asleep);
+
+    /// <summary>
+    /// Whether all schedules are gone through, so that those that differ from others in nothing can be left out.
+    /// </summary>
+    bool IsExhaustive => false;
+
+    /// <summary>What follows was gone through in another order of what is independent.</summary>
+    void Cut()
+    {
+    }
 }
 
 /// <summary>A choice that is not the usual one, by the place where it is made.</summary>
@@ -67,7 +78,7 @@ internal sealed class Given(IEnumerable<Turn> turns) : IChooser
 {
     private readonly HashSet<Turn> _turns = [.. turns];
 
-    public int Choose(int thread, int step, List<Option> options, ulong state)
+    public int Choose(int thread, int step, List<Option> options, ulong state, int asleep)
     {
         for (var i = 0; i < options.Count; i++)
         {
@@ -93,6 +104,10 @@ internal sealed class DepthFirst : IChooser
 
     /// <summary>The run did not come by where it came by before.</summary>
     internal bool HasDiverged { get; private set; }
+
+    public bool IsExhaustive => true;
+
+    public void Cut() => _isSeen = true;
 
     internal void Begin(bool isAgain)
     {
@@ -124,7 +139,7 @@ internal sealed class DepthFirst : IChooser
         return false;
     }
 
-    public int Choose(int thread, int step, List<Option> options, ulong state)
+    public int Choose(int thread, int step, List<Option> options, ulong state, int asleep)
     {
         if (_depth < _given)
         {
@@ -133,17 +148,36 @@ internal sealed class DepthFirst : IChooser
             return Math.Min(chosen, options.Count - 1);
         }
 
-        if (_isSeen || _seen.Contains(state))
+        if (_isSeen || IsSeen(state, asleep))
         {
             _isSeen = true;
             return 0;
         }
 
-        _fresh.Add(state);
+        _fresh.Add(With(state, asleep));
         _stack.Add((options.Count, 0));
         _depth++;
         return 0;
     }
+
+    // With fewer asleep, more was gone through.
+    private bool IsSeen(ulong state, int asleep)
+    {
+        for (var fewer = asleep; ; fewer = (fewer - 1) & asleep)
+        {
+            if (_seen.Contains(With(state, fewer)))
+            {
+                return true;
+            }
+
+            if (fewer == 0)
+            {
+                return false;
+            }
+        }
+    }
+
+    private static ulong With(ulong state, int asleep) => state ^ ((ulong)asleep * 0x9E3779B97F4A7C15);
 }
 
 /// <summary>
@@ -174,7 +208,7 @@ internal sealed class ByPriority : IChooser
         }
     }
 
-    public int Choose(int thread, int step, List<Option> options, ulong state)
+    public int Choose(int thread, int step, List<Option> options, ulong state, int asleep)
     {
         var isFalling = _falls.Contains(_points++);
         if (options[^1].Kind is OptionKind.Hold or OptionKind.Fail)

@@ -15,6 +15,8 @@ internal sealed class HotSites(SiteTable sites)
 
     /// <summary>Sites found in a run count from the next run on: a run sees one set.</summary>
     private readonly List<int> _found = [];
+    private readonly HashSet<int> _tried = [];
+    private bool _isMoreTried;
 
     /// <summary>Sites found in this run, or hot before all were made hot.</summary>
     internal HashSet<int> Met { get; } = [];
@@ -31,6 +33,11 @@ internal sealed class HotSites(SiteTable sites)
         }
     }
 
+    /// <summary>Whether somebody can tell, at this site, that a lock is still held: who tries it, or an interrupt.</summary>
+    internal bool IsHeldSeen(int site) => _isAllHot || _tried.Contains(site);
+
+    internal void AddHeldSeen(int site) => _isMoreTried |= _tried.Add(site);
+
     /// <summary>Takes what was found; true where it is something.</summary>
     internal bool Adopt()
     {
@@ -41,8 +48,9 @@ internal sealed class HotSites(SiteTable sites)
             Count++;
         }
 
-        var any = _found.Count > 0;
+        var any = _found.Count > 0 || _isMoreTried;
         _found.Clear();
+        _isMoreTried = false;
         return any;
     }
 

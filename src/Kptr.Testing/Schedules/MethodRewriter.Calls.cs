@@ -9,14 +9,14 @@ internal sealed partial class MethodRewriter
     // Those that are done by us instead; what they take is what the hook takes, and the site after it.
     private static readonly Dictionary<string, (string Hook, SiteKind Kind)> Replaced = new()
     {
-        ["System.Threading.Monitor::TryEnter(Object)"] = ("MonitorTryEnter", SiteKind.Atomic),
-        ["System.Threading.Monitor::TryEnter(Object,Int32)"] = ("MonitorTryEnterFor", SiteKind.Atomic),
-        ["System.Threading.Monitor::TryEnter(Object,Boolean&)"] = ("MonitorTryEnterTo", SiteKind.Atomic),
+        ["System.Threading.Monitor::TryEnter(Object)"] = ("MonitorTryEnter", SiteKind.TryLock),
+        ["System.Threading.Monitor::TryEnter(Object,Int32)"] = ("MonitorTryEnterFor", SiteKind.TryLock),
+        ["System.Threading.Monitor::TryEnter(Object,Boolean&)"] = ("MonitorTryEnterTo", SiteKind.TryLock),
         ["System.Threading.Monitor::Wait(Object)"] = ("MonitorWait", SiteKind.Atomic),
         ["System.Threading.Monitor::Wait(Object,Int32)"] = ("MonitorWaitFor", SiteKind.Atomic),
         ["System.Threading.Monitor::Pulse(Object)"] = ("MonitorPulse", SiteKind.Atomic),
         ["System.Threading.Monitor::PulseAll(Object)"] = ("MonitorPulseAll", SiteKind.Atomic),
-        ["System.Threading.Lock::TryEnter()"] = ("LockTryEnter", SiteKind.Atomic),
+        ["System.Threading.Lock::TryEnter()"] = ("LockTryEnter", SiteKind.TryLock),
         ["System.Threading.SpinWait::SpinOnce()"] = ("SpinOnce", SiteKind.Wait),
         ["System.Threading.SpinWait::SpinOnce(Int32)"] = ("SpinOnceSleeping", SiteKind.Wait),
         ["System.Threading.SpinWait::SpinUntil(Func`1)"] = ("SpinUntil", SiteKind.Wait),

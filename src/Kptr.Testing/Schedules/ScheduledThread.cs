@@ -48,6 +48,15 @@ internal sealed class ScheduledThread
     /// <summary>The site it passed last.</summary>
     internal int LastSite { get; set; }
 
+    /// <summary>
+    /// Where it was going to access memory when it gave way, as long as nobody did anything there that its access could
+    /// tell; null for nowhere.
+    /// </summary>
+    internal object? AsleepBefore { get; set; }
+
+    /// <summary>The site of that access.</summary>
+    internal int AsleepAt { get; set; }
+
     internal bool IsInInterrupt { get; set; }
 
     internal bool IsUnwinding { get; set; }
@@ -68,7 +77,7 @@ internal sealed class ScheduledThread
     {
         Body = body;
         State = ThreadState.Ready;
-        WaitsFor = null;
+        WaitsFor = AsleepBefore = null;
         IsPulsed = IsInInterrupt = IsUnwinding = false;
         Step = 0;
         LastSite = -1;

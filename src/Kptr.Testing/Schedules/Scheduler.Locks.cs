@@ -23,7 +23,7 @@ internal sealed partial class Scheduler
         var step = self.Step;
         if (Hot[site])
         {
-            Decide(self);
+            Decide(self, PlaceOf(0, target), site);
         }
 
         Flush(self);
@@ -43,6 +43,7 @@ internal sealed partial class Scheduler
 
         if (gate.Owner is not null && gate.Owner != self)
         {
+            gate.Owner.AsleepBefore = null;     // it would have given the lock back, had it gone on
             return false;
         }
 
@@ -59,11 +60,7 @@ internal sealed partial class Scheduler
             return;
         }
 
-        if (!IsAborting)
-        {
-            Flush(self);
-        }
-
+        BeforeRelease(self, target, gate, site);
         if (--gate.Count > 0)
         {
             return;
@@ -72,10 +69,32 @@ internal sealed partial class Scheduler
         gate.Owner = null;
         if (!IsAborting)
         {
-            self.Step++;
             Record(self, 0, target, site);
             Wake(target);
             Progress(self);
+        }
+    }
+
+    // The lock is given back come what may, the real one too: what ends the schedule here ends it at the next site.
+    private void BeforeRelease(ScheduledThread self, object target, Gate gate, int site)
+    {
+        if (IsAborting)
+        {
+            return;
+        }
+
+        try
+        {
+            Flush(self);
+            self.Step += gate.Count == 1 ? 1 : 0;
+            if (gate.Count == 1 && Hot.IsHeldSeen(site))
+            {
+                Decide(self, PlaceOf(0, target), site);
+            }
+        }
+        catch (ScheduleEndedException)
+        {
+            self.IsUnwinding = false;
         }
     }
 
@@ -95,6 +114,11 @@ internal sealed partial class Scheduler
         Step(self, site);
         Trace.Add((self.Id, self.Step, site));
         Flush(self);
+        if (Hot.IsHeldSeen(site))
+        {
+            Decide(self, PlaceOf(0, target), site);
+        }
+
         var count = gate.Count;
         (gate.Owner, gate.Count) = (null, 0);
         for (var i = 0; i < count; i++)

@@ -18,7 +18,7 @@ internal sealed partial class Scheduler
 
         // The last moment at which others can run without seeing the stores.
         self.Step++;
-        Decide(self);
+        Decide(self, null, 0);
         Drain(self);
     }
 
@@ -75,6 +75,7 @@ internal sealed partial class Scheduler
         var site = sites[number];
         var place = PlaceOf(address & ~(WordBytes - 1), target);
         self.Clock[self.Id]++;
+        WakeWhoMeets(place, site);
         place.Meet(self, number, site, Hot, sites);
         if (site.IsSync)
         {
@@ -181,6 +182,8 @@ internal sealed partial class Scheduler
                 {
                     hot.Add(other);
                     hot.Add(number);
+                    SeeHeld(hot, (thread, other, met), (id, number, site));
+                    SeeHeld(hot, (id, number, site), (thread, other, met));
                 }
             }
 
@@ -192,6 +195,18 @@ internal sealed partial class Scheduler
             else
             {
                 _uses.Add(use);
+            }
+        }
+
+        // Others only wait for a lock: that it is held makes no difference to them.
+        private static void SeeHeld(
+            HotSites hot, (int Thread, int Number, Site Site) seer, (int Thread, int Number, Site Site) holder)
+        {
+            if (holder.Site.Kind is SiteKind.Unlock or SiteKind.Atomic
+                && (seer.Site.Kind == SiteKind.TryLock
+                    || (seer.Site.Kind == SiteKind.Lock && seer.Thread >= ScheduledThread.ThreadsMax)))
+            {
+                hot.AddHeldSeen(holder.Number);
             }
         }
 

@@ -123,7 +123,8 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     }
 
     /// <summary>Passes a site. True where the store that follows is to be held in the store buffer.</summary>
-    internal bool Access(ScheduledThread self, nint address, object? target, int site, bool canHold = false)
+    internal bool Access(
+        ScheduledThread self, nint address, object? target, int site, bool canHold = false, bool isRange = false)
     {
         if (IsAborting)
         {
@@ -137,7 +138,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         var holds = false;
         if (Hot[site])
         {
-            Decide(self);
+            Decide(self, isRange ? null : PlaceOf(address & ~(WordBytes - 1), target), site);
             holds = canHold && _left.HeldStores > 0 && self.Held.Count == 0 && !self.IsInInterrupt
                 && ChooseFrom(self, new(OptionKind.Hold, 0));
             _left.HeldStores -= holds ? 1 : 0;
@@ -175,7 +176,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     /// <summary>Passes a site that reads or writes several words.</summary>
     internal void AccessRange(ScheduledThread self, nint address, long bytes, int site)
     {
-        Access(self, address, null, site);
+        Access(self, address, null, site, isRange: bytes > WordBytes);
         if (!IsAborting)
         {
             for (var word = 1; word < Math.Min((bytes + WordBytes - 1) / WordBytes, WordsMax); word++)
@@ -268,13 +269,15 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         }
     }
 
-    private void Decide(ScheduledThread self)
+    // Before an access of this place; null for what has no one place.
+    private void Decide(ScheduledThread self, Place? place, int site)
     {
         _options.Clear();
         _options.Add(new(OptionKind.Continue, 0));
         if (_left.Preemptions > 0)
         {
             AddThreads(self, ThreadState.Ready);
+            LeaveOutWhoSleeps();
         }
 
         if (_left.Interrupts > 0 && !self.IsInInterrupt)
@@ -289,7 +292,9 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         if (chosen.Kind == OptionKind.Switch)
         {
             _left.Preemptions--;
+            FallAsleep(self, place, site);
             SwitchTo(self, _all[chosen.Target]);
+            self.AsleepBefore = null;
         }
         else if (chosen.Kind == OptionKind.Interrupt)
         {
@@ -314,18 +319,18 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         return Choose(self).Kind != OptionKind.Continue;
     }
 
-    private Option Choose(ScheduledThread? self)
+    private Option Choose(ScheduledThread? self, Option usual = default)
     {
-        if (_options.Count == 1)
+        var (id, step) = self is null ? (-1, 0) : (self.Id, self.Step);
+        var index = 0;
+        if (_options.Count > 1)
         {
-            return _options[0];
+            ChoiceCount++;
+            index = _chooser.Choose(id, step, _options, StateOf(id), Asleep);
         }
 
-        ChoiceCount++;
-        var (id, step) = self is null ? (-1, 0) : (self.Id, self.Step);
-        var index = _chooser.Choose(id, step, _options, StateOf(id));
         var chosen = _options[index];
-        if (index != 0)
+        if (chosen != usual)
         {
             Turns.Add(new(id, step, chosen));
         }
@@ -349,6 +354,21 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     {
         _options.Clear();
         AddThreads(self, ThreadState.Ready);
+        var usual = _options.Count == 0 ? default : _options[0];
+        if (self is not { State: ThreadState.Done })
+        {
+            WakeAll();
+        }
+        else
+        {
+            LeaveOutWhoSleeps();
+            if (_options.Count == 0 && usual != default)
+            {
+                _chooser.Cut();
+                _options.Add(usual);
+            }
+        }
+
         if (_options.Count == 0)
         {
             if (TimeOut() is { } late)
@@ -367,7 +387,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             return spinner;
         }
 
-        return _all[Choose(self).Target];
+        return _all[Choose(self, usual).Target];
     }
 
     private void GiveWay(ScheduledThread self)

@@ -24,6 +24,9 @@ internal enum SiteKind : byte
     /// <summary>Gives a lock back.</summary>
     Unlock,
 
+    /// <summary>Takes a lock if it is free, and tells.</summary>
+    TryLock,
+
     /// <summary>Waits for others: a spin, an event, a condition.</summary>
     Wait,
 }
@@ -41,7 +44,7 @@ internal sealed record Site(SiteKind Kind, string What, string Member, string? F
     internal bool IsSync => Kind >= SiteKind.VolatileRead;
 
     internal bool IsWrite => Kind is SiteKind.Write or SiteKind.VolatileWrite or SiteKind.Atomic
-        or SiteKind.Lock or SiteKind.Unlock;
+        or SiteKind.Lock or SiteKind.Unlock or SiteKind.TryLock;
 }
 
 /// <summary>All sites of the rewritten assemblies, by number.</summary>

@@ -95,6 +95,23 @@ public class ExploreTests
             .Failure.Should().StartWith("deadlock: an interrupt");
 
     [Fact]
+    public void Explore_InterruptUnderALockAroundNothing_IsADeadlock() =>
+        Interleavings.Explore(() => new Racy(), [r => r.HoldLock()], interrupts: [r => r.HoldLock()])
+            .Failure.Should().StartWith("deadlock: an interrupt");
+
+    [Fact]
+    public void Explore_LockTriedWhileHeldAroundNothing_IsFoundAndReplays()
+    {
+        var report = Interleavings.Explore(
+            () => new Racy(), [r => r.HoldLock(), r => r.CountIfFree()], r => r.Count.Should().Be(1));
+        report.Outcome.Should().Be(Outcome.Failed, report.ToString());
+        Interleavings.Replay(
+                report.Schedule!, () => new Racy(), [r => r.HoldLock(), r => r.CountIfFree()],
+                r => r.Count.Should().Be(1))
+            .Failure.Should().Be(report.Failure);
+    }
+
+    [Fact]
     public void Explore_BudgetUsedUp_IsNoPass()
     {
         var report = Interleavings.Explore(

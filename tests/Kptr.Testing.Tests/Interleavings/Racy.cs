@@ -42,6 +42,24 @@ public sealed class Racy
         }
     }
 
+    /// <summary>Nothing in it can be told from outside, but that it is held.</summary>
+    public void HoldLock()
+    {
+        lock (_lock)
+        {
+        }
+    }
+
+    /// <summary>Who cannot have the lock at once does not count.</summary>
+    public void CountIfFree()
+    {
+        if (_lock.TryEnter())
+        {
+            _count++;
+            _lock.Exit();
+        }
+    }
+
     public void FirstThenSecond()
     {
         lock (_first)
