@@ -7,6 +7,8 @@ namespace Kptr.Testing.Schedules;
 internal static class AssemblyRewriter
 {
     private const string OwnName = "Kptr.Testing";
+    private const string LocksOfKptr = "Kptr.Diagnostics.LockOrder";
+    private const string NotesOfLocks = "Kptr.Diagnostics.HeldLocks";
 
     internal static byte[] Rewrite(string path, SiteTable sites, IEnumerable<string> folders)
     {
@@ -27,14 +29,36 @@ internal static class AssemblyRewriter
         });
         OpenOurs(module);
         var hooks = new Hooks(module);
-        foreach (var method in module.GetTypes().SelectMany(t => t.Methods).Where(m => m.HasBody).ToList())
+        foreach (var type in module.GetTypes().ToList())
         {
-            new MethodRewriter(method, hooks, sites).Rewrite();
+            if (type.FullName is LocksOfKptr or NotesOfLocks)
+            {
+                NoteLocks(type, hooks);
+                continue;
+            }
+
+            foreach (var method in type.Methods.Where(m => m.HasBody).ToList())
+            {
+                new MethodRewriter(method, hooks, sites).Rewrite();
+            }
         }
 
         using var copy = new MemoryStream();
         module.Write(copy, new WriterParameters());
         return copy.ToArray();
+    }
+
+    // Each lock of Kptr's own is announced there. What is noted about them is the thread's own.
+    private static void NoteLocks(TypeDefinition type, Hooks hooks)
+    {
+        foreach (var method in type.Methods.Where(m => m.Name is "Entering" or "Left"))
+        {
+            var il = method.Body.GetILProcessor();
+            var hook = hooks[method.Name == "Left" ? "LeaveLockOfKptr" : "EnterLockOfKptr"];
+            var first = method.Body.Instructions[0];
+            il.InsertBefore(first, Instruction.Create(OpCodes.Ldarg_0));
+            il.InsertBefore(first, Instruction.Create(OpCodes.Call, hook));
+        }
     }
 
     // The copy may call what is internal here.

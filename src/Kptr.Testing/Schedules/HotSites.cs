@@ -16,7 +16,8 @@ internal sealed class HotSites(SiteTable sites)
     /// <summary>Sites found in a run count from the next run on: a run sees one set.</summary>
     private readonly List<int> _found = [];
     private readonly HashSet<int> _tried = [];
-    private bool _isMoreTried;
+    private readonly HashSet<int> _ranks = [];
+    private bool _isMoreFound;
 
     /// <summary>Sites found in this run, or hot before all were made hot.</summary>
     internal HashSet<int> Met { get; } = [];
@@ -33,10 +34,15 @@ internal sealed class HotSites(SiteTable sites)
         }
     }
 
-    /// <summary>Whether somebody can tell, at this site, that a lock is still held: who tries it, or an interrupt.</summary>
+    /// <summary>Whether somebody can tell at this site that a lock is held: who tries it, or an interrupt.</summary>
     internal bool IsHeldSeen(int site) => _isAllHot || _tried.Contains(site);
 
-    internal void AddHeldSeen(int site) => _isMoreTried |= _tried.Add(site);
+    internal void AddHeldSeen(int site) => _isMoreFound |= _tried.Add(site);
+
+    /// <summary>Whether threads meet under locks of Kptr's of this rank.</summary>
+    internal bool IsHotRank(int rank) => _isAllHot || _ranks.Contains(rank);
+
+    internal void AddRank(int rank) => _isMoreFound |= _ranks.Add(rank);
 
     /// <summary>Takes what was found; true where it is something.</summary>
     internal bool Adopt()
@@ -48,9 +54,9 @@ internal sealed class HotSites(SiteTable sites)
             Count++;
         }
 
-        var any = _found.Count > 0 || _isMoreTried;
+        var any = _found.Count > 0 || _isMoreFound;
         _found.Clear();
-        _isMoreTried = false;
+        _isMoreFound = false;
         return any;
     }
 

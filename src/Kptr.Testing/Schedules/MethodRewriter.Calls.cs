@@ -88,6 +88,15 @@ internal sealed partial class MethodRewriter
             return;
         }
 
+        if (called is { DeclaringType.Name: "ThreadLocal`1", Name: "get_Value" })
+        {
+            // It may make the thread's value first.
+            CallHook("InterruptsOff");
+            Insert(at);
+            _il.InsertAfter(at.Next, Instruction.Create(OpCodes.Call, hooks["InterruptsOn"]));
+            return;
+        }
+
         switch (name)
         {
             case "System.Threading.Interlocked::MemoryBarrier" or "System.Threading.Thread::MemoryBarrier":

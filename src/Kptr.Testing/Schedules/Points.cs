@@ -18,6 +18,41 @@ internal static class Points
 
     internal static bool Fault() => t_self is { } self && self.Scheduler.Fault(self);
 
+    /// <summary>A lock of Kptr's own is taken next, of this rank.</summary>
+    internal static void EnterLockOfKptr(int rank)
+    {
+        if (t_self is { } self)
+        {
+            self.Scheduler.EnterLockOfKptr(self, rank);
+        }
+    }
+
+    /// <summary>It was given back.</summary>
+    internal static void LeaveLockOfKptr(int rank)
+    {
+        if (t_self is { } self)
+        {
+            self.LocksOfKptr--;
+        }
+    }
+
+    /// <summary>What is made once for each thread stands for what Linux has for each CPU, and never makes.</summary>
+    internal static void InterruptsOff()
+    {
+        if (t_self is { } self)
+        {
+            self.HeldOffCount++;
+        }
+    }
+
+    internal static void InterruptsOn()
+    {
+        if (t_self is { } self)
+        {
+            self.HeldOffCount--;
+        }
+    }
+
     // Any load or store whose address is at hand.
     internal static void Access(ref byte at, int site)
     {

@@ -59,6 +59,21 @@ internal sealed class ScheduledThread
 
     internal bool IsInInterrupt { get; set; }
 
+    /// <summary>How many locks of Kptr's own it holds or waits for.</summary>
+    internal int LocksOfKptr { get; set; }
+
+    /// <summary>The rank of the first of them.</summary>
+    internal int RankOfKptr { get; set; }
+
+    /// <summary>How often interrupts were turned off.</summary>
+    internal int HeldOffCount { get; set; }
+
+    /// <summary>
+    /// Whether an interrupt can come in here: not on top of another, and not under a lock of Kptr's own. Linux has its
+    /// interrupts off there, or takes no lock at all.
+    /// </summary>
+    internal bool IsInterruptible => !IsInInterrupt && LocksOfKptr == 0 && HeldOffCount == 0;
+
     internal bool IsUnwinding { get; set; }
 
     /// <summary>Hash of its last event and all that came before it.</summary>
@@ -79,7 +94,7 @@ internal sealed class ScheduledThread
         State = ThreadState.Ready;
         WaitsFor = AsleepBefore = null;
         IsPulsed = IsInInterrupt = IsUnwinding = false;
-        Step = 0;
+        Step = LocksOfKptr = HeldOffCount = 0;
         LastSite = -1;
         LastHash = (ulong)(Id + 1) * 0x9E3779B97F4A7C15;
         Array.Clear(Clock);

@@ -272,6 +272,11 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     // Before an access of this place; null for what has no one place.
     private void Decide(ScheduledThread self, Place? place, int site)
     {
+        if (self.LocksOfKptr > 0)
+        {
+            Hot.AddRank(self.RankOfKptr);
+        }
+
         _options.Clear();
         _options.Add(new(OptionKind.Continue, 0));
         if (_left.Preemptions > 0)
@@ -280,14 +285,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             LeaveOutWhoSleeps();
         }
 
-        if (_left.Interrupts > 0 && !self.IsInInterrupt)
-        {
-            for (var i = 0; i < _interrupts.Length; i++)
-            {
-                _options.Add(new(OptionKind.Interrupt, i));
-            }
-        }
-
+        AddInterrupts(self);
         var chosen = Choose(self);
         if (chosen.Kind == OptionKind.Switch)
         {
@@ -296,10 +294,24 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             SwitchTo(self, _all[chosen.Target]);
             self.AsleepBefore = null;
         }
-        else if (chosen.Kind == OptionKind.Interrupt)
+
+        InterruptIf(chosen);
+    }
+
+    private void InterruptIf(Option chosen)
+    {
+        if (chosen.Kind == OptionKind.Interrupt)
         {
             _left.Interrupts--;
             InInterrupt(_interrupts[chosen.Target]);
+        }
+    }
+
+    private void AddInterrupts(ScheduledThread self)
+    {
+        for (var i = 0; i < _interrupts.Length && _left.Interrupts > 0 && self.IsInterruptible; i++)
+        {
+            _options.Add(new(OptionKind.Interrupt, i));
         }
     }
 

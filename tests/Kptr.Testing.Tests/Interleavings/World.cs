@@ -61,6 +61,46 @@ public sealed class World : IDisposable
 
     public Errno Lookup(int key) => Map.LookupElem(Bytes(key), new byte[Map.ValueSize]);
 
+    /// <summary>Six operations, each of which may fail; no two threads do the same.</summary>
+    public void Work(int thread)
+    {
+        for (var i = 0; i < 6; i++)
+        {
+            var key = 1 + ((thread + (i / 2)) % 2);
+            switch ((thread + i) % 3)
+            {
+                case 0:
+                    Store(key);
+                    break;
+                case 1:
+                    FailIfAsked(MapFaultPoint.LockBucket);
+                    Delete(key);
+                    break;
+                default:
+                    FailIfAsked(MapFaultPoint.AllocElem);
+                    Update(key);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>What a program does in an NMI.</summary>
+    public void Disturb(int key)
+    {
+        using (Kernel.EnterContext(ExecContext.Nmi))
+        {
+            Store(key);
+        }
+    }
+
+    private void FailIfAsked(MapFaultPoint point)
+    {
+        if (Interleavings.Fault())
+        {
+            Map.Faults.FailOnce(point);
+        }
+    }
+
     /// <summary>As a program does: looks the value up and swaps its task with one more reference to ours.</summary>
     public void Store(int key)
     {
