@@ -43,11 +43,17 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
         {
             var points = method.DebugInformation.SequencePoints.Where(p => !p.IsHidden)
                 .Select(p => (p.Offset, Point: p)).OrderBy(p => p.Offset).ToList();
+            var next = 0;
             foreach (var instruction in method.Body.Instructions)
             {
-                if (points.LastOrDefault(p => p.Offset <= instruction.Offset).Point is { } point)
+                while (next < points.Count && points[next].Offset <= instruction.Offset)
                 {
-                    lines[instruction] = point;
+                    next++;
+                }
+
+                if (next > 0)
+                {
+                    lines[instruction] = points[next - 1].Point;
                 }
             }
         }

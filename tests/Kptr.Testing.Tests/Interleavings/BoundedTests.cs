@@ -12,7 +12,7 @@ public class BoundedTests
     public void Explore_RandomPrograms_FindsEveryOutcomeWithinTheBound()
     {
         var random = new Random(1);
-        for (var i = 0; i < 12 * Seeds.Count; i++)
+        for (var i = 0; i < 6 * Seeds.Count; i++)
         {
             var threads = 2 + (i % 2);
             var programs = string.Join('|', Enumerable.Range(0, threads).Select(

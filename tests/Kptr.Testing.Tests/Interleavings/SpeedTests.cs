@@ -23,6 +23,27 @@ public class SpeedTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>With <c>KPTR_SCHEDULES</c> set, minutes.</summary>
+    [Fact]
+    public void ThreeThreadsOfSixOperations_EndWithinTheBounds()
+    {
+        var isNightly = Environment.GetEnvironmentVariable("KPTR_SCHEDULES") is { Length: > 0 };
+        var report = Interleavings.Explore(
+            () => new Racy(), [r => SixTimes(r), r => SixTimes(r), r => SixTimes(r)],
+            options: new()
+            {
+                Preemptions = isNightly ? 2 : 1,
+                Interrupts = isNightly ? 1 : 0,
+                Faults = isNightly ? 1 : 0,
+                HeldStores = 0,
+                RandomSchedules = 0,
+                SchedulesMax = int.MaxValue,
+                TimeMax = TimeSpan.FromHours(1),
+            },
+            interrupts: [r => r.CountAtOnce()]).AssertPassed();
+        output.WriteLine($"{report.Schedules} schedules in {report.Elapsed}");
+    }
+
     private static InterleavingReport Explore(int preemptions, int random) => Interleavings.Explore(
         () => new Racy(), [r => FourTimes(r), r => FourTimes(r)], r => r.Count.Should().Be(8),
         new() { Preemptions = preemptions, HeldStores = 0, RandomSchedules = random }).AssertPassed();
@@ -33,5 +54,21 @@ public class SpeedTests(ITestOutputHelper output)
         racy.CountAtOnce();
         racy.CountAtOnce();
         racy.CountAtOnce();
+    }
+
+    private static void SixTimes(Racy racy)
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            if (!Interleavings.Fault())
+            {
+                racy.CountAtOnce();
+            }
+
+            if (!Interleavings.Fault())
+            {
+                racy.CountUnderLock();
+            }
+        }
     }
 }
