@@ -38,15 +38,18 @@ internal static class Columns
         var lastPlace = "";
         foreach (var (thread, step, number) in scheduler.Trace)
         {
-            foreach (var turn in turns.Where(t => t.Thread == thread && t.Step == step
-                && t.Option.Kind is OptionKind.Interrupt or OptionKind.Hold or OptionKind.Fail))
+            if (number < 0)
             {
-                rows.Add((thread, turn.Option.Kind switch
-                {
-                    OptionKind.Interrupt => $"-- interrupt {turn.Option.Target} comes in",
-                    OptionKind.Hold => "-- the next store stays in the store buffer",
-                    _ => "-- fails here",
-                }));
+                rows.Add((thread, $"-- interrupt {-1 - number} comes in"));
+                lastPlace = "";
+                continue;
+            }
+
+            foreach (var turn in turns.Where(t => t.Thread == thread && t.Step == step
+                && t.Option.Kind is OptionKind.Hold or OptionKind.Fail))
+            {
+                rows.Add((thread, turn.Option.Kind == OptionKind.Hold
+                    ? "-- the next store stays in the store buffer" : "-- fails here"));
                 lastPlace = "";
             }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
 
 namespace Kptr.Testing.Schedules;
 
@@ -20,11 +21,15 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
     private bool IsOverBudget =>
         _schedules >= options.SchedulesMax || Stopwatch.GetElapsedTime(_start) > options.TimeMax;
 
-    internal InterleavingReport Explore()
+    internal InterleavingReport Explore() =>
+        OnThreadOfItsOwn(FindFailure) is { } failure ? Failed(failure)
+        : Report(IsOverBudget ? Outcome.OutOfBudget : Outcome.Passed, null, null, null);
+
+    private string? FindFailure()
     {
         for (var i = 0; i < WarmUps; i++)
         {
-            LookAround();
+            OnThreadOfItsOwn(LookAround);
         }
 
         // The plainest schedules first: what fails there is read most easily.
@@ -39,7 +44,7 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
         {
             if (All(bound) is { } failure)
             {
-                return Failed(failure);
+                return failure;
             }
         }
 
@@ -52,19 +57,19 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
                 Interrupts = options.Interrupts, HeldStores = options.HeldStores, Faults = options.Faults,
             }) is { } failure)
             {
-                return Failed(failure);
+                return failure;
             }
 
             _scheduler.Hot.Adopt();
         }
 
-        return Report(IsOverBudget ? Outcome.OutOfBudget : Outcome.Passed, null, null, null);
+        return null;
     }
 
     internal InterleavingReport Replay(IReadOnlyList<Turn> turns)
     {
         _scheduler.Hot.MakeAllHot();
-        return Try(new Given(turns), NoLimit) is { } failure
+        return TryAlone(turns) is { } failure
             ? Report(Outcome.Failed, failure, turns, Columns.Of(_scheduler, turns, failure))
             : Report(Outcome.Passed, null, null, null);
     }
@@ -113,8 +118,37 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
         return null;
     }
 
+    private string? TryAlone(IReadOnlyList<Turn> turns) =>
+        OnThreadOfItsOwn(() => Try(new Given(turns), NoLimit));
+
+    // What a schedule that failed left behind on its threads would make the next one fail: locks noted as held, say.
+    private T OnThreadOfItsOwn<T>(Func<T> run)
+    {
+        var result = default(T);
+        ExceptionDispatchInfo? thrown = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = run();
+            }
+            catch (Exception e)
+            {
+                thrown = ExceptionDispatchInfo.Capture(e);
+            }
+        })
+        {
+            IsBackground = true, Name = "scenario thread 0",
+        };
+        thread.Start();
+        thread.Join();
+        _scheduler.Dismiss();
+        thrown?.Throw();
+        return result!;
+    }
+
     // Fills the caches of static fields, and finds most of the sites that matter. Failures come again below.
-    private void LookAround()
+    private bool LookAround()
     {
         var shared = scenario.Setup();
         _scheduler.LookAround(
@@ -125,7 +159,7 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
             (shared as IDisposable)?.Dispose();
         }
 
-        _scheduler.Hot.Adopt();
+        return _scheduler.Hot.Adopt();
     }
 
     private string? Try(IChooser chooser, Budgets budgets)
@@ -164,7 +198,7 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
             for (var i = turns.Count - 1; i >= 0; i--)
             {
                 List<Turn> fewer = [.. turns.Where((_, at) => at != i)];
-                if (Try(new Given(fewer), NoLimit) is { } same)
+                if (TryAlone(fewer) is { } same)
                 {
                     (turns, failure) = ([.. _scheduler.Turns], same);
                     i = Math.Min(i, turns.Count);
@@ -177,7 +211,7 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
             }
         }
 
-        failure = Try(new Given(turns), NoLimit)
+        failure = TryAlone(turns)
             ?? $"{failure} (it does not fail again: the scenario is not deterministic)";
         _schedules = found;
         return Report(Outcome.Failed, failure, turns, Columns.Of(_scheduler, turns, failure));

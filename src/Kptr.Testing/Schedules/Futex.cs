@@ -9,12 +9,13 @@ internal static unsafe partial class Futex
 {
     private const int WaitPrivate = 128;
     private const int WakePrivate = 129;
-    private static readonly nint s_number = !OperatingSystem.IsLinux() ? 0 : RuntimeInformation.ProcessArchitecture switch
-    {
-        Architecture.X64 => 202,
-        Architecture.Arm64 => 98,
-        _ => 0,
-    };
+    private static readonly nint s_number = !OperatingSystem.IsLinux() ? 0
+        : RuntimeInformation.ProcessArchitecture switch
+        {
+            Architecture.X64 => 202,
+            Architecture.Arm64 => 98,
+            _ => 0,
+        };
 
     /// <summary>Whether this system has it.</summary>
     internal static bool IsThere { get; } = Try();

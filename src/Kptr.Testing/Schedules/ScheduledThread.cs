@@ -122,6 +122,7 @@ internal sealed class ScheduledThread
             if (!Scheduler.IsAborting)
             {
                 Body!();
+                Scheduler.LastMoment(this);
                 Scheduler.Flush(this);
             }
         }

@@ -33,28 +33,6 @@ internal sealed partial class Scheduler
         Progress(self);
     }
 
-    /// <summary>
-    /// A lock of Kptr's own is taken next, which no interrupt comes in under: the last moment for one.
-    /// </summary>
-    internal void EnterLockOfKptr(ScheduledThread self, int rank)
-    {
-        if (self.LocksOfKptr == 0 && !IsAborting)
-        {
-            self.Step++;
-            if (_left.Interrupts > 0 && Hot.IsHotRank(rank))
-            {
-                _options.Clear();
-                _options.Add(new(OptionKind.Continue, 0));
-                AddInterrupts(self);
-                InterruptIf(Choose(self));
-            }
-
-            self.RankOfKptr = rank;
-        }
-
-        self.LocksOfKptr++;
-    }
-
     internal bool TryLockEnter(ScheduledThread self, object target, int site)
     {
         var gate = GateOf(target);
@@ -66,6 +44,11 @@ internal sealed partial class Scheduler
         if (gate.Owner is not null && gate.Owner != self)
         {
             gate.Owner.AsleepBefore = null;     // it would have given the lock back, had it gone on
+            return false;
+        }
+
+        if (gate.Owner == self && self.IsInInterrupt && !gate.IsOfInterrupt)
+        {
             return false;
         }
 

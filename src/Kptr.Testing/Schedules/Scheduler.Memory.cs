@@ -101,6 +101,13 @@ internal sealed partial class Scheduler
         }
     }
 
+    // What the thread does next is not told by what it did: an interrupt may do what it would have done itself.
+    private void HappensTo(ScheduledThread self, Option what)
+    {
+        self.LastHash = Mix(self.LastHash, (ulong)((int)what.Kind << 8) + (ulong)what.Target + 1);
+        _state += self.LastHash;
+    }
+
     private Place PlaceOf(nint address, object? target)
     {
         Place? place;

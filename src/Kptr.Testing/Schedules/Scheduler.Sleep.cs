@@ -5,10 +5,10 @@ namespace Kptr.Testing.Schedules;
 /// </summary>
 /// <remarks>
 /// A thread gives way before an access. What others do until it goes on either meets that access, or the thread could
-/// as well have made it first and given way at its next hot site: the same number of turns, and gone through already,
-/// since a thread's going on is tried first. So it sleeps: nobody turns back to it before somebody did something at the
-/// place of its access, and if all others end before that, the rest of the schedule is known. Where somebody has to wait
-/// all are awake: that turn is free, and would not be had the sleeper gone on and given back what is waited for.
+/// as well have made it first and given way at its next hot site: as many turns, and gone through already, since a
+/// thread's going on is tried first. So it sleeps: nobody turns back to it before somebody did something at the place
+/// of its access, and if all others end before that, the rest of the schedule is known. Where somebody has to wait all
+/// are awake: that turn is free, and would not be had the sleeper gone on and given back what is waited for.
 /// </remarks>
 internal sealed partial class Scheduler
 {

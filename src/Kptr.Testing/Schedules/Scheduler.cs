@@ -39,7 +39,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     /// <summary>The choices that were not the usual ones.</summary>
     internal List<Turn> Turns { get; } = [];
 
-    /// <summary>Passes through sites, in their order.</summary>
+    /// <summary>Passes through sites, in their order; -1 for the first interrupt, and so on.</summary>
     internal List<(int Thread, int Step, int Site)> Trace { get; } = [];
 
     /// <summary>Points at which there was a choice.</summary>
@@ -89,7 +89,12 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         }
     }
 
-    internal void Dismiss() => _all.ForEach(t => t.Dismiss());
+    /// <summary>Ends the real threads; the next run has others.</summary>
+    internal void Dismiss()
+    {
+        _all.ForEach(t => t.Dismiss());
+        _all.Clear();
+    }
 
     /// <summary>A thread's body is over; called on that thread.</summary>
     internal void Ended(ScheduledThread self, Exception? thrown)
@@ -201,6 +206,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         }
 
         _left.Faults--;
+        HappensTo(self, new(OptionKind.Fail, 0));
         return true;
     }
 
@@ -277,50 +283,36 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             Hot.AddRank(self.RankOfKptr);
         }
 
-        _options.Clear();
-        _options.Add(new(OptionKind.Continue, 0));
-        if (_left.Preemptions > 0)
+        var mayGiveWay = true;
+        while (true)
         {
-            AddThreads(self, ThreadState.Ready);
-            LeaveOutWhoSleeps();
+            _options.Clear();
+            _options.Add(new(OptionKind.Continue, 0));
+            if (mayGiveWay && _left.Preemptions > 0)
+            {
+                AddThreads(self, ThreadState.Ready);
+                LeaveOutWhoSleeps();
+            }
+
+            AddInterrupts(self);
+            var chosen = Choose(self);
+            if (chosen.Kind == OptionKind.Switch)
+            {
+                _left.Preemptions--;
+                FallAsleep(self, place, site);
+                SwitchTo(self, _all[chosen.Target]);
+                self.AsleepBefore = null;
+            }
+
+            // Back again, an interrupt can still come in before the access; after one, the thread can still give way.
+            mayGiveWay = InterruptIf(self, chosen);
+            if (chosen.Kind == OptionKind.Continue || _interrupts.Length == 0)
+            {
+                return;
+            }
+
+            self.Step++;
         }
-
-        AddInterrupts(self);
-        var chosen = Choose(self);
-        if (chosen.Kind == OptionKind.Switch)
-        {
-            _left.Preemptions--;
-            FallAsleep(self, place, site);
-            SwitchTo(self, _all[chosen.Target]);
-            self.AsleepBefore = null;
-        }
-
-        InterruptIf(chosen);
-    }
-
-    private void InterruptIf(Option chosen)
-    {
-        if (chosen.Kind == OptionKind.Interrupt)
-        {
-            _left.Interrupts--;
-            InInterrupt(_interrupts[chosen.Target]);
-        }
-    }
-
-    private void AddInterrupts(ScheduledThread self)
-    {
-        for (var i = 0; i < _interrupts.Length && _left.Interrupts > 0 && self.IsInterruptible; i++)
-        {
-            _options.Add(new(OptionKind.Interrupt, i));
-        }
-    }
-
-    private static void InInterrupt(Action interrupt)
-    {
-        var self = Points.Self!;
-        self.IsInInterrupt = true;
-        interrupt();
-        self.IsInInterrupt = false;
     }
 
     private bool ChooseFrom(ScheduledThread self, Option other)

@@ -8,36 +8,40 @@ public class BoundedTests
 {
     private const string Outcomes = "outcomes";
 
-    [Fact]
-    public void Explore_RandomPrograms_FindsEveryOutcomeWithinTheBound()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Explore_RandomPrograms_FindsEveryOutcomeWithinTheBound(bool hasInterrupt)
     {
         var random = new Random(1);
         for (var i = 0; i < 6 * Seeds.Count; i++)
         {
-            var threads = 2 + (i % 2);
-            var programs = string.Join('|', Enumerable.Range(0, threads).Select(
-                _ => CellProgram.Make(random, threads == 2 ? 5 : 3)));
-            for (var preemptions = 0; preemptions <= 2; preemptions++)
+            var threads = hasInterrupt ? 2 : 2 + (i % 2);
+            var programs = string.Join('|', Enumerable.Range(0, threads + (hasInterrupt ? 1 : 0)).Select(
+                t => CellProgram.Make(random, hasInterrupt ? 3 : threads == 2 ? 5 : 3, isInterrupt: t == threads)));
+            for (var preemptions = 0; preemptions <= (hasInterrupt ? 1 : 2); preemptions++)
             {
-                Explored(programs, preemptions).Should().BeEquivalentTo(
-                    CellProgram.AllOutcomes(programs.Split('|'), preemptions), $"{programs} with {preemptions}");
+                Explored(programs, threads, preemptions).Should().BeEquivalentTo(
+                    new CellStates(programs.Split('|'), hasInterrupt).Outcomes(preemptions),
+                    $"{programs} with {preemptions}");
             }
         }
     }
 
-    private static HashSet<string> Explored(string programs, int preemptions)
+    private static HashSet<string> Explored(string programs, int threads, int preemptions)
     {
         // What is rewritten has statics of its own: the process's are the same for all.
         var found = new HashSet<string>();
         var key = $"{Outcomes} {programs} {preemptions}";
         AppContext.SetData(key, found);
-        var count = programs.Count(c => c == '|') + 1;
-        Interleavings.Explore(
-            () => new CellProgram(programs),
-            count == 2 ? [p => p.Run(0), p => p.Run(1)] : [p => p.Run(0), p => p.Run(1), p => p.Run(2)],
-            p => ((HashSet<string>)AppContext.GetData(key)!).Add(p.Outcome),
-            new() { Preemptions = preemptions, HeldStores = 0, RandomSchedules = 0 }).AssertPassed();
+        Explore(programs, key, threads, preemptions).AssertPassed();
         AppContext.SetData(key, null);
         return found;
     }
+
+    private static InterleavingReport Explore(string programs, string key, int threads, int preemptions) =>
+        Interleavings.Explore(
+            () => new CellProgram(programs),
+            threads == 2 ? [p => p.Run(0), p => p.Run(1)] : [p => p.Run(0), p => p.Run(1), p => p.Run(2)],
+            p => ((HashSet<string>)AppContext.GetData(key)!).Add(p.Outcome),
+            new() { Preemptions = preemptions, HeldStores = 0, RandomSchedules = 0 },
+            programs.Split('|').Length == threads ? null : threads == 2 ? [p => p.Run(2)] : [p => p.Run(3)]);
 }

@@ -6,7 +6,7 @@ namespace Kptr.Testing.Tests.Schedules;
 /// <remarks>
 /// Two characters a step: <c>r0</c> reads cell 0 into the accumulator, <c>w0</c> writes what the accumulator and the
 /// step make to cell 0, <c>a0</c> adds to it at once, <c>l0</c> takes lock 0, <c>t0</c> tries to and notes whether it
-/// could, <c>u0</c> gives it back where it is held.
+/// could, <c>u0</c> gives it back where it is held, <c>f0</c> notes whether it is to fail.
 /// </remarks>
 public sealed class CellProgram(string programs)
 {
@@ -45,6 +45,9 @@ public sealed class CellProgram(string programs)
                     held |= 1 << at;
                     sum++;
                     break;
+                case 'f' when Interleavings.Fault():
+                    sum += 50;
+                    break;
                 case 'u' when (held & (1 << at)) != 0:
                     Monitor.Exit(_locks[at]);
                     held &= ~(1 << at);
@@ -55,18 +58,18 @@ public sealed class CellProgram(string programs)
         _ends[thread] = sum;
     }
 
-    /// <summary>Locks are taken in one order, once, and given back.</summary>
-    public static string Make(Random random, int steps)
+    /// <summary>Locks are taken one at a time and given back; an interrupt waits for none.</summary>
+    public static string Make(Random random, int steps, bool isInterrupt = false)
     {
         var text = "";
         var held = -1;
         for (var i = 0; i < steps; i++)
         {
-            switch (random.Next(5))
+            switch (random.Next(6))
             {
                 case 0 when held < 0:
                     held = random.Next(2);
-                    text += random.Next(3) == 0 ? $"t{held}" : $"l{held}";
+                    text += isInterrupt || random.Next(3) == 0 ? $"t{held}" : $"l{held}";
                     break;
                 case 1 when held >= 0:
                     text += $"u{held}";
@@ -78,6 +81,9 @@ public sealed class CellProgram(string programs)
                 case 3:
                     text += $"r{random.Next(Cells)}";
                     break;
+                case 4:
+                    text += "f0";
+                    break;
                 default:
                     text += $"w{random.Next(Cells)}";
                     break;
@@ -87,84 +93,5 @@ public sealed class CellProgram(string programs)
         return held >= 0 ? $"{text}u{held}" : text;
     }
 
-    /// <summary>What can come out, with at most so many turns away from a thread that could go on.</summary>
-    public static HashSet<string> AllOutcomes(string[] programs, int preemptions)
-    {
-        var outcomes = new HashSet<string>();
-        var start = new State(new long[Cells], new long[programs.Length], new int[programs.Length],
-            new int[programs.Length], [-1, -1]);
-        Visit(programs, start, running: -1, preemptions, outcomes, []);
-        return outcomes;
-    }
-
-    private static void Visit(
-        string[] programs, State state, int running, int left, HashSet<string> outcomes, HashSet<string> seen)
-    {
-        if (!seen.Add($"{state} {running} {left}"))
-        {
-            return;
-        }
-
-        var ready = Enumerable.Range(0, programs.Length).Where(t => state.CanRun(programs, t)).ToList();
-        if (ready.Count == 0)
-        {
-            outcomes.Add($"{string.Join(',', state.Cells)};{string.Join(',', state.Sums)}");
-        }
-
-        foreach (var thread in ready)
-        {
-            var cost = thread != running && ready.Contains(running) ? 1 : 0;
-            if (cost <= left)
-            {
-                Visit(programs, state.After(programs[thread], thread), thread, left - cost, outcomes, seen);
-            }
-        }
-    }
-
-    private static long Written(long sum, int thread, int step) => sum + (100 * (thread + 1)) + step;
-
-    private sealed record State(long[] Cells, long[] Sums, int[] Steps, int[] Held, int[] Owners)
-    {
-        public bool CanRun(string[] programs, int thread)
-        {
-            var at = Steps[thread];
-            return at < programs[thread].Length
-                && (programs[thread][at] != 'l' || Owners[programs[thread][at + 1] - '0'] < 0);
-        }
-
-        public State After(string program, int thread)
-        {
-            var next = new State([.. Cells], [.. Sums], [.. Steps], [.. Held], [.. Owners]);
-            var step = Steps[thread];
-            var at = program[step + 1] - '0';
-            next.Steps[thread] += 2;
-            switch (program[step])
-            {
-                case 'r':
-                    next.Sums[thread] = (Sums[thread] * 7) + Cells[at];
-                    break;
-                case 'w':
-                    next.Cells[at] = Written(Sums[thread], thread, step);
-                    break;
-                case 'a':
-                    next.Cells[at] += thread + 1;
-                    break;
-                case 'l':
-                    (next.Owners[at], next.Held[thread]) = (thread, Held[thread] | (1 << at));
-                    break;
-                case 't' when Owners[at] < 0:
-                    (next.Owners[at], next.Held[thread]) = (thread, Held[thread] | (1 << at));
-                    next.Sums[thread]++;
-                    break;
-                case 'u' when (Held[thread] & (1 << at)) != 0:
-                    (next.Owners[at], next.Held[thread]) = (-1, Held[thread] & ~(1 << at));
-                    break;
-            }
-
-            return next;
-        }
-
-        public override string ToString() =>
-            $"{string.Join(',', Cells)};{string.Join(',', Sums)};{string.Join(',', Steps)};{string.Join(',', Owners)}";
-    }
+    internal static long Written(long sum, int thread, int step) => sum + (100 * (thread + 1)) + step;
 }
