@@ -57,6 +57,12 @@ internal sealed class ScheduledThread
     /// <summary>The site of that access.</summary>
     internal int AsleepAt { get; set; }
 
+    /// <summary>Threads that run before it, where they can: a bit each.</summary>
+    internal int RunsAfter { get; set; }
+
+    /// <summary>Threads that ran since it spun last; all where it never did.</summary>
+    internal int RanSinceSpin { get; set; }
+
     internal bool IsInInterrupt { get; set; }
 
     /// <summary>How many locks of Kptr's own it holds or waits for.</summary>
@@ -95,7 +101,8 @@ internal sealed class ScheduledThread
         WaitsFor = AsleepBefore = null;
         IsPulsed = IsInInterrupt = IsUnwinding = false;
         Step = LocksOfKptr = HeldOffCount = 0;
-        LastSite = -1;
+        LastSite = RanSinceSpin = -1;
+        RunsAfter = 0;
         LastHash = (ulong)(Id + 1) * 0x9E3779B97F4A7C15;
         Array.Clear(Clock);
         Held.Clear();

@@ -133,6 +133,7 @@ internal sealed partial class Scheduler
         {
             waiting = (waiting << 2) | (ulong)_all[i].State;
             waiting ^= (ulong)_all[i].Held.Count << (32 + i);
+            waiting ^= (ulong)(uint)(_all[i].RunsAfter * 0x9E3779B1) << (i & 31);
         }
 
         var left = ((ulong)(uint)_left.Preemptions << 40) ^ ((ulong)(uint)_left.Interrupts << 30)

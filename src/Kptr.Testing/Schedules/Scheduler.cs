@@ -68,6 +68,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         var first = _all[0];
         if (Next(null) is { } next && next != first)
         {
+            Show(next);
             next.Resume();
             first.AwaitTurn();
         }
@@ -165,9 +166,9 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         if (!holds)
         {
             Record(self, address, target, site);
-            if (sites[site].IsWrite)
+            if (sites[site].IsWrite && (sites[site].IsSync || Hot[site]))
             {
-                Progress(self);
+                Progress(self);     // elsewhere it is nobody's business but the thread's own
             }
             else if (++_idleReads > IdleReadsMax)
             {
@@ -230,8 +231,17 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         _idleReads = 0;
         self.State = ThreadState.Spinning;
         self.WaitsFor = sites[site].What;
+        LetOthersRunFirst(self);
         GiveWay(self);
         self.State = ThreadState.Ready;
+    }
+
+    // Fairness (Musuvathi and Qadeer): who spins again waits for all who could run since it spun last, and did not.
+    // Else two threads that try the lock of a third wake each other for ever.
+    private void LetOthersRunFirst(ScheduledThread self)
+    {
+        self.RunsAfter |= Ready & ~self.RanSinceSpin & ~(1 << self.Id);
+        self.RanSinceSpin = 0;
     }
 
     /// <summary>A thread of the scenario starts another.</summary>
@@ -290,7 +300,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
             _options.Add(new(OptionKind.Continue, 0));
             if (mayGiveWay && _left.Preemptions > 0)
             {
-                AddThreads(self, ThreadState.Ready);
+                AddReady(self);
                 LeaveOutWhoSleeps();
             }
 
@@ -342,11 +352,27 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         return chosen;
     }
 
-    private void AddThreads(ScheduledThread? except, ThreadState state)
+    // A bit for each thread that can go on.
+    private int Ready
     {
+        get
+        {
+            var ready = 0;
+            for (var i = 0; i < _count; i++)
+            {
+                ready |= _all[i].State == ThreadState.Ready ? 1 << i : 0;
+            }
+
+            return ready;
+        }
+    }
+
+    private void AddReady(ScheduledThread? except)
+    {
+        var ready = Ready;
         for (var i = 0; i < _count; i++)
         {
-            if (_all[i] != except && _all[i].State == state)
+            if (_all[i] != except && _all[i].State == ThreadState.Ready && (_all[i].RunsAfter & ready) == 0)
             {
                 _options.Add(new(OptionKind.Switch, i));
             }
@@ -357,7 +383,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     private ScheduledThread? Next(ScheduledThread? self)
     {
         _options.Clear();
-        AddThreads(self, ThreadState.Ready);
+        AddReady(self);
         var usual = _options.Count == 0 ? default : _options[0];
         if (self is not { State: ThreadState.Done })
         {
@@ -423,8 +449,14 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         }
     }
 
-    private static void Show(ScheduledThread next)
+    private void Show(ScheduledThread next)
     {
+        for (var i = 0; i < _count; i++)
+        {
+            _all[i].RunsAfter &= ~(1 << next.Id);
+            _all[i].RanSinceSpin |= 1 << next.Id;
+        }
+
         foreach (var held in next.Held)
         {
             held.Show();

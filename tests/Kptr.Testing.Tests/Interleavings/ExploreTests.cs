@@ -83,6 +83,15 @@ public class ExploreTests
     public void Explore_SpinningForWhatComes_Passes() =>
         Interleavings.Explore(() => new Racy(), [r => r.AwaitSpinning(), r => r.BecomeIdle()]).AssertPassed();
 
+    /// <summary>Two that try the lock of a third do not keep it from running.</summary>
+    [Fact]
+    public void Explore_SpinLockOfThree_Passes() =>
+        Interleavings.Explore(
+            () => new Racy(),
+            [r => r.CountUnderSpinLock(), r => r.CountUnderSpinLock(), r => r.CountUnderSpinLock()],
+            r => r.Count.Should().Be(3),
+            new() { Preemptions = 1, HeldStores = 0, RandomSchedules = 10 }).AssertPassed();
+
     [Fact]
     public void Explore_SpinningForWhatNeverComes_IsALivelock() =>
         Interleavings.Explore(() => new Racy(), [r => r.AwaitSpinning(), r => r.CountApart()])

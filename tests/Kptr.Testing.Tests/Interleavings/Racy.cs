@@ -10,6 +10,7 @@ public sealed class Racy
     private readonly Dictionary<int, int> _slots = new() { [7] = 1 };
     private readonly Dictionary<int, int> _newSlots = [];
     private int _count;
+    private int _spinLock;
     private bool _isWanted0;
     private bool _isWanted1;
     private bool _isIdle;
@@ -58,6 +59,19 @@ public sealed class Racy
             _count++;
             _lock.Exit();
         }
+    }
+
+    /// <summary>Each attempt at this lock writes to it.</summary>
+    public void CountUnderSpinLock()
+    {
+        var spin = default(SpinWait);
+        while (Interlocked.Exchange(ref _spinLock, 1) != 0)
+        {
+            spin.SpinOnce();
+        }
+
+        _count++;
+        Volatile.Write(ref _spinLock, 0);
     }
 
     public void FirstThenSecond()
