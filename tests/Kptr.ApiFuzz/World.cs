@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Kfuncs;
 using Kptr.Maps;
@@ -14,6 +15,10 @@ namespace Kptr.ApiFuzz;
 internal sealed class World
 {
     private const int RingMax = 48;
+
+    // Their remarks say that one thread at a time may use them, so each thread has its own.
+    private static readonly Type[] s_ofOneThread = [typeof(BtfBuilder), typeof(CDeclParser)];
+    private readonly ConcurrentDictionary<(Type Type, int Thread), Ring> _own = new();
     private readonly ConcurrentDictionary<Type, Ring> _rings = new();
     private readonly ConcurrentDictionary<Type, Ring[]> _assignable = new();
     private readonly ConcurrentQueue<ulong> _numbers = new();
@@ -61,6 +66,12 @@ internal sealed class World
         }
 
         var type = value.GetType();
+        if (s_ofOneThread.Contains(type))
+        {
+            Own(type).Add(value);
+            return;
+        }
+
         if (!_rings.TryGetValue(type, out var ring))
         {
             ring = _rings.GetOrAdd(type, static _ => new Ring());
@@ -83,10 +94,17 @@ internal sealed class World
     /// <summary>An object of a type; null when there is none yet.</summary>
     internal object? Pick(Type type, Random random)
     {
+        if (s_ofOneThread.Contains(type))
+        {
+            return Own(type).Pick(random);
+        }
+
         var rings = _assignable.GetOrAdd(
             type, t => [.. _rings.Where(r => t.IsAssignableFrom(r.Key)).Select(r => r.Value)]);
         return rings.Length == 0 ? null : rings[random.Next(rings.Length)].Pick(random);
     }
+
+    private Ring Own(Type type) => _own.GetOrAdd((type, Environment.CurrentManagedThreadId), static _ => new Ring());
 
     private void AddObjects(KernelModel kernel)
     {
