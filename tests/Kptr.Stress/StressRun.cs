@@ -9,29 +9,37 @@ internal sealed class StressRun(int seed, string only, bool isThrowing, TextWrit
 {
     private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(30);
     private readonly Random _random = new(seed);
+    private int _rounds;
     private long _steps;
 
-    /// <summary>Runs every combination at least once, in an order that the seed gives.</summary>
+    /// <summary>
+    /// Runs the combinations in an order that the seed gives, each kind of map once before any kind comes again.
+    /// </summary>
     /// <returns>Whether all rounds ended well.</returns>
     internal bool Run(TimeSpan time)
     {
         var configs = Configs().Where(c => c.ToString().Contains(only, StringComparison.Ordinal)).ToArray();
-        var turns = Math.Max(1, (int)(time.TotalSeconds / (configs.Length * 0.5)));
-        var roundTime = time / (configs.Length * turns);
-        var (clock, turn) = (Stopwatch.StartNew(), 0);
-        for (; turn == 0 || (turn < turns && clock.Elapsed < time); turn++)
+        var roundTime = TimeSpan.FromSeconds(Math.Clamp(time.TotalSeconds / configs.Length, 0.1, 1));
+        var clock = Stopwatch.StartNew();
+        for (var round = 0; round == 0 || clock.Elapsed < time; round++)
         {
-            _random.Shuffle(configs);
-            foreach (var config in configs)
+            if (round % configs.Length == 0)
             {
-                if (!RunRound(config, _random.Next(), roundTime))
-                {
-                    return false;
-                }
+                _random.Shuffle(configs);
+                configs = [.. configs.GroupBy(c => c.Map).SelectMany(Enumerable.Index).OrderBy(c => c.Index)
+                    .Select(c => c.Item)];
             }
+
+            if (!RunRound(configs[round % configs.Length], _random.Next(), roundTime))
+            {
+                return false;
+            }
+
+            _rounds++;
         }
 
-        output.WriteLine($"seed {seed}: {turn} turns of {configs.Length} rounds, {_steps} steps, no fault");
+        output.WriteLine(
+            $"seed {seed}: {_rounds} rounds of {configs.Length} combinations, {_steps} steps, no fault");
         return true;
     }
 
