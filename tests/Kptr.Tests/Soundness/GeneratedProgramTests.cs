@@ -11,7 +11,7 @@ namespace Kptr.Tests.Soundness;
 /// </summary>
 public class GeneratedProgramTests
 {
-    private const int ProgramsPerSeed = 60;
+    private const int ProgramsPerSeed = 40;
     private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
 
     [Theory]

@@ -5,9 +5,12 @@ namespace Kptr.Tests.Maps;
 /// <summary>
 /// Map type × operation × flags × fields × context × policy, generated. For each cell: Linux's errno, every reference
 /// in one place after every step, all slots accounted for, and one destructor run in the end.
+/// <c>KPTR_SWEEP=all</c> tries all cells, otherwise a fixed third is tried.
 /// </summary>
 public class SweepTests
 {
+    private static readonly bool s_isWhole = Environment.GetEnvironmentVariable("KPTR_SWEEP") == "all";
+
     public static TheoryData<SweepMap, DestroyBehavior> Maps
     {
         get
@@ -29,7 +32,7 @@ public class SweepTests
     {
         using var core = MapKernel.Boot(policy);
         var wrong = new List<string>();
-        foreach (var cell in SweepCell.All(map, policy).Where(c => c.WhyImpossible() is null))
+        foreach (var cell in SweepCell.All(map, policy).Where(c => c.WhyImpossible() is null).Where(IsTried))
         {
             wrong.AddRange(SweepRun.Check(cell, core).Select(w => $"{cell}: {w}"));
         }
@@ -37,6 +40,9 @@ public class SweepTests
         wrong.Should().BeEmpty();
         core.Ledger.AssertAllReturned();
     }
+
+    // A multiplicative hash of the place: a plain remainder would leave out whole fields or contexts.
+    private static bool IsTried(SweepCell cell, int at) => s_isWhole || ((uint)at * 2654435761u >> 16) % 3 == 0;
 
     /// <summary>
     /// Keeps <c>docs/map-sweep.md</c> what is held against Kptr's maps. <c>KPTR_UPDATE_DOCS=1</c> writes it anew.
