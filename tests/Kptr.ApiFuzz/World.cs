@@ -155,6 +155,7 @@ internal sealed class World
                 Flags = isStorage || type is BpfMapType.LpmTrie or BpfMapType.Rhash ? MapFlags.NoPrealloc
                     : type == BpfMapType.Arena ? MapFlags.Mmapable : MapFlags.None,
                 InnerMap = StructSpec.Of<int, long>(kernel, "inner", BpfMapType.Array, 2),
+                StructOps = type == BpfMapType.StructOps ? new("ops", []) : null,
             };
             if (MapFactory.TryCreate(kernel, spec, out var map) == Errno.None)
             {

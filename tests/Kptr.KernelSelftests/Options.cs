@@ -9,7 +9,7 @@ public sealed class Options
                Kptr.KernelSelftests link  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV]
                Kptr.KernelSelftests judge --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--out TSV]
                      [--ownership FILE] [--ratchet FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
-                     [--pruning off] [--seconds N] [--cpus N]
+                     [--pruning off] [--seconds N] [--cpus N] [--profile NAME]
                Kptr.KernelSelftests unprivileged --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]...
                Kptr.KernelSelftests speed --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --speed TSV [--runs N]
                Kptr.KernelSelftests run   --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--seconds N] [--seed N]

@@ -72,6 +72,12 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         TrustsKfuncArgs = true,
         TakesAnyPointerArg = true,
         PacketsHaveNetnsCookie = true,
+        ChecksSetRetval = true,
+        MathForgetsPacketEnd = true,
+        TracksSleepingFunctions = true,
+        CallbacksSleepAlone = true,
+        ChecksGlobalArgs = true,
+        FieldTrust = FieldTrust.Linux7_2,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
         {
             ["bpf_testmod_ops"] = "base",
@@ -109,6 +115,39 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.
     /// </summary>
     public bool PacketsHaveNetnsCookie { get; init; }
+
+    /// <summary>
+    /// Whether what <c>bpf_set_retval</c> sets must be what the hook may return, and what <c>bpf_get_retval</c> tells
+    /// is known to be: in 7.2, not in 6.12.
+    /// </summary>
+    internal bool ChecksSetRetval { get; init; }
+
+    /// <summary>
+    /// Whether arithmetic on a packet pointer forgets that it was found at the packet's end or beyond: in 7.2. In
+    /// 6.12 a known number leaves it that.
+    /// </summary>
+    internal bool MathForgetsPacketEnd { get; init; }
+
+    /// <summary>
+    /// Whether global functions that may sleep are refused where nobody may: in 7.2; 6.12 looks at
+    /// their bodies only.
+    /// </summary>
+    internal bool TracksSleepingFunctions { get; init; }
+
+    /// <summary>
+    /// Whether a callback that runs later may sleep only if its own kind may (work queues): in 7.2. In 6.12 a
+    /// timer's callback may too, if its program may.
+    /// </summary>
+    internal bool CallbacksSleepAlone { get; init; }
+
+    /// <summary>
+    /// Whether a global function's argument is refused that is null where the function wants it not to be, or that
+    /// leads into a packet which the function may change: in 7.2. In 6.12 only pointers that may be null are.
+    /// </summary>
+    internal bool ChecksGlobalArgs { get; init; }
+
+    /// <summary>Which fields of kernel structs can be trusted.</summary>
+    internal FieldTrust FieldTrust { get; init; } = FieldTrust.Linux6_12;
 
     /// <summary>
     /// Struct types that programs may implement, with the set of helpers they get; programs of other types get none,

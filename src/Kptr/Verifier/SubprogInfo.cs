@@ -21,6 +21,7 @@ internal sealed class SubprogInfo
     public bool IsAsyncCallback;
     public bool IsExceptionCallback;
     public bool ChangesPktData;
+    public bool MightSleep;
 
     /// <summary>
     /// The subprogram was called by another that was reached (global functions are verified only then).

@@ -73,9 +73,9 @@ public sealed class TestModule
     }
 
     /// <summary>A kernel with the module, of a real kernel's types.</summary>
-    public static KernelSpec Spec(KernelTypes types)
+    public static KernelSpec Spec(KernelTypes types, KernelProfile profile)
     {
-        var spec = BuiltinKernel.Spec(KernelProfile.Linux6_12, types, Kfuncs);
+        var spec = BuiltinKernel.Spec(profile, types, Kfuncs);
         return spec with
         {
             Kfuncs = spec.Kfuncs.SetItems(NotRun.Select(k => KeyValuePair.Create(

@@ -9,13 +9,15 @@ namespace Kptr.Tests.Golden;
 /// <remarks>
 /// <c>-- prog</c> (section name, then options), <c>-- types</c> (the program's C types), <c>-- kernel</c> (C
 /// declarations of further kernel types), <c>-- maps</c>, <c>-- funcs</c> (label, name, linkage), <c>-- asm</c>,
-/// <c>-- patch</c> (fields of instructions that the assembler does not write), <c>-- expect</c>, <c>-- story</c>. A
-/// file that stands for its code in the docs has a <c>-- doc</c> paragraph and a <c>-- mended</c> program, which is
-/// accepted; sections that the mended program has otherwise are named <c>-- mended maps</c> and so on.
+/// <c>-- patch</c> (fields of instructions that the assembler does not write), <c>-- expect</c>, <c>-- story</c>. What
+/// another kernel says is in <c>-- expect linux-7.2</c>. A file that stands for its code in the docs has a
+/// <c>-- doc</c> paragraph and a <c>-- mended</c> program, which is accepted; sections that the mended
+/// program has otherwise are named <c>-- mended maps</c> and so on.
 /// </remarks>
 internal sealed class VerdictFile
 {
     private const string Mended = "mended ";
+    private const string ExpectOf = "expect ";
     private static readonly string[] Loaded = ["prog", "kernel", "types", "maps", "funcs", "asm", "patch"];
     private readonly Dictionary<string, List<string>> _sections;
 
@@ -70,6 +72,17 @@ internal sealed class VerdictFile
 
         return new(title.Trim(), sections);
     }
+
+    /// <summary>Kernels other than 6.12 that the file has an <c>-- expect</c> section of its own for.</summary>
+    public IEnumerable<string> OtherKernels =>
+        _sections.Keys.Where(k => k.StartsWith(ExpectOf, StringComparison.Ordinal)).Select(k => k[ExpectOf.Length..]);
+
+    /// <summary>The same program under another kernel, by its profile's name.</summary>
+    public VerdictFile Under(string profile) => new(Title, new Dictionary<string, List<string>>(_sections)
+    {
+        ["prog"] = [.. _sections.GetValueOrDefault("prog", ["socket"]), profile],
+        ["expect"] = _sections[ExpectOf + profile],
+    });
 
     /// <summary>The program that the docs put beside the refused one.</summary>
     public VerdictFile Mend()

@@ -24,9 +24,10 @@ internal sealed class VerdictProgram
         _file = file;
         _words = file.Words;
         var declared = file.Text("kernel");
-        Kernel = declared.Length == 0
-            ? Builtin
-            : BuiltinKernel.Spec(KernelProfile.Linux6_12, KfuncRegistry.Builtin, declared);
+        var profile = _words.Select(KernelProfile.Find).FirstOrDefault(p => p is not null) ?? KernelProfile.Linux6_12;
+        Kernel = declared.Length > 0 ? BuiltinKernel.Spec(profile, KfuncRegistry.Builtin, declared)
+            : profile == KernelProfile.Linux6_12 ? Builtin
+            : BuiltinKernel.Spec(profile);
         if (_words.FirstOrDefault(w => w.StartsWith("cpus=", StringComparison.Ordinal)) is { } cpus)
         {
             Kernel = Kernel with { CpuIds = int.Parse(cpus["cpus=".Length..], CultureInfo.InvariantCulture) };

@@ -17,6 +17,12 @@ public class VerdictTests
     public void Program_FromFile_HasItsVerdict(string file)
     {
         var golden = VerdictFile.Read(TestData.Path("verifier", file));
+        Judge(golden);
+        golden.OtherKernels.ToList().ForEach(k => Judge(golden.Under(k)));
+    }
+
+    private static void Judge(VerdictFile golden)
+    {
         var result = golden.Verify();
         VerdictFile.Describe(result).Should().Be(golden.Expected, "the message is: {0}", result.Message);
         var told = result.Message + "\n" + string.Join('\n', result.Story?.Steps.Select(s => s.Text) ?? []) + "\n"

@@ -215,6 +215,7 @@ public class TextTests : RunTestBase
                     or BpfMapType.BloomFilter
                     or BpfMapType.Arena ? 0 : type == BpfMapType.LpmTrie ? 8 : 4,
                 ValueSize = type is BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.Arena ? 0 : 4,
+                StructOps = type == BpfMapType.StructOps ? new("ops", []) : null,
                 MaxEntries = type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.SkStorage
                     or BpfMapType.InodeStorage ? 0u
                     : type is BpfMapType.StructOps ? 1u : 4096u,

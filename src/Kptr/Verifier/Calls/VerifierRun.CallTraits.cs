@@ -17,7 +17,7 @@ internal sealed partial class VerifierRun
         return IsKfuncCall(insn) && KfuncAt(insn) is { } kfunc ? TraitsOfKfunc(kfunc) : CallTraits.None;
     }
 
-    private static CallTraits TraitsOfHelper(HelperId id)
+    private CallTraits TraitsOfHelper(HelperId id)
     {
         var traits = id switch
         {
@@ -28,6 +28,11 @@ internal sealed partial class VerifierRun
             HelperId.TailCall => CallTraits.TailCall,
             _ => CallTraits.None,
         };
+        if (FindHelper((int)id) is { MightSleep: true })
+        {
+            traits |= CallTraits.MightSleep;
+        }
+
         return ChangesPktData(id) ? traits | CallTraits.ChangesPktData : traits;
     }
 
@@ -43,6 +48,11 @@ internal sealed partial class VerifierRun
         if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire)
         {
             traits |= CallTraits.AllowedUnderLock;
+        }
+
+        if (kfunc.Has(KfuncFlags.Sleepable))
+        {
+            traits |= CallTraits.MightSleep;
         }
 
         return kfunc.Has(KfuncFlags.IterNext) ? traits | CallTraits.IterNext : traits;

@@ -56,6 +56,24 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.HelperUnknown, $"invalid func {HelperTable.NameOf(id)}#{id}");
         }
 
+        if (FindHelper(id) is not { } fn)
+        {
+            Reject(DiagCode.HelperNotAllowed, $"program of this type cannot use helper {HelperTable.NameOf(id)}#{id}");
+            return null!;
+        }
+
+        CheckHelperAllowedHere(fn);
+        return fn;
+    }
+
+    // Null: there is none such, or this program may not call it.
+    private HelperSpec? FindHelper(int id)
+    {
+        if (id is < 0 or > HelperIdMax)
+        {
+            return null;
+        }
+
         if (!_helperKnown[id])
         {
             _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id))
@@ -64,14 +82,7 @@ internal sealed partial class VerifierRun
             _helperKnown[id] = true;
         }
 
-        if (_helpers[id] is not { } fn)
-        {
-            Reject(DiagCode.HelperNotAllowed, $"program of this type cannot use helper {HelperTable.NameOf(id)}#{id}");
-            return null!;
-        }
-
-        CheckHelperAllowedHere(fn);
-        return fn;
+        return _helpers[id];
     }
 
     private void CheckHelperAllowedHere(HelperSpec fn)

@@ -138,6 +138,11 @@ internal sealed partial class VerifierRun
                 r0.Var.UMax = r0.Var.U32Max = (uint)Kernel.CpuIds - 1;
                 r0.Var.Sync();
                 break;
+            case HelperId.GetRetval when RetvalOfOthers() is { } range:
+                r0.Var.SMin = r0.Var.S32Min = range.Min;
+                r0.Var.SMax = r0.Var.S32Max = range.Max;
+                r0.Var.Sync();
+                break;
             default:
                 return;
         }

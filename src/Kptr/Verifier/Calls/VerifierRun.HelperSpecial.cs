@@ -46,10 +46,8 @@ internal sealed partial class VerifierRun
                 Reject(DiagCode.CallArgType,
                     $"Unsupported reg type {RegTypeName(Reg(1).Type)} for bpf_dynptr_from_mem data", 1, Errno.EACCES);
                 break;
-            case HelperId.SetRetval when Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup
-                && Target!.ReturnsVoid:
-                Reject(DiagCode.HelperNotAllowed,
-                    "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
+            case HelperId.SetRetval:
+                CheckSetRetval();
                 break;
             case HelperId.DynptrData:
                 meta.DynptrId = DynptrSlotOf(1).Id;
@@ -62,6 +60,37 @@ internal sealed partial class VerifierRun
         }
 
         return false;
+    }
+
+    private void CheckSetRetval()
+    {
+        if (IsLsmCgroup && Target!.ReturnsVoid)
+        {
+            Reject(DiagCode.HelperNotAllowed,
+                "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
+        }
+
+        if (RetvalOfOthers() is not { } range)
+        {
+            return;
+        }
+
+        if (Reg(1).Type != RegType.Scalar)
+        {
+            Reject(DiagCode.ReturnValueInvalid, "R1 is not a scalar", 1);
+        }
+
+        EnforceReturn(1, "R1", range, low32: true, "At bpf_set_retval");
+    }
+
+    private bool IsLsmCgroup => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup;
+
+    // What the programs of one hook hand each other as its return value; null where it may be anything.
+    private RetRange? RetvalOfOthers()
+    {
+        var isAny = Prog.Type == ProgType.CgroupSockopt && Prog.ExpectedAttachType == AttachType.CgroupGetsockopt;
+        return !Kernel.Profile.ChecksSetRetval || isAny || (IsLsmCgroup && Target!.ReturnsVoid) ? null
+            : IsLsmCgroup ? HookRange() : new(-MaxErrno, 0);
     }
 
     private void CheckTailCall()

@@ -26,4 +26,7 @@ internal enum CallTraits
 
     /// <summary><c>bpf_tail_call</c></summary>
     TailCall = 64,
+
+    /// <summary>A helper or kfunc that may sleep.</summary>
+    MightSleep = 128,
 }

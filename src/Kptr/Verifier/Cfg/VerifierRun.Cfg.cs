@@ -137,12 +137,16 @@ internal sealed partial class VerifierRun
 
         var callee = at + Insns[at].Imm + 1;
         Aux[at].PrunePoint = true;
-        if (Subprogs[FindSubprog(callee)].ChangesPktData)
-        {
-            Subprogs[ContainingSubprog(at)].ChangesPktData = true;
-        }
+        MergeEffects(Subprogs[ContainingSubprog(at)], Subprogs[FindSubprog(callee)]);
 
         return PushEdge(at, callee, Branch);
+    }
+
+    // The walk visits a call again once its callee is explored: what the callee does is known then.
+    private static void MergeEffects(SubprogInfo caller, SubprogInfo callee)
+    {
+        caller.ChangesPktData |= callee.ChangesPktData;
+        caller.MightSleep |= callee.MightSleep;
     }
 
     private void MarkCall(int at, in BpfInsn insn)
@@ -162,6 +166,11 @@ internal sealed partial class VerifierRun
         if ((traits & CallTraits.ChangesPktData) != 0)
         {
             Subprogs[ContainingSubprog(at)].ChangesPktData = true;
+        }
+
+        if ((traits & CallTraits.MightSleep) != 0)
+        {
+            Subprogs[ContainingSubprog(at)].MightSleep = true;
         }
 
         if ((traits & CallTraits.IterNext) != 0)

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Kptr.Diagnostics;
 
 namespace Kptr.Verifier;
@@ -7,20 +6,6 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     /// <summary>Fields that are as safe as the pointer they are read through, by struct and field name.</summary>
-    /// <remarks>Kernel: the <c>BTF_TYPE_SAFE_*</c> lists of kernel/bpf/verifier.c, 6.12.</remarks>
-    private static readonly FrozenSet<string> SafeRcu = FrozenSet.Create(
-        "task_struct.cpus_ptr", "task_struct.cgroups", "task_struct.real_parent", "task_struct.group_leader",
-        "cgroup.kn", "css_set.dfl_cgrp");
-
-    private static readonly FrozenSet<string> SafeRcuOrNull = FrozenSet.Create(
-        "mm_struct.exe_file", "sk_buff.sk", "request_sock.sk");
-
-    private static readonly FrozenSet<string> SafeTrusted = FrozenSet.Create(
-        "bpf_iter_meta.seq", "bpf_iter__task.meta", "bpf_iter__task.task", "linux_binprm.file", "file.f_inode",
-        "dentry.d_inode");
-
-    private static readonly FrozenSet<string> SafeTrustedOrNull = FrozenSet.Create("socket.sk");
-
     private void CheckBtfAccess(int regno, int off, int size, bool write, int valueRegno)
     {
         ref readonly var reg = ref Reg(regno);
@@ -103,13 +88,14 @@ internal sealed partial class VerifierRun
             return flags & ~lost;
         }
 
+        var safe = Kernel.Profile.FieldTrust;
         var field = structName + "." + access.FieldName;
-        if (SafeTrusted.Contains(field))
+        if (safe.Trusted.Contains(field))
         {
             return flags | RegType.PtrTrusted;
         }
 
-        if (SafeTrustedOrNull.Contains(field))
+        if (safe.TrustedOrNull.Contains(field))
         {
             return flags | RegType.PtrTrusted | RegType.MaybeNull;
         }
@@ -119,15 +105,15 @@ internal sealed partial class VerifierRun
             return RegType.PtrUntrusted;
         }
 
-        if (SafeRcu.Contains(field))
+        if (safe.Rcu.Contains(field))
         {
             return flags | RegType.MemRcu;
         }
 
-        if (flags.Has(RegType.MemRcu) || SafeRcuOrNull.Contains(field))
+        if (flags.Has(RegType.MemRcu) || safe.RcuOrNull.Contains(field))
         {
             flags |= RegType.MemRcu | RegType.MaybeNull;
-            return SafeRcuOrNull.Contains(field) ? flags & ~RegType.PtrUntrusted : flags;
+            return safe.RcuOrNull.Contains(field) ? flags & ~RegType.PtrUntrusted : flags;
         }
 
         return flags.Has(RegType.MemPercpu | RegType.MemUser) ? flags : flags & ~lost;

@@ -39,7 +39,7 @@ internal sealed partial class VerifierRun
         PrepareArgs(sub);
         for (var i = 0; i < sub.Args.Length; i++)
         {
-            CheckGlobalArg(i, sub.Args[i]);
+            CheckGlobalArg(i, sub, sub.Args[i]);
         }
 
         return true;
@@ -48,7 +48,7 @@ internal sealed partial class VerifierRun
     private RejectException MakeReject(DiagCode code, string message) =>
         new(MakeDiagnostic(code, message, -1), Errno.EINVAL);
 
-    private void CheckGlobalArg(int i, in SubprogArg arg)
+    private void CheckGlobalArg(int i, SubprogInfo sub, in SubprogArg arg)
     {
         var regno = i + 1;
         ref var reg = ref Reg(regno);
@@ -70,13 +70,7 @@ internal sealed partial class VerifierRun
 
                 return;
             case SubprogArgKind.PtrToMem:
-                CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false);
-                CheckMemReg(regno, arg.MemSize);
-                if (!arg.Flags.MayBeNull() && Reg(regno).Type.MayBeNull())
-                {
-                    Reject(DiagCode.CallArgInvalid, $"arg#{i} is expected to be non-NULL", regno);
-                }
-
+                CheckGlobalMem(i, sub, arg);
                 return;
             case SubprogArgKind.PtrToArena:
                 if (reg.Type is not (RegType.PtrToArena or RegType.Scalar))
@@ -99,6 +93,26 @@ internal sealed partial class VerifierRun
             default:
                 Bug("a global function's argument has no kind");
                 return;
+        }
+    }
+
+    private void CheckGlobalMem(int i, SubprogInfo sub, in SubprogArg arg)
+    {
+        var regno = i + 1;
+        ref var reg = ref Reg(regno);
+        CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false);
+        CheckMemReg(regno, arg.MemSize);
+        var isChecked = Kernel.Profile.ChecksGlobalArgs;
+        if (isChecked && sub.ChangesPktData && IsInPacket(reg))
+        {
+            Reject(DiagCode.CallArgInvalid,
+                $"R{regno} is a packet pointer, but func#{Subprogs.IndexOf(sub)} may change packet data", regno);
+        }
+
+        if (!arg.Flags.MayBeNull() && (reg.Type.MayBeNull() || (isChecked && reg.IsNull)))
+        {
+            var name = isChecked ? $"R{regno}" : $"arg#{i}";
+            Reject(DiagCode.CallArgInvalid, $"{name} is expected to be non-NULL", regno);
         }
     }
 

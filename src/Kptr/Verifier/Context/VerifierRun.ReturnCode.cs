@@ -23,8 +23,10 @@ internal sealed partial class VerifierRun
             return null;
         }
 
-        return LsmHooks.IsBool(Target.Name) ? new(0, 1) : new(-MaxErrno, 0);
+        return HookRange();
     }
+
+    private RetRange HookRange() => LsmHooks.IsBool(Target!.Name) ? new(0, 1) : new(-MaxErrno, 0);
 
     /// <summary>
     /// Refuses an exit with a value that whoever called the program does not take (<c>check_return_code</c>).

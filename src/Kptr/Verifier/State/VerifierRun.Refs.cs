@@ -88,12 +88,14 @@ internal sealed partial class VerifierRun
     /// <summary>The packet may have moved: no pointer into it holds (<c>clear_all_pkt_pointers</c>).</summary>
     public void ClearAllPktPointers() => ForEachReg((ref RegState reg) =>
     {
-        if (reg.Type.IsPacket() || reg.Type == RegType.PtrToPacketEnd
-            || (reg.Type.Base() == RegType.PtrToMem && reg.Type.Has(RegType.DynptrSkb | RegType.DynptrXdp)))
+        if (IsInPacket(reg))
         {
             MarkInvalid(ref reg);
         }
     });
+
+    private static bool IsInPacket(in RegState reg) => reg.Type.IsPacket() || reg.Type == RegType.PtrToPacketEnd
+        || (reg.Type.Base() == RegType.PtrToMem && reg.Type.Has(RegType.DynptrSkb | RegType.DynptrXdp));
 
     /// <summary>
     /// Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.

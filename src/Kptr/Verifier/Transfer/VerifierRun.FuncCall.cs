@@ -52,6 +52,11 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.CallNotAllowedHere, "use static function instead");
         }
 
+        if (Kernel.Profile.TracksSleepingFunctions && sub.MightSleep && WhyNoSleep is { } where)
+        {
+            Reject(DiagCode.SleepNotAllowed, $"sleepable global function {sub.Name}() called in {where}");
+        }
+
         if (misfit is not null)
         {
             if ((int)misfit.Diagnostic.Code >= FirstUnsupportedCode)

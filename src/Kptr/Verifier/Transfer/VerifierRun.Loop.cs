@@ -73,7 +73,8 @@ internal sealed partial class VerifierRun
         state.Parent = state.LoopEntry = null;
         state.ActiveLockOwner = null;
         state.ActiveLockId = 0;
-        state.Speculative = state.ActiveRcuLock = state.UsedAsLoopEntry = state.InSleepable = false;
+        state.Speculative = state.ActiveRcuLock = state.UsedAsLoopEntry = false;
+        state.InSleepable = Prog.IsSleepable && Kernel.Profile.CallbacksSleepAlone;
         state.ActivePreemptLock = 0;
         state.HistStart = state.HistEnd = 0;
         state.DfsDepth = state.CallbackUnrollDepth = state.MayGotoDepth = 0;

@@ -64,6 +64,11 @@ internal sealed partial class VerifierRun
                 break;
         }
 
+        if (Kernel.Profile.MathForgetsPacketEnd && dst.Type.IsPacket() && dst.PktRange < 0)
+        {
+            ClearRange(ref dst);
+        }
+
         CheckSaneOffset(dst, ptr.Type);
         dst.Var.Sync();
         CheckMaskable(insn.Dst, dst);
