@@ -77,6 +77,10 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
         TracksSleepingFunctions = true,
         CallbacksSleepAlone = true,
         ChecksGlobalArgs = true,
+        ChecksBtfWrites = true,
+        OnlySyscallContextIsMemory = true,
+        TailCallsEndFunctions = true,
+        StructOpsHandOverReferences = true,
         FieldTrust = FieldTrust.Linux7_2,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
         {
@@ -145,6 +149,30 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     /// leads into a packet which the function may change: in 7.2. In 6.12 only pointers that may be null are.
     /// </summary>
     internal bool ChecksGlobalArgs { get; init; }
+
+    /// <summary>
+    /// Whether a pointer to a kernel type is refused where memory is wanted that is written: in 7.2. 6.12 asks whether
+    /// it can be read.
+    /// </summary>
+    internal bool ChecksBtfWrites { get; init; }
+
+    /// <summary>
+    /// Whether of all contexts helpers and kfuncs take only that of system call programs as memory: in 7.2. 6.12 takes
+    /// every context that programs see as it is.
+    /// </summary>
+    internal bool OnlySyscallContextIsMemory { get; init; }
+
+    /// <summary>
+    /// Whether a tail call in a function is also followed as a return with anything in R0: in 7.2. For 6.12 no more of
+    /// the program runs after it.
+    /// </summary>
+    internal bool TailCallsEndFunctions { get; init; }
+
+    /// <summary>
+    /// Whether members of <c>struct_ops</c> hand references over as arguments (<c>__ref</c>) and take them back as the
+    /// value returned: in 7.2.
+    /// </summary>
+    internal bool StructOpsHandOverReferences { get; init; }
 
     /// <summary>Which fields of kernel structs can be trusted.</summary>
     internal FieldTrust FieldTrust { get; init; } = FieldTrust.Linux6_12;

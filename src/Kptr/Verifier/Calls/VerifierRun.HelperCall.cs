@@ -43,7 +43,11 @@ internal sealed partial class VerifierRun
             CheckGetFuncIp();
         }
 
-        if (changesData)
+        if (meta.Id == HelperId.TailCall && Kernel.Profile.TailCallsEndFunctions)
+        {
+            LeaveByTailCall();
+        }
+        else if (changesData)
         {
             ClearAllPktPointers();
         }

@@ -118,6 +118,27 @@ internal sealed partial class VerifierRun
         }
     }
 
+    // The call fails and the function goes on, or the program called returns in its stead. Of the outermost function
+    // nothing runs after that.
+    private void LeaveByTailCall()
+    {
+        if (Cur.CurFrame == 0)
+        {
+            return;
+        }
+
+        if (Cur.Cur.InCallback)
+        {
+            Reject(DiagCode.CallNotAllowedHere, "cannot tail call within callback");
+        }
+
+        PushStack(InsnIdx + 1, InsnIdx);
+        ClearAllPktPointers();
+        MarkRegUnknown(0);
+        PrepareFuncExit();
+        InsnIdx--;
+    }
+
     private void CheckTailCallLeak(FuncState frame)
     {
         RefState? leak = null;

@@ -34,7 +34,7 @@ internal sealed partial class VerifierRun
                 CheckStackRangeInitialized(regno, reg.Off, size, zeroSizeAllowed, byHelper: true, raw);
                 return;
             case RegType.PtrToBtfId:
-                CheckBtfAccess(regno, reg.Off, size, write: false, -1);
+                CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);
                 return;
             case RegType.PtrToCtx when IsCtxPlainMemory:
                 CheckHelperCtx(regno, size, write, zeroSizeAllowed);
@@ -71,8 +71,9 @@ internal sealed partial class VerifierRun
     /// <summary>
     /// Program types whose context is memory the program may use as it likes (no <c>convert_ctx_access</c>).
     /// </summary>
-    private bool IsCtxPlainMemory =>
-        RunType is Specs.ProgType.Syscall or Specs.ProgType.Kprobe or Specs.ProgType.Tracepoint
+    private bool IsCtxPlainMemory => Kernel.Profile.OnlySyscallContextIsMemory
+        ? RunType == Specs.ProgType.Syscall
+        : RunType is Specs.ProgType.Syscall or Specs.ProgType.Kprobe or Specs.ProgType.Tracepoint
             or Specs.ProgType.RawTracepoint or Specs.ProgType.RawTracepointWritable or Specs.ProgType.Tracing
             or Specs.ProgType.Lsm or Specs.ProgType.StructOps or Specs.ProgType.LircMode2 or Specs.ProgType.Netfilter;
 

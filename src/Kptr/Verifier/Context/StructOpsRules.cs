@@ -17,6 +17,25 @@ internal static class StructOpsRules
         _ => true,
     };
 
+    /// <summary>
+    /// Whether a reference comes with an argument, which the stub function calls <c>__ref</c>, or goes with the pointer
+    /// to a struct that is returned.
+    /// </summary>
+    public static bool HandsOverReferences(BtfType type, string member, BtfType proto)
+    {
+        var result = proto.RefTypeId == 0 ? default : type.Btf.SkipModifiers(proto.RefTypeId);
+        if (proto.RefTypeId != 0 && result.Kind == BtfKind.Ptr
+            && type.Btf.SkipModifiers(result.RefTypeId).Kind == BtfKind.Struct)
+        {
+            return true;
+        }
+
+        var stubId = type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func);
+        var stub = stubId == 0 ? default : type.Btf[stubId].Ref;
+        return stubId != 0 && Enumerable.Range(0, stub.VLen).Any(
+            i => stub.Param(i).Name.EndsWith("__ref", StringComparison.Ordinal));
+    }
+
     /// <summary>Arguments that may be null: those the struct's stub function calls <c>__nullable</c>.</summary>
     public static CtxArg[] NullableArgs(BtfType type, string member, BtfType proto)
     {

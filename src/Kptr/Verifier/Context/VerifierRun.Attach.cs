@@ -263,6 +263,12 @@ internal sealed partial class VerifierRun
                 errno: Errno.ENOTSUPP);
         }
 
+        if (Kernel.Profile.StructOpsHandOverReferences && StructOpsRules.HandsOverReferences(type, member.Name, proto))
+        {
+            Unsupported(DiagCode.UnsupportedProgType,
+                $"references handed over by member {member.Name} of struct {type.Name} are not modelled");
+        }
+
         return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = StructOpsRules.NullableArgs(
             type, member.Name, proto) };
     }

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
+using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
@@ -191,6 +192,11 @@ internal sealed partial class VerifierRun
 
         _bt.ClearReg(0);
         Invariant.That((_bt.Regs & BacktrackSet.ArgsMask) == 0, "arguments looked for before a call");
+        if (IsHelperCall(insn) && insn.Imm == (int)HelperId.TailCall && subseq != idx + 1)
+        {
+            EnterFrameInBacktrack();
+        }
+
         return null;
     }
 
