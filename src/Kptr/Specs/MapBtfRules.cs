@@ -51,8 +51,7 @@ internal static class MapBtfRules
     /// <summary>Asks of the types and of the special fields; of a blueprint without types only of the fields.</summary>
     public static Errno Check(MapSpec spec)
     {
-        // A struct_ops map is made with the kernel's type of its value: the object's own is libbpf's to read.
-        if (spec.Btf is null || spec.ValueTypeId == 0 || spec.Type == BpfMapType.StructOps)
+        if (spec.Btf is null || spec.ValueTypeId == 0)
         {
             return CheckFields(spec);
         }

@@ -66,6 +66,10 @@ public sealed record MapSpec(string Name, BpfMapType Type)
     /// Of <see cref="BpfMapType.StructOps"/>: what the struct is and which programs it holds; else null.
     /// </summary>
     public StructOpsSpec? StructOps { get; init; }
+
+    /// <summary>The map as a kernel knows it that was not told the types of its key and value.</summary>
+    internal MapSpec WithoutTypes() =>
+        this with { Btf = null, KeyTypeId = 0, ValueTypeId = 0, Record = BtfRecord.Empty };
 }
 
 /// <summary>A <c>struct_ops</c> variable: a kernel struct of function pointers filled with programs.</summary>

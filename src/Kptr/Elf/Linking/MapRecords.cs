@@ -36,8 +36,13 @@ internal sealed class MapRecords
             map = map with { InnerMap = Resolve(inner, ref fault) };
         }
 
+        if (!TakesBtf(map.Type))
+        {
+            return map.WithoutTypes();
+        }
+
         map = map.Btf is null ? map : map with { Btf = Btf };
-        if (map.Btf is null || map.ValueTypeId == 0 || !TakesBtf(map.Type))
+        if (map.Btf is null || map.ValueTypeId == 0)
         {
             return map;
         }
@@ -59,11 +64,12 @@ internal sealed class MapRecords
         }
 
         // libbpf tries again without the types.
-        return refused == Errno.None ? map : map with { Btf = null, KeyTypeId = 0, ValueTypeId = 0, Record =
-            BtfRecord.Empty };
+        return refused == Errno.None ? map : map.WithoutTypes();
     }
 
-    /// <summary>libbpf creates maps of these types without BTF, so their values have no special fields.</summary>
+    /// <summary>
+    /// Whether libbpf tells the kernel the types of key and value. A map made without has no special fields.
+    /// </summary>
     private static bool TakesBtf(BpfMapType type) => type is not (BpfMapType.PerfEventArray or BpfMapType.CgroupArray
         or BpfMapType.StackTrace or BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps or BpfMapType.Devmap
         or BpfMapType.DevmapHash

@@ -73,17 +73,10 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
     /// is not created without the types of key and value. Everything else goes on without.
     /// </summary>
     private static bool CannotDoWithout(ImmutableArray<MapSpec> maps) =>
-        maps.Any(m => m.StructOps is not null || (m.Autocreate
-            && m.Type is BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage
-                or BpfMapType.CgrpStorage));
+        maps.Any(m => m.StructOps is not null || (m.Autocreate && MapBtfRules.NeedsTypes(m.Type)));
 
-    private static MapSpec WithoutBtf(MapSpec map) => map with
-    {
-        Btf = null,
-        KeyTypeId = 0,
-        ValueTypeId = 0,
-        InnerMap = map.InnerMap is { } inner ? WithoutBtf(inner) : null,
-    };
+    private static MapSpec WithoutBtf(MapSpec map) =>
+        map.WithoutTypes() with { InnerMap = map.InnerMap is { } inner ? WithoutBtf(inner) : null };
 
     /// <summary>
     /// Functions and lines are described in terms of the BTF, so the kernel does not hear of them either.
