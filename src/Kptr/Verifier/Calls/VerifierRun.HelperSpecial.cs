@@ -83,16 +83,6 @@ internal sealed partial class VerifierRun
         EnforceReturn(1, "R1", range, low32: true, "At bpf_set_retval");
     }
 
-    private bool IsLsmCgroup => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup;
-
-    // What the programs of one hook hand each other as its return value; null where it may be anything.
-    private RetRange? RetvalOfOthers()
-    {
-        var isAny = Prog.Type == ProgType.CgroupSockopt && Prog.ExpectedAttachType == AttachType.CgroupGetsockopt;
-        return !Kernel.Profile.ChecksSetRetval || isAny || (IsLsmCgroup && Target!.ReturnsVoid) ? null
-            : IsLsmCgroup ? HookRange() : new(-MaxErrno, 0);
-    }
-
     private void CheckTailCall()
     {
         const string inside = "tail_call cannot be used inside ";

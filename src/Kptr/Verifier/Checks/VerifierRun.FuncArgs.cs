@@ -39,7 +39,7 @@ internal sealed partial class VerifierRun
         PrepareArgs(sub);
         for (var i = 0; i < sub.Args.Length; i++)
         {
-            CheckGlobalArg(i, sub, sub.Args[i]);
+            CheckGlobalArg(i, subprog, sub.Args[i]);
         }
 
         return true;
@@ -48,7 +48,7 @@ internal sealed partial class VerifierRun
     private RejectException MakeReject(DiagCode code, string message) =>
         new(MakeDiagnostic(code, message, -1), Errno.EINVAL);
 
-    private void CheckGlobalArg(int i, SubprogInfo sub, in SubprogArg arg)
+    private void CheckGlobalArg(int i, int subprog, in SubprogArg arg)
     {
         var regno = i + 1;
         ref var reg = ref Reg(regno);
@@ -70,7 +70,7 @@ internal sealed partial class VerifierRun
 
                 return;
             case SubprogArgKind.PtrToMem:
-                CheckGlobalMem(i, sub, arg);
+                CheckGlobalMem(i, subprog, arg);
                 return;
             case SubprogArgKind.PtrToArena:
                 if (reg.Type is not (RegType.PtrToArena or RegType.Scalar))
@@ -96,17 +96,17 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private void CheckGlobalMem(int i, SubprogInfo sub, in SubprogArg arg)
+    private void CheckGlobalMem(int i, int subprog, in SubprogArg arg)
     {
         var regno = i + 1;
         ref var reg = ref Reg(regno);
         CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false);
         CheckMemReg(regno, arg.MemSize);
         var isChecked = Kernel.Profile.ChecksGlobalArgs;
-        if (isChecked && sub.ChangesPktData && IsInPacket(reg))
+        if (isChecked && Subprogs[subprog].ChangesPktData && IsInPacket(reg))
         {
             Reject(DiagCode.CallArgInvalid,
-                $"R{regno} is a packet pointer, but func#{Subprogs.IndexOf(sub)} may change packet data", regno);
+                $"R{regno} is a packet pointer, but func#{subprog} may change packet data", regno);
         }
 
         if (!arg.Flags.MayBeNull() && (reg.Type.MayBeNull() || (isChecked && reg.IsNull)))

@@ -23,29 +23,20 @@ internal static class StructOpsRules
     /// </summary>
     public static bool HandsOverReferences(BtfType type, string member, BtfType proto)
     {
-        var result = proto.RefTypeId == 0 ? default : type.Btf.SkipModifiers(proto.RefTypeId);
-        if (proto.RefTypeId != 0 && result.Kind == BtfKind.Ptr
-            && type.Btf.SkipModifiers(result.RefTypeId).Kind == BtfKind.Struct)
-        {
-            return true;
-        }
-
-        var stubId = type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func);
-        var stub = stubId == 0 ? default : type.Btf[stubId].Ref;
-        return stubId != 0 && Enumerable.Range(0, stub.VLen).Any(
-            i => stub.Param(i).Name.EndsWith("__ref", StringComparison.Ordinal));
+        var result = type.Btf.SkipModifiers(proto.RefTypeId);
+        return (result.Kind == BtfKind.Ptr && type.Btf.SkipModifiers(result.RefTypeId).Kind == BtfKind.Struct)
+            || (StubOf(type, member) is { } stub && Enumerable.Range(0, stub.VLen).Any(
+                i => stub.Param(i).Name.EndsWith("__ref", StringComparison.Ordinal)));
     }
 
     /// <summary>Arguments that may be null: those the struct's stub function calls <c>__nullable</c>.</summary>
     public static CtxArg[] NullableArgs(BtfType type, string member, BtfType proto)
     {
-        var stubId = type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func);
-        if (stubId == 0)
+        if (StubOf(type, member) is not { } stub)
         {
             return [];
         }
 
-        var stub = type.Btf[stubId].Ref;
         var args = new List<CtxArg>();
         var off = 0;
         for (var i = 0; i < Math.Min(proto.VLen, stub.VLen); i++)
@@ -62,4 +53,8 @@ internal static class StructOpsRules
 
         return [.. args];
     }
+
+    // The prototype of the function that stands in for a member, whose parameters are named for what they are.
+    private static BtfType? StubOf(BtfType type, string member) =>
+        type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func) is not 0 and var id ? type.Btf[id].Ref : null;
 }

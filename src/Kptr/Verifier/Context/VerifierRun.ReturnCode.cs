@@ -26,6 +26,17 @@ internal sealed partial class VerifierRun
         return HookRange();
     }
 
+    /// <summary>
+    /// What the programs of one hook hand each other as its return value; null where it may be anything
+    /// (<c>bpf_get_retval</c>, <c>bpf_set_retval</c>).
+    /// </summary>
+    private RetRange? RetvalOfOthers()
+    {
+        var isAny = Prog.Type == ProgType.CgroupSockopt && Prog.ExpectedAttachType == AttachType.CgroupGetsockopt;
+        return !Kernel.Profile.ChecksSetRetval || isAny || (IsLsmCgroup && Target!.ReturnsVoid) ? null
+            : IsLsmCgroup ? HookRange() : new(-MaxErrno, 0);
+    }
+
     private RetRange HookRange() => LsmHooks.IsBool(Target!.Name) ? new(0, 1) : new(-MaxErrno, 0);
 
     /// <summary>
@@ -65,7 +76,9 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private bool IsLsmMac => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType != AttachType.LsmCgroup;
+    private bool IsLsmMac => Prog.Type == ProgType.Lsm && !IsLsmCgroup;
+
+    private bool IsLsmCgroup => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup;
 
     private bool HasNoReturnValue => (IsLsmMac || Prog.Type == ProgType.StructOps) && Target!.ReturnsVoid;
 
