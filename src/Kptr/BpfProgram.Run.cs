@@ -134,7 +134,7 @@ public sealed partial class BpfProgram
         };
         try
         {
-            var result = _interpreter.Run(ctx, context, setup.Options);
+            var result = _interpreter.Run(ctx, context, OptionsOf(setup));
             if (result.Fault is { } fault)
             {
                 Kernel.Report(new KernelFault(fault.Code, fault.Message)
@@ -152,6 +152,14 @@ public sealed partial class BpfProgram
             retval = ctx.Retval;
         }
     }
+
+    private ExecOptions OptionsOf(RunSetup setup) => setup.Options switch
+    {
+        null => Kernel.ExecDefault,
+        { Engine: ExecEngine.Auto } given when Kernel.ExecDefault.Engine != ExecEngine.Auto =>
+            given with { Engine = Kernel.ExecDefault.Engine },
+        { } given => given,
+    };
 
     private static unsafe Span<byte> BytesAt(ulong address, int length) => new((void*)address, length);
 

@@ -1,3 +1,4 @@
+using Kptr.Execution;
 using Kptr.Kfuncs;
 using Kptr.Objects;
 
@@ -23,6 +24,7 @@ public sealed class KernelModel : KernelCore
     {
         MapTypes = [.. options.MapTypes];
         Host = new(this, options.Kfuncs, options.Seed);
+        ExecDefault = new() { Engine = options.Engine };
         ArgBlocks = Heap.CreateSlab("arguments of programs", BpfProgram.ArgsMax * sizeof(ulong));
         _hooks = new HookTable();
         Hooks = _hooks;
@@ -49,6 +51,9 @@ public sealed class KernelModel : KernelCore
     public IReadOnlyList<MapType> MapTypes { get; }
 
     internal ProgHost Host { get; }
+
+    /// <summary>How programs run where nobody says otherwise.</summary>
+    internal ExecOptions ExecDefault { get; }
 
     internal HookTable HookTable => _hooks;
 

@@ -1,3 +1,4 @@
+using Kptr.Execution;
 using Kptr.Kfuncs;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -32,6 +33,12 @@ public sealed record KernelModelOptions : KernelCoreOptions
 
     /// <summary>Seed of the random numbers that programs get.</summary>
     public int Seed { get; init; }
+
+    /// <summary>
+    /// Which engine runs programs on hooks, timers and iterators, and wherever <see cref="ExecOptions.Engine"/> leaves
+    /// it open.
+    /// </summary>
+    public ExecEngine Engine { get; init; }
 
     internal KernelSpec ToSpec()
     {

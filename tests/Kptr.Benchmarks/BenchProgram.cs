@@ -31,11 +31,13 @@ public sealed class BenchProgram : IDisposable
     public static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "programs", name + ".bpf.o");
 
     /// <summary>Runs it once.</summary>
+    /// <param name="rounds">How often it does its work.</param>
+    /// <param name="options">The engine; null for the defaults.</param>
     /// <returns>What it returned.</returns>
-    public ulong Run(ulong rounds)
+    public ulong Run(ulong rounds, ExecOptions? options = null)
     {
         BitConverter.TryWriteBytes(_work, rounds);
-        var result = _interpreter.Run(_work);
+        var result = _interpreter.Run(_work, options);
         return result.IsOk ? result.R0 : throw new InvalidOperationException(result.Fault!.ToString());
     }
 

@@ -3,16 +3,30 @@ using BenchmarkDotNet.Running;
 using Kptr.Benchmarks;
 using Kptr.Benchmarks.Maps;
 using Kptr.Benchmarks.Objects;
+using Kptr.Execution;
 
-// `time PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines (see against-ubpf);
+// `time interpreter|jit PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines
+// (see against-ubpf);
+// `engines` measures what it costs to compile, to enter and to call;
 // `references` measures acquire, release, exchange and RCU in seconds;
 // `maps ROUNDS ENTRIES THREADS dense|sparse [OPERATION]` measures the maps against ConcurrentDictionary in seconds;
 // anything else goes to BenchmarkDotNet.
-if (args is ["time", .. var rest] && rest.Length % 2 == 0)
+if (args is ["time", var engine, .. var rest] && rest.Length % 2 == 0)
 {
+    var options = new ExecOptions { Engine = Enum.Parse<ExecEngine>(engine, ignoreCase: true) };
     for (var i = 0; i < rest.Length; i += 2)
     {
-        Console.WriteLine(Timing.Measure(rest[i], ulong.Parse(rest[i + 1], CultureInfo.InvariantCulture)));
+        Console.WriteLine(Timing.Measure(options, rest[i], ulong.Parse(rest[i + 1], CultureInfo.InvariantCulture)));
+    }
+
+    return;
+}
+
+if (args is ["engines"])
+{
+    foreach (var line in EngineTiming.Measure())
+    {
+        Console.WriteLine(line);
     }
 
     return;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kptr.Execution;
 
 namespace Kptr.Benchmarks;
 
@@ -8,7 +9,7 @@ internal static class Timing
     private const int Runs = 9;
 
     /// <summary>One line: file, rounds, result, milliseconds.</summary>
-    internal static string Measure(string path, ulong rounds)
+    internal static string Measure(ExecOptions options, string path, ulong rounds)
     {
         using var program = new BenchProgram(path);
         var best = TimeSpan.MaxValue;
@@ -16,7 +17,7 @@ internal static class Timing
         for (var i = 0; i < Runs; i++)
         {
             var before = Now();
-            r0 = program.Run(rounds);
+            r0 = program.Run(rounds, options);
             var spent = Now() - before;
             best = spent < best ? spent : best;
         }

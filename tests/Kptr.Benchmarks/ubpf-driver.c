@@ -1,6 +1,6 @@
 /*
- * Times programs in ubpf's interpreter: processor time of the fastest of nine runs.
- * Usage: ubpf-driver FILE ROUNDS [FILE ROUNDS]...; FILE is a flat file of instructions.
+ * Times programs in ubpf's interpreter or JIT: processor time of the fastest of nine runs.
+ * Usage: ubpf-driver interpreter|jit FILE ROUNDS [FILE ROUNDS]...; FILE is a flat file of instructions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static double now_ms(void)
 	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
-static int measure(const char *path, unsigned long long rounds)
+static int measure(int jit, const char *path, unsigned long long rounds)
 {
 	static unsigned char code[1 << 16], work[HEADER + DATA];
 	FILE *file = fopen(path, "rb");
@@ -34,6 +34,9 @@ static int measure(const char *path, unsigned long long rounds)
 	struct ubpf_vm *vm = ubpf_create();
 	if (ubpf_load(vm, code, size, &error))
 		return fprintf(stderr, "%s: %s\n", path, error), 1;
+	ubpf_jit_fn run = jit ? ubpf_compile(vm, &error) : NULL;
+	if (jit && !run)
+		return fprintf(stderr, "%s: %s\n", path, error), 1;
 	memset(work, 0, HEADER);
 	memcpy(work, &rounds, sizeof(rounds));
 	for (int i = 0; i < DATA; i++)
@@ -41,7 +44,9 @@ static int measure(const char *path, unsigned long long rounds)
 	for (int i = 0; i < RUNS; i++) {
 		double before = now_ms();
 
-		if (ubpf_exec(vm, work, sizeof(work), &r0))
+		if (run)
+			r0 = run(work, sizeof(work));
+		else if (ubpf_exec(vm, work, sizeof(work), &r0))
 			return fprintf(stderr, "%s: fault\n", path), 1;
 		double spent = now_ms() - before;
 		best = i == 0 || spent < best ? spent : best;
@@ -53,8 +58,8 @@ static int measure(const char *path, unsigned long long rounds)
 
 int main(int argc, char **argv)
 {
-	for (int i = 1; i + 1 < argc; i += 2)
-		if (measure(argv[i], strtoull(argv[i + 1], NULL, 0)))
+	for (int i = 2; i + 1 < argc; i += 2)
+		if (measure(!strcmp(argv[1], "jit"), argv[i], strtoull(argv[i + 1], NULL, 0)))
 			return 1;
 	return 0;
 }

@@ -7,7 +7,7 @@ using Kptr.Isa;
 namespace Kptr.Cli.Plugin;
 
 /// <summary>
-/// <c>kptr plugin [MEMORY] [--interpret]</c>: runs one raw program, as the public suite
+/// <c>kptr plugin [MEMORY] [--interpret | --jit]</c>: runs one raw program, as the public suite
 /// bpf_conformance asks its plug-ins to.
 /// </summary>
 /// <remarks>
@@ -31,6 +31,11 @@ internal static class PluginCommand
         Description = "Run in the interpreter, which is the default.",
     };
 
+    private static readonly Option<bool> Jit = new("--jit")
+    {
+        Description = "Compile the program and run it as native code.",
+    };
+
     private static readonly Option<string?> Program = new("--program")
     {
         Description = "The program, as hex bytes, instead of standard input.",
@@ -41,14 +46,23 @@ internal static class PluginCommand
     {
         var command = new Command("plugin", "Runs one raw program from standard input, for the bpf_conformance suite.")
         {
-            Memory, Interpret, Program,
+            Memory, Interpret, Jit, Program,
         };
-        command.SetAction(
-            parsed => Run(parsed.GetValue(Program) ?? Console.In.ReadToEnd(), parsed.GetValue(Memory) ?? ""));
+        command.SetAction(parsed => Run(
+            parsed.GetValue(Program) ?? Console.In.ReadToEnd(),
+            parsed.GetValue(Memory) ?? "",
+            parsed.GetValue(Jit) ? ExecEngine.Jit : ExecEngine.Interpreter));
+        command.Validators.Add(parsed =>
+        {
+            if (parsed.GetValue(Jit) && parsed.GetValue(Interpret))
+            {
+                parsed.AddError("--interpret and --jit exclude each other");
+            }
+        });
         return command;
     }
 
-    private static int Run(string program, string memory)
+    private static int Run(string program, string memory, ExecEngine engine)
     {
         if (TryParse(program) is not { } code || TryParse(memory) is not { } bytes)
         {
@@ -64,7 +78,7 @@ internal static class PluginCommand
         }
 
         using var interpreter = Interpreter.ForRaw(insns, Helpers);
-        var result = interpreter.Run(bytes);
+        var result = interpreter.Run(bytes, new ExecOptions { Engine = engine });
         if (result.Fault is { } fault)
         {
             Console.Error.WriteLine($"kptr: {fault}");

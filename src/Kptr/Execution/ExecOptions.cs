@@ -21,6 +21,31 @@ public sealed record ExecOptions
     /// <summary>Ends the run with a fault soon after it is cancelled.</summary>
     public CancellationToken Cancellation { get; init; }
 
+    /// <summary>
+    /// Which engine runs the program; <see cref="ExecEngine.Auto"/> leaves it to <c>KernelModelOptions.Engine</c>,
+    /// where there is a kernel. Results, faults and what they say are the same.
+    /// </summary>
+    public ExecEngine Engine { get; init; }
+
     /// <summary>Who looks on, one instruction at a time; null for nobody. Slows the run down.</summary>
     internal IRunObserver? Observer { get; init; }
+}
+
+/// <summary>What runs a program's instructions.</summary>
+public enum ExecEngine
+{
+    /// <summary>
+    /// The interpreter at first. A program that runs often or long is compiled meanwhile, on a thread of the pool; its
+    /// next run is native code.
+    /// </summary>
+    Auto,
+
+    /// <summary>The interpreter, always.</summary>
+    Interpreter,
+
+    /// <summary>
+    /// Native code from the first run on, which waits for it. Where the host cannot make code (native AOT), or the
+    /// instructions are of no shape that can be compiled, the interpreter.
+    /// </summary>
+    Jit,
 }

@@ -17,10 +17,14 @@ namespace Kptr.Execution;
 /// </remarks>
 public sealed class Interpreter : IDisposable
 {
+    private const byte CallOp = (byte)InsnClass.Jmp | BpfOp.Call;
     private readonly ConcurrentBag<MachineMemory> _machines = [];
     private readonly CallThunk?[] _calls;
+    private readonly bool[] _throws;
+    private MachineMemory? _spare;
     private bool _isDisposed;
     private readonly Lazy<OpCode> _hotCode;
+    private readonly CompiledOnce _compiled;
 
     private Interpreter(
         ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
@@ -33,10 +37,13 @@ public sealed class Interpreter : IDisposable
         var insns = prog.Insns;
         Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]));
         _hotCode = new(Code.Fused);
+        _compiled = new(this, isRaw: links is null);
         _calls = new CallThunk?[insns.Length];
+        _throws = new bool[insns.Length];
         for (var i = 0; links is not null && i < insns.Length; i++)
         {
             _calls[i] = Resolve(insns[i], links);
+            _throws[i] = insns[i].Opcode == CallOp && links.IsThrow(insns[i]);
         }
     }
 
@@ -105,9 +112,9 @@ public sealed class Interpreter : IDisposable
     /// <param name="context">What <c>r1</c> points to; an empty region makes <c>r1</c> its address and
     /// nothing accessible.</param>
     /// <param name="options">Limits.</param>
-    internal ExecResult Run(ProgContext ctx, Region context, ExecOptions? options = null)
+    internal ExecResult Run(ProgContext ctx, Region context, ExecOptions options)
     {
-        var run = new ProgRun(this, ctx, new MemoryRegions(ctx.Core.Heap), options ?? ExecOptions.Default);
+        var run = new ProgRun(this, ctx, new MemoryRegions(ctx.Core.Heap), options);
         ctx.Callbacks = run;
         ctx.Packet?.Show(run);
         try
@@ -120,14 +127,35 @@ public sealed class Interpreter : IDisposable
         }
     }
 
+    /// <summary>The program as native code of the host, where this engine is to run that; null to interpret.</summary>
+    internal CompiledCode? CompiledFor(ExecEngine engine) => engine switch
+    {
+        ExecEngine.Interpreter => null,
+        ExecEngine.Jit => _compiled.Now(),
+        _ => _compiled.IfHot(),
+    };
+
+    /// <summary>Told by a run that has shown to be long.</summary>
+    internal void NoteLongRun() => _compiled.Begin();
+
     internal CallThunk? CallAt(int idx) => _calls[idx];
 
-    internal MachineMemory RentMachine() => _machines.TryTake(out var machine) ? machine : new MachineMemory();
+    /// <summary>Whether the slot calls <c>bpf_throw</c>, which ends the program.</summary>
+    internal bool IsThrowAt(int idx) => _throws[idx];
 
-    internal void ReturnMachine(MachineMemory machine) => _machines.Add(machine);
+    internal MachineMemory RentMachine() =>
+        Interlocked.Exchange(ref _spare, null) ?? (_machines.TryTake(out var machine) ? machine : new MachineMemory());
+
+    internal void ReturnMachine(MachineMemory machine)
+    {
+        if (Interlocked.Exchange(ref _spare, machine) is { } other)
+        {
+            _machines.Add(other);
+        }
+    }
 
     private static CallThunk? Resolve(BpfInsn insn, IProgLinks links) =>
-        insn.Opcode != ((byte)InsnClass.Jmp | BpfOp.Call) ? null
+        insn.Opcode != CallOp ? null
         : insn.Src == BpfOp.PseudoKfuncCall ? links.Kfunc(insn)
         : insn.Src == 0 ? links.Helper(insn.Imm)
         : null;

@@ -1,3 +1,4 @@
+using Kptr.Execution;
 using Kptr.Objects;
 
 namespace Kptr.Tests.Execution;
@@ -11,21 +12,26 @@ public class ControlTests
     [InlineData("throws_and_catches", 111)]
     [InlineData("does_not_throw", 1)]
     [InlineData("calls_deep", 15)]
-    public void Run_Control_EndsWithItsValue(string program, int expected)
+    public void Run_Control_EndsWithItsValueInEachEngine(string program, int expected)
     {
         using var kernel = new KernelModel(new KernelModelOptions { Driver = DeferredDriver.Manual });
         using var obj = BpfObject.Open(TestData.Path("run", "control.bpf.o")).Load(kernel);
 
-        obj.Programs[program].TestRun().Should().Be(new ProgramResult(expected, null));
+        foreach (var engine in (ExecEngine[])[ExecEngine.Interpreter, ExecEngine.Jit])
+        {
+            obj.Programs[program].TestRun(options: new() { Engine = engine }).Should().Be(
+                new ProgramResult(expected, null), "in the {0}", engine);
+        }
     }
 
-    [Fact]
-    public void Run_LongLoopOverAMap_LeavesWhatCSharpLeaves()
+    [Theory]
+    [MemberData(nameof(Engines.All), MemberType = typeof(Engines))]
+    public void Run_LongLoopOverAMap_LeavesWhatCSharpLeaves(ExecEngine engine)
     {
         using var kernel = new KernelModel(new KernelModelOptions { Driver = DeferredDriver.Manual });
         using var obj = BpfObject.Open(TestData.Path("run", "control.bpf.o")).Load(kernel);
 
-        obj.Programs["mixes"].TestRun().Should().Be(new ProgramResult(0, null));
+        obj.Programs["mixes"].TestRun(options: new() { Engine = engine }).Should().Be(new ProgramResult(0, null));
 
         var table = new byte[64 * sizeof(ulong)];
         obj.Maps["table"].LookupElem(new byte[4], table).Should().Be(Diagnostics.Errno.None);

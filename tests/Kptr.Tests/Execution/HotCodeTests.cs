@@ -89,7 +89,7 @@ public class HotCodeTests
             var plain = new PlainMachine(code);
             var faultAt = plain.Run();
             using var machine = Interpreter.ForRaw([.. code]);
-            var result = machine.Run([]);
+            var result = Engines.Run(machine, []);
             if (faultAt >= 0)
             {
                 result.Fault.Should().NotBeNull();

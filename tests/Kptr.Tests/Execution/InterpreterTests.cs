@@ -45,8 +45,9 @@ public class InterpreterTests
         }
     }
 
-    [Fact]
-    public void Run_Cancelled_EndsWithAFault()
+    [Theory]
+    [MemberData(nameof(Engines.All), MemberType = typeof(Engines))]
+    public void Run_Cancelled_EndsWithAFault(ExecEngine engine)
     {
         using var source = new CancellationTokenSource();
         using var machine = Interpreter.ForRaw([Call(1), Ja(-2)], new Dictionary<int, RawHelper>
@@ -57,7 +58,8 @@ public class InterpreterTests
                 return 0;
             },
         });
-        machine.Run([], new ExecOptions { Cancellation = source.Token }).Fault!.Code.Should().Be(DiagCode.RunCancelled);
+        machine.Run([], new ExecOptions { Cancellation = source.Token, Engine = engine }).Fault!.Code.Should().Be(
+            DiagCode.RunCancelled);
     }
 
     [Fact]
@@ -74,7 +76,7 @@ public class InterpreterTests
             exit
             """).Insns]);
         var results = Enumerable.Range(1, 64).AsParallel().WithDegreeOfParallelism(8)
-            .Select(n => (n, machine.Run(BitConverter.GetBytes((ulong)n * 1000)).R0)).ToList();
+            .Select(n => (n, Engines.Run(machine, BitConverter.GetBytes((ulong)n * 1000)).R0)).ToList();
         results.Should().OnlyContain(r => r.R0 == ((ulong)r.n * 1000) - 1);
     }
 
@@ -89,14 +91,33 @@ public class InterpreterTests
             sub: r1 = *(u64 *)(r1 + 0)
             exit
             """).Insns]);
-        machine.Run([]).Fault.Should().NotBeNull();
-        machine.Run(new byte[8]).Should().Be(new ExecResult(0, null));
+        Engines.Run(machine, []).Fault.Should().NotBeNull();
+        Engines.Run(machine, new byte[8]).Should().Be(new ExecResult(0, null));
+    }
+
+    [Fact]
+    public void Run_AfterDeepCalls_FindsEveryFrameZero()
+    {
+        using var machine = Interpreter.ForRaw([.. TextAssembler.Assemble("""
+            *(u64 *)(r10 - 512) = 1
+            call first
+            exit
+            first: *(u64 *)(r10 - 512) = 1
+            call second
+            exit
+            second: r0 = *(u64 *)(r10 - 512)
+            *(u64 *)(r10 - 512) = 1
+            exit
+            """).Insns]);
+        Engines.Run(machine, []).R0.Should().Be(0);
+        Engines.Run(machine, []).R0.Should().Be(0);
     }
 
     private static ExecResult RunRaw(IEnumerable<BpfInsn> code)
     {
         using var machine = Interpreter.ForRaw(code.ToImmutableArray());
-        return machine.Run([]);
+        Engines.IsCompiled(machine).Should().BeTrue();
+        return Engines.Run(machine, []);
     }
 
     private static IEnumerable<(string Text, ulong Dst, ulong Src, ulong Result)> Rows(string file) =>

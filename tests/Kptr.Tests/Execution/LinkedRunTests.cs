@@ -11,7 +11,7 @@ using Kptr.Tests.Objects;
 namespace Kptr.Tests.Execution;
 
 /// <summary>Programs that call into a kernel and are called back by it.</summary>
-public sealed class LinkedRunTests : IDisposable
+public abstract class LinkedRunTests : IDisposable
 {
     private const int Repeat = 1;
     private const int Give = 2;
@@ -24,8 +24,11 @@ public sealed class LinkedRunTests : IDisposable
     private readonly KernelCore _core = new(TestKernel.Spec, new() { Driver = DeferredDriver.Manual });
     private readonly Links _links = new();
 
-    public LinkedRunTests()
+    private readonly ExecOptions _options;
+
+    protected LinkedRunTests(ExecEngine engine)
     {
+        _options = new() { Fuel = 1_000_000, Engine = engine };
         _links.Bodies[Repeat] = (ctx, func, times, arg, _, _) =>
         {
             ulong sum = 0;
@@ -38,7 +41,11 @@ public sealed class LinkedRunTests : IDisposable
         };
     }
 
-    public void Dispose() => _core.Dispose();
+    public void Dispose()
+    {
+        _core.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public void Call_Callback_KeepsTheCallersRegistersAndReachesItsStack()
@@ -258,7 +265,7 @@ public sealed class LinkedRunTests : IDisposable
         using (self = Interpreter.ForLinked(Prog("call 5\nexit"), _links))
         {
             _links.Targets["self"] = self;
-            self.Run(new ProgContext(_core, self.Prog), default).R0.Should().Be(7);
+            self.Run(new ProgContext(_core, self.Prog), default, _options).R0.Should().Be(7);
         }
 
         entered.Should().Be(34);
@@ -329,7 +336,7 @@ public sealed class LinkedRunTests : IDisposable
             ? ImmutableArray<bool>.Empty
             : [.. Enumerable.Range(0, prog.Insns.Length).Select(i => i == probed)];
         using var machine = Interpreter.ForLinked(prog, _links, loads);
-        return machine.Run(new ProgContext(_core, prog), context, new ExecOptions { Fuel = 1_000_000 });
+        return machine.Run(new ProgContext(_core, prog), context, _options);
     }
 
     private sealed class Links : IProgLinks
@@ -353,3 +360,9 @@ public sealed class LinkedRunTests : IDisposable
         public Interpreter? TailTarget(object target) => Targets.GetValueOrDefault((string)target);
     }
 }
+
+/// <summary>In the interpreter.</summary>
+public sealed class InterpretedLinkedRunTests() : LinkedRunTests(ExecEngine.Interpreter);
+
+/// <summary>As native code.</summary>
+public sealed class CompiledLinkedRunTests() : LinkedRunTests(ExecEngine.Jit);

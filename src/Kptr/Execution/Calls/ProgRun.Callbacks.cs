@@ -22,7 +22,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         var r = _m->Regs;
         (r[1], r[2], r[3], r[4], r[5]) = (r1, r2, r3, r4, r5);
         ForgetRegions();
-        if (!RunFrom(_code[slot]) || _unwound is not null)
+        if (!RunAt(slot) || _unwound is not null)
         {
             throw new RunAbortedException();
         }
@@ -42,7 +42,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         var prog = _prog;
         var outer = _ctx!;
         var core = outer.Core;
-        var options = ExecOptions.Default with { Observer = _options.Observer };
+        var options = ExecOptions.Default with { Engine = _options.Engine, Observer = _options.Observer };
         return (r1, r2, r3) =>
         {
             var ctx = outer.Again();

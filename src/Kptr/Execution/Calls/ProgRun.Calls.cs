@@ -21,7 +21,7 @@ internal sealed unsafe partial class ProgRun
             return CallRaw(insn.Opcode == CallX ? (int)_m->Regs[insn.Dst] : insn.Imm, insn) ? _code[idx + 1] : null;
         }
 
-        if (_prog.Links!.IsThrow(insn))
+        if (_prog.IsThrowAt(idx))
         {
             _unwound = new Unwound(_m->Regs[1], IsThrown: true);
             return null;
@@ -29,7 +29,7 @@ internal sealed unsafe partial class ProgRun
 
         if (_prog.CallAt(idx) is not { } thunk)
         {
-            return Fail(DiagCode.RunNoSuchCall, $"the model has no body for {_prog.Links.NameOf(insn)}");
+            return Fail(DiagCode.RunNoSuchCall, $"the model has no body for {_prog.Links!.NameOf(insn)}");
         }
 
         if (!FailsCall(idx) && !TryInvoke(thunk, idx))
@@ -38,7 +38,13 @@ internal sealed unsafe partial class ProgRun
         }
 
         ForgetRegions();
-        return _tail is null ? _code[idx + 1] : EnterTail();
+        if (_tail is null)
+        {
+            return _code[idx + 1];
+        }
+
+        var isBase = _m->Depth == _m->BaseDepth;
+        return !RunTail() || isBase || _compiled is not null ? null : Handlers.PopFrame(_m);
     }
 
     private bool CallRaw(int id, BpfInsn insn)
@@ -99,21 +105,22 @@ internal sealed unsafe partial class ProgRun
         return false;
     }
 
-    /// <summary>Runs the program of a tail call in this frame's place, then returns to this frame's caller.</summary>
-    private Op* EnterTail()
+    /// <summary>Runs the program of a tail call in this frame's place; the frame is then to be left.</summary>
+    /// <returns>False where the whole run is over.</returns>
+    private bool RunTail()
     {
-        var (outer, outerCode) = (_prog, _code);
+        var (outer, outerCode, outerCompiled) = (_prog, _code, _compiled);
         var outerSpec = _ctx!.Prog;
-        var baseDepth = _m->BaseDepth;
         _prog = _tail!;
         _code = _prog.Code;
+        _compiled = CompiledOf(_prog);
         _ctx.Prog = _prog.Prog;
         _tail = null;
-        var isDone = _m->Depth == 0 ? RunFrom(_code[0]) : RunOnOwnStack();
+        var isDone = _m->Depth == 0 ? RunAt(0) : RunOnOwnStack();
         GC.KeepAlive(_prog);
-        (_prog, _code) = (outer, outerCode);
+        (_prog, _code, _compiled) = (outer, outerCode, outerCompiled);
         _ctx.Prog = outerSpec;
-        return !isDone || _unwound is not null || _m->Depth == baseDepth ? null : Handlers.PopFrame(_m);
+        return isDone && _unwound is null;
     }
 
     /// <summary>
@@ -131,7 +138,7 @@ internal sealed unsafe partial class ProgRun
         new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
         (_m->Fuel, _m->MayGotoLeft) = (caller->Fuel, caller->MayGotoLeft);
         ForgetRegions();
-        var isDone = RunFrom(_code[0]);
+        var isDone = RunAt(0);
         (caller->Fuel, caller->MayGotoLeft, caller->Regs[0]) = (_m->Fuel, _m->MayGotoLeft, _m->Regs[0]);
         _machine = callerMemory;
         _m = caller;
@@ -159,7 +166,7 @@ internal sealed unsafe partial class ProgRun
 
         _m->Regs[1] = unwound.R0;
         ForgetRegions();
-        return RunFrom(_code[handler]);
+        return RunAt(handler);
     }
 
     /// <summary>The whole run is over, however many frames are open.</summary>

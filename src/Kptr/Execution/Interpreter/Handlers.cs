@@ -90,12 +90,12 @@ internal static unsafe partial class Handlers
         where TMem : struct, IMem
     {
         var address = *(ulong*)((byte*)m + op->Dst) + (ulong)op->Off;
-        if (!CanWrite<TMem>(m, address) || address % TMem.SizeBytes != 0)
+        if (!CanWrite<TMem>(m, address) || address % SizeBytes<TMem>() != 0)
         {
             return Stop(op, m, StopKind.Memory, address);
         }
 
-        RunAtomic((int)op->Imm, TMem.SizeBytes == sizeof(ulong), address, (ulong*)((byte*)m + op->Src), m->Regs);
+        RunAtomic((int)op->Imm, SizeBytes<TMem>() == sizeof(ulong), address, (ulong*)((byte*)m + op->Src), m->Regs);
         return op + 1;
     }
 
@@ -161,6 +161,7 @@ internal static unsafe partial class Handlers
         m->Regs[10] = m->StackLow;
         m->StackLow -= Machine.StackBytes;
         m->StackLen += Machine.StackBytes;
+        m->StackDeepest = Math.Min(m->StackDeepest, m->StackLow);
     }
 
     internal static Op* PopFrame(Machine* m)
@@ -177,14 +178,20 @@ internal static unsafe partial class Handlers
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint SizeBytes<TMem>()
+        where TMem : struct, IMem => 1u << TMem.SizeLog;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool CanRead<TMem>(Machine* m, ulong address)
         where TMem : struct, IMem =>
-        address - m->StackLow <= m->StackLen - TMem.SizeBytes || address - m->ReadLow <= m->ReadLen - TMem.SizeBytes;
+        address - m->StackLow <= m->StackLen - SizeBytes<TMem>()
+        || address - m->Read.Low <= m->Read.Last[TMem.SizeLog];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool CanWrite<TMem>(Machine* m, ulong address)
         where TMem : struct, IMem =>
-        address - m->StackLow <= m->StackLen - TMem.SizeBytes || address - m->WriteLow <= m->WriteLen - TMem.SizeBytes;
+        address - m->StackLow <= m->StackLen - SizeBytes<TMem>()
+        || address - m->Write.Low <= m->Write.Last[TMem.SizeLog];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Op* Take<TDir>(Op* op, Machine* m)

@@ -47,13 +47,11 @@ internal unsafe struct Machine
     /// <summary>Stack bytes from <see cref="StackLow"/> to the top of the outermost frame.</summary>
     internal ulong StackLen;
 
-    /// <summary>The region last read; never shorter than eight bytes.</summary>
-    internal ulong ReadLow;
-    internal ulong ReadLen;
+    /// <summary>The region last read.</summary>
+    internal Window Read;
 
-    /// <summary>The region last written; never shorter than eight bytes.</summary>
-    internal ulong WriteLow;
-    internal ulong WriteLen;
+    /// <summary>The region last written.</summary>
+    internal Window Write;
 
     /// <summary>What is left of this slice of fuel.</summary>
     internal long Fuel;
@@ -76,11 +74,37 @@ internal unsafe struct Machine
     /// <summary>The address it was left for.</summary>
     internal ulong StopAddress;
 
+    /// <summary>Whether the run is over, however many compiled functions are open.</summary>
+    internal bool IsEnded;
+
+    /// <summary>The lowest that <see cref="StackLow"/> has been in this run.</summary>
+    internal ulong StackDeepest;
+
     /// <summary>Saved state of the callers.</summary>
     internal FrameArray Frames;
 
     /// <summary>The stack: the outermost frame highest.</summary>
     internal fixed ulong Stack[FramesMax * StackBytes / sizeof(ulong)];
+
+    /// <summary>A region that was found to be live, of eight bytes or more.</summary>
+    internal struct Window
+    {
+        /// <summary>Its first address.</summary>
+        internal ulong Low;
+
+        /// <summary>By size (as a power of two) of an access, how far from there the last one may begin.</summary>
+        internal fixed ulong Last[4];
+
+        /// <summary>Looks at another region.</summary>
+        internal void Show(ulong low, ulong sizeBytes)
+        {
+            Low = low;
+            Last[0] = sizeBytes - 1;
+            Last[1] = sizeBytes - 2;
+            Last[2] = sizeBytes - 4;
+            Last[3] = sizeBytes - 8;
+        }
+    }
 
     /// <summary>What a call saves.</summary>
     internal struct Frame

@@ -5,7 +5,9 @@ namespace Kptr.Execution;
 /// <summary>A memory access as a type: its width, and how a value is loaded and stored.</summary>
 internal unsafe interface IMem
 {
-    static abstract uint SizeBytes { get; }
+    /// <summary>The width as a power of two.</summary>
+    static abstract int SizeLog { get; }
+
 
     static abstract ulong Load(ulong address);
 
@@ -14,7 +16,7 @@ internal unsafe interface IMem
 
 internal readonly unsafe struct Mem8 : IMem
 {
-    public static uint SizeBytes => 1;
+    public static int SizeLog => 0;
 
     public static ulong Load(ulong address) => *(byte*)address;
 
@@ -23,7 +25,7 @@ internal readonly unsafe struct Mem8 : IMem
 
 internal readonly unsafe struct Mem16 : IMem
 {
-    public static uint SizeBytes => 2;
+    public static int SizeLog => 1;
 
     public static ulong Load(ulong address) => Unsafe.ReadUnaligned<ushort>((void*)address);
 
@@ -32,7 +34,7 @@ internal readonly unsafe struct Mem16 : IMem
 
 internal readonly unsafe struct Mem32 : IMem
 {
-    public static uint SizeBytes => 4;
+    public static int SizeLog => 2;
 
     public static ulong Load(ulong address) => Unsafe.ReadUnaligned<uint>((void*)address);
 
@@ -41,7 +43,7 @@ internal readonly unsafe struct Mem32 : IMem
 
 internal readonly unsafe struct Mem64 : IMem
 {
-    public static uint SizeBytes => 8;
+    public static int SizeLog => 3;
 
     public static ulong Load(ulong address) => Unsafe.ReadUnaligned<ulong>((void*)address);
 
@@ -50,7 +52,7 @@ internal readonly unsafe struct Mem64 : IMem
 
 internal readonly unsafe struct MemSx8 : IMem
 {
-    public static uint SizeBytes => 1;
+    public static int SizeLog => 0;
 
     public static ulong Load(ulong address) => (ulong)(long)*(sbyte*)address;
 
@@ -59,7 +61,7 @@ internal readonly unsafe struct MemSx8 : IMem
 
 internal readonly unsafe struct MemSx16 : IMem
 {
-    public static uint SizeBytes => 2;
+    public static int SizeLog => 1;
 
     public static ulong Load(ulong address) => (ulong)(long)Unsafe.ReadUnaligned<short>((void*)address);
 
@@ -68,7 +70,7 @@ internal readonly unsafe struct MemSx16 : IMem
 
 internal readonly unsafe struct MemSx32 : IMem
 {
-    public static uint SizeBytes => 4;
+    public static int SizeLog => 2;
 
     public static ulong Load(ulong address) => (ulong)(long)Unsafe.ReadUnaligned<int>((void*)address);
 

@@ -80,6 +80,16 @@ internal sealed unsafe class OpCode
     /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
     internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];
 
+    /// <summary>The value of a two-slot load.</summary>
+    internal ulong ImmOf(int idx) => _ops[idx].Imm;
+
+    /// <summary>What a taken backward jump or a call costs.</summary>
+    internal int CostOf(int idx) => _ops[idx].Cost;
+
+    /// <summary>Where a jump or call within the program leads; null for none, and for out of the program.</summary>
+    internal int? TargetOf(int idx) =>
+        !IsStray(idx) && InsnCheck.TargetOf(_insns[idx], idx) is { } target ? (int)target : null;
+
     /// <summary>The slot of the callback that an address stands for, or -1.</summary>
     internal int FuncSlot(ulong func)
     {
@@ -165,7 +175,8 @@ internal sealed unsafe class OpCode
         _ops[at].Idx = idx;
     }
 
-    private bool IsRunnable(int idx)
+    /// <summary>Whether a slot is a legal instruction that an engine runs.</summary>
+    internal bool IsRunnable(int idx)
     {
         var insn = _insns[idx];
         if (_isSecondHalf[idx])

@@ -49,19 +49,17 @@ internal sealed unsafe partial class ProgRun
             return;
         }
 
-        _m->ReadLow = region.Address;
-        _m->ReadLen = region.SizeBytes;
+        _m->Read.Show(region.Address, region.SizeBytes);
         if (region.IsWritable)
         {
-            _m->WriteLow = region.Address;
-            _m->WriteLen = region.SizeBytes;
+            _m->Write.Show(region.Address, region.SizeBytes);
         }
     }
 
     private void ForgetRegions()
     {
-        _m->ReadLow = _m->WriteLow = _m->StackLow;
-        _m->ReadLen = _m->WriteLen = Machine.StackBytes;
+        _m->Read.Show(_m->StackLow, Machine.StackBytes);
+        _m->Write.Show(_m->StackLow, Machine.StackBytes);
     }
 
     private void Access(BpfInsn insn, ulong address)

@@ -65,7 +65,8 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[3] = r3;
             _m->MayGotoLeft = MayGotoMax;
             ForgetRegions();
-            var isDone = RunFrom(_code[slot]);
+            _compiled = CompiledOf(_prog);
+            var isDone = RunAt(slot);
             if (isDone && _unwound is { } unwound)
             {
                 isDone = Land(unwound);
@@ -82,7 +83,11 @@ internal sealed unsafe partial class ProgRun
         }
     }
 
-    /// <summary>Runs until the frame at the machine's base depth returns.</summary>
+    /// <summary>Runs the function at a slot until it returns.</summary>
+    /// <returns>False where the run ended with a fault.</returns>
+    private bool RunAt(int slot) => _compiled is null ? RunFrom(_code[slot]) : RunCompiled(_compiled[slot]);
+
+    /// <summary>Interprets until the frame at the machine's base depth returns.</summary>
     /// <returns>False where the run ended with a fault.</returns>
     private bool RunFrom(Op* op)
     {
@@ -97,21 +102,25 @@ internal sealed unsafe partial class ProgRun
                 continue;
             }
 
-            op = _m->Stop switch
-            {
-                StopKind.Return => null,
-                StopKind.Memory => AccessSlow(),
-                StopKind.Call => CallOut(),
-                StopKind.Fuel => Refuel(),
-                StopKind.Packet => LoadPacket(),
-                StopKind.Depth => Fail(DiagCode.RunCallTooDeep, $"more than {Machine.FramesMax} frames are open"),
-                StopKind.BadInsn => Fail(DiagCode.RunBadInsn, BadInsnMessage()),
-                _ => Fail(DiagCode.RunBadTarget, "control leaves the program"),
-            };
+            op = Answer();
         }
 
         return _fault is null;
     }
+
+    /// <summary>Answers the machine's stop.</summary>
+    /// <returns>Where to go on; null where the function is left.</returns>
+    private Op* Answer() => _m->Stop switch
+    {
+        StopKind.Return => null,
+        StopKind.Memory => AccessSlow(),
+        StopKind.Call => CallOut(),
+        StopKind.Fuel => Refuel(),
+        StopKind.Packet => LoadPacket(),
+        StopKind.Depth => Fail(DiagCode.RunCallTooDeep, $"more than {Machine.FramesMax} frames are open"),
+        StopKind.BadInsn => Fail(DiagCode.RunBadInsn, BadInsnMessage()),
+        _ => Fail(DiagCode.RunBadTarget, "control leaves the program"),
+    };
 
     private Op* Refuel()
     {
@@ -127,12 +136,26 @@ internal sealed unsafe partial class ProgRun
             return Fail(DiagCode.RunOutOfFuel, $"loops have repeated {_options.Fuel} instructions");
         }
 
-        // The jump or call that ran dry has paid already and will pay again.
         var isFirst = _fuelLeft == _options.Fuel;
         var slice = Math.Min(_fuelLeft, isFirst ? FirstSliceFuel : SliceFuel);
         _fuelLeft -= slice;
-        _m->Fuel += slice + op->Cost;
-        _code = isFirst || _options.Observer is not null ? _code : _prog.HotCode;
+        _m->Fuel += slice;
+        if (_compiled is not null)
+        {
+            return op;
+        }
+
+        // The jump or call that ran dry has paid already and will pay again.
+        _m->Fuel += op->Cost;
+        if (!isFirst && _options.Observer is null)
+        {
+            _code = _prog.HotCode;
+            if (_options.Engine == ExecEngine.Auto)
+            {
+                _prog.NoteLongRun();
+            }
+        }
+
         return _code[idx];
     }
 

@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using Kptr.Isa;
+
+namespace Kptr.Execution;
+
+/// <summary>What compiled code calls. Each answers whether the function goes on; if not, it returns at once.</summary>
+/// <remarks>Arguments and results that are registers go through <see cref="Machine.Regs"/>.</remarks>
+internal static unsafe class CompiledCalls
+{
+    /// <summary>Opens the frame of a call within the program.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool Enter(ProgRun run, Machine* m, int idx, int cost)
+    {
+        if (m->Depth >= Machine.FramesMax - 1)
+        {
+            return run.Answer(StopKind.Depth, idx, 0);
+        }
+
+        if ((m->Fuel -= cost) < 0 && !run.Answer(StopKind.Fuel, idx, 0))
+        {
+            return false;
+        }
+
+        Handlers.PushFrame(m, null, idx);
+        return true;
+    }
+
+    /// <summary>Closes it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Leave(Machine* m)
+    {
+        m->Depth--;
+        m->StackLow += Machine.StackBytes;
+        m->StackLen -= Machine.StackBytes;
+    }
+
+    /// <summary>A stop that ends the run, or may: more fuel, a call that leaves the program, a packet load.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool Stop(ProgRun run, StopKind kind, int idx) => run.Answer(kind, idx, 0);
+
+    /// <summary>A memory access that is in no region known to be live.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool Access(ProgRun run, ulong address, int idx) => run.Answer(StopKind.Memory, idx, address);
+
+    /// <summary>An atomic instruction on memory that was checked.</summary>
+    /// <returns>What it fetched, where it fetches.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong Atomic64(ulong address, ulong src, ulong r0, int imm)
+    {
+        AtomicOps.Apply64(imm, ref *(ulong*)address, ref src, ref r0);
+        return imm == BpfOp.CmpXchg ? r0 : src;
+    }
+
+    /// <summary>The same, of four bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong Atomic32(ulong address, ulong src, ulong r0, int imm)
+    {
+        AtomicOps.Apply32(imm, ref *(uint*)address, ref src, ref r0);
+        return imm == BpfOp.CmpXchg ? r0 : src;
+    }
+}

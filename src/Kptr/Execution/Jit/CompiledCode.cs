@@ -1,0 +1,54 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Kptr.Execution;
+
+/// <summary>A compiled function of a program: registers <c>r1</c> to <c>r5</c> in, <c>r0</c> out.</summary>
+/// <remarks>
+/// Its result means nothing where <see cref="Machine.IsEnded"/> is set: then the whole run is over.
+/// </remarks>
+internal unsafe delegate ulong CompiledFunc(ProgRun run, Machine* m, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5);
+
+/// <summary>A program as native code of the host, function by function. Immutable; any number of runs use it.</summary>
+/// <remarks>
+/// Compiled code does what handlers do, with registers in locals: memory outside its regions, calls that leave the
+/// program, fuel and faults are <see cref="ProgRun"/>'s as ever, asked through <see cref="CompiledCalls"/>.
+/// </remarks>
+internal sealed class CompiledCode
+{
+    private readonly Dictionary<int, CompiledFunc> _funcs = [];
+
+    private CompiledCode()
+    {
+    }
+
+    /// <summary>The function that starts at a slot.</summary>
+    internal CompiledFunc this[int slot] => _funcs[slot];
+
+    /// <summary>Compiles a program; null where it is of no shape that can be, and stays interpreted.</summary>
+    /// <param name="name">The program's, for profilers.</param>
+    /// <param name="code">Its instructions, not fused.</param>
+    /// <param name="exceptionSlot">Where its exception callback starts, or -1.</param>
+    /// <param name="isRaw">Whether no verifier has seen it.</param>
+    [RequiresDynamicCode("Makes methods while it runs.")]
+    internal static CompiledCode? TryCompile(string name, OpCode code, int exceptionSlot, bool isRaw)
+    {
+        if (ProgLayout.Find(code, exceptionSlot, isRaw) is not { } layout)
+        {
+            return null;
+        }
+
+        var methods = layout.Funcs.ToDictionary(f => f.Entry, f => FuncEmitter.Declare($"{name}+{f.Entry}"));
+        foreach (var func in layout.Funcs)
+        {
+            FuncEmitter.Emit(methods, func, layout, code);
+        }
+
+        var compiled = new CompiledCode();
+        foreach (var (entry, method) in methods)
+        {
+            compiled._funcs[entry] = method.CreateDelegate<CompiledFunc>();
+        }
+
+        return compiled;
+    }
+}

@@ -1,0 +1,188 @@
+using System.Reflection.Emit;
+using Kptr.Isa;
+
+namespace Kptr.Execution;
+
+// Jumps, calls and returns.
+internal sealed partial class FuncEmitter
+{
+    private void EmitJumpClass(int slot, BpfInsn insn)
+    {
+        var op = insn.Opcode & BpfOp.OpMask;
+        if (ProgLayout.IsLocalCall(insn))
+        {
+            EmitLocalCall(slot);
+        }
+        else if (ProgLayout.IsOuterCall(insn))
+        {
+            EmitOuter(StopKind.Call, slot);
+        }
+        else if (ProgLayout.EndsPath(insn))
+        {
+            SpillFuel();
+            LoadReg(0);
+            _il.Emit(OpCodes.Ret);
+        }
+        else if (op == BpfOp.Ja)
+        {
+            EmitTake(slot);
+        }
+        else
+        {
+            EmitConditional(slot, insn, op);
+        }
+    }
+
+    private void EmitConditional(int slot, BpfInsn insn, int op)
+    {
+        // Jumps ahead are one branch. Those that cost something are passed by where they are not taken.
+        var isPlain = _code.TargetOf(slot) > slot;
+        var label = isPlain ? _labels[_code.TargetOf(slot)!.Value] : _il.DefineLabel();
+        if (op == BpfOp.Jcond)
+        {
+            EmitMayGoto();
+        }
+        else
+        {
+            LoadCompared(insn, op);
+        }
+
+        _il.Emit(BranchOf(op, isPlain), label);
+        if (!isPlain)
+        {
+            EmitTake(slot);
+            _il.MarkLabel(label);
+        }
+    }
+
+    private void LoadCompared(BpfInsn insn, int op)
+    {
+        var is64 = insn.Class == InsnClass.Jmp;
+        LoadReg(insn.Dst);
+        if (!is64)
+        {
+            _il.Emit(OpCodes.Conv_U4);
+        }
+
+        LoadOperand(insn, is64);
+        if (op == BpfOp.Jset)
+        {
+            _il.Emit(OpCodes.And);
+        }
+    }
+
+    /// <summary>Counts a <c>may_goto</c>; taken where the count was zero.</summary>
+    private void EmitMayGoto()
+    {
+        EmitPlace(MachineLayout.MayGotoLeft);
+        LoadAt(MachineLayout.MayGotoLeft);
+        EmitConst(1);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Stind_I8);
+        LoadAt(MachineLayout.MayGotoLeft);
+        EmitConst(0);
+    }
+
+    /// <summary>The branch of the host for a jump, or for its opposite.</summary>
+    private static System.Reflection.Emit.OpCode BranchOf(int op, bool isTaken) => op switch
+    {
+        BpfOp.Jeq => isTaken ? OpCodes.Beq : OpCodes.Bne_Un,
+        BpfOp.Jne => isTaken ? OpCodes.Bne_Un : OpCodes.Beq,
+        BpfOp.Jgt => isTaken ? OpCodes.Bgt_Un : OpCodes.Ble_Un,
+        BpfOp.Jge => isTaken ? OpCodes.Bge_Un : OpCodes.Blt_Un,
+        BpfOp.Jlt => isTaken ? OpCodes.Blt_Un : OpCodes.Bge_Un,
+        BpfOp.Jle => isTaken ? OpCodes.Ble_Un : OpCodes.Bgt_Un,
+        BpfOp.Jset => isTaken ? OpCodes.Brtrue : OpCodes.Brfalse,
+        BpfOp.Jsgt => isTaken ? OpCodes.Bgt : OpCodes.Ble,
+        BpfOp.Jsge => isTaken ? OpCodes.Bge : OpCodes.Blt,
+        BpfOp.Jslt or BpfOp.Jcond => isTaken ? OpCodes.Blt : OpCodes.Bge,
+        _ => isTaken ? OpCodes.Ble : OpCodes.Bgt,
+    };
+
+    /// <summary>Takes a jump: backward ones pay for the way to here again.</summary>
+    private void EmitTake(int slot)
+    {
+        if (_code.TargetOf(slot) is not { } target)
+        {
+            EmitTrap(StopKind.BadTarget, slot);
+            return;
+        }
+
+        if (target > slot)
+        {
+            _il.Emit(OpCodes.Br, _labels[target]);
+            return;
+        }
+
+        _il.Emit(OpCodes.Ldloc, _fuel);
+        EmitConst((ulong)_code.CostOf(slot));
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Stloc, _fuel);
+        _il.Emit(OpCodes.Ldloc, _fuel);
+        EmitConst(0);
+        _il.Emit(OpCodes.Bge, _labels[target]);
+        SpillFuel();
+        EmitStop(StopKind.Fuel, slot);
+        _il.Emit(OpCodes.Brfalse, _end);
+        FetchFuel();
+        _il.Emit(OpCodes.Br, _labels[target]);
+    }
+
+    private void EmitLocalCall(int slot)
+    {
+        if (_code.TargetOf(slot) is not { } target)
+        {
+            EmitEnter(slot);
+            EmitTrap(StopKind.BadTarget, slot);
+            return;
+        }
+
+        EmitEnter(slot);
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldarg_1);
+        for (var reg = 1; reg <= 5; reg++)
+        {
+            LoadReg(reg);
+        }
+
+        _il.Emit(OpCodes.Call, _methods[target]);
+        StoreReg(0);
+        EmitPlace(MachineLayout.IsEnded);
+        _il.Emit(OpCodes.Ldind_U1);
+        _il.Emit(OpCodes.Brtrue, _end);
+        _il.Emit(OpCodes.Ldarg_1);
+        EmitCall(nameof(CompiledCalls.Leave));
+        FetchFuel();
+    }
+
+    private void EmitEnter(int slot)
+    {
+        SpillFuel();
+        for (var reg = 6; reg <= 9; reg++)
+        {
+            SpillReg(reg);
+        }
+
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldarg_1);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        _il.Emit(OpCodes.Ldc_I4, _code.CostOf(slot));
+        EmitCall(nameof(CompiledCalls.Enter));
+        _il.Emit(OpCodes.Brfalse, _end);
+    }
+
+    /// <summary>What the run does with the registers as they are, and leaves a result in r0.</summary>
+    private void EmitOuter(StopKind kind, int slot)
+    {
+        SpillFuel();
+        for (var reg = 0; reg <= 9; reg++)
+        {
+            SpillReg(reg);
+        }
+
+        EmitStop(kind, slot);
+        _il.Emit(OpCodes.Brfalse, _end);
+        FetchReg(0);
+        FetchFuel();
+    }
+}

@@ -1,0 +1,207 @@
+using System.Reflection.Emit;
+using Kptr.Isa;
+
+namespace Kptr.Execution;
+
+// Loads, stores and atomics, each checked against the stack and the region last used.
+internal sealed partial class FuncEmitter
+{
+    private void EmitLoad(int slot, BpfInsn insn)
+    {
+        var done = _il.DefineLabel();
+        EmitCheck(slot, insn, insn.Src, isWrite: false, () =>
+        {
+            FetchReg(insn.Dst);
+            _il.Emit(OpCodes.Br, done);
+        });
+        EmitRead(insn);
+        StoreReg(insn.Dst);
+        _il.MarkLabel(done);
+    }
+
+    private void EmitStore(int slot, BpfInsn insn)
+    {
+        var done = _il.DefineLabel();
+        var isAtomic = insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
+        EmitCheck(slot, insn, insn.Dst, isWrite: true, () =>
+        {
+            if (isAtomic)
+            {
+                FetchReg(insn.Src);
+                FetchReg(0);
+            }
+
+            _il.Emit(OpCodes.Br, done);
+        });
+        if (isAtomic)
+        {
+            EmitAtomic(insn);
+        }
+        else
+        {
+            LoadStored(insn);
+            EmitWrite(insn);
+        }
+
+        _il.MarkLabel(done);
+    }
+
+    /// <summary>Leaves the address on the evaluation stack once it is known to be live.</summary>
+    /// <param name="slot">The instruction's slot.</param>
+    /// <param name="insn">The instruction.</param>
+    /// <param name="baseReg">Its register with the address.</param>
+    /// <param name="isWrite">Whether memory is written.</param>
+    /// <param name="after">Written where the run has done the access itself.</param>
+    private void EmitCheck(int slot, BpfInsn insn, int baseReg, bool isWrite, Action after)
+    {
+        var sizeBytes = SizeOf(insn);
+        var isAtomic = insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
+        if (_frame.Off(slot, baseReg) + insn.Off is { } off && off >= -Machine.StackBytes && off + sizeBytes <= 0
+            && (!isAtomic || off % sizeBytes == 0))
+        {
+            LoadReg(10);
+            EmitConst((ulong)off);
+            _il.Emit(OpCodes.Add);
+            return;
+        }
+
+        var (fast, slow, run) = (_il.DefineLabel(), _il.DefineLabel(), _il.DefineLabel());
+        LoadReg(baseReg);
+        EmitConst((ulong)insn.Off);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _address);
+        if (isAtomic)
+        {
+            _il.Emit(OpCodes.Ldloc, _address);
+            EmitConst((ulong)(sizeBytes - 1));
+            _il.Emit(OpCodes.And);
+            _il.Emit(OpCodes.Brtrue, run);
+        }
+
+        // The likely place first. The other may be as good; where neither is, the run knows more.
+        var isFrame = _frame.IsFrame(slot, baseReg);
+        EmitInside(isFrame, isWrite, sizeBytes);
+        _il.Emit(OpCodes.Bgt_Un, slow);
+        _il.MarkLabel(fast);
+        _il.Emit(OpCodes.Ldloc, _address);
+        _rare.Add(() =>
+        {
+            _il.MarkLabel(slow);
+            EmitInside(!isFrame, isWrite, sizeBytes);
+            _il.Emit(OpCodes.Ble_Un, fast);
+            _il.MarkLabel(run);
+            EmitAccess(slot, insn, isAtomic);
+            after();
+        });
+    }
+
+    /// <summary>Leaves two numbers: the access is outside where the first is above the second.</summary>
+    private void EmitInside(bool isStack, bool isWrite, int sizeBytes)
+    {
+        _il.Emit(OpCodes.Ldloc, _address);
+        LoadAt(isStack ? MachineLayout.StackLow : MachineLayout.WindowLow(isWrite));
+        _il.Emit(OpCodes.Sub);
+        if (isStack)
+        {
+            LoadAt(MachineLayout.StackLen);
+            EmitConst((ulong)sizeBytes);
+            _il.Emit(OpCodes.Sub);
+        }
+        else
+        {
+            LoadAt(MachineLayout.WindowLast(isWrite, sizeBytes));
+        }
+    }
+
+    /// <summary>Has the run do the access, or end.</summary>
+    private void EmitAccess(int slot, BpfInsn insn, bool isAtomic)
+    {
+        if (insn.Class == InsnClass.Stx)
+        {
+            SpillReg(insn.Src);
+        }
+
+        if (isAtomic)
+        {
+            SpillReg(0);
+        }
+
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldloc, _address);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        EmitCall(nameof(CompiledCalls.Access));
+        _il.Emit(OpCodes.Brfalse, _end);
+    }
+
+    private void EmitRead(BpfInsn insn)
+    {
+        var isSigned = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
+        _il.Emit(OpCodes.Unaligned, (byte)1);
+        _il.Emit(SizeOf(insn) switch
+        {
+            1 => isSigned ? OpCodes.Ldind_I1 : OpCodes.Ldind_U1,
+            2 => isSigned ? OpCodes.Ldind_I2 : OpCodes.Ldind_U2,
+            4 => isSigned ? OpCodes.Ldind_I4 : OpCodes.Ldind_U4,
+            _ => OpCodes.Ldind_I8,
+        });
+        _il.Emit(isSigned ? OpCodes.Conv_I8 : OpCodes.Conv_U8);
+    }
+
+    private void LoadStored(BpfInsn insn)
+    {
+        if (insn.Class == InsnClass.Stx)
+        {
+            LoadReg(insn.Src);
+        }
+        else
+        {
+            EmitConst((ulong)insn.Imm);
+        }
+    }
+
+    private void EmitWrite(BpfInsn insn)
+    {
+        var sizeBytes = SizeOf(insn);
+        if (sizeBytes < sizeof(ulong))
+        {
+            _il.Emit(OpCodes.Conv_I4);
+        }
+
+        _il.Emit(OpCodes.Unaligned, (byte)1);
+        _il.Emit(sizeBytes switch
+        {
+            1 => OpCodes.Stind_I1,
+            2 => OpCodes.Stind_I2,
+            4 => OpCodes.Stind_I4,
+            _ => OpCodes.Stind_I8,
+        });
+    }
+
+    private void EmitAtomic(BpfInsn insn)
+    {
+        LoadReg(insn.Src);
+        LoadReg(0);
+        _il.Emit(OpCodes.Ldc_I4, insn.Imm);
+        EmitCall(SizeOf(insn) == sizeof(ulong) ? nameof(CompiledCalls.Atomic64) : nameof(CompiledCalls.Atomic32));
+        if (insn.Imm == BpfOp.CmpXchg)
+        {
+            StoreReg(0);
+        }
+        else if ((insn.Imm & BpfOp.Fetch) != 0)
+        {
+            StoreReg(insn.Src);
+        }
+        else
+        {
+            _il.Emit(OpCodes.Pop);
+        }
+    }
+
+    private static int SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
+    {
+        BpfOp.B => 1,
+        BpfOp.H => 2,
+        BpfOp.W => 4,
+        _ => 8,
+    };
+}

@@ -1,0 +1,107 @@
+using System.Reflection.Emit;
+
+namespace Kptr.Execution;
+
+// Where registers, regions and fuel are while a function runs, and in the machine while somebody else does.
+internal sealed partial class FuncEmitter
+{
+    private readonly LocalBuilder?[] _regs = new LocalBuilder?[Machine.RegCount];
+    private readonly bool _hasLoops;
+    private LocalBuilder _address = null!;
+    private LocalBuilder _fuel = null!;
+
+    private void DeclareLocals()
+    {
+        foreach (var reg in (int[])[0, 6, 7, 8, 9, 10])
+        {
+            _regs[reg] = _il.DeclareLocal(typeof(ulong));
+        }
+
+        _address = _il.DeclareLocal(typeof(ulong));
+        _fuel = _il.DeclareLocal(typeof(long));
+    }
+
+    private void EmitPrologue()
+    {
+        LoadAt(MachineLayout.StackLow);
+        EmitConst(Machine.StackBytes);
+        _il.Emit(OpCodes.Add);
+        StoreReg(10);
+        FetchFuel();
+    }
+
+    private void LoadReg(int reg, bool fromMachine = false)
+    {
+        if (fromMachine)
+        {
+            LoadAt(MachineLayout.Reg(reg));
+        }
+        else if (_regs[reg] is { } local)
+        {
+            _il.Emit(OpCodes.Ldloc, local);
+        }
+        else
+        {
+            _il.Emit(OpCodes.Ldarg, reg + 1);
+        }
+    }
+
+    private void StoreReg(int reg)
+    {
+        if (_regs[reg] is { } local)
+        {
+            _il.Emit(OpCodes.Stloc, local);
+        }
+        else
+        {
+            _il.Emit(OpCodes.Starg, reg + 1);
+        }
+    }
+
+    /// <summary>Puts a register where the run looks for it.</summary>
+    private void SpillReg(int reg)
+    {
+        EmitPlace(MachineLayout.Reg(reg));
+        LoadReg(reg);
+        _il.Emit(OpCodes.Stind_I8);
+    }
+
+    /// <summary>Takes back what the run left there.</summary>
+    private void FetchReg(int reg)
+    {
+        LoadReg(reg, fromMachine: true);
+        StoreReg(reg);
+    }
+
+    private void EmitPlace(int off)
+    {
+        _il.Emit(OpCodes.Ldarg_1);
+        _il.Emit(OpCodes.Ldc_I4, off);
+        _il.Emit(OpCodes.Add);
+    }
+
+    private void LoadAt(int off)
+    {
+        EmitPlace(off);
+        _il.Emit(OpCodes.Ldind_I8);
+    }
+
+    private void FetchFuel()
+    {
+        if (_hasLoops)
+        {
+            LoadAt(MachineLayout.Fuel);
+            _il.Emit(OpCodes.Stloc, _fuel);
+        }
+    }
+
+    private void SpillFuel()
+    {
+        if (_hasLoops)
+        {
+            EmitPlace(MachineLayout.Fuel);
+            _il.Emit(OpCodes.Ldloc, _fuel);
+            _il.Emit(OpCodes.Stind_I8);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Kptr.Diagnostics;
+using Kptr.Execution;
+using Kptr.Isa;
+
+namespace Kptr.Tests.Execution;
+
+/// <summary>What is peculiar to native code: when it is made, what it is not made of, and its functions.</summary>
+public class JitTests
+{
+    [Fact]
+    public void Run_Often_IsCompiledMeanwhile()
+    {
+        using var machine = Machine("r0 = r2\nr0 += 1\nexit");
+        machine.CompiledFor(ExecEngine.Auto).Should().BeNull();
+
+        SpinWait.SpinUntil(
+            () => machine.Run(new byte[4]).R0 == 5 && machine.CompiledFor(ExecEngine.Auto) is not null,
+            TimeSpan.FromMinutes(1)).Should().BeTrue();
+
+        machine.Run(new byte[7]).R0.Should().Be(8);
+    }
+
+    [Fact]
+    public void Run_Long_IsCompiledForItsNextRun()
+    {
+        using var machine = Machine("r0 = 0\ntop: r0 += 1\nif r0 < 10000000 goto top\nexit");
+        machine.Run([]).R0.Should().Be(10_000_000);
+
+        SpinWait.SpinUntil(() => machine.CompiledFor(ExecEngine.Auto) is not null, TimeSpan.FromMinutes(1))
+            .Should().BeTrue();
+        machine.Run([]).R0.Should().Be(10_000_000);
+    }
+
+    [Theory]
+    [InlineData("r6 = 1\ncall sub\nexit\nsub: r0 = r6\nexit", "a callee reads its caller's r6")]
+    [InlineData("r1 = 1\ncall sub\nr0 = r1\nexit\nsub: r1 = 7\nexit", "a caller reads what the callee left in r1")]
+    [InlineData("r0 = 3\ncall sub\nexit\nsub: exit", "a callee returns its caller's r0")]
+    public void Run_FunctionsThatShareMore_StayInterpreted(string text, string because)
+    {
+        using var machine = Machine(text);
+        Engines.IsCompiled(machine).Should().BeFalse(because);
+        Engines.Run(machine, []).IsOk.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("call sub\nexit\nsub: r0 = *(u64 *)(r10 + 8)\nexit", DiagCode.None)]
+    [InlineData("r1 = r10\nr1 += -8\ncall sub\nexit\nsub: r0 = *(u64 *)(r1 + 0)\nexit", DiagCode.None)]
+    [InlineData("top: call top\nr0 = 0\nexit", DiagCode.RunCallTooDeep)]
+    [InlineData("call sub\nexit\nsub: r0 = 0\ntop: goto top", DiagCode.RunOutOfFuel)]
+    [InlineData("r0 = *(u64 *)(r10 - 516)\nexit", DiagCode.RunBadAccess)]
+    [InlineData("r1 = r10\nr1 += -4\nlock *(u64 *)(r1 + 0) += r1\nr0 = 0\nexit", DiagCode.RunBadAccess)]
+    [InlineData("r0 = 0\nr3 = 1\nif r3 == 1 goto +9\nexit", DiagCode.RunBadTarget)]
+    [InlineData("r0 = 0", DiagCode.RunBadTarget)]
+    public void Run_EdgesOfFramesAndCode_AreTheSameInEachEngine(string text, DiagCode expected)
+    {
+        using var machine = Machine(text);
+        Engines.IsCompiled(machine).Should().BeTrue();
+        var result = Engines.Run(machine, [], new() { Fuel = 100_000 });
+        (result.Fault?.Code ?? DiagCode.None).Should().Be(expected);
+    }
+
+    [Fact]
+    public void Run_OfAnyLength_IsCompiled()
+    {
+        // A long program of loads, stores and branches: more than one method of the host would be optimised for.
+        var lines = Enumerable.Range(0, 3000).Select(i => (i % 5) switch
+        {
+            0 => $"r0 += {i}",
+            1 => $"*(u64 *)(r1 + {i % 64 * 8}) = r0",
+            2 => $"r2 = *(u64 *)(r1 + {i * 7 % 64 * 8})",
+            3 => "if r2 > r0 goto +1",
+            _ => "r0 ^= r2",
+        });
+        using var machine = Machine(string.Join('\n', lines) + "\nexit");
+        Engines.IsCompiled(machine).Should().BeTrue();
+        Engines.Run(machine, new byte[512]).IsOk.Should().BeTrue();
+    }
+
+    private static Interpreter Machine(string text) =>
+        Interpreter.ForRaw([.. TextAssembler.Assemble(text).Insns]);
+}
