@@ -122,7 +122,7 @@ internal sealed class ObjectMaps(KernelModel kernel, LoadOptions options, string
             throw Refused(spec, "the object fills it, so it has no stand-in");
         }
 
-        var err = MapRules.CheckStandIn(spec);
+        var err = MapRules.CheckStandIn(spec, kernel.Spec.Profile);
         if (err != Errno.None)
         {
             throw new MapCreateException(spec, err);

@@ -46,6 +46,12 @@ public sealed class KfuncDeclaration
 
     internal KfuncHooks Hooks { get; }
 
+    /// <summary>This declaration for the other kernels; null where there are none.</summary>
+    internal KfuncDeclaration? Without(ProfileSet profiles) => (Spec.Profiles & profiles) == 0 ? this
+        : (Spec.Profiles & ~profiles) is var left and not ProfileSet.None
+            ? new(Spec with { Profiles = left }, Hooks, DestructorOf) { Body = Body }
+            : null;
+
     /// <summary>Runs the kfunc; null where the model only knows that it exists.</summary>
-    internal CallThunk? Body { get; }
+    internal CallThunk? Body { get; private init; }
 }

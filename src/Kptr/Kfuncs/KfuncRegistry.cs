@@ -36,17 +36,25 @@ public sealed class KfuncRegistry
         return With([.. declaring.SelectMany(Declared)]);
     }
 
-    /// <summary>This registry with kfuncs declared by hand; a name declared again replaces the old.</summary>
+    /// <summary>
+    /// This registry with kfuncs declared by hand; a name declared again replaces the old for the kernels that it is
+    /// declared for.
+    /// </summary>
     public KfuncRegistry With(params KfuncDeclaration[] declarations)
     {
         ArgumentNullException.ThrowIfNull(declarations);
-        var names = declarations.Select(d => d.Spec.Name).ToHashSet();
-        return new([.. _all.Where(d => !names.Contains(d.Spec.Name)), .. declarations]);
+        var replaced = declarations.ToLookup(d => d.Spec.Name, d => d.Spec.Profiles);
+        return new([
+            .. _all.Select(d => d.Without(replaced[d.Spec.Name].Aggregate(ProfileSet.None, (a, b) => a | b)))
+                .OfType<KfuncDeclaration>(),
+            .. declarations,
+        ]);
     }
 
     /// <summary>What the verifier must know of each kfunc of a kernel, by name.</summary>
     public ImmutableDictionary<string, KfuncSpec> SpecsOf(KernelProfile profile) =>
-        Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => profile.TrustsKfuncArgs ? Trusting(d.Spec) : d.Spec);
+        Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => OpenIn(profile,
+            profile.TrustsKfuncArgs ? Trusting(d.Spec) : d.Spec));
 
     /// <summary>How many.</summary>
     public override string ToString() => $"{_all.Length} kfuncs";
@@ -71,6 +79,12 @@ public sealed class KfuncRegistry
     private static KfuncSpec Trusting(KfuncSpec spec) =>
         (spec.Flags & KfuncFlags.Rcu) != 0 || spec.Prototype.Contains("__opt", StringComparison.Ordinal)
             ? spec : spec with { Flags = spec.Flags | KfuncFlags.TrustedArgs };
+
+    private static KfuncSpec OpenIn(KernelProfile profile, KfuncSpec spec) =>
+        profile.TracepointsCallKfuncs || spec.ProgTypes.IsDefaultOrEmpty ? spec : spec with
+        {
+            ProgTypes = spec.ProgTypes.RemoveAll(t => t is ProgType.Tracepoint or ProgType.PerfEvent),
+        };
 
     private static IEnumerable<KfuncDeclaration> Declared(Type type)
     {

@@ -4,22 +4,27 @@ using Kptr.Specs;
 namespace Kptr.Kfuncs;
 
 /// <summary>
-/// Kfuncs of Linux 6.12 that programs may call and be judged for, but that the model has no body for (networking,
+/// Kfuncs that programs may call and be judged for, but that the model has no body for (networking,
 /// congestion control, HID, sched_ext). Calling one at run time is a reported fault.
 /// </summary>
 internal static class UnmodelledKfuncs
 {
     /// <summary>
-    /// Reads <c>Builtin/unmodelled.tsv</c>: name, flags, hooks, attach types, module, prototype; <c>-</c> is none.
+    /// Reads <c>Builtin/unmodelled.tsv</c>, and the same of early kernels: name, flags, hooks, attach types, module,
+    /// prototype; <c>-</c> is none.
     /// </summary>
     internal static IEnumerable<KfuncDeclaration> Read() =>
-        from line in EmbeddedText.Read("unmodelled.tsv").Split('\n')
-        where line.Length > 0 && line[0] != '#'
-        select Row(line.Split('\t'));
+        Read("unmodelled.tsv", ProfileSet.Linux6_12 | ProfileSet.Linux7_2).Concat(
+            Read("unmodelled-early.tsv", ProfileSet.Early));
 
-    private static KfuncDeclaration Row(string[] cells)
+    private static IEnumerable<KfuncDeclaration> Read(string file, ProfileSet profiles) =>
+        from line in EmbeddedText.Read(file).Split('\n')
+        where line.Length > 0 && line[0] != '#'
+        select Row(line.Split('\t'), profiles);
+
+    private static KfuncDeclaration Row(string[] cells, ProfileSet profiles)
     {
-        Invariant.That(cells.Length == 6, $"unmodelled.tsv: a row of {cells.Length} cells");
+        Invariant.That(cells.Length == 6, $"kfuncs without a body: a row of {cells.Length} cells");
         var hooks = Enum.Parse<KfuncHooks>(cells[2].Replace('|', ','));
         var spec = new KfuncSpec(
             cells[0], cells[5] == "-" ? "" : cells[5], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')))
@@ -27,7 +32,7 @@ internal static class UnmodelledKfuncs
             ProgTypes = hooks.ToProgTypes(),
             AttachTypes = cells[3] == "-" ? [] : [Enum.Parse<AttachType>(cells[3])],
             Module = cells[4] == "-" ? null : cells[4],
-            Profiles = ProfileSet.Linux6_12 | ProfileSet.Linux7_2,
+            Profiles = profiles,
         };
         return new(spec, hooks, DestructorOf(cells[0]));
     }

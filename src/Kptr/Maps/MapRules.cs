@@ -41,7 +41,10 @@ public static class MapRules
     private const int StorageValueMax = ushort.MaxValue - 128;
 
     /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
-    public static IReadOnlyList<BpfMapType> TypesThatHold(BtfFieldKind kind) => MapBtfRules.TypesThatHold(kind);
+    /// <param name="kind">The kind.</param>
+    /// <param name="profile">The kernel's version; null for the default, 6.12.</param>
+    public static IReadOnlyList<BpfMapType> TypesThatHold(BtfFieldKind kind, KernelProfile? profile = null) =>
+        MapBtfRules.TypesThatHold(kind, profile ?? KernelProfile.Linux6_12);
 
     /// <summary>Asks whether a kernel would create the map.</summary>
     /// <param name="spec">The blueprint, its record resolved.</param>
@@ -60,7 +63,7 @@ public static class MapRules
             CheckRights(spec.Type, options),
             CheckCapacity(spec),
             CheckInner(spec),
-            spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM : MapBtfRules.Check(spec),
+            spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM : MapBtfRules.Check(spec, profile),
         ];
         foreach (var step in steps)
         {
@@ -93,7 +96,8 @@ public static class MapRules
     /// Asks of the blueprint of a map of a user's own what does not depend on how it is made: whether its kernel type
     /// has values with such fields.
     /// </summary>
-    internal static Errno CheckStandIn(MapSpec spec) => MapBtfRules.CheckFields(spec);
+    internal static Errno CheckStandIn(MapSpec spec, KernelProfile profile) =>
+        MapBtfRules.CheckFields(spec, profile);
 
     private static Errno CheckAttributes(MapSpec spec, KernelProfile profile)
     {

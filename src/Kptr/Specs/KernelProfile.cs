@@ -22,8 +22,14 @@ public enum ProfileSet
     /// <summary>Linux 7.2: values are recycled with their kptrs.</summary>
     Linux7_2 = 4,
 
+    /// <summary>Linux 6.1: kptrs of modules and conntrack's kfuncs, before tasks had any.</summary>
+    Linux6_1 = 8,
+
+    /// <summary>The kernels before kptrs could be trusted: 6.1 and 6.2.</summary>
+    Early = Linux6_1 | Linux6_2,
+
     /// <summary>Every profile.</summary>
-    All = Linux6_2 | Linux6_12 | Linux7_2,
+    All = Linux6_1 | Linux6_2 | Linux6_12 | Linux7_2,
 }
 
 /// <summary>When a map runs the kptr destructors of a value that is updated or deleted.</summary>
@@ -40,7 +46,7 @@ public enum DestroyBehavior
 }
 
 /// <summary>What a kernel version knows and does. Code asks the profile and never compares version numbers.</summary>
-public sealed record KernelProfile(string Name, ProfileSet Member)
+public sealed partial record KernelProfile(string Name, ProfileSet Member)
 {
     private static readonly ImmutableDictionary<string, string> s_structOps = ImmutableDictionary.CreateRange(
         new Dictionary<string, string>
@@ -51,12 +57,45 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
             ["bpf_testmod_st_ops"] = "base",
         });
 
-    /// <summary>Linux 6.2.</summary>
-    public static KernelProfile Linux6_2 { get; } = new("linux-6.2", ProfileSet.Linux6_2)
+    private static readonly ImmutableDictionary<string, string> s_earlyStructOps =
+        ImmutableDictionary.CreateRange(new Dictionary<string, string> { ["tcp_congestion_ops"] = "tcp_congestion_ops" });
+
+    /// <summary>Linux 6.1: Kptr's verdicts are compared with a real one's.</summary>
+    public static KernelProfile Linux6_1 { get; } = new("linux-6.1", ProfileSet.Linux6_1)
     {
+        LastMapType = BpfMapType.UserRingbuf,
+        LastProgType = ProgType.Syscall,
+        RecordRules = BtfRecordRules.Linux6_1,
+        VersionCode = (6 << 16) | (1 << 8),
+        TracksTrust = false,
+        LoadsRcuKptrs = false,
+        SortsKfuncArgs = false,
+        ChecksTypedReadLicense = false,
+        TracksConstDynptrs = false,
+        MapsWithKptrs = MapBtfRules.EarlyKptrMaps,
+        StructOpsHelpers = s_earlyStructOps,
+        HasModifiableFunctions = false,
+        UnrollsCallbacks = false,
+        HasV4Insns = false,
+        HasMayGoto = false,
+        HasArgTags = false,
+        KnowsNullTracepointArgs = false,
+        TracepointsCallKfuncs = false,
+        StackAlignBytes = 32,
+    };
+
+    /// <summary>Linux 6.2: tasks and cgroups as kptrs, trusted pointers, lists.</summary>
+    public static KernelProfile Linux6_2 { get; } = Linux6_1 with
+    {
+        Name = "linux-6.2",
+        Member = ProfileSet.Linux6_2,
         LastMapType = BpfMapType.CgrpStorage,
         RecordRules = BtfRecordRules.Linux6_2,
         VersionCode = (6 << 16) | (2 << 8),
+        TracksTrust = true,
+        SortsKfuncArgs = true,
+        ChecksTypedReadLicense = true,
+        TracksConstDynptrs = true,
     };
 
     /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>
@@ -95,7 +134,7 @@ public sealed record KernelProfile(string Name, ProfileSet Member)
     };
 
     /// <summary>Every profile, oldest first.</summary>
-    public static ImmutableArray<KernelProfile> All { get; } = [Linux6_2, Linux6_12, Linux7_2];
+    public static ImmutableArray<KernelProfile> All { get; } = [Linux6_1, Linux6_2, Linux6_12, Linux7_2];
 
     /// <summary>When values die.</summary>
     public DestroyBehavior Destroy { get; init; } = DestroyBehavior.Eager;

@@ -20,25 +20,32 @@ internal static class MapBtfRules
         BpfMapType.TaskStorage, BpfMapType.CgrpStorage, BpfMapType.Rhash,
     ];
 
-    private static readonly ImmutableArray<BpfMapType> s_kptrs =
-    [
-        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array,
-        BpfMapType.PercpuArray, BpfMapType.SkStorage, BpfMapType.InodeStorage, BpfMapType.TaskStorage,
-        BpfMapType.CgrpStorage, BpfMapType.Rhash,
-    ];
-
     private static readonly ImmutableArray<BpfMapType> s_asyncs =
         [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.Rhash];
 
     private static readonly ImmutableArray<BpfMapType> s_graphs =
         [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array];
 
+    /// <summary>Types of maps whose values may have kptrs.</summary>
+    public static ImmutableArray<BpfMapType> KptrMaps { get; } =
+    [
+        BpfMapType.Hash, BpfMapType.PercpuHash, BpfMapType.LruHash, BpfMapType.LruPercpuHash, BpfMapType.Array,
+        BpfMapType.PercpuArray, BpfMapType.SkStorage, BpfMapType.InodeStorage, BpfMapType.TaskStorage,
+        BpfMapType.CgrpStorage, BpfMapType.Rhash,
+    ];
+
+    /// <summary>
+    /// The same in 6.1 and 6.2: per-CPU hashes followed in 6.3, local storage in 6.4.
+    /// </summary>
+    public static ImmutableArray<BpfMapType> EarlyKptrMaps { get; } =
+        [BpfMapType.Hash, BpfMapType.LruHash, BpfMapType.Array, BpfMapType.PercpuArray];
+
     /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
-    public static ImmutableArray<BpfMapType> TypesThatHold(BtfFieldKind kind) => kind switch
+    public static ImmutableArray<BpfMapType> TypesThatHold(BtfFieldKind kind, KernelProfile profile) => kind switch
     {
         BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock => s_locks,
         BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork => s_asyncs,
-        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount => s_kptrs,
+        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount => profile.MapsWithKptrs,
         BtfFieldKind.ListHead or BtfFieldKind.RbRoot => s_graphs,
         BtfFieldKind.Uptr => [BpfMapType.TaskStorage],
         _ => [],
@@ -49,11 +56,11 @@ internal static class MapBtfRules
         or BpfMapType.TaskStorage or BpfMapType.CgrpStorage;
 
     /// <summary>Asks of the types and of the special fields; of a blueprint without types only of the fields.</summary>
-    public static Errno Check(MapSpec spec)
+    public static Errno Check(MapSpec spec, KernelProfile profile)
     {
         if (spec.Btf is null || spec.ValueTypeId == 0)
         {
-            return CheckFields(spec);
+            return CheckFields(spec, profile);
         }
 
         var key = spec.Btf.SkipModifiers(spec.KeyTypeId);
@@ -64,16 +71,16 @@ internal static class MapBtfRules
             return Errno.EINVAL;
         }
 
-        return CheckFields(spec) is var err and not Errno.None ? err
+        return CheckFields(spec, profile) is var err and not Errno.None ? err
             : TypeRule(spec.Type) == Rule.NoTypes ? Errno.ENOTSUPP
             : IsKeyFine(spec, key) ? Errno.None : Errno.EINVAL;
     }
 
     /// <summary>Asks only whether the type of map may have such fields.</summary>
-    public static Errno CheckFields(MapSpec spec) =>
+    public static Errno CheckFields(MapSpec spec, KernelProfile profile) =>
         spec.Record.Fields.Length == 0 ? Errno.None
         : (spec.Flags & ProgAccess) != 0 || spec.Type is BpfMapType.Devmap or BpfMapType.DevmapHash ? Errno.EACCES
-        : spec.Record.Fields.All(f => TypesThatHold(f.Kind).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
+        : spec.Record.Fields.All(f => TypesThatHold(f.Kind, profile).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
 
     /// <summary>What a type of map asks besides the sizes.</summary>
     private enum Rule

@@ -13,6 +13,8 @@ public static class ArgumentKfuncs
     private const int Pass1Bytes = 16;
     private const int Pass2Bytes = 88;
 
+    [Kfunc("bpf_testmod_test_mod_kfunc", Hooks = KfuncHooks.Tc, Profiles = ProfileSet.Early,
+        Prototype = "void bpf_testmod_test_mod_kfunc(int i)")]
     [Kfunc("bpf_testmod_test_mod_kfunc", Hooks = ObjectKfuncs.Check,
         Prototype = "void bpf_testmod_test_mod_kfunc(int i)")]
     public static void Note(KernelCore kernel, int value) => TestModule.In(kernel).LastValue = value;

@@ -59,9 +59,15 @@ public sealed class BtfRecordReader
     /// </returns>
     public BtfRecordResult ReadMapValue(int typeId, int valueSizeBytes)
     {
+        var type = _btf.SkipModifiers(typeId).Id;
+        if (_rules.ReadsKindsApart)
+        {
+            return ReadKindsApart(type, valueSizeBytes);
+        }
+
         try
         {
-            return new(WithNodeRecords(Parse(_btf.SkipModifiers(typeId).Id, _rules.MapValueKinds, valueSizeBytes)));
+            return new(WithNodeRecords(Parse(type, _rules.MapValueKinds, valueSizeBytes)));
         }
         catch (BtfRecordFault fault)
         {
@@ -77,11 +83,37 @@ public sealed class BtfRecordReader
     /// </summary>
     public static bool RefusesMap(BtfRecordResult result) => result.Error == Errno.EFAULT;
 
+    // Kernel: btf_find_spin_lock, btf_find_timer and btf_parse_kptrs (6.1).
+    private BtfRecordResult ReadKindsApart(int typeId, int valueSizeBytes)
+    {
+        var fields = new List<BtfField>();
+        BtfRecordResult? failed = null;
+        foreach (var kinds in (BtfFieldKind[])[BtfFieldKind.SpinLock, BtfFieldKind.Timer, BtfFieldKind.Kptr])
+        {
+            try
+            {
+                fields.AddRange(Parse(typeId, kinds & _rules.MapValueKinds, valueSizeBytes).Fields);
+            }
+            catch (BtfRecordFault fault)
+            {
+                failed = fault.Result;
+            }
+        }
+
+        return failed is { } wrong && fields.Count == 0
+            ? wrong : new(new BtfRecord([.. fields.OrderBy(f => f.OffsetBytes)]));
+    }
+
     private BtfRecordResult ReadStructs()
     {
         try
         {
             new BtfLoadCheck(_btf, _rules).Run();
+            if (!_rules.HasAllocatedObjects)
+            {
+                return new(BtfRecord.Empty);
+            }
+
             var special = SpecialTypes();
             var found = new SortedDictionary<int, BtfRecord>();
             for (var id = 1; id < _btf.TypeCount && special.Count > 0; id++)

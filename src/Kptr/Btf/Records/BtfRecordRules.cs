@@ -7,6 +7,13 @@ namespace Kptr.Btf;
 /// <summary>What a kernel version knows of special fields. Data: readers ask it and never compare versions.</summary>
 public sealed record BtfRecordRules
 {
+    private static readonly ImmutableDictionary<string, BtfFieldKind> s_tagsUntil6_3 =
+        ImmutableDictionary.CreateRange(new Dictionary<string, BtfFieldKind>
+        {
+            ["kptr"] = BtfFieldKind.KptrUnref,
+            ["kptr_ref"] = BtfFieldKind.KptrRef,
+        });
+
     private static readonly ImmutableDictionary<string, BtfFieldKind> s_tagsSince6_4 =
         ImmutableDictionary.CreateRange(new Dictionary<string, BtfFieldKind>
         {
@@ -14,16 +21,28 @@ public sealed record BtfRecordRules
             ["kptr"] = BtfFieldKind.KptrRef,
         });
 
+    /// <summary>
+    /// Linux 6.1: tags <c>kptr</c> (untrusted) and <c>kptr_ref</c>, in maps alone; a struct of the program's own has no
+    /// special fields.
+    /// </summary>
+    public static BtfRecordRules Linux6_1 { get; } = new()
+    {
+        Kinds = BtfFieldKind.SpinLock | BtfFieldKind.Timer | BtfFieldKind.KptrUnref | BtfFieldKind.KptrRef,
+        Tags = s_tagsUntil6_3,
+        FieldsMax = 8,
+        NestingMax = 0,
+        AllowsArrays = false,
+        AllowsLocalKptrs = false,
+        HasAllocatedObjects = false,
+        ReadsKindsApart = true,
+    };
+
     /// <summary>Linux 6.2: tags <c>kptr</c> (untrusted) and <c>kptr_ref</c>; no nesting, no arrays, no trees.</summary>
     public static BtfRecordRules Linux6_2 { get; } = new()
     {
         Kinds = BtfFieldKind.SpinLock | BtfFieldKind.Timer | BtfFieldKind.KptrUnref | BtfFieldKind.KptrRef
             | BtfFieldKind.ListHead | BtfFieldKind.ListNode,
-        Tags = ImmutableDictionary.CreateRange(new Dictionary<string, BtfFieldKind>
-        {
-            ["kptr"] = BtfFieldKind.KptrUnref,
-            ["kptr_ref"] = BtfFieldKind.KptrRef,
-        }),
+        Tags = s_tagsUntil6_3,
         FieldsMax = 10,
         NestingMax = 0,
         AllowsArrays = false,
@@ -67,6 +86,16 @@ public sealed record BtfRecordRules
 
     /// <summary>Whether a kptr may point to a type of the program's own BTF.</summary>
     public bool AllowsLocalKptrs { get; init; } = true;
+
+    /// <summary>
+    /// Whether locks, timers and kptrs are each looked for on their own: what is wrong with one leaves the others, a
+    /// member that is not aligned for a field that is looked for is a fault and not passed over, and for kptrs that is
+    /// every member.
+    /// </summary>
+    public bool ReadsKindsApart { get; init; }
+
+    /// <summary>Whether programs allocate objects of their own types, so that structs have records.</summary>
+    public bool HasAllocatedObjects { get; init; } = true;
 
     /// <summary>
     /// Whether type and declaration tags may carry the kind flag, by which they stand for any attribute.

@@ -88,6 +88,11 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
 
         var first = found.Count;
         var kind = KindOf(at, typeId);
+        if (rules.ReadsKindsApart)
+        {
+            CheckPlace(at, kind, offset, expectedSize);
+        }
+
         if (kind == BtfFieldKind.None)
         {
             if (btf.KindOf(typeId) == BtfKind.Struct && rules.NestingMax > 0
@@ -110,6 +115,16 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
         {
             Append(found, field);
             Repeat(found, first, count, (uint)size, at);
+        }
+    }
+
+    private void CheckPlace(Place at, BtfFieldKind kind, int offset, int expectedSize)
+    {
+        var looked = (mask & BtfFieldKind.Kptr) != 0 ? BtfFieldKind.KptrRef : kind;
+        if (looked != BtfFieldKind.None && (expectedSize == 0 || expectedSize == rules.SizeOf(looked))
+            && offset % rules.AlignOf(looked) != 0)
+        {
+            throw new BtfRecordFault(Errno.EINVAL, $"'{at.Name}' is not aligned for a field that is looked for");
         }
     }
 
@@ -225,7 +240,7 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
     /// <summary>The kind and pointee of a tagged pointer; null for types that are none.</summary>
     internal static (BtfFieldKind Kind, int TypeId)? Pointee(BtfSpec btf, BtfRecordRules rules, int typeId, string name)
     {
-        typeId = btf.KindOf(typeId) == BtfKind.Volatile ? btf.RefTypeOf(typeId) : typeId;
+        typeId = !rules.ReadsKindsApart && btf.KindOf(typeId) == BtfKind.Volatile ? btf.RefTypeOf(typeId) : typeId;
         if (btf.KindOf(typeId) != BtfKind.Ptr || btf.RefTypeOf(typeId) is var tag && btf.KindOf(tag) != BtfKind.TypeTag)
         {
             return null;

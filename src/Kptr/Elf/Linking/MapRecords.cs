@@ -8,12 +8,14 @@ namespace Kptr.Elf.Linking;
 internal sealed class MapRecords
 {
     private readonly BtfRecordReader _reader;
+    private readonly KernelProfile _profile;
 
     /// <param name="btf">The object's BTF as the kernel gets it.</param>
     /// <param name="kernel">The kernel whose types and rules count.</param>
     public MapRecords(BtfSpec btf, KernelSpec kernel)
     {
         Btf = btf;
+        _profile = kernel.Profile;
         _reader = new(btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
         LoadFault = _reader.Load.IsOk
             ? null
@@ -54,7 +56,7 @@ internal sealed class MapRecords
         }
 
         map = map with { Record = result.Record };
-        var refused = MapBtfRules.Check(map);
+        var refused = MapBtfRules.Check(map, _profile);
         if (refused != Errno.None && MapBtfRules.NeedsTypes(map.Type))
         {
             fault ??= new(DiagCode.MapRefused, $"map '{map.Name}': the kernel refuses its types ({refused})")

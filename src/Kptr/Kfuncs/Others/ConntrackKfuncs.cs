@@ -31,28 +31,28 @@ internal static class ConntrackKfuncs
     private const ulong Dying = 1 << 9;
     private const ulong Changeable = (1 << 1) | (1 << 2) | (1 << 10) | (1 << 13);
 
-    [Kfunc("bpf_xdp_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
+    [Kfunc("bpf_xdp_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.All,
         Prototype = "struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, "
             + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpAlloc(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
         Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
-    [Kfunc("bpf_skb_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull,
+    [Kfunc("bpf_skb_ct_alloc", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.All,
         Prototype = "struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, "
             + "struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbAlloc(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
         Alloc(ctx, packet, tuple, tupleSize, opts, optsSize);
 
-    [Kfunc("bpf_xdp_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
+    [Kfunc("bpf_xdp_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.All,
         Prototype = "struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, "
             + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? XdpLookup(
         ProgContext ctx, ulong packet, ulong tuple, uint tupleSize, ulong opts, uint optsSize) =>
         Lookup(ctx, packet, tuple, tupleSize, opts, optsSize);
 
-    [Kfunc("bpf_skb_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull,
+    [Kfunc("bpf_skb_ct_lookup", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.All,
         Prototype = "struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, "
             + "u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz)")]
     internal static KernelRef<NfConn>? SkbLookup(
@@ -63,7 +63,7 @@ internal static class ConntrackKfuncs
     /// Puts a new connection into the table; the program's reference goes on as one on the inserted connection.
     /// </summary>
     /// <returns>Null where the flow is tracked already: the reference is then dropped.</returns>
-    [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull,
+    [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull, Profiles = ProfileSet.All,
         Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
     internal static KernelRef<NfConn>? InsertEntry(
         KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
@@ -78,17 +78,17 @@ internal static class ConntrackKfuncs
         return null;
     }
 
-    [Kfunc("bpf_ct_release", KfuncFlags.Release,
+    [Kfunc("bpf_ct_release", KfuncFlags.Release, Profiles = ProfileSet.All,
         Prototype = "void bpf_ct_release(struct nf_conn *nfct)")]
     internal static void Release(
         KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         conn.Release(file, line);
 
-    [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs,
+    [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,
         Prototype = "void bpf_ct_set_timeout(struct nf_conn___init *nfct, u32 timeout)")]
     internal static void SetTimeout(NfConn conn, uint milliseconds) => conn.TimeoutMs = milliseconds;
 
-    [Kfunc("bpf_ct_change_timeout", KfuncFlags.TrustedArgs,
+    [Kfunc("bpf_ct_change_timeout", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,
         Prototype = "int bpf_ct_change_timeout(struct nf_conn *nfct, u32 timeout)")]
     internal static Errno ChangeTimeout(NfConn conn, uint milliseconds)
     {
@@ -96,12 +96,12 @@ internal static class ConntrackKfuncs
         return Errno.None;
     }
 
-    [Kfunc("bpf_ct_set_status", KfuncFlags.TrustedArgs,
+    [Kfunc("bpf_ct_set_status", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,
         Prototype = "int bpf_ct_set_status(const struct nf_conn___init *nfct, u32 status)")]
     internal static Errno SetStatus(NfConn conn, uint status) => ChangeStatus(conn, status);
 
     /// <summary>Sets status bits; those that only the kernel may change must stay as they are.</summary>
-    [Kfunc("bpf_ct_change_status", KfuncFlags.TrustedArgs,
+    [Kfunc("bpf_ct_change_status", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,
         Prototype = "int bpf_ct_change_status(struct nf_conn *nfct, u32 status)")]
     internal static Errno ChangeStatus(NfConn conn, uint status)
     {
@@ -116,7 +116,7 @@ internal static class ConntrackKfuncs
     }
 
     /// <summary>Replies go to another address: the source's place, or the destination's, is taken by it.</summary>
-    [Kfunc("bpf_ct_set_nat_info", KfuncFlags.TrustedArgs,
+    [Kfunc("bpf_ct_set_nat_info", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,
         Prototype = "int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, "
             + "enum nf_nat_manip_type manip)")]
     internal static Errno SetNatInfo(ProgContext ctx, NfConn conn, ulong address, int port, uint manip)

@@ -83,22 +83,26 @@ internal sealed partial class VerifierRun
 
     private void CheckInitializedDynptr(int regno, in RegState reg, RegType flags)
     {
-        if (reg.Type == RegType.ConstPtrToDynptr && !flags.Has(RegType.MemRdOnly))
+        if (reg.Type == RegType.ConstPtrToDynptr && !flags.Has(RegType.MemRdOnly) && Kernel.Profile.TracksConstDynptrs)
         {
             Reject(DiagCode.DynptrInvalid, "cannot pass pointer to const bpf_dynptr, the helper mutates it", regno);
         }
 
         if (!IsDynptrInitialized(reg))
         {
-            Reject(DiagCode.DynptrInvalid, $"Expected an initialized dynptr as arg #{regno - 1}", regno);
+            Reject(DiagCode.DynptrInvalid, $"Expected an initialized dynptr as arg #{DynptrArg(regno)}", regno);
         }
 
         var kind = KindOf(flags);
         if (kind != DynptrKind.Invalid && DynptrSlotOf(regno).DynptrKind != kind)
         {
-            Reject(DiagCode.DynptrInvalid, $"Expected a dynptr of type {KindName(kind)} as arg #{regno - 1}", regno);
+            Reject(DiagCode.DynptrInvalid, $"Expected a dynptr of type {KindName(kind)} as arg #{DynptrArg(regno)}",
+                regno);
         }
     }
+
+    // The number of an argument in these messages; it once began at 1.
+    private int DynptrArg(int regno) => Kernel.Profile.TracksConstDynptrs ? regno - 1 : regno;
 
     private bool IsDynptrInitialized(in RegState reg)
     {
@@ -210,7 +214,7 @@ internal sealed partial class VerifierRun
     /// <summary>Before bytes of a dynptr are overwritten: it ends, and its slices with it.</summary>
     private void DestroyIfDynptrSlot(FuncState frame, int spi)
     {
-        if (frame.Stack[spi][0] != SlotKind.Dynptr)
+        if (frame.Stack[spi][0] != SlotKind.Dynptr || !Kernel.Profile.TracksConstDynptrs)
         {
             return;
         }

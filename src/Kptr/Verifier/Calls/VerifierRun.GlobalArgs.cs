@@ -30,8 +30,9 @@ internal sealed partial class VerifierRun
 
             if (reg.Off != 0)
             {
+                var trusted = Kernel.Profile.SortsKfuncArgs ? " or trusted arg to kfunc" : "";
                 Reject(DiagCode.PtrModified,
-                    $"R{regno} must have zero offset when passed to release func or trusted arg to kfunc", regno);
+                    $"R{regno} must have zero offset when passed to release func{trusted}", regno);
             }
 
             CheckPtrOffReg(reg, regno, fixedOffOk: false);

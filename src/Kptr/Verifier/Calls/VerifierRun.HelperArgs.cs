@@ -108,12 +108,12 @@ internal sealed partial class VerifierRun
 
     private void CheckDynptrRelease(int regno, in RegState reg)
     {
-        if (reg.Type != RegType.PtrToStack)
+        if (reg.Type != RegType.PtrToStack && Kernel.Profile.TracksConstDynptrs)
         {
             Reject(DiagCode.DynptrInvalid, "cannot release unowned const bpf_dynptr", regno);
         }
 
-        var spi = DynptrSpi(reg);
+        var spi = reg.Type == RegType.PtrToStack ? DynptrSpi(reg) : OutOfRange;
         if (spi < 0 || Cur.FrameOf(reg).Stack[spi].Spilled.RefObjId == 0)
         {
             Reject(DiagCode.DynptrInvalid, $"arg {regno} is an unacquired reference", regno);

@@ -51,6 +51,8 @@ internal sealed partial class VerifierRun
         {
             ClearAllPktPointers();
         }
+
+        EnterCallbackAhead();
     }
 
     private HelperSpec RequireHelper(int id)

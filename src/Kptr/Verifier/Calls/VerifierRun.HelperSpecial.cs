@@ -153,6 +153,12 @@ internal sealed partial class VerifierRun
 
     private void CheckLoopCall(HelperCallMeta meta)
     {
+        if (!Kernel.Profile.UnrollsCallbacks)
+        {
+            PushCallback(meta.Subprogno, CallbackKind.Loop);
+            return;
+        }
+
         if (Reg(4).IsNull)
         {
             MarkChainPrecision(4);

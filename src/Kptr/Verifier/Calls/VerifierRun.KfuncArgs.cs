@@ -26,6 +26,7 @@ internal sealed partial class VerifierRun
         ConstStr,
         Map,
         Workqueue,
+        Kptr,
     }
 
     /// <summary>Kernel: <c>check_kfunc_args</c>.</summary>
@@ -192,10 +193,7 @@ internal sealed partial class VerifierRun
         {
             if (param.Pointee.Kind is not (BtfKind.Struct or BtfKind.Union))
             {
-                Reject(DiagCode.CallArgType,
-                    $"kernel function {meta.Fn.Name} args#{i} pointer type {KindName(param.Pointee)} "
-                        + $"{param.Pointee.Name} is not supported",
-                    i + 1);
+                RejectPointee(i, param.Pointee, meta.Fn);
             }
 
             return KfuncArg.BtfId;
@@ -206,6 +204,11 @@ internal sealed partial class VerifierRun
 
     private static KfuncArg? KindByName(int i, in KfuncParam param, KfuncInfo fn)
     {
+        if (i == 0 && fn.Has(KfuncFlags.KptrGet))
+        {
+            return KfuncArg.Kptr;
+        }
+
         if (param.Has(KfuncParamTag.Alloc))
         {
             return KfuncArg.AllocBtfId;

@@ -82,7 +82,15 @@ internal sealed partial class VerifierRun
         Aux[InsnIdx].IsIterNext = fn.Has(KfuncFlags.IterNext);
         var meta = _kfuncMeta;
         meta.Reset(fn);
-        CheckKfuncArgs(meta);
+        if (Kernel.Profile.SortsKfuncArgs)
+        {
+            CheckKfuncArgs(meta);
+        }
+        else
+        {
+            CheckPlainKfuncArgs(meta);
+        }
+
         PushKfuncCallback(meta);
         CheckRcuSection(fn);
         CheckPreemptSection(fn);
@@ -122,7 +130,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.KfuncNotAllowed, $"calling kernel function {fn.Name} is not allowed", errno: Errno.EACCES);
         }
 
-        if (fn.Has(KfuncFlags.Sleepable) && !InSleepable)
+        if (Kernel.Profile.SortsKfuncArgs && fn.Has(KfuncFlags.Sleepable) && !InSleepable)
         {
             Reject(DiagCode.SleepNotAllowed,
                 $"program must be sleepable to call sleepable kfunc {fn.Name}", errno: Errno.EACCES);

@@ -39,6 +39,9 @@ internal sealed partial class VerifierRun
             case KfuncArg.Map or KfuncArg.BtfId:
                 CheckKfuncBtfId(kind, i, param, meta);
                 break;
+            case KfuncArg.Kptr:
+                CheckKptrGetArg(param, meta);
+                break;
             case KfuncArg.Mem:
                 CheckKfuncMem(i, param);
                 break;
@@ -207,8 +210,9 @@ internal sealed partial class VerifierRun
         var isTyped = reg.Type.Base() == RegType.PtrToBtfId;
         var btf = isTyped ? reg.Btf! : Vmlinux;
         var type = btf.SkipModifiers(isTyped ? reg.BtfId : RequireKernelStruct(BtfLikeName(reg.Type)));
-        var strict = (meta.Fn.Has(KfuncFlags.Release) && reg.RefObjId != 0) || AreNoCastAliases(type.Name, need.Name);
-        if (!ProgCtxNames.IsProjection(need.Name, type.Name)
+        var strict = (meta.Fn.Has(KfuncFlags.Release) && reg.RefObjId != 0) || (Kernel.Profile.SortsKfuncArgs
+            ? AreNoCastAliases(type.Name, need.Name) : meta.Fn.Has(KfuncFlags.TrustedArgs));
+        if (!(Kernel.Profile.SortsKfuncArgs && ProgCtxNames.IsProjection(need.Name, type.Name))
             && !BtfStructWalk.IdsMatch(
                 this, btf, type.Id, reg.Off, need.Btf, need.Id, strict, !reg.Type.Has(RegType.MemAlloc)))
         {

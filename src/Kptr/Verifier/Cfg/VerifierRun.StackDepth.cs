@@ -147,5 +147,10 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private static int RoundStack(int bytes) => (bytes + 15) & ~15;
+    // Where the interpreter's granularity counts (32), a function without a stack takes one as well.
+    private int RoundStack(int bytes)
+    {
+        var align = Kernel.Profile.StackAlignBytes;
+        return ((align > 16 ? Math.Max(bytes, 1) : bytes) + align - 1) & -align;
+    }
 }

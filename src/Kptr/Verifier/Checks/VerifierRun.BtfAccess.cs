@@ -42,7 +42,7 @@ internal sealed partial class VerifierRun
                 $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
         }
 
-        if (!IsGplCompatible && IsKernelBtf(reg.Btf!))
+        if (Kernel.Profile.ChecksTypedReadLicense && !IsGplCompatible && IsKernelBtf(reg.Btf!))
         {
             Reject(DiagCode.LicenseMissing,
                 $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);
@@ -83,6 +83,11 @@ internal sealed partial class VerifierRun
         }
 
         var flags = access.Flags;
+        if (!Kernel.Profile.TracksTrust)
+        {
+            return flags & (RegType.MemUser | RegType.MemPercpu);
+        }
+
         if (!reg.IsTrusted && !reg.Type.IsRcu())
         {
             return flags & ~lost;

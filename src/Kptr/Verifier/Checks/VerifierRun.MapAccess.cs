@@ -179,7 +179,7 @@ internal sealed partial class VerifierRun
     {
         var rcuSafe = field.Kind == BtfFieldKind.KptrPercpu
             || (field.Kind == BtfFieldKind.KptrRef && (field.IsLocalPointee || IsRcuProtected(field.Pointee)));
-        if (!rcuSafe || !InRcuCs)
+        if (!rcuSafe || !InRcuCs || !Kernel.Profile.LoadsRcuKptrs)
         {
             return RegType.MaybeNull | RegType.PtrUntrusted;
         }

@@ -215,10 +215,10 @@ internal sealed partial class VerifierRun
 
     private bool IsSleepableTarget(string name) => Prog.Type == ProgType.Lsm
         ? LsmHooks.IsSleepable(name)
-        : SleepableTargets.Contains(name) || IsSyscall(name);
+        : Kernel.Profile.HasModifiableFunctions && (SleepableTargets.Contains(name) || IsSyscall(name));
 
-    private static bool IsModifiable(string name) =>
-        ModifiableTargets.Contains(name) || IsSyscall(name) || name.StartsWith("security_", StringComparison.Ordinal);
+    private bool IsModifiable(string name) => name.StartsWith("security_", StringComparison.Ordinal)
+        || (Kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsSyscall(name)));
 
     private static bool IsSyscall(string name) => name.StartsWith("__x64_sys_", StringComparison.Ordinal);
 

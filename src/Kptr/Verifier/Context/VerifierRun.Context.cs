@@ -165,7 +165,7 @@ internal sealed partial class VerifierRun
         {
             if (typed.Off == off && (typed.TypeId != 0 || typed.Type.Base() == RegType.PtrToBuf))
             {
-                return Promote(new CtxAccess(typed.Type, target.Btf, typed.TypeId));
+                return Promote(new CtxAccess(typed.Type & ~Untracked, target.Btf, typed.TypeId));
             }
         }
 
@@ -185,7 +185,7 @@ internal sealed partial class VerifierRun
         }
 
         var mayBeError = false;
-        if (CtxAttachType == AttachType.TraceRawTp)
+        if (CtxAttachType == AttachType.TraceRawTp && Kernel.Profile.KnowsNullTracepointArgs)
         {
             if (Prog.Type != ProgType.StructOps && RawTpNulls.TryFind(target.Name, out var mask))
             {
@@ -227,7 +227,10 @@ internal sealed partial class VerifierRun
         return id == 0 ? access : access with { BtfId = id };
     }
 
-    private bool AreArgsTrusted => Prog.Type switch
+    /// <summary>Modifiers that this kernel does not have.</summary>
+    private RegType Untracked => Kernel.Profile.TracksTrust ? 0 : RegType.PtrTrusted | RegType.MemRcu;
+
+    private bool AreArgsTrusted => Kernel.Profile.TracksTrust && Prog.Type switch
     {
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceRawTp or AttachType.TraceIter,
         ProgType.Lsm => !LsmHooks.IsUntrusted(Target!.Name),

@@ -1,13 +1,24 @@
 using Kptr.Isa;
+using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
 /// <summary>Which opcodes exist (<c>bpf_opcode_in_insntable</c>, 6.12).</summary>
 internal static class OpcodeTable
 {
+    private const byte ClassMask = 0x07;
     private static readonly bool[] Known = Build();
 
     public static bool IsKnown(byte opcode) => Known[opcode];
+
+    /// <summary>Whether a kernel has an opcode of 6.12.</summary>
+    public static bool Has(KernelProfile profile, byte opcode) => opcode switch
+    {
+        (byte)InsnClass.Jmp | BpfOp.Jcond => profile.HasMayGoto,
+        (byte)InsnClass.Alu64 | BpfOp.End or (byte)InsnClass.Jmp32 | BpfOp.Ja => profile.HasV4Insns,
+        _ => (opcode & (ClassMask | BpfOp.ModeMask)) != ((byte)InsnClass.Ldx | BpfOp.Memsx)
+            || profile.HasV4Insns,
+    };
 
     private static bool[] Build()
     {

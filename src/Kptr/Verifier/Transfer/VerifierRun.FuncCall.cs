@@ -130,11 +130,36 @@ internal sealed partial class VerifierRun
             return;
         }
 
+        if (!Kernel.Profile.UnrollsCallbacks)
+        {
+            SetupFuncEntry(subprog, InsnIdx, setup, Cur);
+            Cur.CurFrame--;
+            _callbackAhead = sub;
+            return;
+        }
+
         var state = PushStack(sub.Start, InsnIdx);
         SetupFuncEntry(subprog, InsnIdx, setup, state);
         state.CallbackUnrollDepth++;
         state.Frames[state.CurFrame - 1]!.CallbackDepth++;
         caller.CallbackDepth = 0;
+    }
+
+    // Where a callback is explored once: its frame stands ready above the caller's until the helper is done.
+    private SubprogInfo? _callbackAhead;
+
+    private void EnterCallbackAhead()
+    {
+        if (_callbackAhead is not { } sub)
+        {
+            return;
+        }
+
+        _callbackAhead = null;
+        var caller = Cur.Cur;
+        Cur.CurFrame++;
+        InsnIdx = sub.Start - 1;
+        Log.EnterFunc(this, caller, Cur.Cur);
     }
 
     /// <summary>What must be closed before the program, or by an exception everything, ends.</summary>
@@ -190,7 +215,7 @@ internal sealed partial class VerifierRun
             caller.CopyRefsFrom(callee);
         }
 
-        var inCallback = callee.InCallback;
+        var inCallback = callee.InCallback && Kernel.Profile.UnrollsCallbacks;
         InsnIdx = inCallback ? callee.Callsite : callee.Callsite + 1;
         Log.LeaveFunc(this, callee, caller);
         Cur.Frames[Cur.CurFrame--] = null;

@@ -224,7 +224,7 @@ internal sealed partial class VerifierRun
 
     private void CheckOpcodeKnown(in BpfInsn insn)
     {
-        if (!OpcodeTable.IsKnown(insn.Opcode))
+        if (!OpcodeTable.IsKnown(insn.Opcode) || !OpcodeTable.Has(Kernel.Profile, insn.Opcode))
         {
             Reject(DiagCode.InsnUnknownOpcode, $"unknown opcode {insn.Opcode:x2}");
         }
