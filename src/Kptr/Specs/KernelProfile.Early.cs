@@ -50,6 +50,57 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool HasV4Insns { get; init; } = true;
 
+    /// <summary>
+    /// Whether global functions are explored once something called them: since 6.8. Before, all are, and before the
+    /// program itself.
+    /// </summary>
+    internal bool ChecksGlobalsLazily { get; init; } = true;
+
+    /// <summary>
+    /// Whether a pointer that equals one which is not null is known to be none either, and which pointers besides map
+    /// values and sockets cannot be null: since 6.2.
+    /// </summary>
+    internal bool LearnsNullFromPointers { get; init; } = true;
+
+    /// <summary>
+    /// Whether what an LSM hook's program returns must be what the hook may return: since 6.12.
+    /// </summary>
+    internal bool ChecksLsmReturn { get; init; } = true;
+
+    /// <summary>Whether programs at the hooks of paths (<c>path_mkdir</c>...) may sleep: in 6.12, not in 6.1.</summary>
+    internal bool PathHooksSleep { get; init; } = true;
+
+    /// <summary>Whether cgroups have hooks for addresses of unix sockets: since 6.7.</summary>
+    internal bool HasUnixSockAddr { get; init; } = true;
+
+    /// <summary>Whether programs of sockets' events see when a packet came (<c>skb_hwtstamp</c>): since 6.2.</summary>
+    internal bool SockOpsHaveTimestamp { get; init; } = true;
+
+    /// <summary>
+    /// Whether programs of every type may ask who runs (<c>bpf_get_current_pid_tgid</c>, its cgroup): since 6.10.
+    /// Before, those of tracing, of messages and of some cgroup hooks.
+    /// </summary>
+    internal bool EveryoneAsksForCurrent { get; init; } = true;
+
+    /// <summary>Whether raw tracepoints have cookies: since 6.10.</summary>
+    internal bool RawTracepointsHaveCookies { get; init; } = true;
+
+    /// <summary>Whether members of <c>struct_ops</c> may sleep where their type lets them: in 6.12, not in 6.1.</summary>
+    internal bool StructOpsSleep { get; init; } = true;
+
+    /// <summary>Whether it has kprobe sessions, which return 0 or 1: since 6.10.</summary>
+    internal bool HasKprobeSession { get; init; } = true;
+
+    /// <summary>
+    /// Whether messages name ranges by their ends: since 6.8. Before, by known bits, <c>(0x0; 0x1)</c>.
+    /// </summary>
+    internal bool NamesRangesByEnds { get; init; } = true;
+
+    /// <summary>
+    /// Whether messages say that a program of this type cannot use a helper: since 6.10. Before, that it is unknown.
+    /// </summary>
+    internal bool NamesHelpersOfOthers { get; init; } = true;
+
     /// <summary>Whether it has <c>may_goto</c>: since 6.9.</summary>
     internal bool HasMayGoto { get; init; } = true;
 

@@ -80,6 +80,18 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         HasMayGoto = false,
         HasArgTags = false,
         KnowsNullTracepointArgs = false,
+        ChecksGlobalsLazily = false,
+        LearnsNullFromPointers = false,
+        ChecksLsmReturn = false,
+        HasKprobeSession = false,
+        EveryoneAsksForCurrent = false,
+        RawTracepointsHaveCookies = false,
+        PathHooksSleep = false,
+        StructOpsSleep = false,
+        HasUnixSockAddr = false,
+        SockOpsHaveTimestamp = false,
+        NamesRangesByEnds = false,
+        NamesHelpersOfOthers = false,
         TracepointsCallKfuncs = false,
         StackAlignBytes = 32,
     };
@@ -96,6 +108,8 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         SortsKfuncArgs = true,
         ChecksTypedReadLicense = true,
         TracksConstDynptrs = true,
+        LearnsNullFromPointers = true,
+        SockOpsHaveTimestamp = true,
     };
 
     /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>

@@ -17,7 +17,7 @@ static char ask_helper(const struct row *row, int helper)
     };
     if (load(row, insns, 3))
         return '+';
-    if (strstr(log_text, "cannot use helper") || strstr(log_text, "unknown func"))
+    if (strstr(log_text, "cannot use helper") || strstr(log_text, "unknown func") || strstr(log_text, "invalid func"))
         return '.';
     if (strstr(log_text, "helper call is not allowed in probe"))
         return 'p';

@@ -2,10 +2,11 @@
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
 # cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, returns,
 # args, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
+# VERSION is the kernel's, in the names of the tables: 6.12 unless told.
 # Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
 here=$(dirname "$(realpath "$0")"); t=$(mktemp -d); trap 'rm -rf "$t"' EXIT
-kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps returns args
+version=${VERSION:-6.12} kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps returns args
 bpftool -j btf dump file "$vmlinux" > "$t/btf.json"
 python3 "$here/rows.py" "$here/cells.rows" "$t/btf.json" "$t"
 
@@ -35,26 +36,26 @@ for table; do
     case $table in
     helpers)
         ask helpers rows; whole HELPERS
-        write HELPERS "$out/helper-cells-6.12.tsv" "# What Linux 6.12 says of helpers 1 to 211, a character each: + may be called, . may not, p not at this attach target, s might sleep and the program may not"
-        write PLACES "$out/context-cells-6.12.tsv" "# What Linux 6.12 takes at each byte of a context, two digits each: bits 0 to 3 loads of 1, 2, 4 and 8 bytes, bits 4 to 7 stores";;
+        write HELPERS "$out/helper-cells-$version.tsv" "# What Linux $version says of helpers 1 to 211, a character each: + may be called, . may not, p not at this attach target, s might sleep and the program may not; ? no program of the kind is accepted"
+        write PLACES "$out/context-cells-$version.tsv" "# What Linux $version takes at each byte of a context, two digits each: bits 0 to 3 loads of 1, 2, 4 and 8 bytes, bits 4 to 7 stores";;
     kfuncs)
         ask kfuncs rows kinds funcs; whole CALLS
-        write CALLS "$out/kfunc-cells-6.12.tsv" "# Which kfuncs Linux 6.12 lets a program call, a character each: + may be called, . may not, s by sleepable programs only;$(grep -a '^KFUNC ' "$t/console" | cut -d' ' -f2- | sed 's/^/ /')";;
+        write CALLS "$out/kfunc-cells-$version.tsv" "# Which kfuncs Linux $version lets a program call, a character each: + may be called, . may not, s by sleepable programs only;$(grep -a '^KFUNC ' "$t/console" | cut -d' ' -f2- | sed 's/^/ /')";;
     maps)
         mkdir "$t/btf"; python3 "$here/values.py" "$t/btf"; cp "$here/maps.rows" "$t"
         ask maps maps.rows btf
-        python3 "$here/pack.py" < "$t/console" > "$out/map-cells-6.12.tsv";;
+        VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/map-cells-$version.tsv";;
     returns)
         ask returns returns:rows
         sed -i 's/^\(RETURNS Lsm[^=]*\)=[^ ]*/\1/' "$t/console"    # arg-cells has their prototypes
-        write RETURNS "$out/return-cells-6.12.tsv" "# Whether Linux 6.12 lets a program return each value of cells/returns.c: + yes, . no, k no number, n nothing; x no program is accepted there";;
+        write RETURNS "$out/return-cells-$version.tsv" "# Whether Linux $version lets a program return each value of cells/returns.c: + yes, . no, k no number, n nothing; x no program is accepted there";;
     args)
         ask args args:rows
-        python3 "$here/pack.py" < "$t/console" > "$out/arg-cells-6.12.tsv";;
+        VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/arg-cells-$version.tsv";;
     btfs)
         $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
-        { echo "# Whether Linux 6.12 takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
-          grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/btf-cells-6.12.tsv";;
+        { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
+          grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/btf-cells-$version.tsv";;
     *)  echo "no table $table"; exit 1;;
     esac
 done

@@ -5,13 +5,15 @@ Arguments: a letter a word where the name of the struct is the prototype's; a ta
 only such, has the word for it alone.
 """
 import itertools
+import os
 import re
 import sys
 
-MAPS = ("# What Linux 6.12 answers who creates a map (cells/maps.c): + created, p EPERM, . EINVAL, b E2BIG, m ENOMEM, "
+VERSION = os.environ.get("VERSION", "6.12")
+MAPS = (f"# What Linux {VERSION} answers who creates a map (cells/maps.c): + created, p EPERM, . EINVAL, b E2BIG, m ENOMEM, "
         "n ENOTSUPP, o EOPNOTSUPP, a EACCES, f EBADF, r ERANGE, y EBUSY, x its BTF is refused, - not asked; "
         "a number is how often the letter before it stands")
-ARGS = ("# What Linux 6.12 gives a program that loads each word of its context (cells/args.c): n number, t trusted pointer, "
+ARGS = (f"# What Linux {VERSION} gives a program that loads each word of its context (cells/args.c): n number, t trusted pointer, "
         "p pointer, b buffer, r read-only buffer, 0 behind them or null, e errno range, o 0 or 1, =NAME another struct than the "
         "prototype's, - may not be loaded, x no program is accepted")
 
@@ -26,7 +28,7 @@ def letter_of(text, declared):
         return text
     if text.startswith("scalar"):
         return "n" if text == "scalar()" else "e" if "-4095" in text else "o" if "smax=umax=smax32=umax32=1," in text else text
-    found = re.fullmatch(r"(trusted_|rdonly_|)(ptr|buf)(_or_null|)_?(.*)\((?:id=1)?\)", text)
+    found = re.fullmatch(r"(trusted_|rdonly_|)(ptr|buf)(_or_null|)_?(.*)\((?:id=1,?)?(?:off=0,imm=0)?\)", text)
     if not found:
         return text
     trust, kind, null, name = found.groups()

@@ -54,7 +54,7 @@ static char ask(const struct row *row, int cell)
     struct bpf_insn insns[3];
     if (load(row, insns, fill(insns, cell)))
         return '+';
-    return strstr(log_text, "should have been in [") ? '.' : strstr(log_text, "is not a known value") ? 'k'
+    return strstr(log_text, "should have been in ") ? '.' : strstr(log_text, "is not a known value") ? 'k'
         : strstr(log_text, "R0 !read_ok") ? 'n' : '?';
 }
 

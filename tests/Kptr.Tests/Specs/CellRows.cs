@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Kptr.Btf;
+using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier;
 
 namespace Kptr.Tests.Specs;
 
@@ -20,13 +22,18 @@ internal static class CellRows
         where !line.StartsWith('#')
         select line.Split('\t');
 
+    /// <summary>The profile that a table is of, by the version in its name.</summary>
+    public static KernelProfile ProfileOf(string version) => KernelProfile.Find($"linux-{version}")!;
+
     /// <summary>
     /// The program that a label names, without instructions:
     /// <c>Type[/AttachType][:target[.member]][:sleepable][=proto]</c>.
     /// </summary>
     /// <param name="label">The label.</param>
     /// <param name="proto">The target's prototype; null where the label has it, or a test needs none.</param>
-    public static (ProgSpec Prog, KernelSpec Kernel, string? AttachFunc) ProgOf(string label, string? proto = null)
+    /// <param name="profile">The kernel's version; null for 6.12.</param>
+    public static (ProgSpec Prog, KernelSpec Kernel, string? AttachFunc) ProgOf(
+        string label, string? proto = null, KernelProfile? profile = null)
     {
         var (head, tail) = label.Split('=', 2) is [var left, var right] ? (left, right) : (label, null);
         proto ??= tail;
@@ -48,8 +55,12 @@ internal static class CellRows
             StructOpsMember = target is [_, _] ? 0 : -1,
             IsSleepable = parts[^1] == "sleepable",
         };
-        return (prog, new KernelSpec(KernelProfile.Linux6_12, new KernelTypes(btf.Build())), target?[0]);
+        return (prog, new KernelSpec(profile ?? KernelProfile.Linux6_12, new KernelTypes(btf.Build())), target?[0]);
     }
+
+    /// <summary>Whether the kernel takes no program of the kind, whatever it does.</summary>
+    public static bool NothingIsAccepted(ProgSpec prog, KernelSpec kernel) => !new[] { 0, 1 }.Any(value =>
+        BpfVerifier.Verify(prog with { Insns = TextAssembler.Assemble($"r0 = {value}\nexit").Insns }, kernel).IsAccepted);
 
     /// <summary>Runs of a character as that character and how many: <c>.3+</c> is <c>...+</c>.</summary>
     public static string Unpack(string packed)

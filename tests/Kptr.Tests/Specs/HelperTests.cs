@@ -116,14 +116,14 @@ public class HelperTests
     [InlineData(AttachType.TraceIter, "bpf_iter_task", true)]
     public void IsAllowedAt_DPath_FollowsTheAttachTarget(AttachType attach, string target, bool expected) =>
         HelperAccess.IsAllowedAt(HelperTable.Find(HelperId.DPath)!,
-            new ProgSpec("p", ProgType.Tracing, []) { ExpectedAttachType = attach }, target)
+            new ProgSpec("p", ProgType.Tracing, []) { ExpectedAttachType = attach }, KernelProfile.Linux6_12, target)
             .Should().Be(expected);
 
     [Fact]
     public void LsmHooks_TakeNamesWithAndWithoutPrefix()
     {
-        LsmHooks.IsSleepable("bpf_lsm_file_open").Should().BeTrue();
-        LsmHooks.IsSleepable("task_free").Should().BeFalse();
+        LsmHooks.IsSleepable("bpf_lsm_file_open", KernelProfile.Linux6_12).Should().BeTrue();
+        LsmHooks.IsSleepable("task_free", KernelProfile.Linux6_12).Should().BeFalse();
         LsmHooks.IsUntrusted("bpf_lsm_task_free").Should().BeTrue();
         LsmHooks.IsBool("inode_xattr_skipcap").Should().BeTrue();
         LsmHooks.IsDisabled("bpf_lsm_getprocattr").Should().BeTrue();

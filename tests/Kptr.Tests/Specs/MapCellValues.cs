@@ -39,9 +39,9 @@ internal sealed class MapCellValues
     private readonly int _value;
     private readonly int[] _keys;
 
-    private MapCellValues(string members)
+    private MapCellValues(string members, KernelProfile profile)
     {
-        var kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
+        var kernel = BuiltinKernel.Spec(profile);
         _btf = CDeclParser.Parse($"{Types}\nstruct v {{ {members}; }};", "values");
         _reader = new(_btf, kernel.Types, kernel.Dtors.GetValueOrDefault, kernel.Profile.RecordRules);
         _value = _btf.FindId("v", BtfKind.Struct);
@@ -49,15 +49,17 @@ internal sealed class MapCellValues
         _keys = [.. Enumerable.Range(0, keys.VLen).Select(i => keys.Member(i).TypeId)];
     }
 
-    public static List<MapCellValues> All() =>
+    public static List<MapCellValues> All(KernelProfile profile) => [.. Members().Select(m => new MapCellValues(m, profile))];
+
+    private static IEnumerable<string> Members() =>
     [
-        .. s_fields.Select(f => new MapCellValues(Named(f, "a"))),
-        .. from f in s_fields from g in s_fields select new MapCellValues($"{Named(f, "a")}; {Named(g, "b")}"),
+        .. s_fields.Select(f => Named(f, "a")),
+        .. from f in s_fields from g in s_fields select $"{Named(f, "a")}; {Named(g, "b")}",
         .. from root in s_fields[7..9]
             from f in s_fields
-            select new MapCellValues($"{Named(s_fields[0], "a")}; {Named(root, "b")}; {Named(f, "c")}"),
-        .. s_fields.Select(f => new MapCellValues(Named(f, "a[2]"))),
-        .. s_fields.Select(f => new MapCellValues($"struct {{ {Named(f, "a")}; }} n")),
+            select $"{Named(s_fields[0], "a")}; {Named(root, "b")}; {Named(f, "c")}",
+        .. s_fields.Select(f => Named(f, "a[2]")),
+        .. s_fields.Select(f => $"struct {{ {Named(f, "a")}; }} n"),
     ];
 
     /// <summary>The map with such a value; null where the kernel refuses the BTF.</summary>

@@ -27,16 +27,23 @@ internal static class HelperAccess
     /// </summary>
     public static HelperSpec? Find(ProgSpec prog, KernelSpec kernel, HelperId id)
     {
+        if (!IsThere(prog, kernel.Profile, id))
+        {
+            return null;
+        }
+
         var found = FindByAttachment(prog, kernel, id) ?? FindBySet(prog, kernel, id);
         return found is null || !prog.IsSleepable ? found : HelperTable.Find(id, "sleepable") ?? found;
     }
 
     /// <summary>Whether the program's attach target permits a helper that asks for more than a program type.</summary>
     /// <remarks>Where false, the kernel says "helper call is not allowed in probe".</remarks>
-    public static bool IsAllowedAt(HelperSpec helper, ProgSpec prog, string? attachFunc) => helper.Id switch
+    public static bool IsAllowedAt(
+        HelperSpec helper, ProgSpec prog, KernelProfile profile, string? attachFunc) => helper.Id switch
     {
-        HelperId.DPath => MayDPath(prog, attachFunc),
-        HelperId.ImaInodeHash or HelperId.ImaFileHash => attachFunc is not null && LsmHooks.IsSleepable(attachFunc),
+        HelperId.DPath => MayDPath(prog, profile, attachFunc),
+        HelperId.ImaInodeHash or HelperId.ImaFileHash =>
+            attachFunc is not null && LsmHooks.IsSleepable(attachFunc, profile),
         HelperId.SkStorageGet or HelperId.SkStorageDelete when helper.Variant == "tracing" =>
             MayTraceStorage(prog, attachFunc),
         _ => true,
@@ -50,6 +57,24 @@ internal static class HelperAccess
         ProgType.Lsm => prog.ExpectedAttachType == AttachType.LsmMac,
         _ => false,
     };
+
+    // What kernels before 6.12 do not give, or not to everybody.
+    private static bool IsThere(ProgSpec prog, KernelProfile profile, HelperId id) => id switch
+    {
+        HelperId.CgrpStorageGet or HelperId.CgrpStorageDelete => profile.Knows(BpfMapType.CgrpStorage),
+        HelperId.GetAttachCookie => profile.RawTracepointsHaveCookies || (prog.ExpectedAttachType
+            != AttachType.TraceRawTp && prog.Type is not (ProgType.RawTracepoint or ProgType.RawTracepointWritable)),
+        HelperId.GetNsCurrentPidTgid or HelperId.CurrentTaskUnderCgroup when !profile.EveryoneAsksForCurrent =>
+            IsTracingLike(prog.Type) || (id == HelperId.CurrentTaskUnderCgroup && !IsCgroupHook(prog.Type)),
+        HelperId.GetCurrentPidTgid or HelperId.GetCurrentCgroupId or HelperId.GetCurrentAncestorCgroupId
+            when !profile.EveryoneAsksForCurrent =>
+                IsTracingLike(prog.Type) || IsCgroupHook(prog.Type) || prog.Type == ProgType.SkMsg,
+        _ => true,
+    };
+
+    // Those that run for who called the kernel.
+    private static bool IsCgroupHook(ProgType type) => type is ProgType.CgroupDevice or ProgType.CgroupSock
+        or ProgType.CgroupSockAddr or ProgType.CgroupSockopt or ProgType.CgroupSysctl;
 
     // What depends on more than the program type.
     private static HelperSpec? FindByAttachment(ProgSpec prog, KernelSpec kernel, HelperId id)
@@ -162,7 +187,7 @@ internal static class HelperAccess
         return isIter && prog.AttachBtf is { } target && types[target].Name is "bpf_iter_tcp" or "bpf_iter_unix";
     }
 
-    private static bool MayDPath(ProgSpec prog, string? attachFunc)
+    private static bool MayDPath(ProgSpec prog, KernelProfile profile, string? attachFunc)
     {
         if (prog.Type == ProgType.Tracing && prog.ExpectedAttachType == AttachType.TraceIter)
         {
@@ -170,7 +195,8 @@ internal static class HelperAccess
         }
 
         return attachFunc is not null
-            && (prog.Type == ProgType.Lsm ? LsmHooks.IsSleepable(attachFunc) : DPathFuncs.Contains(attachFunc));
+            && (prog.Type == ProgType.Lsm
+                ? LsmHooks.IsSleepable(attachFunc, profile) : DPathFuncs.Contains(attachFunc));
     }
 
     private static bool MayTraceStorage(ProgSpec prog, string? attachFunc) => prog.ExpectedAttachType switch

@@ -3,7 +3,7 @@ using System.Collections.Frozen;
 namespace Kptr.Specs;
 
 /// <summary>What Linux says of its LSM hooks; names without <c>bpf_lsm_</c>.</summary>
-/// <remarks>Kernel: kernel/bpf/bpf_lsm.c, 6.12.</remarks>
+/// <remarks>Kernel: kernel/bpf/bpf_lsm.c, 6.12 and 6.1.</remarks>
 internal static class LsmHooks
 {
     private const string Prefix = "bpf_lsm_";
@@ -22,6 +22,10 @@ internal static class LsmHooks
         socket_recvmsg socket_sendmsg socket_shutdown socket_socketpair syslog task_alloc current_getsecid_subj
         task_getsecid_obj task_prctl task_setscheduler userns_create
         """);
+
+    // What 6.1 names otherwise or lets sleep and 6.12 does not.
+    private static readonly FrozenSet<string> EarlySleepable =
+        SetOf("bpf_map_alloc_security bpf_map_free_security key_free inet_conn_established");
 
     private static readonly FrozenSet<string> Untrusted = SetOf("""
         bpf_map_free bpf_prog_free file_alloc_security file_free_security sk_alloc_security sk_free_security task_free
@@ -48,7 +52,13 @@ internal static class LsmHooks
         function.StartsWith(Prefix, StringComparison.Ordinal) && !Others.Contains(Short(function));
 
     /// <summary>Whether programs at the hook may sleep.</summary>
-    public static bool IsSleepable(string hook) => Sleepable.Contains(Short(hook));
+    public static bool IsSleepable(string hook, KernelProfile profile)
+    {
+        var name = Short(hook);
+        var isPath = name != "path_notify" && name.StartsWith("path_", StringComparison.Ordinal);
+        return profile.PathHooksSleep ? Sleepable.Contains(name)
+            : EarlySleepable.Contains(name) || (!isPath && Sleepable.Contains(name));
+    }
 
     /// <summary>Whether pointers the hook is given may be dying objects.</summary>
     public static bool IsUntrusted(string hook) => Untrusted.Contains(Short(hook));

@@ -68,6 +68,7 @@ internal sealed partial class VerifierRun
                 Reject(DiagCode.DynptrInvalid, "Dynptr has to be an uninitialized dynptr", regno);
             }
 
+            CheckNotDynptrYet(regno, reg);
             for (var i = 0; i < 8 * DynptrSlots; i += 8)
             {
                 CheckMemAccess(regno, i, 8, write: true, valueRegno: -1);
@@ -79,6 +80,23 @@ internal sealed partial class VerifierRun
 
         CheckInitializedDynptr(regno, reg, flags);
         MarkDynptrRead(reg);
+    }
+
+    // Where a dynptr is not destroyed by what overwrites it, none may be made over another.
+    private void CheckNotDynptrYet(int regno, in RegState reg)
+    {
+        var spi = DynptrSpi(reg);
+        var frame = Cur.FrameOf(reg);
+        for (var slot = spi; !Kernel.Profile.TracksConstDynptrs && slot >= 0 && slot > spi - DynptrSlots; slot--)
+        {
+            for (var i = 0; i < 8; i++)
+            {
+                if (frame.Stack[slot][i] == SlotKind.Dynptr)
+                {
+                    Reject(DiagCode.DynptrInvalid, "Dynptr has to be an uninitialized dynptr", regno);
+                }
+            }
+        }
     }
 
     private void CheckInitializedDynptr(int regno, in RegState reg, RegType flags)
@@ -147,7 +165,7 @@ internal sealed partial class VerifierRun
         ref StackSlot first = ref frame.Stack[spi], second = ref frame.Stack[spi - 1];
         first.SetAll(SlotKind.Dynptr);
         second.SetAll(SlotKind.Dynptr);
-        var id = NewId();
+        var id = Kernel.Profile.TracksConstDynptrs ? NewId() : 0;
         MarkDynptrReg(ref first.Spilled, kind, firstSlot: true, id);
         MarkDynptrReg(ref second.Spilled, kind, firstSlot: false, id);
         if (IsRefcounted(kind))

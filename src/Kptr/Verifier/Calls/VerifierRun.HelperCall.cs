@@ -64,7 +64,8 @@ internal sealed partial class VerifierRun
 
         if (FindHelper(id) is not { } fn)
         {
-            Reject(DiagCode.HelperNotAllowed, $"program of this type cannot use helper {HelperTable.NameOf(id)}#{id}");
+            var who = Kernel.Profile.NamesHelpersOfOthers ? "program of this type cannot use helper" : "unknown func";
+            Reject(DiagCode.HelperNotAllowed, $"{who} {HelperTable.NameOf(id)}#{id}");
             return null!;
         }
 
@@ -98,7 +99,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.LicenseMissing, "cannot call GPL-restricted function from non-GPL compatible program");
         }
 
-        if (!HelperAccess.IsAllowedAt(fn, Prog, Target?.Name))
+        if (!HelperAccess.IsAllowedAt(fn, Prog, Kernel.Profile, Target?.Name))
         {
             Reject(DiagCode.HelperNotAllowed, "helper call is not allowed in probe");
         }

@@ -79,7 +79,7 @@ internal sealed partial class VerifierRun
         if (Array.IndexOf(types, type) < 0)
         {
             Reject(DiagCode.CallArgType,
-                $"R{regno} type={RegTypeName(reg.Type)} expected={string.Join(", ", types.Select(RegTypeName))}",
+                $"R{regno} type={RegTypeName(reg.Type)} expected={string.Join(", ", types.Select(ExpectedName))}",
                 regno, Errno.EACCES);
         }
 
@@ -102,6 +102,10 @@ internal sealed partial class VerifierRun
 
         CheckBtfArgType(regno, arg, meta, btfId, btfName);
     }
+
+    // Memory of ring buffers was once the only memory that is allocated.
+    private string ExpectedName(RegType type) => Kernel.Profile.TracksTrust
+        ? RegTypeName(type) : RegTypeName(type).Replace("ringbuf_", "alloc_", StringComparison.Ordinal);
 
     private static RegType FoldFlags(RegType type, int regno, HelperArg arg, HelperCallMeta meta)
     {

@@ -65,7 +65,8 @@ internal sealed partial class VerifierRun
                 CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false);
                 if (reg.Type != RegType.PtrToCtx)
                 {
-                    Reject(DiagCode.CallArgInvalid, $"arg#{i} expects pointer to ctx", regno);
+                    Reject(DiagCode.CallArgInvalid, Kernel.Profile.SortsKfuncArgs
+                        ? $"arg#{i} expects pointer to ctx" : $"arg#{i} expected pointer to ctx, but got PTR", regno);
                 }
 
                 return;
@@ -151,6 +152,11 @@ internal sealed partial class VerifierRun
     private ArgTag TagsOf(BtfSpec btf, SubprogInfo sub, int i)
     {
         var tags = ArgTag.None;
+        if (!Kernel.Profile.HasArgTags)
+        {
+            return tags;
+        }
+
         foreach (var tag in DeclTags(btf, sub.FuncTypeId, i))
         {
             if (!tag.StartsWith("arg:", StringComparison.Ordinal))
@@ -217,7 +223,7 @@ internal sealed partial class VerifierRun
         }
 
         var target = btf.SkipModifiers(ptr.RefTypeId);
-        if (target.Kind == BtfKind.Struct && target.Name == "bpf_dynptr")
+        if (Kernel.Profile.HasArgTags && target.Kind == BtfKind.Struct && target.Name == "bpf_dynptr")
         {
             RejectTags(i, tags);
             return new(SubprogArgKind.PtrToDynptr, RegType.MemRdOnly, 0, null, 0);

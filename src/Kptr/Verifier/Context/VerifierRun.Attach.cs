@@ -65,7 +65,8 @@ internal sealed partial class VerifierRun
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
             or AttachType.ModifyReturn or AttachType.TraceIter,
         ProgType.Lsm => Prog.ExpectedAttachType != AttachType.LsmCgroup,
-        ProgType.Kprobe or ProgType.StructOps => true,
+        ProgType.Kprobe => true,
+        ProgType.StructOps => Kernel.Profile.StructOpsSleep,
         _ => false,
     };
 
@@ -214,7 +215,7 @@ internal sealed partial class VerifierRun
     }
 
     private bool IsSleepableTarget(string name) => Prog.Type == ProgType.Lsm
-        ? LsmHooks.IsSleepable(name)
+        ? LsmHooks.IsSleepable(name, Kernel.Profile)
         : Kernel.Profile.HasModifiableFunctions && (SleepableTargets.Contains(name) || IsSyscall(name));
 
     private bool IsModifiable(string name) => name.StartsWith("security_", StringComparison.Ordinal)

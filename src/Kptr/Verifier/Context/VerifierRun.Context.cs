@@ -8,6 +8,7 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     private const int MaxBpfFuncArgs = 12;
+    private const int SockOpsTimestamp = 216;
 
     /// <summary>What an access to the context gives, or <see langword="null"/> where it is not allowed.</summary>
     private CtxAccess? CheckCtx(int off, int size, bool write, bool isLdsx)
@@ -28,7 +29,9 @@ internal sealed partial class VerifierRun
             return null;
         }
 
-        if (off < 0 || off % size != 0 || IsPrivilegedField(off, write))
+        var isTimestamp = RunType == ProgType.SockOps && off >= SockOpsTimestamp;
+        if (off < 0 || off % size != 0 || IsPrivilegedField(off, write)
+            || (isTimestamp && !Kernel.Profile.SockOpsHaveTimestamp))
         {
             return null;
         }
@@ -136,7 +139,7 @@ internal sealed partial class VerifierRun
     private CtxAccess? TypeOfReturn(AttachTarget target, int off, int size, int arg)
     {
         var access = TypeOfArg(target, arg, off, size, new BtfParam("", target.Proto.RefTypeId));
-        return access is { } found ? found with { IsRetval = Prog.ExpectedAttachType == AttachType.LsmMac } : null;
+        return access is { } found ? found with { IsRetval = IsLsmMac && Kernel.Profile.ChecksLsmReturn } : null;
     }
 
     private CtxAccess? TypeOfArg(AttachTarget target, int arg, int off, int size, BtfParam param)

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Scalars;
 
 namespace Kptr.Verifier;
 
@@ -95,8 +96,8 @@ internal sealed partial class VerifierRun
             AttachType.TraceIter => new(0, 1),
             _ => null,
         },
-        ProgType.Kprobe => Prog.ExpectedAttachType == AttachType.TraceKprobeSession ? new(0, 1) : null,
-        ProgType.Lsm when IsLsmMac => RetvalRange(),
+        ProgType.Kprobe => Kernel.Profile.HasKprobeSession && Prog.ExpectedAttachType == AttachType.TraceKprobeSession ? new(0, 1) : null,
+        ProgType.Lsm when IsLsmMac => Kernel.Profile.ChecksLsmReturn ? RetvalRange() : null,
         ProgType.Lsm => Target!.ReturnsVoid ? new(1, 1) : new(0, 1),
         _ => null,
     };
@@ -131,10 +132,21 @@ internal sealed partial class VerifierRun
     /// <summary>Refuses a scalar that is outside of what is expected (<c>verbose_invalid_scalar</c>).</summary>
     private void RejectScalarRange(in RegState reg, int regno, RetRange range, string where, string regName)
     {
+        if (!Kernel.Profile.NamesRangesByEnds)
+        {
+            var value = reg.Var.Bits == Tnum.Unknown ? "has unknown scalar value" : $"has value {Bits(reg.Var.Bits)}";
+            Reject(DiagCode.ReturnValueInvalid,
+                $"{where} the register {regName} {value} should have been in {Bits(Range(range))}", regno);
+        }
+
         var min = reg.Var.SMin > long.MinValue ? $" smin={reg.Var.SMin}" : "";
         var max = reg.Var.SMax < long.MaxValue ? $" smax={reg.Var.SMax}" : "";
         var known = min.Length + max.Length > 0 ? min + max : " unknown scalar value";
         Reject(DiagCode.ReturnValueInvalid,
             $"{where} the register {regName} has{known} should have been in [{range.Min}, {range.Max}]", regno);
     }
+
+    private static Tnum Range(RetRange range) => Tnum.Range((ulong)(long)range.Min, (ulong)(long)range.Max);
+
+    private static string Bits(Tnum bits) => $"({Hex(bits.Value)}; {Hex(bits.Mask)})";
 }

@@ -125,7 +125,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Which way a jump goes, if that is certain (<c>is_branch_taken</c>).</summary>
-    private static bool? PredictJump(byte op, ref RegState a, ref RegState b, bool is32)
+    private bool? PredictJump(byte op, ref RegState a, ref RegState b, bool is32)
     {
         if (!is32 && IsPacketAny(a) && IsPacketAny(b))
         {
@@ -189,8 +189,14 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Whether a pointer is certainly not null (<c>reg_not_null</c>).</summary>
-    private static bool IsNotNull(in RegState reg)
+    private bool IsNotNull(in RegState reg)
     {
+        if (!Kernel.Profile.LearnsNullFromPointers)
+        {
+            return reg.Type is RegType.PtrToSocket or RegType.PtrToTcpSock or RegType.PtrToMapValue
+                or RegType.PtrToMapKey or RegType.PtrToSockCommon;
+        }
+
         if (reg.Type.MayBeNull() || reg.Var.SMin <= -Limits.MaxVarOff || reg.Var.SMax >= Limits.MaxVarOff)
         {
             return false;

@@ -33,8 +33,17 @@ internal sealed partial class VerifierRun
         CheckAttachTarget();
         MarkFastcallPatterns();
         _inExplore = true;
-        ExploreFrom(0);
-        ExploreGlobals();
+        if (Kernel.Profile.ChecksGlobalsLazily)
+        {
+            ExploreFrom(0);
+            ExploreGlobals();
+        }
+        else
+        {
+            ExploreAllGlobals();
+            ExploreFrom(0);
+        }
+
         _inExplore = false;
         DropFastcallStack();
         CheckMaxStackDepth();
@@ -65,6 +74,18 @@ internal sealed partial class VerifierRun
         if (Prog.Type == ProgType.LircMode2 && Kernel.Kconfig.GetValueOrDefault("CONFIG_BPF_LIRC_MODE2") != "y")
         {
             Reject(DiagCode.AttachTargetInvalid, "this kernel is built without infrared programs");
+        }
+
+        if (Prog.Type > Kernel.Profile.LastProgType)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{Kernel.Profile} has no programs of type {Prog.Type}");
+        }
+
+        if (!Kernel.Profile.HasUnixSockAddr && Prog.ExpectedAttachType is (AttachType.CgroupUnixConnect
+            or AttachType.CgroupUnixSendmsg or AttachType.CgroupUnixRecvmsg or AttachType.CgroupUnixGetpeername
+            or AttachType.CgroupUnixGetsockname))
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{Kernel.Profile} has no hook {Prog.ExpectedAttachType}");
         }
 
         if (Prog.Type == ProgType.Ext)
@@ -122,6 +143,17 @@ internal sealed partial class VerifierRun
                     ExploreFrom(i);
                     sub.Verified = again = true;
                 }
+            }
+        }
+    }
+
+    private void ExploreAllGlobals()
+    {
+        for (var i = 1; i < Subprogs.Count && !Prog.FuncInfos.IsEmpty; i++)
+        {
+            if (Subprogs[i].IsGlobal)
+            {
+                ExploreFrom(i);
             }
         }
     }
