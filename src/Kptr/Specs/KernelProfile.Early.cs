@@ -88,6 +88,39 @@ public sealed partial record KernelProfile
     /// <summary>Whether members of <c>struct_ops</c> may sleep where their type lets them: in 6.12, not in 6.1.</summary>
     internal bool StructOpsSleep { get; init; } = true;
 
+    /// <summary>
+    /// Whether ranges of numbers learn from each other in several rounds, two unknown numbers from a comparison, and
+    /// numbers of any size from the stack: since 6.8. Before, one round, constants, and what fills its slot.
+    /// </summary>
+    internal bool DeducesBounds { get; init; } = true;
+
+    /// <summary>Whether a CPU's number is known to be less than how many there are: in 6.12, not in 6.1.</summary>
+    internal bool KnowsCpuNumbers { get; init; } = true;
+
+    /// <summary>Whether constants may be stored to the context: since 6.3. Before, registers alone.</summary>
+    internal bool StoresConstantsToContext { get; init; } = true;
+
+    /// <summary>Whether static functions may be called while a lock is held: since 6.8.</summary>
+    internal bool CallsUnderLock { get; init; } = true;
+
+    /// <summary>
+    /// Whether keys and values of maps may be in any memory: since 6.2. Before, on the stack, in packets and in maps.
+    /// </summary>
+    internal bool MapsTakeAnyMemory { get; init; } = true;
+
+    /// <summary>
+    /// Whether helpers read trusted kernel objects where they want memory: in 6.12, not in 6.1 and 6.2.
+    /// </summary>
+    internal bool ReadsObjectsAsMemory { get; init; } = true;
+
+    /// <summary>
+    /// Whether the objects that local storage is asked for may be null: since 6.4. Before, the program must know.
+    /// </summary>
+    internal bool StorageTakesNull { get; init; } = true;
+
+    /// <summary>Whether sleepable programs may use queues and stacks: in 6.12, not in 6.1.</summary>
+    internal bool QueuesForSleepers { get; init; } = true;
+
     /// <summary>Whether it has kprobe sessions, which return 0 or 1: since 6.10.</summary>
     internal bool HasKprobeSession { get; init; } = true;
 

@@ -84,6 +84,14 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         LearnsNullFromPointers = false,
         ChecksLsmReturn = false,
         HasKprobeSession = false,
+        DeducesBounds = false,
+        KnowsCpuNumbers = false,
+        StoresConstantsToContext = false,
+        CallsUnderLock = false,
+        MapsTakeAnyMemory = false,
+        ReadsObjectsAsMemory = false,
+        StorageTakesNull = false,
+        QueuesForSleepers = false,
         EveryoneAsksForCurrent = false,
         RawTracepointsHaveCookies = false,
         PathHooksSleep = false,
@@ -110,6 +118,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         TracksConstDynptrs = true,
         LearnsNullFromPointers = true,
         SockOpsHaveTimestamp = true,
+        MapsTakeAnyMemory = true,
     };
 
     /// <summary>Linux 6.12, the reference: Kptr's verdicts are compared with a real one's.</summary>

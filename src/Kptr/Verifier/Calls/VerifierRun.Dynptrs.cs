@@ -63,7 +63,8 @@ internal sealed partial class VerifierRun
 
         if (flags.Has(RegType.MemUninit))
         {
-            if (reg.Type == RegType.ConstPtrToDynptr || DynptrSpi(reg) == Misplaced)
+            if (reg.Type == RegType.ConstPtrToDynptr
+                || (Kernel.Profile.TracksConstDynptrs && DynptrSpi(reg) == Misplaced))
             {
                 Reject(DiagCode.DynptrInvalid, "Dynptr has to be an uninitialized dynptr", regno);
             }

@@ -16,6 +16,11 @@ internal sealed partial class VerifierRun
             return;
         }
 
+        if (!Kernel.Profile.StorageTakesNull && arg.Base == ArgKind.BtfId && meta.Id != HelperId.KptrXchg)
+        {
+            arg = arg with { Kind = arg.Kind & ~ArgKind.MaybeNull };
+        }
+
         var regno = index + 1;
         CheckRegArg(regno, RegUse.Src);
         ref var reg = ref Reg(regno);

@@ -128,20 +128,20 @@ internal sealed partial class VerifierRun
                 r0.Var.SMax = (long)meta.Raw.SizeMax;
                 r0.Var.S32Max = (int)meta.Raw.SizeMax;
                 r0.Var.SMin = r0.Var.S32Min = -MaxErrno;
-                r0.Var.Sync();
+                SyncBounds(ref r0.Var);
                 break;
-            case HelperId.GetSmpProcessorId:
+            case HelperId.GetSmpProcessorId when Kernel.Profile.KnowsCpuNumbers:
                 r0.Var.SMin = 0;
                 r0.Var.UMin = r0.Var.U32Min = 0;
                 r0.Var.S32Min = 0;
                 r0.Var.SMax = r0.Var.S32Max = Kernel.CpuIds - 1;
                 r0.Var.UMax = r0.Var.U32Max = (uint)Kernel.CpuIds - 1;
-                r0.Var.Sync();
+                SyncBounds(ref r0.Var);
                 break;
             case HelperId.GetRetval when RetvalOfOthers() is { } range:
                 r0.Var.SMin = r0.Var.S32Min = range.Min;
                 r0.Var.SMax = r0.Var.S32Max = range.Max;
-                r0.Var.Sync();
+                SyncBounds(ref r0.Var);
                 break;
             default:
                 return;

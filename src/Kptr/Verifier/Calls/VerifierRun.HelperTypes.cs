@@ -19,6 +19,8 @@ internal sealed partial class VerifierRun
         RegType.PtrToBtfId | RegType.PtrTrusted,
     ];
 
+    private static readonly RegType[] EarlyMemTypes = MemTypes[..^1];
+
     private static readonly RegType[] LocalTypes = [RegType.PtrToMapValue, RegType.PtrToBtfId | RegType.MemAlloc];
     private static readonly RegType[] ScalarTypes = [RegType.Scalar];
     private static readonly RegType[] MapTypes = [RegType.ConstPtrToMap];
@@ -39,8 +41,13 @@ internal sealed partial class VerifierRun
         RegType.PtrToBtfId | RegType.MemPercpu | RegType.PtrTrusted,
     ];
 
-    private static RegType[] TypesFor(ArgKind kind) => kind switch
+    // Keys and values of maps, where no other memory will do.
+    private static readonly RegType[] MapMemTypes = MemTypes[..5];
+
+    private RegType[] TypesFor(ArgKind kind) => kind switch
     {
+        ArgKind.MapKey or ArgKind.MapValue when !Kernel.Profile.MapsTakeAnyMemory => MapMemTypes,
+        ArgKind.MapKey or ArgKind.MapValue or ArgKind.Mem when !Kernel.Profile.ReadsObjectsAsMemory => EarlyMemTypes,
         ArgKind.MapKey or ArgKind.MapValue or ArgKind.Mem => MemTypes,
         ArgKind.ConstSize or ArgKind.ConstSizeOrZero or ArgKind.ConstAllocSizeOrZero or ArgKind.Scalar => ScalarTypes,
         ArgKind.ConstMapPtr => MapTypes,

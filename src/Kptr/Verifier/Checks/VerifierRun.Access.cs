@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.Scalars;
 
 namespace Kptr.Verifier;
 
@@ -31,9 +32,13 @@ internal sealed partial class VerifierRun
             {
                 value.SignExtend64(size);
             }
-            else
+            else if (Kernel.Profile.DeducesBounds)
             {
                 value.Truncate(size);
+            }
+            else
+            {
+                EarlyScalars.Truncate(ref value, size);
             }
         }
     }

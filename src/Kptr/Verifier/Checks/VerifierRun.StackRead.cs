@@ -80,7 +80,7 @@ internal sealed partial class VerifierRun
 
         ref var dst = ref Reg(dstRegno);
         var isFill = true;
-        if (size <= spillSize && off % 8 == 0)
+        if (off % 8 == 0 && (Kernel.Profile.DeducesBounds ? size <= spillSize : size == spillSize))
         {
             dst.CopyFrom(stack.Spilled);
             if (stack.Spilled.Var.WidthBits > size * 8)
@@ -107,7 +107,7 @@ internal sealed partial class VerifierRun
                 case SlotKind.Spill:
                     spills++;
                     break;
-                case SlotKind.Zero:
+                case SlotKind.Zero when Kernel.Profile.DeducesBounds:
                     zeros++;
                     break;
                 case SlotKind.Misc:
@@ -120,7 +120,7 @@ internal sealed partial class VerifierRun
             }
         }
 
-        if (spills == size && stack.Spilled.Var.IsConstEqual(0))
+        if (Kernel.Profile.DeducesBounds && spills == size && stack.Spilled.Var.IsConstEqual(0))
         {
             MarkConstZero(ref dst);
             return true;

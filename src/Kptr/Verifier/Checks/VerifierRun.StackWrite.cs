@@ -21,11 +21,12 @@ internal sealed partial class VerifierRun
         Log.TouchSlot(slot);
         ref var stack = ref frame.Stack[slot];
         var aligned = off % 8 == 0;
-        if (valueRegno >= 0 && aligned && Reg(valueRegno).Type == RegType.Scalar && BpfCapable)
+        if (valueRegno >= 0 && aligned && Reg(valueRegno).Type == RegType.Scalar && BpfCapable && IsKept(Reg(valueRegno)))
         {
             SpillScalar(ref stack, valueRegno, size);
         }
-        else if (valueRegno < 0 && aligned && IsStMem(insn) && BpfCapable)
+        else if (valueRegno < 0 && aligned && IsStMem(insn) && BpfCapable
+            && (Kernel.Profile.DeducesBounds || insn.Imm != 0))
         {
             var constant = default(RegState);
             constant.MarkKnown((ulong)insn.Imm);
@@ -45,6 +46,12 @@ internal sealed partial class VerifierRun
         PushInsnHistory(HistFlags.Access(frame.Frameno, slot), 0);
     }
 
+    // Numbers of which nothing is known, and zeros, were once plain bytes in a slot.
+    private bool IsKept(in RegState reg) => Kernel.Profile.DeducesBounds || (!reg.IsNull
+        && (reg.Var.SMin != long.MinValue || reg.Var.SMax != long.MaxValue || reg.Var.UMin != 0
+            || reg.Var.UMax != ulong.MaxValue || reg.Var.S32Min != int.MinValue || reg.Var.S32Max != int.MaxValue
+            || reg.Var.U32Min != 0 || reg.Var.U32Max != uint.MaxValue));
+
     private static bool IsStMem(in BpfInsn insn) =>
         insn.Class == InsnClass.St && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Mem;
 
@@ -52,7 +59,7 @@ internal sealed partial class VerifierRun
     {
         ref var reg = ref Reg(valueRegno);
         var fits = reg.Var.WidthBits <= 8 * size;
-        if (fits)
+        if (fits && Kernel.Profile.DeducesBounds)
         {
             AssignScalarId(ref reg);
         }
@@ -80,7 +87,7 @@ internal sealed partial class VerifierRun
         SaveRegister(ref stack, Reg(valueRegno), size);
     }
 
-    private static void SaveRegister(ref StackSlot stack, in RegState reg, int size)
+    private void SaveRegister(ref StackSlot stack, in RegState reg, int size)
     {
         stack.Spilled.CopyFrom(reg);
         if (size == 8)
@@ -95,7 +102,7 @@ internal sealed partial class VerifierRun
 
         for (var i = 7 - size; i >= 0; i--)
         {
-            if (stack[i] is not (SlotKind.Zero or SlotKind.Invalid))
+            if (stack[i] != SlotKind.Invalid && (stack[i] != SlotKind.Zero || !Kernel.Profile.DeducesBounds))
             {
                 stack[i] = SlotKind.Misc;
             }
@@ -161,13 +168,21 @@ internal sealed partial class VerifierRun
                     $"spilled ptr in range of var-offset stack write; insn {InsnIdx}, ptr off: {i}");
             }
 
-            if (zero && stack[at] == SlotKind.Spill && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))
+            if (Kernel.Profile.DeducesBounds && zero && stack[at] == SlotKind.Spill && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))
             {
                 zeroUsed = true;
                 continue;
             }
 
-            ScrubSpecial(ref stack);
+            if (Kernel.Profile.DeducesBounds)
+            {
+                ScrubSpecial(ref stack);
+            }
+            else
+            {
+                stack.Spilled.Type = RegType.NotInit;
+            }
+
             var stays = zero && stack[at] == SlotKind.Zero;
             zeroUsed |= stays;
             stack[at] = stays ? SlotKind.Zero : SlotKind.Misc;

@@ -20,6 +20,18 @@ internal partial struct ScalarRange
     /// </summary>
     public void Truncate(int sizeBytes)
     {
+        TruncateRanges(sizeBytes);
+        if (sizeBytes < 4)
+        {
+            SetUnbounded32();
+        }
+
+        Sync();
+    }
+
+    /// <summary>The same of the 64-bit views alone, without a sync.</summary>
+    internal void TruncateRanges(int sizeBytes)
+    {
         Bits = Bits.Cast(sizeBytes);
         var mask = (1UL << (sizeBytes * 8)) - 1;
         var sameHigh = (UMin & ~mask) == (UMax & ~mask);
@@ -27,12 +39,6 @@ internal partial struct ScalarRange
         UMax = sameHigh ? UMax & mask : mask;
         SMin = (long)UMin;
         SMax = (long)UMax;
-        if (sizeBytes < 4)
-        {
-            SetUnbounded32();
-        }
-
-        Sync();
     }
 
     /// <summary>The low 1, 2 or 4 bytes, sign-extended to 64 bits. Kernel: <c>coerce_reg_to_size_sx</c>.</summary>

@@ -189,7 +189,8 @@ internal partial struct ScalarRange
         SMax = Math.Min(SMax, (long)(((ulong)SMax & High) | max));
     }
 
-    private void LearnBitsFromRanges()
+    /// <summary>Keeps of the bits what the unsigned ranges allow. Kernel: <c>__reg_bound_offset</c>.</summary>
+    internal void LearnBitsFromRanges()
     {
         var wide = Bits.Intersect(Tnum.Range(UMin, UMax));
         var low = wide.Subreg.Intersect(Tnum.Range(U32Min, U32Max));

@@ -36,7 +36,7 @@ internal sealed partial class VerifierRun
     /// </summary>
     private void SanitizeBounds(ref RegState reg, string where)
     {
-        if (reg.Var.FindViolation() is not { } violation)
+        if (!Kernel.Profile.DeducesBounds || reg.Var.FindViolation() is not { } violation)
         {
             return;
         }
@@ -54,6 +54,18 @@ internal sealed partial class VerifierRun
         }
 
         reg.Var.SetUnbounded();
+    }
+
+    private void SyncBounds(ref ScalarRange range)
+    {
+        if (Kernel.Profile.DeducesBounds)
+        {
+            range.Sync();
+        }
+        else
+        {
+            EarlyScalars.Sync(ref range);
+        }
     }
 
     private void RejectReserved(string what) => Reject(DiagCode.InsnReservedField, $"{what} uses reserved fields");
@@ -87,7 +99,8 @@ internal sealed partial class VerifierRun
         var op = (byte)(insn.Opcode & BpfOp.OpMask);
         var isReg = (insn.Opcode & BpfOp.X) != 0;
         var isDiv = op is BpfOp.Mod or BpfOp.Div;
-        if ((isReg ? insn.Imm != 0 : insn.Src != 0) || insn.Off is not (0 or 1) || (insn.Off == 1 && !isDiv))
+        if ((isReg ? insn.Imm != 0 : insn.Src != 0) || insn.Off is not (0 or 1)
+            || (insn.Off == 1 && !(isDiv && Kernel.Profile.HasV4Insns)))
         {
             RejectReserved("BPF_ALU");
         }
@@ -198,17 +211,19 @@ internal sealed partial class VerifierRun
             RememberMask(insn, op, new PtrMask(PtrMaskKinds.NonPointer, 0));
         }
 
-        if (ScalarAlu.ForkWidthBits(op, dst.Var, other.Var) is var width and not 0)
+        var deduces = Kernel.Profile.DeducesBounds;
+        if (deduces && ScalarAlu.ForkWidthBits(op, dst.Var, other.Var) is var width and not 0)
         {
             ForkMask(insn.Dst, width, ref dst);
         }
 
-        if (!ScalarAlu.Apply(op, is32, ref dst.Var, other.Var))
+        if (!(deduces ? ScalarAlu.Apply(op, is32, ref dst.Var, other.Var)
+            : EarlyScalars.Apply(op, is32, ref dst.Var, other.Var)))
         {
             dst.MarkUnknown(AlwaysPrecise);
         }
 
-        if (BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0 && other.Type == RegType.Scalar && other.Var.IsConst
+        if (deduces && BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0 && other.Type == RegType.Scalar && other.Var.IsConst
             && !(isReg && insn.Src == insn.Dst))
         {
             var delta = other.Var.ConstValue;

@@ -134,7 +134,8 @@ internal sealed partial class VerifierRun
 
         if (a.Type == RegType.Scalar && b.Type == RegType.Scalar)
         {
-            return ScalarBranch.Predict(op, a.Var, b.Var, is32);
+            return Kernel.Profile.DeducesBounds ? ScalarBranch.Predict(op, a.Var, b.Var, is32)
+                : EarlyScalars.Predict(op, a.Var, b.Var, is32);
         }
 
         if (is32)
@@ -144,7 +145,7 @@ internal sealed partial class VerifierRun
 
         ref var ptr = ref a;
         ref var number = ref b;
-        if (!number.IsConstScalar)
+        if (!number.IsConstScalar && Kernel.Profile.LearnsNullFromPointers)
         {
             ptr = ref b;
             number = ref a;
@@ -235,15 +236,14 @@ internal sealed partial class VerifierRun
         ref var otherSrc = ref isReg ? ref otherRegs[insn.Src] : ref otherConstant;
         if (dst.Type == RegType.Scalar && src.Type == RegType.Scalar)
         {
-            ScalarBranch.Refine(op, false, ref dst.Var, ref src.Var, is32);
-            ScalarBranch.Refine(op, true, ref otherDst.Var, ref otherSrc.Var, is32);
+            RefineBoth(op, is32, ref otherDst.Var, ref otherSrc.Var, ref dst.Var, ref src.Var);
             SanitizeBounds(ref otherDst, "true_reg1");
             SanitizeBounds(ref otherSrc, "true_reg2");
             SanitizeBounds(ref dst, "false_reg1");
             SanitizeBounds(ref src, "false_reg2");
         }
 
-        var known = linked[..count];
+        var known = (ReadOnlySpan<int>)linked[..count];
         if (isReg && src.Type == RegType.Scalar && src.Id != 0)
         {
             SyncLinked(Cur, ref src, known);
@@ -257,5 +257,19 @@ internal sealed partial class VerifierRun
         }
 
         LearnNullness(insn, op, isReg, is32, other, ref dst, ref src);
+    }
+
+    private void RefineBoth(
+        byte op, bool is32, ref ScalarRange taken, ref ScalarRange takenSrc, ref ScalarRange other, ref ScalarRange src)
+    {
+        if (Kernel.Profile.DeducesBounds)
+        {
+            ScalarBranch.Refine(op, false, ref other, ref src, is32);
+            ScalarBranch.Refine(op, true, ref taken, ref takenSrc, is32);
+        }
+        else
+        {
+            EarlyScalars.Refine(op, is32, ref taken, ref takenSrc, ref other, ref src);
+        }
     }
 }

@@ -165,7 +165,7 @@ internal sealed partial class VerifierRun
     /// <summary>What must be closed before the program, or by an exception everything, ends.</summary>
     private void CheckSectionsAtExit(bool exceptionExit)
     {
-        if (!exceptionExit && Cur.CurFrame > 0)
+        if (!exceptionExit && Cur.CurFrame > 0 && (Kernel.Profile.CallsUnderLock || !Cur.LockHeld))
         {
             return;
         }

@@ -54,6 +54,12 @@ internal sealed partial class VerifierRun
 
         CheckRegArg(insn.Dst, RegUse.Src);
         var type = Reg(insn.Dst).Type;
+        if (type == RegType.PtrToCtx && !Kernel.Profile.StoresConstantsToContext)
+        {
+            Reject(DiagCode.CtxAccessInvalid, $"BPF_ST stores into R{insn.Dst} {RegTypeName(type)} is not allowed",
+                insn.Dst, Errno.EACCES);
+        }
+
         CheckMemAccess(insn.Dst, insn.Off, SizeBytesOf(insn), write: true, -1);
         SavePtrType(type, allowTrustMismatch: false);
     }

@@ -224,7 +224,8 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.InsnReservedField, "BPF_CALL uses reserved fields");
         }
 
-        if (Cur.LockHeld && src != BpfOp.PseudoCall && (TraitsOf(insn) & CallTraits.AllowedUnderLock) == 0)
+        if (Cur.LockHeld && (src == BpfOp.PseudoCall ? !Kernel.Profile.CallsUnderLock
+            : (TraitsOf(insn) & CallTraits.AllowedUnderLock) == 0))
         {
             Reject(DiagCode.CallNotAllowedHere, "function calls are not allowed while holding a lock");
         }

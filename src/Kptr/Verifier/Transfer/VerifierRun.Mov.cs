@@ -33,6 +33,11 @@ internal sealed partial class VerifierRun
 
     private void CheckMovFields(in BpfInsn insn)
     {
+        if (insn.Off != 0 && !Kernel.Profile.HasV4Insns)
+        {
+            RejectReserved("BPF_MOV");
+        }
+
         if (insn.Class == InsnClass.Alu)
         {
             if (insn.Off is not (0 or 8 or 16) || insn.Imm != 0)
@@ -112,7 +117,7 @@ internal sealed partial class VerifierRun
         }
         else if (insn.Off == 0)
         {
-            CopyScalar(ref src, ref dst, keepsId: src.Var.WidthBits <= 32);
+            CopyScalar(ref src, ref dst, keepsId: src.Var.WidthBits <= 32 && Kernel.Profile.DeducesBounds);
         }
         else
         {
@@ -121,7 +126,7 @@ internal sealed partial class VerifierRun
         }
 
         dst.Var.ZeroExtend32();
-        dst.Var.Sync();
+        SyncBounds(ref dst.Var);
     }
 
     /// <summary>A copy that is the same number keeps the link between the two.</summary>

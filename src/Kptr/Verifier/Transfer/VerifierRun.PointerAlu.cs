@@ -70,7 +70,7 @@ internal sealed partial class VerifierRun
         }
 
         CheckSaneOffset(dst, ptr.Type);
-        dst.Var.Sync();
+        SyncBounds(ref dst.Var);
         CheckMaskable(insn.Dst, dst);
         CommitMask(insn, op, dst, mask);
     }

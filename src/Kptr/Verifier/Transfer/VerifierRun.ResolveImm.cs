@@ -214,11 +214,12 @@ internal sealed partial class VerifierRun
         if (Prog.IsSleepable && map.Type is not (BpfMapType.Hash or BpfMapType.LruHash or BpfMapType.Array
             or BpfMapType.PercpuHash or BpfMapType.PercpuArray or BpfMapType.LruPercpuHash or BpfMapType.ArrayOfMaps
             or BpfMapType.HashOfMaps or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.InodeStorage
-            or BpfMapType.SkStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Queue
-            or BpfMapType.Stack or BpfMapType.Arena))
+            or BpfMapType.SkStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Arena)
+            && !(Kernel.Profile.QueuesForSleepers && map.Type is BpfMapType.Queue or BpfMapType.Stack))
         {
-            Reject(DiagCode.MapIncompatible,
-                "Sleepable programs can only use array, hash, ringbuf and local storage maps");
+            Reject(DiagCode.MapIncompatible, Kernel.Profile.QueuesForSleepers
+                ? "Sleepable programs can only use array, hash, ringbuf and local storage maps"
+                : "Sleepable programs can only use array, hash, and ringbuf maps");
         }
     }
 
