@@ -85,7 +85,7 @@ public sealed partial record KernelProfile
     /// <summary>Whether raw tracepoints have cookies: since 6.10.</summary>
     internal bool RawTracepointsHaveCookies { get; init; } = true;
 
-    /// <summary>Whether members of <c>struct_ops</c> may sleep where their type lets them: in 6.12, not in 6.1.</summary>
+    /// <summary>Whether members of <c>struct_ops</c> may sleep where their type lets them: in 6.12.</summary>
     internal bool StructOpsSleep { get; init; } = true;
 
     /// <summary>
@@ -149,6 +149,11 @@ public sealed partial record KernelProfile
     /// Whether tracepoint and perf event programs may call the kfuncs of tracing programs: in 6.12, not in 6.1.
     /// </summary>
     internal bool TracepointsCallKfuncs { get; init; } = true;
+
+    /// <summary>
+    /// Whether registers kept around helpers that spare them (<c>bpf_fastcall</c>) take no stack: since 6.12.
+    /// </summary>
+    internal bool HasFastcall { get; init; } = true;
 
     /// <summary>To how many bytes the stack of each function of a call chain is rounded up.</summary>
     internal int StackAlignBytes { get; init; } = 16;

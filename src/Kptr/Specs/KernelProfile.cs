@@ -58,7 +58,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         });
 
     private static readonly ImmutableDictionary<string, string> s_earlyStructOps =
-        ImmutableDictionary.CreateRange(new Dictionary<string, string> { ["tcp_congestion_ops"] = "tcp_congestion_ops" });
+        ImmutableDictionary<string, string>.Empty.Add("tcp_congestion_ops", "tcp_congestion_ops");
 
     /// <summary>Linux 6.1: Kptr's verdicts are compared with a real one's.</summary>
     public static KernelProfile Linux6_1 { get; } = new("linux-6.1", ProfileSet.Linux6_1)
@@ -101,6 +101,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         NamesRangesByEnds = false,
         NamesHelpersOfOthers = false,
         TracepointsCallKfuncs = false,
+        HasFastcall = false,
         StackAlignBytes = 32,
     };
 

@@ -45,7 +45,8 @@ internal static class MapBtfRules
     {
         BtfFieldKind.SpinLock or BtfFieldKind.ResSpinLock => s_locks,
         BtfFieldKind.Timer or BtfFieldKind.Workqueue or BtfFieldKind.TaskWork => s_asyncs,
-        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount => profile.MapsWithKptrs,
+        BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef or BtfFieldKind.KptrPercpu or BtfFieldKind.Refcount =>
+            profile.MapsWithKptrs,
         BtfFieldKind.ListHead or BtfFieldKind.RbRoot => s_graphs,
         BtfFieldKind.Uptr => [BpfMapType.TaskStorage],
         _ => [],
@@ -80,7 +81,8 @@ internal static class MapBtfRules
     public static Errno CheckFields(MapSpec spec, KernelProfile profile) =>
         spec.Record.Fields.Length == 0 ? Errno.None
         : (spec.Flags & ProgAccess) != 0 || spec.Type is BpfMapType.Devmap or BpfMapType.DevmapHash ? Errno.EACCES
-        : spec.Record.Fields.All(f => TypesThatHold(f.Kind, profile).Contains(spec.Type)) ? Errno.None : Errno.EOPNOTSUPP;
+        : spec.Record.Fields.All(f => TypesThatHold(f.Kind, profile).Contains(spec.Type)) ? Errno.None
+        : Errno.EOPNOTSUPP;
 
     /// <summary>What a type of map asks besides the sizes.</summary>
     private enum Rule

@@ -24,7 +24,7 @@ internal sealed class VerdictProgram
         _file = file;
         _words = file.Words;
         var declared = file.Text("kernel");
-        var profile = _words.Select(KernelProfile.Find).FirstOrDefault(p => p is not null) ?? KernelProfile.Linux6_12;
+        var profile = _words.Select(KernelProfile.Find).LastOrDefault(p => p is not null) ?? KernelProfile.Linux6_12;
         Kernel = declared.Length > 0 ? BuiltinKernel.Spec(profile, KfuncRegistry.Builtin, declared)
             : profile == KernelProfile.Linux6_12 ? Builtin
             : BuiltinKernel.Spec(profile);

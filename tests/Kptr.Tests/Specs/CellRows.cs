@@ -59,8 +59,9 @@ internal static class CellRows
     }
 
     /// <summary>Whether the kernel takes no program of the kind, whatever it does.</summary>
-    public static bool NothingIsAccepted(ProgSpec prog, KernelSpec kernel) => !new[] { 0, 1 }.Any(value =>
-        BpfVerifier.Verify(prog with { Insns = TextAssembler.Assemble($"r0 = {value}\nexit").Insns }, kernel).IsAccepted);
+    public static bool NothingIsAccepted(ProgSpec prog, KernelSpec kernel) => !new[] { 0, 1 }
+        .Select(value => TextAssembler.Assemble($"r0 = {value}\nexit").Insns)
+        .Any(insns => BpfVerifier.Verify(prog with { Insns = insns }, kernel).IsAccepted);
 
     /// <summary>Runs of a character as that character and how many: <c>.3+</c> is <c>...+</c>.</summary>
     public static string Unpack(string packed)

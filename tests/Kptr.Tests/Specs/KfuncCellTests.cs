@@ -52,5 +52,6 @@ public class KfuncCellTests
 
     private static string FileOf(string version) => $"kfunc-cells-{version}.tsv";
 
-    private static string[] Names(string version) => File.ReadLines(TestData.Path(FileOf(version))).First().Split("; ")[^1].Split(' ');
+    private static string[] Names(string version) =>
+        File.ReadLines(TestData.Path(FileOf(version))).First().Split("; ")[^1].Split(' ');
 }

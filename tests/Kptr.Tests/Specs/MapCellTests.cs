@@ -147,7 +147,10 @@ public class MapCellTests
         i.Should().Be(word.Length, what);
     }
 
-    /// <summary>Which errno refuses a map is that of 6.12, under every profile. Memory is asked of the machine when the map is made, not of the rules.</summary>
+    /// <summary>
+    /// Which errno refuses a map is that of 6.12, under every profile. Memory is asked of the machine when the map is
+    /// made, not of the rules.
+    /// </summary>
     private bool IsMachines(char expected, char said) => (expected == 'm' && said == '+')
         || (!_withErrno && expected is not ('+' or '-' or 'x') && said is not ('+' or '-' or 'x'));
 

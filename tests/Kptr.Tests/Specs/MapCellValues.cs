@@ -49,7 +49,8 @@ internal sealed class MapCellValues
         _keys = [.. Enumerable.Range(0, keys.VLen).Select(i => keys.Member(i).TypeId)];
     }
 
-    public static List<MapCellValues> All(KernelProfile profile) => [.. Members().Select(m => new MapCellValues(m, profile))];
+    public static List<MapCellValues> All(KernelProfile profile) =>
+        [.. Members().Select(m => new MapCellValues(m, profile))];
 
     private static IEnumerable<string> Members() =>
     [

@@ -36,7 +36,8 @@ public class ReturnCellTests
         var cells = 0;
         foreach (var (label, word) in CellRows.Read($"return-cells-{version}.tsv"))
         {
-            var (prog, kernel, _) = CellRows.ProgOf(label, protos.GetValueOrDefault(label), CellRows.ProfileOf(version));
+            var (prog, kernel, _) = CellRows.ProgOf(
+                label, protos.GetValueOrDefault(label), CellRows.ProfileOf(version));
             var said = new string([.. s_progs.Select(p => Answer(prog with { Insns = p }, kernel))]);
             cells += said.Length;
             if (said != word && !(word == "x" && said.All(c => c == '?')))

@@ -63,7 +63,8 @@ internal static class ConntrackKfuncs
     /// Puts a new connection into the table; the program's reference goes on as one on the inserted connection.
     /// </summary>
     /// <returns>Null where the flow is tracked already: the reference is then dropped.</returns>
-    [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull, Profiles = ProfileSet.All,
+    [Kfunc("bpf_ct_insert_entry", KfuncFlags.Acquire | KfuncFlags.Release | KfuncFlags.RetNull,
+        Profiles = ProfileSet.All,
         Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
     internal static KernelRef<NfConn>? InsertEntry(
         KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)

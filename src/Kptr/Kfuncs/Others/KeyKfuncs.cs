@@ -13,7 +13,8 @@ internal static class KeyKfuncs
     private const ulong SystemKeyringMax = 2;
 
     [Kfunc("bpf_lookup_user_key", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Sleepable,
-        Profiles = ProfileSet.Early | ProfileSet.Linux6_12, Prototype = "struct bpf_key *bpf_lookup_user_key(u32 serial, u64 flags)")]
+        Profiles = ProfileSet.Early | ProfileSet.Linux6_12,
+        Prototype = "struct bpf_key *bpf_lookup_user_key(u32 serial, u64 flags)")]
     [Kfunc("bpf_lookup_user_key", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Sleepable,
         Hooks = KfuncHooks.Generic, Profiles = ProfileSet.Linux7_2,
         Prototype = "struct bpf_key *bpf_lookup_user_key(u32 serial, u64 flags)")]
@@ -24,7 +25,8 @@ internal static class KeyKfuncs
 
     /// <summary>System keyrings go by small numbers: builtin, secondary, platform.</summary>
     [Kfunc("bpf_lookup_system_key", KfuncFlags.Acquire | KfuncFlags.RetNull,
-        Profiles = ProfileSet.Early | ProfileSet.Linux6_12, Prototype = "struct bpf_key *bpf_lookup_system_key(u64 id)")]
+        Profiles = ProfileSet.Early | ProfileSet.Linux6_12,
+        Prototype = "struct bpf_key *bpf_lookup_system_key(u64 id)")]
     [Kfunc("bpf_lookup_system_key", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Hooks = KfuncHooks.Generic, Profiles = ProfileSet.Linux7_2,
         Prototype = "struct bpf_key *bpf_lookup_system_key(u64 id)")]

@@ -86,7 +86,7 @@ internal sealed partial class VerifierRun
         if (Array.IndexOf(types, type) < 0)
         {
             Reject(DiagCode.CallArgType,
-                $"R{regno} type={RegTypeName(reg.Type)} expected={string.Join(", ", types.Select(ExpectedName))}",
+                $"R{regno} type={ExpectedName(reg.Type)} expected={string.Join(", ", types.Select(ExpectedName))}",
                 regno, Errno.EACCES);
         }
 

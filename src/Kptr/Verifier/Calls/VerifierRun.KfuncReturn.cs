@@ -211,7 +211,8 @@ internal sealed partial class VerifierRun
 
     private void SetMemoryReturn(ref RegState r0, BtfType pointee, KfuncCallMeta meta)
     {
-        if (meta.R0Size == 0 && Kernel.Profile.SortsKfuncArgs && pointee.Btf.ResolveSize(pointee.Id) is > 0 and var size)
+        if (meta.R0Size == 0 && Kernel.Profile.SortsKfuncArgs
+            && pointee.Btf.ResolveSize(pointee.Id) is > 0 and var size)
         {
             meta.R0Size = size;
             meta.R0ReadOnly = true;

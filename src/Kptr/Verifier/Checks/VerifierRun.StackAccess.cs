@@ -167,7 +167,8 @@ internal sealed partial class VerifierRun
     {
         for (var i = min; i < max; i++)
         {
-            if (Kernel.Profile.TracksConstDynptrs && SlotOf(i) < frame.SlotCount && frame.Stack[SlotOf(i)][(-i - 1) & 7] == SlotKind.Dynptr)
+            if (Kernel.Profile.TracksConstDynptrs && SlotOf(i) < frame.SlotCount
+                && frame.Stack[SlotOf(i)][(-i - 1) & 7] == SlotKind.Dynptr)
             {
                 Reject(DiagCode.StackAccessInvalid, $"potential write to dynptr at off={i} disallowed",
                     errno: Errno.EACCES);

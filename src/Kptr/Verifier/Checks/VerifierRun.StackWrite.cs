@@ -21,7 +21,8 @@ internal sealed partial class VerifierRun
         Log.TouchSlot(slot);
         ref var stack = ref frame.Stack[slot];
         var aligned = off % 8 == 0;
-        if (valueRegno >= 0 && aligned && Reg(valueRegno).Type == RegType.Scalar && BpfCapable && IsKept(Reg(valueRegno)))
+        if (valueRegno >= 0 && aligned && Reg(valueRegno).Type == RegType.Scalar && BpfCapable
+            && IsKept(Reg(valueRegno)))
         {
             SpillScalar(ref stack, valueRegno, size);
         }
@@ -168,7 +169,8 @@ internal sealed partial class VerifierRun
                     $"spilled ptr in range of var-offset stack write; insn {InsnIdx}, ptr off: {i}");
             }
 
-            if (Kernel.Profile.DeducesBounds && zero && stack[at] == SlotKind.Spill && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))
+            if (Kernel.Profile.DeducesBounds && zero && stack[at] == SlotKind.Spill
+                && stack.IsScalarSpill && stack.Spilled.Var.IsConstEqual(0))
             {
                 zeroUsed = true;
                 continue;

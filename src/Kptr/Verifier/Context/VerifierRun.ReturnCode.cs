@@ -96,7 +96,8 @@ internal sealed partial class VerifierRun
             AttachType.TraceIter => new(0, 1),
             _ => null,
         },
-        ProgType.Kprobe => Kernel.Profile.HasKprobeSession && Prog.ExpectedAttachType == AttachType.TraceKprobeSession ? new(0, 1) : null,
+        ProgType.Kprobe => Prog.ExpectedAttachType == AttachType.TraceKprobeSession
+            && Kernel.Profile.HasKprobeSession ? new(0, 1) : null,
         ProgType.Lsm when IsLsmMac => Kernel.Profile.ChecksLsmReturn ? RetvalRange() : null,
         ProgType.Lsm => Target!.ReturnsVoid ? new(1, 1) : new(0, 1),
         _ => null,

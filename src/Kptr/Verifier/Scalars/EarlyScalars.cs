@@ -3,7 +3,7 @@ using Kptr.Isa;
 
 namespace Kptr.Verifier.Scalars;
 
-/// <summary>What kernels knew of numbers before 6.8: one round of deduction, and comparisons with constants alone.</summary>
+/// <summary>What kernels knew of numbers before 6.8: one round of deduction, comparisons with constants.</summary>
 /// <remarks>The laws are those of <see cref="ScalarAlu"/> and <see cref="ScalarBranch"/>. Kernel: 6.1.</remarks>
 internal static class EarlyScalars
 {

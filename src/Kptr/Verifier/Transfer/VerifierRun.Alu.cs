@@ -223,7 +223,8 @@ internal sealed partial class VerifierRun
             dst.MarkUnknown(AlwaysPrecise);
         }
 
-        if (deduces && BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0 && other.Type == RegType.Scalar && other.Var.IsConst
+        if (deduces && BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0
+            && other.Type == RegType.Scalar && other.Var.IsConst
             && !(isReg && insn.Src == insn.Dst))
         {
             var delta = other.Var.ConstValue;

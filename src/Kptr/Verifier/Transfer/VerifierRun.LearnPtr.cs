@@ -10,7 +10,8 @@ internal sealed partial class VerifierRun
         in BpfInsn insn, byte op, bool isReg, bool is32, VerifierState other, ref RegState dst, ref RegState src)
     {
         var isEquality = !is32 && (op is BpfOp.Jeq or BpfOp.Jne);
-        if (Kernel.Profile.LearnsNullFromPointers && isEquality && isReg && src.Type != RegType.Scalar && dst.Type != RegType.Scalar
+        if (Kernel.Profile.LearnsNullFromPointers && isEquality && isReg
+            && src.Type != RegType.Scalar && dst.Type != RegType.Scalar
             && src.Type.Base() != RegType.PtrToBtfId && dst.Type.Base() != RegType.PtrToBtfId)
         {
             var equal = op == BpfOp.Jeq ? other.Cur.Regs : Cur.Cur.Regs;

@@ -31,7 +31,11 @@ internal sealed partial class VerifierRun
         ResolveLdImm64();
         CheckCfg();
         CheckAttachTarget();
-        MarkFastcallPatterns();
+        if (Kernel.Profile.HasFastcall)
+        {
+            MarkFastcallPatterns();
+        }
+
         _inExplore = true;
         if (Kernel.Profile.ChecksGlobalsLazily)
         {

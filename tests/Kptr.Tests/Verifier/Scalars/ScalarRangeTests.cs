@@ -8,10 +8,10 @@ namespace Kptr.Tests.Verifier.Scalars;
 [Properties(Arbitrary = [typeof(ScalarArbs)], MaxTest = 500)]
 public class ScalarRangeTests
 {
-    private static readonly byte[] AluOps =
+    internal static readonly byte[] AluOps =
         [BpfOp.Add, BpfOp.Sub, BpfOp.Mul, BpfOp.And, BpfOp.Or, BpfOp.Xor, BpfOp.Lsh, BpfOp.Rsh, BpfOp.Arsh];
 
-    private static readonly byte[] JumpOps =
+    internal static readonly byte[] JumpOps =
     [
         BpfOp.Jeq, BpfOp.Jne, BpfOp.Jset, BpfOp.Jgt, BpfOp.Jge, BpfOp.Jlt, BpfOp.Jle, BpfOp.Jsgt,
         BpfOp.Jsge, BpfOp.Jslt,
@@ -196,7 +196,7 @@ public class ScalarRangeTests
         return known;
     }
 
-    private static ulong Compute(byte op, bool is32, ulong x, ulong y)
+    internal static ulong Compute(byte op, bool is32, ulong x, ulong y)
     {
         if (is32)
         {
@@ -224,7 +224,7 @@ public class ScalarRangeTests
         };
     }
 
-    private static bool Holds(byte op, bool is32, ulong x, ulong y)
+    internal static bool Holds(byte op, bool is32, ulong x, ulong y)
     {
         ulong a = is32 ? (uint)x : x, b = is32 ? (uint)y : y;
         long s = is32 ? (int)x : (long)x, t = is32 ? (int)y : (long)y;
