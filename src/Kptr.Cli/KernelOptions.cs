@@ -20,6 +20,13 @@ internal static class KernelOptions
 
     public static Option<string> Profile { get; } = MakeProfile();
 
+    /// <summary>Of <c>check</c>: any number of profiles.</summary>
+    public static Option<string[]> Profiles { get; } = MakeProfiles();
+
+    public static Option<string?> Kernels { get; } = MakeKernels();
+
+    public static Option<string?> Nearest { get; } = MakeNearest();
+
     /// <summary>The kernel the options name.</summary>
     /// <exception cref="DiagnosticException">A file has no BTF.</exception>
     public static KernelSpec Read(ParseResult parsed)
@@ -31,6 +38,50 @@ internal static class KernelOptions
             : BuiltinKernel.Spec(profile);
     }
 
+    /// <summary>All kernels that the options of <c>check</c> name, in their order; types are read once.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="note">Hears what was read of a kernel without a profile, and what was not.</param>
+    /// <exception cref="DiagnosticException">A file has no BTF.</exception>
+    public static IReadOnlyList<KernelSpec> ReadAll(ParseResult parsed, Action<string> note)
+    {
+        var modules = (parsed.GetValue(ModuleBtf) ?? []).Select(m => SplitModule(m)!.Value);
+        var types = parsed.GetValue(KernelBtf) is { } path ? KernelBtfReader.Read(path, modules) : null;
+        if (parsed.GetValue(Nearest) is { } nearest)
+        {
+            var own = BtfKernel.Read(
+                Path.GetFileName(parsed.GetValue(KernelBtf)!), types!, KernelProfile.Find(nearest)!);
+            foreach (var fact in own.Facts)
+            {
+                note(fact.ToString());
+            }
+
+            return [own.Spec];
+        }
+
+        IEnumerable<KernelProfile> profiles = parsed.GetValue(Kernels) == All
+            ? KernelProfile.All
+            : parsed.GetValue(Profiles) is { Length: > 0 } names
+                ? names.Distinct().Select(n => KernelProfile.Find(n)!)
+                : [KernelProfile.Linux6_12];
+        return [.. profiles.Select(p => types is null ? BuiltinKernel.Spec(p) : BuiltinKernel.Spec(p, types))];
+    }
+
+    /// <summary>Which of the options go together.</summary>
+    public static void RequireOneChoice(Command command) => command.Validators.Add(r =>
+    {
+        var given = new Option[] { Profiles, Kernels, Nearest }
+            .Where(o => r.GetResult(o) is { Implicit: false }).Select(o => o.Name).ToArray();
+        if (given.Length > 1)
+        {
+            r.AddError($"{string.Join(" and ", given)} exclude each other.");
+        }
+
+        if (given.Contains(Nearest.Name) && r.GetResult(KernelBtf) is null)
+        {
+            r.AddError($"{Nearest.Name} needs --kernel-btf: the kernel is read from its types.");
+        }
+    });
+
     /// <summary>A module's types are split from a kernel's: one option needs the other.</summary>
     public static void RequireKernelForModules(Command command) => command.Validators.Add(r =>
     {
@@ -39,6 +90,36 @@ internal static class KernelOptions
             r.AddError("--module-btf needs --kernel-btf: a module's types are split from a kernel's.");
         }
     });
+
+    private const string All = "all";
+
+    private static Option<string[]> MakeProfiles()
+    {
+        var option = new Option<string[]>("--profile")
+        {
+            Description = "Whose rules: a kernel version; may be given several times. Default: linux-6.12.",
+        };
+        option.AcceptOnlyFromAmong([.. KernelProfile.All.Select(p => p.Name)]);
+        return option;
+    }
+
+    private static Option<string?> MakeKernels()
+    {
+        var option = new Option<string?>("--kernels") { Description = "Judge for all kernels that have a profile." };
+        option.AcceptOnlyFromAmong(All);
+        return option;
+    }
+
+    private static Option<string?> MakeNearest()
+    {
+        var option = new Option<string?>("--nearest")
+        {
+            Description = "Judge for the kernel of --kernel-btf itself; what its types do not tell is this profile's.",
+            HelpName = "PROFILE",
+        };
+        option.AcceptOnlyFromAmong([.. KernelProfile.All.Select(p => p.Name)]);
+        return option;
+    }
 
     private static Option<string> MakeProfile()
     {

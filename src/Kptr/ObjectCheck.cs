@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Specs;
@@ -16,6 +18,29 @@ public sealed record ProgVerdict(ProgSpec Prog, VerifyResult Result)
 
     /// <inheritdoc cref="ObjectSpec.BtfFault"/>
     public Diagnostic? BtfFault { get; init; }
+}
+
+/// <summary>What one kernel says of a program.</summary>
+/// <param name="Kernel">The kernel.</param>
+/// <param name="Said">The program, linked for it, and the verdict.</param>
+public readonly record struct ProgVerdictOf(KernelSpec Kernel, ProgVerdict Said)
+{
+    /// <summary>Kernel and verdict.</summary>
+    public override string ToString() => $"{Kernel?.Profile.Name}: {Said?.Verdict}";
+}
+
+/// <summary>One program of an object and what several kernels say of it, in the order they were given.</summary>
+/// <param name="Kernels">What each says.</param>
+public sealed record ProgVerdicts(ImmutableArray<ProgVerdictOf> Kernels)
+{
+    /// <summary>The program's name.</summary>
+    public string Name => Kernels[0].Said.Prog.Name;
+
+    /// <summary>Whether all of them take it, or none.</summary>
+    public bool Agree => Kernels.All(k => k.Said.Verdict == Kernels[0].Said.Verdict);
+
+    /// <summary>The program and each verdict.</summary>
+    public override string ToString() => $"{Name}: {string.Join(", ", Kernels)}";
 }
 
 /// <summary>What <see cref="ObjectCheck"/> judges, and how.</summary>
@@ -52,6 +77,64 @@ public static class ObjectCheck
         return linked.Progs
             .Where(p => options.ProgName is null || p.Name == options.ProgName)
             .Select(p => Judge(p, kernel, options.Verify) with { BtfFault = linked.BtfFault });
+    }
+
+    /// <summary>Judges every program of a file for several kernels, in file order, each on its own.</summary>
+    /// <param name="path">A BPF object as clang makes it; it is read once.</param>
+    /// <param name="kernels">The kernels, in the order of the answers; at least one.</param>
+    /// <param name="options">Which programs, and how; null for all and the defaults.</param>
+    /// <exception cref="DiagnosticException">The file is no BPF object; says where.</exception>
+    /// <exception cref="ArgumentException">There is no kernel.</exception>
+    public static IEnumerable<ProgVerdicts> Run(
+        string path, IReadOnlyList<KernelSpec> kernels, ObjectCheckOptions? options = null) =>
+        Run(ObjectReader.Read(path), kernels, options);
+
+    /// <summary>Judges every program of an object for several kernels, in file order, each on its own.</summary>
+    /// <remarks>
+    /// Kernels that mean the same to the linker (types, special fields, destructors, configuration) share what it
+    /// links; that is one and the same object then.
+    /// </remarks>
+    /// <exception cref="ArgumentException">There is no kernel.</exception>
+    public static IEnumerable<ProgVerdicts> Run(
+        ObjectSpec spec, IReadOnlyList<KernelSpec> kernels, ObjectCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(kernels);
+        if (kernels.Count == 0 || kernels.Any(k => k is null))
+        {
+            throw new ArgumentException("It takes at least one kernel, and each must be there.", nameof(kernels));
+        }
+
+        options ??= new();
+        var linked = new Dictionary<LinkFacts, ObjectSpec>();
+        var objects = kernels.Select(k => Linked(linked, spec, k)).ToImmutableArray();
+        return Enumerable.Range(0, objects[0].Progs.Length)
+            .Where(i => options.ProgName is null || objects[0].Progs[i].Name == options.ProgName)
+            .Select(i => new ProgVerdicts([.. kernels.Select((k, at) => new ProgVerdictOf(k, Judge(
+                objects[at].Progs[i], k, options.Verify) with { BtfFault = objects[at].BtfFault }))]));
+    }
+
+    private static ObjectSpec Linked(Dictionary<LinkFacts, ObjectSpec> linked, ObjectSpec spec, KernelSpec kernel)
+    {
+        var facts = LinkFacts.Of(kernel);
+        if (!linked.TryGetValue(facts, out var found))
+        {
+            linked.Add(facts, found = ObjectLinker.Link(spec, kernel, new DiagSink()));
+        }
+
+        return found;
+    }
+
+    // All that linking asks of a kernel.
+    private readonly record struct LinkFacts(
+        KernelTypes Types, BtfRecordRules Rules, BpfMapType LastMapType, ImmutableArray<BpfMapType> KptrMaps,
+        int Version, object Kconfig, string Dtors)
+    {
+        public static LinkFacts Of(KernelSpec kernel) => new(
+            kernel.Types, kernel.Profile.RecordRules, kernel.Profile.LastMapType, kernel.Profile.MapsWithKptrs,
+            kernel.Profile.VersionCode, kernel.Kconfig,
+            string.Join(' ', kernel.Dtors.OrderBy(d => d.Key, StringComparer.Ordinal)
+                .Select(d => $"{d.Key}:{d.Value}")));
     }
 
     // A program whose references cannot be resolved never reaches the verifier: libbpf refuses it.

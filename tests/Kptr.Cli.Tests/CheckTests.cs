@@ -90,6 +90,9 @@ public class CheckTests
     [InlineData("check")]
     [InlineData("check", "x.o", "--format", "xml")]
     [InlineData("check", "x.o", "--profile", "linux-9.9")]
+    [InlineData("check", "x.o", "--kernels", "some")]
+    [InlineData("check", "x.o", "--kernels", "all", "--profile", "linux-6.1")]
+    [InlineData("check", "x.o", "--nearest", "linux-6.12")]
     [InlineData("check", "x.o", "--log-level", "3")]
     [InlineData("check", "x.o", "--module-btf", "nonsense")]
     [InlineData("frobnicate")]
@@ -99,6 +102,63 @@ public class CheckTests
         run.ExitCode.Should().Be(2);
         run.Output.Should().BeEmpty();
         run.Errors.Should().StartWith("kptr: ").And.NotContain("   at ");
+    }
+
+    [Fact]
+    public void AllKernels_AreAColumnEach_AndWhatDiffersIsSaid()
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released_mended", "--kernels", "all");
+        run.Errors.Should().BeEmpty();
+        run.ExitCode.Should().Be(1, "6.1 has no kfuncs for tasks");
+        run.Lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Should().Equal(
+            "linux-6.1", "linux-6.2", "linux-6.12", "linux-7.2");
+        run.Lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[..4].Should().Equal(
+            "reject", "accept", "accept", "accept");
+        run.Lines[1].Should().EndWith("differs");
+        run.Lines[2].Should().StartWith("    linux-6.1: ").And.Contain("bpf_task_");
+        run.Lines[^1].Should().Be("1 of 1 programs are not judged alike by these kernels");
+    }
+
+    [Fact]
+    public void SeveralProfiles_InJson_AreAnArrayOfTheSameFields()
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released", "--format", "json",
+            "--profile", "linux-6.12", "--profile", "linux-7.2");
+        run.ExitCode.Should().Be(1);
+        var program = JsonDocument.Parse(run.Lines.Single()).RootElement;
+        program.GetProperty("program").GetString().Should().Be("never_released");
+        program.GetProperty("differs").GetBoolean().Should().BeFalse();
+        var kernels = program.GetProperty("kernels").EnumerateArray().ToArray();
+        kernels.Select(k => k.GetProperty("kernel").GetString()).Should().Equal("linux-6.12", "linux-7.2");
+        foreach (var kernel in kernels)
+        {
+            kernel.GetProperty("verdict").GetString().Should().Be("reject");
+            kernel.GetProperty("message").GetString().Should().StartWith("Unreleased reference");
+            kernel.EnumerateObject().Select(p => p.Name).Should().Contain(
+                s_fields.Except(["object", "program", "section"]));
+        }
+    }
+
+    [Fact]
+    public void KernelsThatAgree_AreSaidTo_AndTheExitCodeIs0()
+    {
+        var run = KptrTool.Run("check", KptrTool.TrackerObject, "--profile", "linux-6.12", "--profile", "linux-7.2");
+        run.ExitCode.Should().Be(0);
+        run.Lines[^1].Should().Be("4 programs, which these kernels judge alike");
+    }
+
+    [Fact]
+    public void KernelWithoutAProfile_IsReadFromItsTypes_AndItIsSaidWhatIsNot()
+    {
+        using var folder = new TempFolder();
+        var types = Kptr.Kfuncs.BuiltinKernel.Spec(Kptr.Specs.KernelProfile.Linux6_12).Types.Vmlinux;
+        var vmlinux = folder.Write("vendor.btf", types.ToBytes());
+        var run = KptrTool.Run(
+            "check", KptrTool.TrackerObject, "--kernel-btf", vmlinux, "--nearest", "linux-6.12");
+        run.ExitCode.Should().Be(0);
+        run.Output.Should().StartWith("accept ");
+        run.Errors.Should().Contain("kptr: kfuncs and their prototypes: ").And.Contain("(its BTF)")
+            .And.Contain("kptr: rules of the verifier, helpers, hooks, when values die: those of linux-6.12");
     }
 
     [Fact]

@@ -38,11 +38,15 @@ internal static class CheckCommand
                 r.AddError("--log-level takes 0, 1 or 2.");
             }
         });
-        var command = new Command("check", "Judges every program of each object as Linux's verifier would.")
+        var command = new Command(
+            "check", "Judges every program of each object as Linux's verifier would. Exit code 0: every kernel asked "
+                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage or input.")
         {
-            Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profile, Format, LogLevel,
+            Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profiles,
+            KernelOptions.Kernels, KernelOptions.Nearest, Format, LogLevel,
         };
         KernelOptions.RequireKernelForModules(command);
+        KernelOptions.RequireOneChoice(command);
         command.SetAction(Run);
         return command;
     }
@@ -51,8 +55,8 @@ internal static class CheckCommand
     {
         try
         {
-            var kernel = KernelOptions.Read(parsed);
-            return Judge(parsed, kernel);
+            var kernels = KernelOptions.ReadAll(parsed, note => Console.Error.WriteLine($"kptr: {note}"));
+            return Judge(parsed, kernels);
         }
         catch (DiagnosticException e)
         {
@@ -65,24 +69,27 @@ internal static class CheckCommand
         }
     }
 
-    private static int Judge(ParseResult parsed, KernelSpec kernel)
+    private static int Judge(ParseResult parsed, IReadOnlyList<KernelSpec> kernels)
     {
         var only = parsed.GetValue(Program);
         var logLevel = parsed.GetValue(LogLevel);
         IVerdictWriter writer = parsed.GetValue(Format) == "json"
             ? new JsonVerdictWriter(Console.Out, withLog: logLevel > 0)
+            : kernels.Count > 1 ? new ColumnVerdictWriter(Console.Out, kernels, withLog: logLevel > 0)
             : new TextVerdictWriter(Console.Out, withLog: logLevel > 0);
         var options = new ObjectCheckOptions { ProgName = only, Verify = new() { LogLevel = logLevel } };
         var (exit, judged) = (ExitCodes.Ok, 0);
         foreach (var file in parsed.GetValue(Files)!)
         {
-            foreach (var verdict in ObjectCheck.Run(file, kernel, options))
+            foreach (var verdicts in ObjectCheck.Run(file, kernels, options))
             {
                 judged++;
-                writer.Write(file, verdict);
-                exit = verdict.Verdict == Verdict.Accept ? exit : ExitCodes.Rejected;
+                writer.Write(file, verdicts);
+                exit = verdicts.Kernels.All(k => k.Said.Verdict == Verdict.Accept) ? exit : ExitCodes.Rejected;
             }
         }
+
+        writer.Finish();
 
         if (only is not null && judged == 0)
         {

@@ -1,7 +1,11 @@
 namespace Kptr.Cli.Check;
 
-/// <summary>How one verdict is printed.</summary>
+/// <summary>How verdicts are printed.</summary>
 internal interface IVerdictWriter
 {
-    void Write(string file, ProgVerdict verdict);
+    /// <summary>Prints what each kernel says of one program.</summary>
+    void Write(string file, ProgVerdicts verdicts);
+
+    /// <summary>After the last program.</summary>
+    void Finish();
 }

@@ -10,25 +10,53 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public void Write(string file, ProgVerdict verdict)
+    public void Finish()
+    {
+    }
+
+    public void Write(string file, ProgVerdicts verdicts)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, Compact))
         {
-            Write(json, file, verdict);
+            json.WriteStartObject();
+            json.WriteString("object", file);
+            json.WriteString("program", verdicts.Name);
+            json.WriteString("section", verdicts.Kernels[0].Said.Prog.SectionName);
+            if (verdicts.Kernels is [var only])
+            {
+                Write(json, only.Said);
+            }
+            else
+            {
+                WriteKernels(json, verdicts);
+            }
+
+            json.WriteEndObject();
         }
 
         output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
     }
 
-    private void Write(Utf8JsonWriter json, string file, ProgVerdict verdict)
+    private void WriteKernels(Utf8JsonWriter json, ProgVerdicts verdicts)
     {
-        var (prog, result) = (verdict.Prog, verdict.Result);
+        json.WriteBoolean("differs", !verdicts.Agree);
+        json.WriteStartArray("kernels");
+        foreach (var (kernel, said) in verdicts.Kernels)
+        {
+            json.WriteStartObject();
+            json.WriteString("kernel", kernel.Profile.Name);
+            Write(json, said);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private void Write(Utf8JsonWriter json, ProgVerdict verdict)
+    {
+        var result = verdict.Result;
         var reason = result.Diagnostics.LastOrDefault();
-        json.WriteStartObject();
-        json.WriteString("object", file);
-        json.WriteString("program", prog.Name);
-        json.WriteString("section", prog.SectionName);
         json.WriteString("verdict", VerdictWords.Of(result.Verdict));
         json.WriteString("code", reason?.Code.ToString());
         json.WriteString("message", result.IsAccepted ? null : result.Message);
@@ -46,8 +74,6 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         {
             json.WriteString("log", result.Log);
         }
-
-        json.WriteEndObject();
     }
 
     private static void WriteNumber(Utf8JsonWriter json, string name, int? value)

@@ -3,8 +3,13 @@ namespace Kptr.Cli.Check;
 /// <summary>Verdicts for a person: a line a program, and the story below a rejected one.</summary>
 internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerdictWriter
 {
-    public void Write(string file, ProgVerdict verdict)
+    public void Finish()
     {
+    }
+
+    public void Write(string file, ProgVerdicts verdicts)
+    {
+        var verdict = verdicts.Kernels[0].Said;
         var (prog, result) = (verdict.Prog, verdict.Result);
         output.WriteLine(
             $"{VerdictWords.Of(result.Verdict),-11} {Path.GetFileName(file)} {prog.Name} [{prog.SectionName}]"

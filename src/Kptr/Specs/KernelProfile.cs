@@ -168,7 +168,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>
     /// Whether system calls may name one CPU of a per-CPU map (<c>BPF_F_CPU</c>), or all with one
-    /// value (<c>BPF_F_ALL_CPUS</c>).
+    /// value (<c>BPF_F_ALL_CPUS</c>): in 7.2, not in 6.12.
     /// </summary>
     public bool HasPercpuFlags { get; init; }
 
@@ -247,7 +247,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     internal ImmutableDictionary<string, string> StructOpsHelpers { get; init; } = s_structOps;
 
     /// <summary>
-    /// Whether programs may load arguments that point to other things than structs, as numbers. Before, of these only
+    /// Whether programs may load arguments that point to other things than structs, as numbers: in 7.2. In 6.12, only
     /// <c>void *</c> and pointers to integers may be loaded, and <c>const void *</c> may not.
     /// </summary>
     internal bool TakesAnyPointerArg { get; init; }

@@ -22,6 +22,7 @@ public sealed class FileReadingTests : IDisposable
         ["object"] = path => ObjectReader.Read(path),
         ["open"] = path => BpfObject.Open(path).Dispose(),
         ["check"] = path => ObjectCheck.Run(path, new KernelModel().Spec),
+        ["check for several"] = path => ObjectCheck.Run(path, [new KernelModel().Spec]),
     };
 
     public void Dispose() => _folder.Delete(recursive: true);
