@@ -23,16 +23,21 @@ public sealed record ProgVerdict(ProgSpec Prog, VerifyResult Result)
 /// <summary>What one kernel says of a program.</summary>
 /// <param name="Kernel">The kernel.</param>
 /// <param name="Said">The program, linked for it, and the verdict.</param>
-public readonly record struct ProgVerdictOf(KernelSpec Kernel, ProgVerdict Said)
+public sealed record ProgVerdictOf(KernelSpec Kernel, ProgVerdict Said)
 {
     /// <summary>Kernel and verdict.</summary>
     public override string ToString() => $"{Kernel?.Profile.Name}: {Said?.Verdict}";
 }
 
 /// <summary>One program of an object and what several kernels say of it, in the order they were given.</summary>
-/// <param name="Kernels">What each says.</param>
-public sealed record ProgVerdicts(ImmutableArray<ProgVerdictOf> Kernels)
+/// <remarks><see cref="ObjectCheck"/> makes these.</remarks>
+public sealed record ProgVerdicts
 {
+    internal ProgVerdicts(ImmutableArray<ProgVerdictOf> kernels) => Kernels = kernels;
+
+    /// <summary>What each kernel says; at least one.</summary>
+    public ImmutableArray<ProgVerdictOf> Kernels { get; }
+
     /// <summary>The program's name.</summary>
     public string Name => Kernels[0].Said.Prog.Name;
 

@@ -118,6 +118,9 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool StorageTakesNull { get; init; } = true;
 
+    /// <summary>Whether sleepable programs may use maps with <c>bpf_spin_lock</c>: since 6.7.</summary>
+    internal bool SleepersLock { get; init; } = true;
+
     /// <summary>Whether sleepable programs may use queues and stacks: in 6.12, not in 6.1.</summary>
     internal bool QueuesForSleepers { get; init; } = true;
 

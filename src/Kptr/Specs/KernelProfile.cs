@@ -92,6 +92,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         ReadsObjectsAsMemory = false,
         StorageTakesNull = false,
         QueuesForSleepers = false,
+        SleepersLock = false,
         EveryoneAsksForCurrent = false,
         RawTracepointsHaveCookies = false,
         PathHooksSleep = false,

@@ -196,6 +196,11 @@ internal sealed partial class VerifierRun
                 + " progs cannot use bpf_spin_lock yet");
         }
 
+        if (map.Record.Has(BtfFieldKind.SpinLock) && Prog.IsSleepable && !Kernel.Profile.SleepersLock)
+        {
+            Reject(DiagCode.MapIncompatible, "sleepable progs cannot use bpf_spin_lock yet");
+        }
+
         if (tracing && map.Record.Has(BtfFieldKind.Timer))
         {
             Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_timer yet");
