@@ -121,6 +121,17 @@ public sealed partial record KernelProfile
     /// <summary>Whether sleepable programs may use maps with <c>bpf_spin_lock</c>: since 6.7.</summary>
     internal bool SleepersLock { get; init; } = true;
 
+    /// <summary>Whether programs may ask for the address of a kernel function: in 6.12, not in 6.1.</summary>
+    internal bool TakesFuncAddresses { get; init; } = true;
+
+    /// <summary>
+    /// Whether one load may read through trusted and untrusted pointers on different paths: in 6.12, not in 6.1.
+    /// </summary>
+    internal bool MixesTrustInLoads { get; init; } = true;
+
+    /// <summary>Whether pointers found in unions are not trusted: in 6.12, not in 6.1.</summary>
+    internal bool DistrustsUnions { get; init; } = true;
+
     /// <summary>Whether sleepable programs may use queues and stacks: in 6.12, not in 6.1.</summary>
     internal bool QueuesForSleepers { get; init; } = true;
 

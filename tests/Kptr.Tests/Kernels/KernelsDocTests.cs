@@ -68,8 +68,8 @@ public class KernelsDocTests
         text.AppendLine("""
             ## Rule by rule
 
-            Each rule is a property of `KernelProfile`, and each has programs on both sides under `tests/data/verifier/kernels` or a row in the tables
-            of `tests/data`. The first table says who has it, the list what it is.
+            Each rule is a property of `KernelProfile`. Programs on both sides of most are under `tests/data/verifier/kernels`, and what the cells of
+            real kernels say in the tables of `tests/data`. The first table says who has it, the list what it is.
             """).AppendLine();
         Table(text, "rule", [.. RuleProperties().Select(p => (p.Name, s_profiles.Select(k => YesNo(p.GetValue(k)))))]);
         foreach (var rule in RuleProperties())

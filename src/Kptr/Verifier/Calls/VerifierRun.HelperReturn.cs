@@ -11,7 +11,7 @@ internal sealed partial class VerifierRun
     {
         var fn = meta.Fn!;
         ref var r0 = ref Reg(0);
-        var flags = (RegType)((uint)fn.Ret & ~(uint)RetKind.BaseMask);
+        var flags = (RegType)((uint)fn.Ret & ~(uint)RetKind.BaseMask) & ~Untracked;
         switch (fn.Ret & RetKind.BaseMask)
         {
             case RetKind.Integer:

@@ -28,6 +28,7 @@ internal static class BtfStructWalk
     {
         public readonly BtfSpec Btf = btf;
         public readonly bool WalkFlexArrays = walkFlexArrays;
+        public bool TrustsUnions;
         public RegType Flags;
         public int NextId;
         public string? FieldName;
@@ -43,7 +44,10 @@ internal static class BtfStructWalk
             RejectSpecialFields(run, run.RecordOfType(btf, typeId), off, size);
         }
 
-        var walk = new Walk(btf, walkFlexArrays: !isAlloc);
+        var walk = new Walk(btf, walkFlexArrays: !isAlloc)
+        {
+            TrustsUnions = !run.Kernel.Profile.DistrustsUnions,
+        };
         var id = typeId;
         for (var left = NestingMax; left > 0; left--)
         {
@@ -128,7 +132,7 @@ internal static class BtfStructWalk
                 return Found.Fault;
             }
 
-            if (type.Kind == BtfKind.Union && type.VLen != 1)
+            if (type.Kind == BtfKind.Union && type.VLen != 1 && !walk.TrustsUnions)
             {
                 walk.Flags |= RegType.PtrUntrusted;
             }

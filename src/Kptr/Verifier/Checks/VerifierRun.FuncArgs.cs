@@ -305,7 +305,8 @@ internal sealed partial class VerifierRun
         }
 
         var expected = ProgCtxNames.Of(RunType);
-        return expected.Length > 0 && (type.Name == expected || ProgCtxNames.IsProjection(expected, type.Name)
+        return expected.Length > 0 && (type.Name == expected
+            || (Kernel.Profile.SortsKfuncArgs && ProgCtxNames.IsProjection(expected, type.Name))
             || (expected == "bpf_user_pt_regs_t" && type.Name == "pt_regs"));
     }
 

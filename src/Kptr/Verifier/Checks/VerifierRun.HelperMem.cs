@@ -33,7 +33,7 @@ internal sealed partial class VerifierRun
             case RegType.PtrToStack:
                 CheckStackRangeInitialized(regno, reg.Off, size, zeroSizeAllowed, byHelper: true, raw);
                 return;
-            case RegType.PtrToBtfId:
+            case RegType.PtrToBtfId when Kernel.Profile.ReadsObjectsAsMemory:
                 CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);
                 return;
             case RegType.PtrToCtx when IsCtxPlainMemory:

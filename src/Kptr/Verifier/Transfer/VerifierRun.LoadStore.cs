@@ -122,7 +122,8 @@ internal sealed partial class VerifierRun
         }
         else if (type != seen && (!MayDiffer(type) || !MayDiffer(seen)))
         {
-            if (!allowTrustMismatch || type.Base() != RegType.PtrToBtfId || seen.Base() != RegType.PtrToBtfId)
+            if (!allowTrustMismatch || !Kernel.Profile.MixesTrustInLoads
+                || type.Base() != RegType.PtrToBtfId || seen.Base() != RegType.PtrToBtfId)
             {
                 Reject(DiagCode.MixedPointers, "same insn cannot be used with different pointers");
             }

@@ -251,7 +251,7 @@ internal sealed partial class VerifierRun
 
         var type = btf[id];
         ref var aux = ref Aux[i];
-        if (type.Kind == BtfKind.Func)
+        if (type.Kind == BtfKind.Func && Kernel.Profile.TakesFuncAddresses)
         {
             aux.VarType = RegType.PtrToMem | RegType.MemRdOnly;
             aux.VarSizeBytes = 0;
@@ -260,7 +260,8 @@ internal sealed partial class VerifierRun
 
         if (type.Kind != BtfKind.Var)
         {
-            Reject(DiagCode.AttachTargetInvalid, $"pseudo btf_id {id} in ldimm64 isn't KIND_VAR or KIND_FUNC");
+            var or = Kernel.Profile.TakesFuncAddresses ? " or KIND_FUNC" : ".";
+            Reject(DiagCode.AttachTargetInvalid, $"pseudo btf_id {id} in ldimm64 isn't KIND_VAR{or}");
         }
 
         var isPercpu = IsPercpuVar(btf, id);
