@@ -55,6 +55,10 @@ public enum KfuncHooks
     /// <summary>LSM programs alone: registered for tracing, then filtered.</summary>
     LsmOnly = 1 << 13,
 
+    /// <summary>Schedulers (<c>struct sched_ext_ops</c>); for kernels that do not filter, every struct of
+    /// functions.</summary>
+    SchedExt = 1 << 14,
+
     /// <summary>The kernel's generic set: objects, tasks, cgroups.</summary>
     Generic = Tracing | Tc | Xdp | StructOps | Syscall | Cgroup,
 }
@@ -81,6 +85,7 @@ internal static class KfuncHooksExtensions
         (KfuncHooks.Netfilter, [ProgType.Netfilter]),
         (KfuncHooks.Kprobe, [ProgType.Kprobe]),
         (KfuncHooks.LsmOnly, [ProgType.Lsm]),
+        (KfuncHooks.SchedExt, [ProgType.StructOps]),
     ];
 
     /// <summary>

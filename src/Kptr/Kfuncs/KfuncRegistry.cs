@@ -80,11 +80,27 @@ public sealed class KfuncRegistry
         (spec.Flags & KfuncFlags.Rcu) != 0 || spec.Prototype.Contains("__opt", StringComparison.Ordinal)
             ? spec : spec with { Flags = spec.Flags | KfuncFlags.TrustedArgs };
 
-    private static KfuncSpec OpenIn(KernelProfile profile, KfuncSpec spec) =>
-        profile.TracepointsCallKfuncs || spec.ProgTypes.IsDefaultOrEmpty ? spec : spec with
+    private static KfuncSpec OpenIn(KernelProfile profile, KfuncSpec spec)
+    {
+        var types = spec.ProgTypes;
+        if (types.IsDefaultOrEmpty)
         {
-            ProgTypes = spec.ProgTypes.RemoveAll(t => t is ProgType.Tracepoint or ProgType.PerfEvent),
-        };
+            return spec;
+        }
+
+        if (!profile.TracepointsCallKfuncs)
+        {
+            types = types.RemoveAll(t => t is ProgType.Tracepoint or ProgType.PerfEvent);
+        }
+
+        if (profile.WidensKfuncHooks)
+        {
+            types = types.Contains(ProgType.Tracing) ? types.Add(ProgType.RawTracepoint) : types;
+            types = types.Contains(ProgType.CgroupSkb) ? types.Add(ProgType.SockOps) : types;
+        }
+
+        return spec with { ProgTypes = types };
+    }
 
     private static IEnumerable<KfuncDeclaration> Declared(Type type)
     {

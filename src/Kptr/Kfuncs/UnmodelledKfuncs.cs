@@ -10,12 +10,21 @@ namespace Kptr.Kfuncs;
 internal static class UnmodelledKfuncs
 {
     /// <summary>
-    /// Reads <c>Builtin/unmodelled.tsv</c>, and the same of early kernels: name, flags, hooks, attach types, module,
+    /// Reads <c>Builtin/unmodelled.tsv</c>, and the same of other kernels: name, flags, hooks, attach types, module,
     /// prototype; <c>-</c> is none.
     /// </summary>
     internal static IEnumerable<KfuncDeclaration> Read() =>
-        Read("unmodelled.tsv", ProfileSet.Linux6_12 | ProfileSet.Linux7_2).Concat(
-            Read("unmodelled-early.tsv", ProfileSet.Early));
+        Other([.. Read("unmodelled.tsv", ProfileSet.Linux6_12 | ProfileSet.Linux7_2)],
+            [.. Read("unmodelled-7.2.tsv", ProfileSet.Linux7_2)])
+            .Concat(Read("unmodelled-early.tsv", ProfileSet.Early));
+
+    // What a later kernel has otherwise takes the place of the row for both.
+    private static IEnumerable<KfuncDeclaration> Other(KfuncDeclaration[] rows, KfuncDeclaration[] later)
+    {
+        var names = later.Select(d => d.Spec.Name).ToHashSet();
+        return rows.Select(d => names.Contains(d.Spec.Name) ? d.Without(ProfileSet.Linux7_2) : d)
+            .OfType<KfuncDeclaration>().Concat(later);
+    }
 
     private static IEnumerable<KfuncDeclaration> Read(string file, ProfileSet profiles) =>
         from line in EmbeddedText.Read(file).Split('\n')
@@ -33,6 +42,7 @@ internal static class UnmodelledKfuncs
             AttachTypes = cells[3] == "-" ? [] : [Enum.Parse<AttachType>(cells[3])],
             Module = cells[4] == "-" ? null : cells[4],
             Profiles = profiles,
+            StructOpsType = hooks.HasFlag(KfuncHooks.SchedExt) ? "sched_ext_ops" : null,
         };
         return new(spec, hooks, DestructorOf(cells[0]));
     }

@@ -137,6 +137,20 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
         TrustsKfuncArgs = true,
+        HidesKfuncArgs = true,
+        LooksIntoGraphs = true,
+        FiltersSchedulerKfuncs = true,
+        WidensKfuncHooks = true,
+        IndexesSyscallContext = true,
+        CastsToVoid = true,
+        MayGotoNextInsn = true,
+        ProbesWriteRegs = true,
+        CallsMoreUnderLock = true,
+        ChecksNmiUnsafeDrops = true,
+        FollowsThrowsOfGlobals = true,
+        KnowsQuotients = true,
+        TracingHasTimers = true,
+        MoreMapsForSleepers = true,
         TakesAnyPointerArg = true,
         PacketsHaveNetnsCookie = true,
         ChecksSetRetval = true,
@@ -181,6 +195,71 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// the flag <c>KF_TRUSTED_ARGS</c> is gone.
     /// </summary>
     public bool TrustsKfuncArgs { get; init; }
+
+    /// <summary>
+    /// Whether arguments that the verifier gives are no part of a kfunc's prototype (<c>KF_IMPLICIT_ARGS</c>):
+    /// <c>bpf_obj_new</c> and others without <c>_impl</c>, since 7.0.
+    /// </summary>
+    internal bool HidesKfuncArgs { get; init; }
+
+    /// <summary>
+    /// Whether programs look at nodes that stay in their list or tree (<c>bpf_list_front</c>, <c>bpf_rbtree_left</c>),
+    /// whether what they look at may be taken out, and an owned node too: in 7.2.
+    /// </summary>
+    internal bool LooksIntoGraphs { get; init; }
+
+    /// <summary>Whether the kfuncs of schedulers are theirs alone, among structs of functions: in 7.2.</summary>
+    internal bool FiltersSchedulerKfuncs { get; init; }
+
+    /// <summary>
+    /// Whether raw tracepoints have the kfuncs of tracing programs, and <c>sock_ops</c> programs those of cgroups: in
+    /// 7.2.
+    /// </summary>
+    internal bool WidensKfuncHooks { get; init; }
+
+    /// <summary>
+    /// Whether system call programs reach their context at any offset within 64 KiB, variable and unaligned too,
+    /// themselves and as memory of a helper or kfunc: in 7.2. In 6.12 at known and aligned offsets.
+    /// </summary>
+    internal bool IndexesSyscallContext { get; init; }
+
+    /// <summary>
+    /// Whether <c>bpf_rdonly_cast</c> to <c>void</c> gives memory of any size, read with faults caught: in 7.2.
+    /// </summary>
+    internal bool CastsToVoid { get; init; }
+
+    /// <summary>Whether <c>may_goto</c> may lead to the next instruction: in 7.2.</summary>
+    internal bool MayGotoNextInsn { get; init; }
+
+    /// <summary>Whether probes may write the registers that are their context: in 7.2.</summary>
+    internal bool ProbesWriteRegs { get; init; }
+
+    /// <summary>Whether number iterators, arenas and streams may be used under a spin lock: in 7.2.</summary>
+    internal bool CallsMoreUnderLock { get; init; }
+
+    /// <summary>
+    /// Whether tracing programs that may run in an NMI are kept from dropping objects whose fields cannot be ended
+    /// there: in 7.2.
+    /// </summary>
+    internal bool ChecksNmiUnsafeDrops { get; init; }
+
+    /// <summary>
+    /// Whether a call of a global function that may throw is also followed as a throw: in 7.2. 6.12 thinks that it
+    /// returns.
+    /// </summary>
+    internal bool FollowsThrowsOfGlobals { get; init; }
+
+    /// <summary>
+    /// Whether the range of a quotient, a remainder by a constant, a swapped and a negated number is known: in 7.2.
+    /// </summary>
+    internal bool KnowsQuotients { get; init; }
+
+    /// <summary>Whether programs that trace may use maps with timers and work queues: in 7.2.</summary>
+    internal bool TracingHasTimers { get; init; }
+
+    /// <summary>Whether sleepable programs may use tries, resizable hashes and arrays of programs too: in
+    /// 7.2.</summary>
+    internal bool MoreMapsForSleepers { get; init; }
 
     /// <summary>
     /// Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.

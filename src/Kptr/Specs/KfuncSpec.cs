@@ -18,6 +18,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>Expected attach types that may call it (the kernel's filter of a set); empty means every one.</summary>
     public ImmutableArray<AttachType> AttachTypes { get; init; } = [];
 
+    /// <summary>The kernel's struct of functions whose members alone may call it; null for every one's.</summary>
+    internal string? StructOpsType { get; init; }
+
     /// <summary>Profiles that have it.</summary>
     public ProfileSet Profiles { get; init; } = ProfileSet.All;
 
@@ -28,7 +31,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     public string? Module { get; init; }
 
     /// <summary>Whether a program may call it at all; sleepable kfuncs ask for more.</summary>
-    internal bool IsOpenTo(ProgSpec prog, KernelProfile profile) => (Profiles & profile.Member) != 0
+    internal bool IsOpenTo(ProgSpec prog, KernelSpec kernel) => (Profiles & kernel.Profile.Member) != 0
+        && (StructOpsType is null || prog.Type != ProgType.StructOps || !kernel.Profile.FiltersSchedulerKfuncs
+            || (prog.AttachBtf is { } type && kernel.Types[type].Name == StructOpsType))
         && (ProgTypes.IsDefaultOrEmpty || ProgTypes.Contains(prog.Type))
         && (AttachTypes.IsDefaultOrEmpty || (prog.ExpectedAttachType is { } at && AttachTypes.Contains(at)));
 }

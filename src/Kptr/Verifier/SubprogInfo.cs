@@ -22,6 +22,7 @@ internal sealed class SubprogInfo
     public bool IsExceptionCallback;
     public bool ChangesPktData;
     public bool MightSleep;
+    public bool MightThrow;
 
     /// <summary>
     /// The subprogram was called by another that was reached (global functions are verified only then).

@@ -59,7 +59,7 @@ internal static class CellRows
     }
 
     /// <summary>Whether the kernel takes no program of the kind, whatever it does.</summary>
-    public static bool NothingIsAccepted(ProgSpec prog, KernelSpec kernel) => !new[] { 0, 1 }
+    public static bool NothingIsAccepted(ProgSpec prog, KernelSpec kernel) => !Enumerable.Range(0, 2)
         .Select(value => TextAssembler.Assemble($"r0 = {value}\nexit").Insns)
         .Any(insns => BpfVerifier.Verify(prog with { Insns = insns }, kernel).IsAccepted);
 

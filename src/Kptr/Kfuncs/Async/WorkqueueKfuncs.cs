@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
 
@@ -15,11 +16,11 @@ internal static class WorkqueueKfuncs
     [Kfunc("bpf_wq_set_callback_impl",
         Prototype = "int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), "
             + "unsigned int flags, void *aux__ign)")]
-    internal static Errno SetCallback(ProgContext ctx, ulong wq, ulong callback, uint flags, ulong aux)
-    {
-        _ = aux;
-        return flags == 0 ? ctx.Host.Async.SetCallback(ctx, wq, callback) : Errno.EINVAL;
-    }
+    [Kfunc("bpf_wq_set_callback", Profiles = ProfileSet.Linux7_2,
+        Prototype = "int bpf_wq_set_callback(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), "
+            + "unsigned int flags)")]
+    internal static Errno SetCallback(ProgContext ctx, ulong wq, ulong callback, uint flags) =>
+        flags == 0 ? ctx.Host.Async.SetCallback(ctx, wq, callback) : Errno.EINVAL;
 
     [Kfunc("bpf_wq_start",
         Prototype = "int bpf_wq_start(struct bpf_wq *wq, unsigned int flags)")]

@@ -14,14 +14,18 @@ internal static class GraphKfuncs
     [Kfunc("bpf_list_push_front_impl",
         Prototype = "int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, "
             + "void *meta__ign, u64 off)")]
-    internal static Errno ListPushFront(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset) =>
-        ListPush(ctx, head, node, meta, offset, atTail: false);
+    [Kfunc("bpf_list_push_front", Profiles = ProfileSet.Linux7_2,
+        Prototype = "int bpf_list_push_front(struct bpf_list_head *head, struct bpf_list_node *node)")]
+    internal static Errno ListPushFront(ProgContext ctx, ulong head, ulong node) =>
+        ListPush(ctx, head, node, atTail: false);
 
     [Kfunc("bpf_list_push_back_impl",
         Prototype = "int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, "
             + "void *meta__ign, u64 off)")]
-    internal static Errno ListPushBack(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset) =>
-        ListPush(ctx, head, node, meta, offset, atTail: true);
+    [Kfunc("bpf_list_push_back", Profiles = ProfileSet.Linux7_2,
+        Prototype = "int bpf_list_push_back(struct bpf_list_head *head, struct bpf_list_node *node)")]
+    internal static Errno ListPushBack(ProgContext ctx, ulong head, ulong node) =>
+        ListPush(ctx, head, node, atTail: true);
 
     [Kfunc("bpf_list_pop_front", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps, Profiles = ProfileSet.Linux6_2,
@@ -50,9 +54,11 @@ internal static class GraphKfuncs
     [Kfunc("bpf_rbtree_add_impl",
         Prototype = "int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, "
             + "bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *), void *meta__ign, u64 off)")]
-    internal static Errno RbtreeAdd(ProgContext ctx, ulong root, ulong node, ulong less, ulong meta, ulong offset)
+    [Kfunc("bpf_rbtree_add", Profiles = ProfileSet.Linux7_2,
+        Prototype = "int bpf_rbtree_add(struct bpf_rb_root *root, struct bpf_rb_node *node, "
+            + "bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *))")]
+    internal static Errno RbtreeAdd(ProgContext ctx, ulong root, ulong node, ulong less)
     {
-        _ = (meta, offset);
         CheckRoot(ctx, root);
         CheckNode(ctx, node);
         return ctx.Core.Graphs.TreeAdd(root, node, (a, b) => ctx.Callbacks.Call(less, a, b) != 0, ctx);
@@ -76,9 +82,8 @@ internal static class GraphKfuncs
         return GraphTree.First(root);
     }
 
-    private static Errno ListPush(ProgContext ctx, ulong head, ulong node, ulong meta, ulong offset, bool atTail)
+    private static Errno ListPush(ProgContext ctx, ulong head, ulong node, bool atTail)
     {
-        _ = (meta, offset);
         CheckRoot(ctx, head);
         CheckNode(ctx, node);
         return ctx.Core.Graphs.ListPush(head, node, atTail, ctx);

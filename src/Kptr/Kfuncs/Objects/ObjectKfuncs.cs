@@ -8,8 +8,8 @@ namespace Kptr.Kfuncs;
 
 /// <summary>Objects of a program's own types. Kernel: kernel/bpf/helpers.c, 6.12.</summary>
 /// <remarks>
-/// The verifier gives the kernel's functions a hidden argument with the type's special fields. Here the type comes from
-/// the constant id, and for existing objects from the object itself.
+/// The verifier gives the kernel's functions a hidden argument with the type's special fields, which prototypes name up
+/// to 7.0 (<c>_impl</c>). Here the type comes from the constant id, and for existing objects from the object itself.
 /// </remarks>
 internal static class ObjectKfuncs
 {
@@ -18,22 +18,24 @@ internal static class ObjectKfuncs
         Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
     [Kfunc("bpf_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
+    [Kfunc("bpf_obj_new", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.Linux7_2,
+        Prototype = "void *bpf_obj_new(u64 local_type_id__k)")]
     internal static KernelRef<AllocatedObject>? ObjNew(
-        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "",
+        ProgContext ctx, ulong localTypeId, [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0)
     {
-        _ = meta;
         var type = LocalType(ctx, localTypeId);
         return KernelRef.Own(ctx.Core.NewObject(type, ctx.Host.Types.RecordOf(type.Btf, type.Id)), file, line);
     }
 
     [Kfunc("bpf_percpu_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "void *bpf_percpu_obj_new_impl(u64 local_type_id__k, void *meta__ign)")]
+    [Kfunc("bpf_percpu_obj_new", KfuncFlags.Acquire | KfuncFlags.RetNull, Profiles = ProfileSet.Linux7_2,
+        Prototype = "void *bpf_percpu_obj_new(u64 local_type_id__k)")]
     internal static KernelRef<AllocatedObject>? PercpuObjNew(
-        ProgContext ctx, ulong localTypeId, ulong meta, [CallerFilePath] string file = "",
+        ProgContext ctx, ulong localTypeId, [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0)
     {
-        _ = meta;
         return KernelRef.Own(ctx.Core.NewPercpuObject(LocalType(ctx, localTypeId)), file, line);
     }
 
@@ -42,28 +44,32 @@ internal static class ObjectKfuncs
         Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
     [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release,
         Prototype = "void bpf_obj_drop_impl(void *p__alloc, void *meta__ign)")]
+    [Kfunc("bpf_obj_drop", KfuncFlags.Release, Profiles = ProfileSet.Linux7_2,
+        Prototype = "void bpf_obj_drop(void *p__alloc)")]
     internal static void ObjDrop(
-        KernelRef<AllocatedObject> obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        _ = meta;
         obj.Release(file, line);
     }
 
     [Kfunc("bpf_percpu_obj_drop_impl", KfuncFlags.Release,
         Prototype = "void bpf_percpu_obj_drop_impl(void *p__alloc, void *meta__ign)")]
+    [Kfunc("bpf_percpu_obj_drop", KfuncFlags.Release, Profiles = ProfileSet.Linux7_2,
+        Prototype = "void bpf_percpu_obj_drop(void *p__alloc)")]
     internal static void PercpuObjDrop(
-        KernelRef<AllocatedObject> obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        _ = meta;
         obj.Release(file, line);
     }
 
     [Kfunc("bpf_refcount_acquire_impl", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
         Prototype = "void *bpf_refcount_acquire_impl(void *p__refcounted_kptr, void *meta__ign)")]
+    [Kfunc("bpf_refcount_acquire", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
+        Profiles = ProfileSet.Linux7_2,
+        Prototype = "void *bpf_refcount_acquire(void *p__refcounted_kptr)")]
     internal static KernelRef<AllocatedObject>? RefcountAcquire(
-        AllocatedObject obj, ulong meta, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        AllocatedObject obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        _ = meta;
         return obj.TryAcquire(file, line);
     }
 

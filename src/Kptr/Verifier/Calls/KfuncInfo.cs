@@ -16,9 +16,13 @@ internal enum SpecialKfunc
     ListPushBack,
     ListPopFront,
     ListPopBack,
+    ListAdd,
+    ListDel,
+    ListPeek,
+    ListAsk,
     RbtreeAdd,
     RbtreeRemove,
-    RbtreeFirst,
+    RbtreePeek,
     CastToKernCtx,
     RdonlyCast,
     RcuReadLock,
@@ -34,6 +38,8 @@ internal enum SpecialKfunc
     WqSetCallback,
     IterCssTaskNew,
     SessionCookie,
+    SessionIsReturn,
+    AllowedUnderLock,
 }
 
 /// <summary>What a parameter's name says of it (its suffix).</summary>
@@ -55,6 +61,7 @@ internal enum KfuncParamTag
     Iter = 1 << 11,
     RdonlyBufSize = 1 << 12,
     RdwrBufSize = 1 << 13,
+    NonOwnAllowed = 1 << 14,
 }
 
 /// <summary>One parameter of a kfunc.</summary>
@@ -84,6 +91,7 @@ internal sealed class KfuncInfo
         ("__alloc", KfuncParamTag.Alloc), ("__uninit", KfuncParamTag.Uninit),
         ("__refcounted_kptr", KfuncParamTag.RefcountedKptr), ("__nullable", KfuncParamTag.Nullable),
         ("__str", KfuncParamTag.ConstStr), ("__iter", KfuncParamTag.Iter),
+        ("__nonown_allowed", KfuncParamTag.NonOwnAllowed),
     ];
 
     /// <summary>Reads the prototype of a BTF function.</summary>
@@ -125,30 +133,43 @@ internal sealed class KfuncInfo
 
     public bool IsList =>
         Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.ListPopFront
-            or SpecialKfunc.ListPopBack;
+            or SpecialKfunc.ListPopBack or SpecialKfunc.ListAdd or SpecialKfunc.ListDel or SpecialKfunc.ListPeek
+            or SpecialKfunc.ListAsk;
 
-    public bool IsRbtree => Special is SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreeFirst;
+    public bool IsRbtree => Special is SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreePeek;
+
+    /// <summary>Whether it shows a node that stays where it is.</summary>
+    public bool IsPeek => Special is SpecialKfunc.ListPeek or SpecialKfunc.RbtreePeek;
 
     /// <summary>Whether it puts an object the caller owns into a list or tree.</summary>
     public bool IsInsert =>
-        Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.RbtreeAdd;
+        Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.ListAdd
+            or SpecialKfunc.RbtreeAdd;
 
     public bool Has(KfuncFlags flags) => (Flags & flags) != 0;
 
     private static SpecialKfunc SpecialOf(string name) => name switch
     {
-        "bpf_obj_new_impl" => SpecialKfunc.ObjNew,
-        "bpf_obj_drop_impl" => SpecialKfunc.ObjDrop,
-        "bpf_percpu_obj_new_impl" => SpecialKfunc.PercpuObjNew,
-        "bpf_percpu_obj_drop_impl" => SpecialKfunc.PercpuObjDrop,
-        "bpf_refcount_acquire_impl" => SpecialKfunc.RefcountAcquire,
-        "bpf_list_push_front_impl" => SpecialKfunc.ListPushFront,
-        "bpf_list_push_back_impl" => SpecialKfunc.ListPushBack,
+        "bpf_obj_new_impl" or "bpf_obj_new" => SpecialKfunc.ObjNew,
+        "bpf_obj_drop_impl" or "bpf_obj_drop" => SpecialKfunc.ObjDrop,
+        "bpf_percpu_obj_new_impl" or "bpf_percpu_obj_new" => SpecialKfunc.PercpuObjNew,
+        "bpf_percpu_obj_drop_impl" or "bpf_percpu_obj_drop" => SpecialKfunc.PercpuObjDrop,
+        "bpf_refcount_acquire_impl" or "bpf_refcount_acquire" => SpecialKfunc.RefcountAcquire,
+        "bpf_list_push_front_impl" or "bpf_list_push_front" => SpecialKfunc.ListPushFront,
+        "bpf_list_push_back_impl" or "bpf_list_push_back" => SpecialKfunc.ListPushBack,
         "bpf_list_pop_front" => SpecialKfunc.ListPopFront,
         "bpf_list_pop_back" => SpecialKfunc.ListPopBack,
-        "bpf_rbtree_add_impl" => SpecialKfunc.RbtreeAdd,
+        "bpf_rbtree_add_impl" or "bpf_rbtree_add" => SpecialKfunc.RbtreeAdd,
         "bpf_rbtree_remove" => SpecialKfunc.RbtreeRemove,
-        "bpf_rbtree_first" => SpecialKfunc.RbtreeFirst,
+        "bpf_list_add" => SpecialKfunc.ListAdd,
+        "bpf_list_del" => SpecialKfunc.ListDel,
+        "bpf_list_front" or "bpf_list_back" => SpecialKfunc.ListPeek,
+        "bpf_list_is_first" or "bpf_list_is_last" or "bpf_list_empty" => SpecialKfunc.ListAsk,
+        "bpf_rbtree_first" or "bpf_rbtree_root" or "bpf_rbtree_left" or "bpf_rbtree_right" => SpecialKfunc.RbtreePeek,
+        "bpf_iter_num_new" or "bpf_iter_num_next" or "bpf_iter_num_destroy" or "bpf_arena_alloc_pages"
+            or "bpf_arena_free_pages" or "bpf_arena_reserve_pages" or "bpf_stream_vprintk"
+            or "bpf_stream_print_stack" => SpecialKfunc.AllowedUnderLock,
+        "bpf_session_is_return" => SpecialKfunc.SessionIsReturn,
         "bpf_cast_to_kern_ctx" => SpecialKfunc.CastToKernCtx,
         "bpf_rdonly_cast" => SpecialKfunc.RdonlyCast,
         "bpf_rcu_read_lock" => SpecialKfunc.RcuReadLock,
@@ -161,7 +182,7 @@ internal sealed class KfuncInfo
         "bpf_dynptr_slice_rdwr" => SpecialKfunc.DynptrSliceRdwr,
         "bpf_dynptr_clone" => SpecialKfunc.DynptrClone,
         "bpf_throw" => SpecialKfunc.Throw,
-        "bpf_wq_set_callback_impl" => SpecialKfunc.WqSetCallback,
+        "bpf_wq_set_callback_impl" or "bpf_wq_set_callback" => SpecialKfunc.WqSetCallback,
         "bpf_iter_css_task_new" => SpecialKfunc.IterCssTaskNew,
         "bpf_session_cookie" => SpecialKfunc.SessionCookie,
         _ => SpecialKfunc.None,

@@ -36,7 +36,7 @@ internal sealed partial class VerifierRun
         return ChangesPktData(id) ? traits | CallTraits.ChangesPktData : traits;
     }
 
-    private static CallTraits TraitsOfKfunc(KfuncInfo kfunc)
+    private CallTraits TraitsOfKfunc(KfuncInfo kfunc)
     {
         var traits = kfunc.Special switch
         {
@@ -45,7 +45,8 @@ internal sealed partial class VerifierRun
             SpecialKfunc.Throw => CallTraits.Throw,
             _ => CallTraits.None,
         };
-        if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire)
+        if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire
+            || (kfunc.Special == SpecialKfunc.AllowedUnderLock && Kernel.Profile.CallsMoreUnderLock))
         {
             traits |= CallTraits.AllowedUnderLock;
         }

@@ -122,8 +122,7 @@ internal sealed partial class VerifierRun
             {
                 var frame = Cur.Frames[i]!;
                 if (frame.InCallback && IsKfuncCall(Insns[frame.Callsite])
-                    && KfuncAt(Insns[frame.Callsite]) is { Special: SpecialKfunc.RbtreeAdd or SpecialKfunc.RbtreeRemove
-                        or SpecialKfunc.RbtreeFirst })
+                    && KfuncAt(Insns[frame.Callsite]) is { IsRbtree: true })
                 {
                     return true;
                 }

@@ -19,7 +19,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Which offsets an argument may have (<c>check_func_arg_reg_off</c>).</summary>
-    private void CheckFuncArgRegOff(in RegState reg, int regno, bool isDynptrArg, bool isRelease)
+    private void CheckFuncArgRegOff(in RegState reg, int regno, bool isDynptrArg, bool isRelease, bool isCtxArg = false)
     {
         if (isRelease)
         {
@@ -51,6 +51,8 @@ internal sealed partial class VerifierRun
                 or (btf | RegType.MemAlloc | RegType.NonOwnRef)
                 or (btf | RegType.MemAlloc | RegType.NonOwnRef | RegType.MemRcu):
                 CheckPtrOffReg(reg, regno, fixedOffOk: true);
+                break;
+            case RegType.PtrToCtx when !isCtxArg && IsCtxIndexed:
                 break;
             default:
                 CheckPtrOffReg(reg, regno, fixedOffOk: false);

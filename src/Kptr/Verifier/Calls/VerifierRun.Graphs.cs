@@ -142,22 +142,27 @@ internal sealed partial class VerifierRun
 
     private void CheckRbNodeArg(int i, KfuncCallMeta meta)
     {
-        if (meta.Fn.Special == SpecialKfunc.RbtreeRemove)
+        if (meta.Fn.Special == SpecialKfunc.RbtreeAdd)
+        {
+            RequireOwnedNode(i);
+        }
+        else
         {
             ref readonly var reg = ref Reg(i + 1);
-            if (!reg.Type.IsNonOwningRef() || reg.RefObjId != 0)
+            var mayOwn = Kernel.Profile.LooksIntoGraphs;
+            var name = mayOwn ? meta.Fn.Name : "rbtree_remove";
+            if (mayOwn ? !reg.Type.IsNonOwningRef() && reg.RefObjId == 0
+                : !reg.Type.IsNonOwningRef() || reg.RefObjId != 0)
             {
-                Reject(DiagCode.GraphMisuse, "rbtree_remove node input must be non-owning ref", i + 1);
+                Reject(DiagCode.GraphMisuse, mayOwn
+                    ? $"{name} can only take non-owning or refcounted bpf_rb_node pointer"
+                    : "rbtree_remove node input must be non-owning ref", i + 1);
             }
 
             if (InRbtreeCallback)
             {
-                Reject(DiagCode.GraphMisuse, "rbtree_remove not allowed in rbtree cb", i + 1);
+                Reject(DiagCode.GraphMisuse, $"{name} not allowed in rbtree cb", i + 1);
             }
-        }
-        else
-        {
-            RequireOwnedNode(i);
         }
 
         CheckGraphNode(i + 1, BtfFieldKind.RbNode, meta);

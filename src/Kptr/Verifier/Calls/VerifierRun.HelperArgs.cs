@@ -52,7 +52,7 @@ internal sealed partial class VerifierRun
         {
             CheckHelperRegType(regno, arg, meta);
             CheckFuncArgRegOff(reg, regno, isDynptrArg: arg.Base == ArgKind.Dynptr,
-                isRelease: arg.Has(ArgKind.Release));
+                isRelease: arg.Has(ArgKind.Release), isCtxArg: arg.Base == ArgKind.Ctx);
         }
 
         NoteRelease(regno, arg, meta);

@@ -20,6 +20,7 @@ internal sealed partial class VerifierRun
     ];
 
     private static readonly RegType[] EarlyMemTypes = MemTypes[..^1];
+    private static readonly RegType[] LateMemTypes = [.. MemTypes, RegType.PtrToCtx];
 
     private static readonly RegType[] LocalTypes = [RegType.PtrToMapValue, RegType.PtrToBtfId | RegType.MemAlloc];
     private static readonly RegType[] ScalarTypes = [RegType.Scalar];
@@ -48,6 +49,7 @@ internal sealed partial class VerifierRun
     {
         ArgKind.MapKey or ArgKind.MapValue when !Kernel.Profile.MapsTakeAnyMemory => MapMemTypes,
         ArgKind.MapKey or ArgKind.MapValue or ArgKind.Mem when !Kernel.Profile.ReadsObjectsAsMemory => EarlyMemTypes,
+        ArgKind.MapKey or ArgKind.MapValue or ArgKind.Mem when Kernel.Profile.IndexesSyscallContext => LateMemTypes,
         ArgKind.MapKey or ArgKind.MapValue or ArgKind.Mem => MemTypes,
         ArgKind.ConstSize or ArgKind.ConstSizeOrZero or ArgKind.ConstAllocSizeOrZero or ArgKind.Scalar => ScalarTypes,
         ArgKind.ConstMapPtr => MapTypes,
@@ -95,7 +97,7 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (ReferenceEquals(types, MemTypes))
+        if (ReferenceEquals(types, MemTypes) || ReferenceEquals(types, LateMemTypes))
         {
             if (!arg.Has(ArgKind.ReadOnly))
             {

@@ -146,7 +146,8 @@ internal sealed partial class VerifierRun
         }
 
         CheckKfuncTrust(kind, regno, meta);
-        CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: fn.Has(KfuncFlags.Release) && reg.RefObjId != 0);
+        CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: fn.Has(KfuncFlags.Release) && reg.RefObjId != 0,
+            isCtxArg: kind == KfuncArg.Ctx);
         CheckKfuncArgValue(kind, i, param, meta);
         return kind;
     }
@@ -174,12 +175,13 @@ internal sealed partial class VerifierRun
     private KfuncArg ClassifyKfuncArg(int i, in KfuncParam param, KfuncCallMeta meta)
     {
         ref readonly var reg = ref Reg(i + 1);
-        if (meta.Fn.Special == SpecialKfunc.CastToKernCtx || IsProgCtxPointer(param.Type))
+        if (meta.Fn.Special == SpecialKfunc.CastToKernCtx || IsProgCtxPointer(param.Type)
+            || (meta.Fn.Special is SpecialKfunc.SessionCookie or SpecialKfunc.SessionIsReturn && i == 0))
         {
             return KfuncArg.Ctx;
         }
 
-        if (param.Has(KfuncParamTag.Nullable) && reg.IsNull)
+        if (param.Has(KfuncParamTag.Nullable) && reg.IsNull && !(Kernel.Profile.HidesKfuncArgs && IsSized(i, meta.Fn)))
         {
             return KfuncArg.Null;
         }
@@ -239,10 +241,13 @@ internal sealed partial class VerifierRun
             : null;
     }
 
+    private bool IsSized(int i, KfuncInfo fn) =>
+        i + 1 < fn.Params.Length && fn.Params[i + 1].IsScalar && Reg(i + 2).Type == RegType.Scalar
+        && fn.Params[i + 1].Has(KfuncParamTag.MemSize | KfuncParamTag.ConstMemSize);
+
     private KfuncArg ClassifyMemory(int i, in KfuncParam param, KfuncInfo fn)
     {
-        var sized = i + 1 < fn.Params.Length && fn.Params[i + 1].IsScalar && Reg(i + 2).Type == RegType.Scalar
-            && fn.Params[i + 1].Has(KfuncParamTag.MemSize | KfuncParamTag.ConstMemSize);
+        var sized = IsSized(i, fn);
         var isScalar = param.Pointee.Kind is BtfKind.Int or BtfKind.Enum or BtfKind.Enum64;
         if (!isScalar && !IsScalarStruct(param.Pointee, 0) && !(sized && param.Pointee.Kind == BtfKind.Void))
         {

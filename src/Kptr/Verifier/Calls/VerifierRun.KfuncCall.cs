@@ -91,6 +91,7 @@ internal sealed partial class VerifierRun
             CheckPlainKfuncArgs(meta);
         }
 
+        CheckDropsInNmi(meta);
         PushKfuncCallback(meta);
         CheckRcuSection(fn);
         CheckPreemptSection(fn);
@@ -125,7 +126,7 @@ internal sealed partial class VerifierRun
 
     private void CheckKfuncAllowed(KfuncInfo fn)
     {
-        if (fn.Spec is null || !fn.Spec.IsOpenTo(Prog, Kernel.Profile))
+        if (fn.Spec is null || !fn.Spec.IsOpenTo(Prog, Kernel))
         {
             Reject(DiagCode.KfuncNotAllowed, $"calling kernel function {fn.Name} is not allowed", errno: Errno.EACCES);
         }
@@ -134,6 +135,25 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.SleepNotAllowed,
                 $"program must be sleepable to call sleepable kfunc {fn.Name}", errno: Errno.EACCES);
+        }
+    }
+
+    private void CheckDropsInNmi(KfuncCallMeta meta)
+    {
+        const BtfFieldKind Safe = BtfFieldKind.SpinLock | BtfFieldKind.ResSpinLock | BtfFieldKind.Timer
+            | BtfFieldKind.Workqueue | BtfFieldKind.TaskWork | BtfFieldKind.KptrUnref | BtfFieldKind.Refcount;
+        if (!Kernel.Profile.ChecksNmiUnsafeDrops
+            || meta.Fn.Special is not (SpecialKfunc.ObjDrop or SpecialKfunc.PercpuObjDrop))
+        {
+            return;
+        }
+
+        var mayBeNmi = IsTracingProg(RunType) || (RunType == ProgType.Tracing
+            && Prog.ExpectedAttachType != AttachType.TraceIter && !Prog.IsSleepable);
+        if (mayBeNmi && RecordOfType(meta.ArgBtf!, meta.ArgBtfId)?.Has(~Safe) == true)
+        {
+            Reject(DiagCode.CallNotAllowedHere,
+                $"{meta.Fn.Name} cannot be used in tracing programs on types with NMI unsafe fields");
         }
     }
 

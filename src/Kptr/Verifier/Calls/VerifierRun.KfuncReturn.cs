@@ -60,7 +60,7 @@ internal sealed partial class VerifierRun
             r0.Id = meta.MayReturnNull ? id : r0.Id;
             r0.RefObjId = id;
         }
-        else if (fn.Special == SpecialKfunc.RbtreeFirst)
+        else if (fn.IsPeek)
         {
             SetNonOwning(ref r0);
         }
@@ -82,8 +82,8 @@ internal sealed partial class VerifierRun
                 SetObject(ref r0, LocalObject, meta.ArgBtf!, meta.ArgBtfId);
                 Aux[InsnIdx].StructMeta = RecordOfType(meta.ArgBtf!, meta.ArgBtfId);
                 return true;
-            case SpecialKfunc.ListPopFront or SpecialKfunc.ListPopBack or SpecialKfunc.RbtreeRemove
-                or SpecialKfunc.RbtreeFirst:
+            case SpecialKfunc.ListPopFront or SpecialKfunc.ListPopBack or SpecialKfunc.ListDel or SpecialKfunc.ListPeek
+                or SpecialKfunc.RbtreeRemove or SpecialKfunc.RbtreePeek:
                 MarkGraphNode(ref r0, meta.Root!);
                 return true;
             case SpecialKfunc.CastToKernCtx:
@@ -158,9 +158,17 @@ internal sealed partial class VerifierRun
     private void SetRdonlyCast(ref RegState r0, KfuncCallMeta meta)
     {
         var btf = meta.Fn.Func.Btf;
+        var toVoid = Kernel.Profile.CastsToVoid;
+        if (toVoid && meta.Constant == 0)
+        {
+            r0.MarkKnownZero(RegType.PtrToMem | RegType.MemRdOnly | RegType.PtrUntrusted);
+            return;
+        }
+
         if (meta.Constant >= (ulong)btf.TypeCount || !btf[(int)meta.Constant].IsComposite)
         {
-            Reject(DiagCode.CallArgInvalid, "kfunc bpf_rdonly_cast type ID argument must be of a struct");
+            Reject(DiagCode.CallArgInvalid,
+                $"kfunc bpf_rdonly_cast type ID argument must be of a struct{(toVoid ? " or void" : "")}");
         }
 
         SetObject(ref r0, RegType.PtrToBtfId | RegType.PtrUntrusted, btf, (int)meta.Constant);

@@ -30,7 +30,12 @@ internal sealed partial class VerifierRun
                 CheckGraphRoot(i, kind == KfuncArg.ListHead ? BtfFieldKind.ListHead : BtfFieldKind.RbRoot, meta);
                 break;
             case KfuncArg.ListNode:
-                RequireOwnedNode(i);
+                if (!param.Has(KfuncParamTag.NonOwnAllowed) || !Reg(regno).Type.IsNonOwningRef()
+                    || Reg(regno).RefObjId != 0)
+                {
+                    RequireOwnedNode(i);
+                }
+
                 CheckGraphNode(regno, BtfFieldKind.ListNode, meta);
                 break;
             case KfuncArg.RbNode:
@@ -140,6 +145,7 @@ internal sealed partial class VerifierRun
 
         if (meta.Fn.Special != expected)
         {
+            name = Kernel.Profile.HidesKfuncArgs ? name.Replace("_impl", "", StringComparison.Ordinal) : name;
             Reject(DiagCode.CallArgType, $"arg#{i} expected for {name}()", i + 1);
         }
 
@@ -248,7 +254,7 @@ internal sealed partial class VerifierRun
 
     private void CheckKfuncMemSize(int i, in KfuncParam param, KfuncCallMeta meta)
     {
-        if (!Reg(i + 1).IsNull || !param.Has(KfuncParamTag.Optional))
+        if (!Reg(i + 1).IsNull || !param.Has(KfuncParamTag.Optional | KfuncParamTag.Nullable))
         {
             CheckKfuncMemPair(i);
         }
@@ -276,6 +282,11 @@ internal sealed partial class VerifierRun
     private void CheckRefcounted(int i, KfuncCallMeta meta)
     {
         ref readonly var reg = ref Reg(i + 1);
+        if (Kernel.Profile.LooksIntoGraphs)
+        {
+            CheckPtrOffReg(reg, i + 1, fixedOffOk: false);
+        }
+
         if (!reg.Type.IsAllocObj())
         {
             Reject(DiagCode.CallArgType, $"arg#{i} is neither owning or non-owning ref", i + 1);

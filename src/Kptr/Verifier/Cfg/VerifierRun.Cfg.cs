@@ -147,6 +147,7 @@ internal sealed partial class VerifierRun
     {
         caller.ChangesPktData |= callee.ChangesPktData;
         caller.MightSleep |= callee.MightSleep;
+        caller.MightThrow |= callee.MightThrow;
     }
 
     private void MarkCall(int at, in BpfInsn insn)
@@ -171,6 +172,11 @@ internal sealed partial class VerifierRun
         if ((traits & CallTraits.MightSleep) != 0)
         {
             Subprogs[ContainingSubprog(at)].MightSleep = true;
+        }
+
+        if ((traits & CallTraits.Throw) != 0)
+        {
+            Subprogs[ContainingSubprog(at)].MightThrow = true;
         }
 
         if ((traits & CallTraits.IterNext) != 0)

@@ -176,15 +176,31 @@ internal sealed partial class VerifierRun
         }
 
         CheckLeak(write, valueRegno, "mem");
-        CheckMemRegion(regno, off, size, (uint)reg.MemSize, zeroSizeAllowed: false);
+        if (!reg.Type.Has(RegType.PtrUntrusted))
+        {
+            CheckMemRegion(regno, off, size, (uint)reg.MemSize, zeroSizeAllowed: false);
+        }
+
         MarkLoaded(write && !reg.Type.IsReadOnly(), valueRegno);
     }
+
+    /// <summary>Kernel: <c>is_var_ctx_off_allowed</c>.</summary>
+    private bool IsCtxIndexed => Kernel.Profile.IndexesSyscallContext && RunType == Specs.ProgType.Syscall;
 
     private void CheckCtxRegAccess(
         int regno, in RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
     {
         CheckLeak(write, valueRegno, "ctx");
-        CheckPtrOffReg(reg, regno, fixedOffOk: false);
+        if (IsCtxIndexed)
+        {
+            CheckMemRegion(regno, off, size, ushort.MaxValue, zeroSizeAllowed: false);
+            off += (int)reg.Var.UMax;
+        }
+        else
+        {
+            CheckPtrOffReg(reg, regno, fixedOffOk: false);
+        }
+
         if (CheckCtx(off, size, write, isLdsx) is not { } access)
         {
             Reject(DiagCode.CtxAccessInvalid, $"invalid bpf_context access off={off} size={size}", regno, Errno.EACCES);

@@ -62,7 +62,7 @@ internal sealed partial class VerifierRun
 
                 return;
             case SubprogArgKind.PtrToCtx:
-                CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false);
+                CheckFuncArgRegOff(reg, regno, isDynptrArg: false, isRelease: false, isCtxArg: true);
                 if (reg.Type != RegType.PtrToCtx)
                 {
                     Reject(DiagCode.CallArgInvalid, Kernel.Profile.SortsKfuncArgs

@@ -36,7 +36,10 @@ internal sealed partial class VerifierRun
             case RegType.PtrToBtfId when Kernel.Profile.ReadsObjectsAsMemory:
                 CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);
                 return;
-            case RegType.PtrToCtx when IsCtxPlainMemory:
+            case RegType.PtrToCtx when IsCtxIndexed:
+                CheckMemRegion(regno, reg.Off, size, ushort.MaxValue, zeroSizeAllowed);
+                return;
+            case RegType.PtrToCtx when IsCtxPlainMemory && !Kernel.Profile.IndexesSyscallContext:
                 CheckHelperCtx(regno, size, write, zeroSizeAllowed);
                 return;
             default:

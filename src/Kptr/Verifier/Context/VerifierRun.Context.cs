@@ -30,7 +30,7 @@ internal sealed partial class VerifierRun
         }
 
         var isTimestamp = RunType == ProgType.SockOps && off >= SockOpsTimestamp;
-        if (off < 0 || off % size != 0 || IsPrivilegedField(off, write)
+        if (off < 0 || (off % size != 0 && !IsCtxIndexed) || IsPrivilegedField(off, write)
             || (isTimestamp && !Kernel.Profile.SockOpsHaveTimestamp))
         {
             return null;

@@ -30,7 +30,8 @@ internal static class StoryWords
         return callee switch
         {
             "bpf_kptr_xchg" => $"bpf_kptr_xchg takes {what} out of the map{into}",
-            "bpf_obj_new_impl" or "bpf_percpu_obj_new_impl" => $"{callee} makes an object and takes {what} to it{into}",
+            "bpf_obj_new_impl" or "bpf_percpu_obj_new_impl" or "bpf_obj_new" or "bpf_percpu_obj_new" =>
+                $"{callee} makes an object and takes {what} to it{into}",
             _ when callee.StartsWith("bpf_iter_", StringComparison.Ordinal) =>
                 $"{callee} opens the iterator, which is {what}",
             _ when IsOnStack(callee) => $"{callee} takes {what}, into the dynptr",
@@ -50,7 +51,7 @@ internal static class StoryWords
     {
         "bpf_kptr_xchg" => "bpf_kptr_xchg moves the reference into the map",
         _ when callee.Contains("_push_", StringComparison.Ordinal) => $"{callee} gives the reference to the list",
-        "bpf_rbtree_add_impl" => $"{callee} gives the reference to the tree",
+        "bpf_rbtree_add_impl" or "bpf_rbtree_add" => $"{callee} gives the reference to the tree",
         _ when callee.Contains("_submit", StringComparison.Ordinal) => $"{callee} hands the record to the reader",
         _ when callee.StartsWith("bpf_iter_", StringComparison.Ordinal) => $"{callee} ends the iterator",
         _ => $"{callee} gives the reference back",
@@ -66,9 +67,9 @@ internal static class StoryWords
     /// </summary>
     public static string? ReleaseOf(string callee) => callee switch
     {
-        "bpf_obj_new_impl" or "bpf_refcount_acquire_impl" or "bpf_list_pop_front" or "bpf_list_pop_back"
-            or "bpf_rbtree_remove" => "bpf_obj_drop",
-        "bpf_percpu_obj_new_impl" => "bpf_percpu_obj_drop",
+        "bpf_obj_new_impl" or "bpf_obj_new" or "bpf_refcount_acquire_impl" or "bpf_refcount_acquire"
+            or "bpf_list_pop_front" or "bpf_list_pop_back" or "bpf_rbtree_remove" => "bpf_obj_drop",
+        "bpf_percpu_obj_new_impl" or "bpf_percpu_obj_new" => "bpf_percpu_obj_drop",
         "bpf_ringbuf_reserve" => "bpf_ringbuf_submit or bpf_ringbuf_discard",
         "bpf_ringbuf_reserve_dynptr" => "bpf_ringbuf_submit_dynptr or bpf_ringbuf_discard_dynptr",
         "bpf_cpumask_create" => "bpf_cpumask_release",

@@ -91,6 +91,15 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer arithmetic prohibited", insn.Dst, Errno.EACCES);
         }
 
+        if (Kernel.Profile.KnowsQuotients && Reg(insn.Dst).Type == RegType.Scalar)
+        {
+            CheckRegArg(insn.Dst, RegUse.DstNoMark);
+            ref var reg = ref Reg(insn.Dst);
+            ClearScalarId(ref reg);
+            ScalarQuotients.NegateOrSwap(insn, ref reg.Var);
+            return;
+        }
+
         CheckRegArg(insn.Dst, RegUse.Dst);
     }
 
@@ -217,7 +226,14 @@ internal sealed partial class VerifierRun
             ForkMask(insn.Dst, width, ref dst);
         }
 
-        if (!(deduces ? ScalarAlu.Apply(op, is32, ref dst.Var, other.Var)
+        if (op is BpfOp.Div or BpfOp.Mod && Kernel.Profile.KnowsQuotients)
+        {
+            if (!ScalarQuotients.Divide(op, isSigned: insn.Off == 1, is32, ref dst.Var, other.Var))
+            {
+                dst.MarkUnknown(AlwaysPrecise);
+            }
+        }
+        else if (!(deduces ? ScalarAlu.Apply(op, is32, ref dst.Var, other.Var)
             : EarlyScalars.Apply(op, is32, ref dst.Var, other.Var)))
         {
             dst.MarkUnknown(AlwaysPrecise);

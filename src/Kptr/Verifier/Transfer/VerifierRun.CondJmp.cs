@@ -85,9 +85,11 @@ internal sealed partial class VerifierRun
     private void CheckMayGoto(in BpfInsn insn)
     {
         if (insn.Opcode != ((byte)InsnClass.Jmp | BpfOp.Jcond) || insn.Src != 0 || insn.Dst != 0
-            || insn.Imm != 0 || insn.Off == 0)
+            || insn.Imm != 0 || (insn.Off == 0 && !Kernel.Profile.MayGotoNextInsn))
         {
-            Reject(DiagCode.InsnReservedField, $"invalid may_goto off {insn.Off} imm {insn.Imm}");
+            Reject(DiagCode.InsnReservedField, Kernel.Profile.MayGotoNextInsn
+                ? $"invalid may_goto imm {insn.Imm}"
+                : $"invalid may_goto off {insn.Off} imm {insn.Imm}");
         }
 
         var prev = FindPrevEntry(Cur.Parent, InsnIdx);

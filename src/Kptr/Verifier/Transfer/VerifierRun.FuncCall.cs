@@ -77,7 +77,11 @@ internal sealed partial class VerifierRun
         sub.Called = true;
         ClearCallerSavedRegs(caller);
         MarkRegUnknown(0);
+        _throwsHere = sub.MightThrow && Kernel.Profile.FollowsThrowsOfGlobals;
     }
+
+    // Whether the global function just called may also have thrown.
+    private bool _throwsHere;
 
     private static void CopyArgs(FuncState caller, FuncState callee, int insnIdx)
     {

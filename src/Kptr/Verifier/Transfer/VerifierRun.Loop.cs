@@ -233,6 +233,12 @@ internal sealed partial class VerifierRun
         if (src == BpfOp.PseudoCall)
         {
             CheckFuncCall(insn);
+            if (_throwsHere)
+            {
+                _throwsHere = false;
+                PushStack(InsnIdx + 1, InsnIdx);
+                return StepExit(exceptionExit: true);
+            }
         }
         else if (src == BpfOp.PseudoKfuncCall)
         {

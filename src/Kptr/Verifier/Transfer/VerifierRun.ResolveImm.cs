@@ -201,12 +201,12 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.MapIncompatible, "sleepable progs cannot use bpf_spin_lock yet");
         }
 
-        if (tracing && map.Record.Has(BtfFieldKind.Timer))
+        if (tracing && map.Record.Has(BtfFieldKind.Timer) && !Kernel.Profile.TracingHasTimers)
         {
             Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_timer yet");
         }
 
-        if (tracing && map.Record.Has(BtfFieldKind.Workqueue))
+        if (tracing && map.Record.Has(BtfFieldKind.Workqueue) && !Kernel.Profile.TracingHasTimers)
         {
             Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_wq yet");
         }
@@ -220,7 +220,9 @@ internal sealed partial class VerifierRun
             or BpfMapType.PercpuHash or BpfMapType.PercpuArray or BpfMapType.LruPercpuHash or BpfMapType.ArrayOfMaps
             or BpfMapType.HashOfMaps or BpfMapType.Ringbuf or BpfMapType.UserRingbuf or BpfMapType.InodeStorage
             or BpfMapType.SkStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Arena)
-            && !(Kernel.Profile.QueuesForSleepers && map.Type is BpfMapType.Queue or BpfMapType.Stack))
+            && !(Kernel.Profile.QueuesForSleepers && map.Type is BpfMapType.Queue or BpfMapType.Stack)
+            && !(Kernel.Profile.MoreMapsForSleepers
+                && map.Type is BpfMapType.LpmTrie or BpfMapType.Rhash or BpfMapType.ProgArray))
         {
             Reject(DiagCode.MapIncompatible, Kernel.Profile.QueuesForSleepers
                 ? "Sleepable programs can only use array, hash, ringbuf and local storage maps"

@@ -1,0 +1,71 @@
+using FsCheck.Xunit;
+using Kptr.Isa;
+using Kptr.Verifier.Scalars;
+
+namespace Kptr.Tests.Verifier.Scalars;
+
+/// <summary>The laws of division, negation and byte swaps, for kernels that know their results.</summary>
+[Properties(Arbitrary = [typeof(ScalarArbs)], MaxTest = 500)]
+public class ScalarQuotientTests
+{
+    private static readonly ulong[] Divisors =
+        [0, 1, 2, 3, 7, 10, 64, uint.MaxValue, 0x80000000, 0x7fffffff, ulong.MaxValue, long.MaxValue, 1UL << 63];
+
+    [Property]
+    public void Divide_ByAConstant_ContainsEveryResult(ulong[] numbers, ulong constant, byte forget)
+    {
+        foreach (var by in Divisors.Append(constant))
+        {
+            foreach (var op in (byte[])[BpfOp.Div, BpfOp.Mod])
+            {
+                foreach (var (isSigned, is32) in ((bool, bool)[])[(false, false), (false, true), (true, false), (true, true)])
+                {
+                    var result = Synced(numbers, forget);
+                    var before = result;
+                    ScalarQuotients.Divide(op, isSigned, is32, ref result, ScalarRange.Const(by)).Should().BeTrue();
+                    numbers.Should().OnlyContain(
+                        x => result.Contains(Compute(op, isSigned, is32, x, by)),
+                        $"{before} {op:x} {by:x} signed {isSigned} 32 {is32} gave {result}");
+                }
+            }
+        }
+    }
+
+    [Property]
+    public void Divide_ByWhatVaries_IsUnknown(ulong[] numbers, byte forget)
+    {
+        var result = Synced(numbers, forget);
+        ScalarQuotients.Divide(BpfOp.Div, isSigned: false, is32: false, ref result, ScalarRange.Unknown).Should().BeFalse();
+        result.Should().Be(ScalarRange.Unknown);
+    }
+
+    [Property]
+    public void NegateOrSwap_ContainsEveryResult(ulong[] numbers, byte forget)
+    {
+        foreach (var text in (string[])[
+            "r0 = -r0", "w0 = -w0", "r0 = be16 r0", "r0 = be32 r0", "r0 = be64 r0", "r0 = le16 r0", "r0 = le32 r0",
+            "r0 = le64 r0", "r0 = bswap16 r0", "r0 = bswap32 r0", "r0 = bswap64 r0",
+        ])
+        {
+            var insn = TextAssembler.Assemble(text).Insns[0];
+            var result = Synced(numbers, forget);
+            ScalarQuotients.NegateOrSwap(insn, ref result);
+            numbers.Should().OnlyContain(x => result.Contains(Compute(insn, x)), text);
+        }
+    }
+
+    private static ulong Compute(byte op, bool isSigned, bool is32, ulong x, ulong y) => is32
+        ? AluOps.Alu32(op, (uint)x, (uint)y, isSigned ? 1 : 0)
+        : AluOps.Alu64(op, x, y, isSigned ? 1 : 0);
+
+    private static ulong Compute(BpfInsn insn, ulong x) => (insn.Opcode & BpfOp.OpMask) == BpfOp.End
+        ? AluOps.End(insn.Opcode, x, insn.Imm)
+        : insn.Class == InsnClass.Alu ? AluOps.Alu32(BpfOp.Neg, (uint)x, 0) : AluOps.Alu64(BpfOp.Neg, x, 0);
+
+    private static ScalarRange Synced(ulong[] numbers, byte forget)
+    {
+        var range = ScalarGen.Hull(numbers, forget);
+        range.Sync();
+        return range;
+    }
+}
