@@ -18,8 +18,9 @@ public class ScalarQuotientTests
         {
             foreach (var op in (byte[])[BpfOp.Div, BpfOp.Mod])
             {
-                foreach (var (isSigned, is32) in ((bool, bool)[])[(false, false), (false, true), (true, false), (true, true)])
+                for (var form = 0; form < 4; form++)
                 {
+                    var (isSigned, is32) = ((form & 1) != 0, (form & 2) != 0);
                     var result = Synced(numbers, forget);
                     var before = result;
                     ScalarQuotients.Divide(op, isSigned, is32, ref result, ScalarRange.Const(by)).Should().BeTrue();
@@ -35,7 +36,8 @@ public class ScalarQuotientTests
     public void Divide_ByWhatVaries_IsUnknown(ulong[] numbers, byte forget)
     {
         var result = Synced(numbers, forget);
-        ScalarQuotients.Divide(BpfOp.Div, isSigned: false, is32: false, ref result, ScalarRange.Unknown).Should().BeFalse();
+        ScalarQuotients.Divide(BpfOp.Div, isSigned: false, is32: false, ref result, ScalarRange.Unknown)
+            .Should().BeFalse();
         result.Should().Be(ScalarRange.Unknown);
     }
 
