@@ -19,7 +19,20 @@ public static class MapFactory
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(spec);
         var err = MapRules.Check(spec, core.Spec.Profile, options);
-        return err == Errno.None ? Make(core, spec) : throw new MapCreateException(spec, err);
+        if (err != Errno.None)
+        {
+            throw new MapCreateException(spec, err);
+        }
+
+        try
+        {
+            return Make(core, spec);
+        }
+        catch (OutOfMemoryException)
+        {
+            // A kernel counts what its own maps take; the process may have other uses for the rest.
+            throw new MapCreateException(spec, Errno.ENOMEM);
+        }
     }
 
     /// <summary>Creates a map.</summary>

@@ -40,8 +40,8 @@ internal static class MapMemory
             BpfMapType.PercpuHash or BpfMapType.LruPercpuHash =>
                 Times(entries + cpuCount, BucketBytes + (isElastic ? 0 : prefix + (value * cpuCount) + LinkBytes)),
             BpfMapType.Ringbuf => 2 * entries,
-            BpfMapType.BloomFilter => Math.Min(Times(entries, 3), 1L << 29),
-            BpfMapType.Arena => entries * 4096,
+            BpfMapType.BloomFilter => BloomFilterMap.BytesOf(spec),
+            BpfMapType.Arena => entries * (4096 + 1),
             _ => 0,
         };
     }

@@ -21,10 +21,20 @@ public sealed class BloomFilterMap : KeylessMap
     public BloomFilterMap(KernelCore core, MapSpec spec)
         : base(core, MapRules.Admit(core, spec, BpfMapType.BloomFilter))
     {
-        _hashCount = Spec.MapExtra == 0 ? 5 : (int)Spec.MapExtra;
-        var wanted = (ulong)MaxEntries * (ulong)_hashCount / 5 * 7;
-        _mask = wanted > 1UL << 31 ? uint.MaxValue : BitOperations.RoundUpToPowerOf2((uint)Math.Max(64, wanted)) - 1;
-        _bits = new long[((long)_mask + 1) / 64];
+        _hashCount = HashCountOf(Spec);
+        _mask = MaskOf(Spec);
+        _bits = new long[BytesOf(Spec) / sizeof(long)];
+    }
+
+    /// <summary>What the bits of a filter take.</summary>
+    internal static long BytesOf(MapSpec spec) => ((long)MaskOf(spec) + 1) / 8;
+
+    private static int HashCountOf(MapSpec spec) => spec.MapExtra == 0 ? 5 : (int)spec.MapExtra;
+
+    private static uint MaskOf(MapSpec spec)
+    {
+        var wanted = (ulong)spec.MaxEntries * (ulong)HashCountOf(spec) / 5 * 7;
+        return wanted > 1UL << 31 ? uint.MaxValue : BitOperations.RoundUpToPowerOf2((uint)Math.Max(64, wanted)) - 1;
     }
 
     /// <inheritdoc/>
