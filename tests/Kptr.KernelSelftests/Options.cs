@@ -7,6 +7,7 @@ public sealed class Options
         usage: Kptr.KernelSelftests open  --objects DIR [--expected TSV] [--not-opened TSV] [--objdump PROGRAM]
                Kptr.KernelSelftests btf   --objects DIR --kernel-btf FILE [--bpftool PROGRAM]
                Kptr.KernelSelftests link  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV]
+               Kptr.KernelSelftests load  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--ratchet FILE]
                Kptr.KernelSelftests judge --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--out TSV]
                      [--ownership FILE] [--ratchet FILE] [--details 1] [--jobs N] [--object NAME]... [--program NAME] [--log-level N] [--stop 1]
                      [--pruning off] [--seconds N] [--cpus N] [--profile NAME]

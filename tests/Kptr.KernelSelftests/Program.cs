@@ -22,6 +22,7 @@ return args[0] switch
     "open" => OpenReport.Run(options),
     "btf" when options["kernel-btf"] is not null => BtfReport.Run(options),
     "link" when options["kernel-btf"] is not null => LinkReport.Run(options),
+    "load" when options["kernel-btf"] is not null => LoadReport.Run(options),
     "judge" when options["kernel-btf"] is not null => JudgeReport.Run(options),
     "unprivileged" when options["kernel-btf"] is not null => UnprivilegedReport.Run(options),
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),

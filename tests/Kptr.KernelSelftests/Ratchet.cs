@@ -1,8 +1,9 @@
 namespace Kptr.KernelSelftests;
 
-/// <summary>The programs that are known to be judged otherwise than Linux does: no other may join them.</summary>
+/// <summary>What is known to be otherwise than in Linux: nothing else may join it.</summary>
 /// <remarks>
-/// The file has a line <c>object program</c> for each; a program that agrees again is reported, to be taken out.
+/// The file has a line for each, <c>object program</c> or <c>object</c>, and a reason after <c>#</c>; what agrees again is
+/// reported, to be taken out.
 /// </remarks>
 public static class Ratchet
 {
