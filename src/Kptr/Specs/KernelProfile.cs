@@ -139,6 +139,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         TrustsKfuncArgs = true,
         HidesKfuncArgs = true,
         LooksIntoGraphs = true,
+        GlobalsReturnMore = true,
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
@@ -207,6 +208,12 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// whether what they look at may be taken out, and an owned node too: in 7.2.
     /// </summary>
     internal bool LooksIntoGraphs { get; init; }
+
+    /// <summary>
+    /// Whether global functions may return nothing, or a pointer into an arena, which callers take for a number, and
+    /// whether a type's own tag makes an argument such a pointer: in 7.2.
+    /// </summary>
+    internal bool GlobalsReturnMore { get; init; }
 
     /// <summary>Whether the kfuncs of schedulers are theirs alone, among structs of functions: in 7.2.</summary>
     internal bool FiltersSchedulerKfuncs { get; init; }

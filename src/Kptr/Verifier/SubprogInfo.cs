@@ -23,6 +23,7 @@ internal sealed class SubprogInfo
     public bool ChangesPktData;
     public bool MightSleep;
     public bool MightThrow;
+    public bool ReturnsVoid;
 
     /// <summary>
     /// The subprogram was called by another that was reached (global functions are verified only then).

@@ -133,10 +133,15 @@ internal sealed partial class VerifierRun
                 $"Global function {sub.Name}() with {proto.VLen} > {Limits.MaxFuncRegArgs} args. Buggy compiler.");
         }
 
-        if (btf.SkipModifiers(proto.RefTypeId).Kind is not (BtfKind.Int or BtfKind.Enum or BtfKind.Enum64))
+        var ret = btf.SkipModifiers(proto.RefTypeId);
+        var more = Kernel.Profile.GlobalsReturnMore;
+        sub.ReturnsVoid = more && ret.Kind == BtfKind.Void;
+        if (ret.Kind is not (BtfKind.Int or BtfKind.Enum or BtfKind.Enum64) && !sub.ReturnsVoid
+            && !(more && sub.Start != 0 && IsArenaPointer(btf, ret)))
         {
-            Reject(DiagCode.BtfInfoInvalid,
-                $"Global function {sub.Name}() doesn't return scalar. Only those are supported.");
+            Reject(DiagCode.BtfInfoInvalid, more
+                ? $"Global function {sub.Name}() return value not void or scalar. Only those are supported."
+                : $"Global function {sub.Name}() doesn't return scalar. Only those are supported.");
         }
 
         var args = new SubprogArg[proto.VLen];
@@ -186,10 +191,33 @@ internal sealed partial class VerifierRun
         return tags;
     }
 
+    // The tag is on what the pointer points to. Kernel: btf_scan_type_tags.
+    private static bool IsArenaPointer(BtfSpec btf, BtfType ptr)
+    {
+        if (ptr.Kind != BtfKind.Ptr)
+        {
+            return false;
+        }
+
+        var type = btf[ptr.RefTypeId];
+        while (type.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict or BtfKind.TypeTag)
+        {
+            if (type.Kind == BtfKind.TypeTag && type.Name == "arena")
+            {
+                return true;
+            }
+
+            type = type.Ref;
+        }
+
+        return false;
+    }
+
     private SubprogArg PrepareArg(BtfSpec btf, SubprogInfo sub, int i, int typeId)
     {
         var tags = TagsOf(btf, sub, i);
         var type = btf.SkipModifiers(typeId);
+        tags |= Kernel.Profile.GlobalsReturnMore && IsArenaPointer(btf, type) ? ArgTag.Arena : 0;
         if (type.Kind == BtfKind.Ptr)
         {
             return PreparePointerArg(btf, sub, i, tags, type);

@@ -46,13 +46,27 @@ internal sealed partial class VerifierRun
     private void CheckReturnCode(int regno, string regName)
     {
         var frame = Cur.Frames[0]!;
-        var isSubprog = frame.Subprogno != 0;
+
+        // What is thrown is the program's value, wherever it is thrown; 6.12 asks a function's own rule.
+        var isThrown = regno != 0 && Kernel.Profile.GlobalsReturnMore;
+        var isSubprog = frame.Subprogno != 0 && !isThrown;
         if ((!isSubprog || frame.InExceptionCallback) && HasNoReturnValue)
         {
             return;
         }
 
+        var isPlain = isSubprog && !frame.InExceptionCallback && !frame.InAsyncCallback;
+        if (isPlain && Subprogs[frame.Subprogno].ReturnsVoid)
+        {
+            return;
+        }
+
         CheckRegArg(regno, RegUse.Src);
+        if (isPlain && Kernel.Profile.GlobalsReturnMore && Reg(regno).Type == RegType.PtrToArena)
+        {
+            return;
+        }
+
         if (IsPointerValue(regno))
         {
             Reject(DiagCode.PtrLeak, $"R{regno} leaks addr as return value", regno, Errno.EACCES);

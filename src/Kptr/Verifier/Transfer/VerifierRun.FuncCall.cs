@@ -76,7 +76,11 @@ internal sealed partial class VerifierRun
 
         sub.Called = true;
         ClearCallerSavedRegs(caller);
-        MarkRegUnknown(0);
+        if (!sub.ReturnsVoid)
+        {
+            MarkRegUnknown(0);
+        }
+
         _throwsHere = sub.MightThrow && Kernel.Profile.FollowsThrowsOfGlobals;
     }
 
