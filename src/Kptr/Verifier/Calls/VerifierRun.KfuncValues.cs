@@ -97,13 +97,32 @@ internal sealed partial class VerifierRun
         {
             if (KernelCtxName(Prog.Type) is not { } name)
             {
-                Reject(DiagCode.CallArgType,
-                    $"the kernel's context of program type {Prog.Type} is not a struct", i + 1);
+                Reject(DiagCode.CallArgType, $"kern ctx type {KernelCtxId()} is not a struct", i + 1);
                 return;
             }
 
             meta.RetBtfId = RequireKernelStruct(name);
         }
+    }
+
+    /// <summary>
+    /// What a fault calls the kernel's context: its type id, or the program type where BTF does not say it.
+    /// </summary>
+    /// <remarks>Kernel: <c>get_kern_ctx_btf_id</c> (kernel/bpf/btf.c, 6.12).</remarks>
+    private string KernelCtxId()
+    {
+        var type = KernelNames.Of(Prog.Type);
+        var wanted = $"BPF_PROG_TYPE_{type.ToUpperInvariant()}_kern";
+        var all = Vmlinux[Vmlinux.FindId("bpf_ctx_convert", BtfKind.Struct)];
+        for (var i = 0; all.IsComposite && i < all.VLen; i++)
+        {
+            if (all.Member(i) is var member && member.Name == wanted)
+            {
+                return $"id {member.TypeId}";
+            }
+        }
+
+        return $"of {type}";
     }
 
     /// <summary>The struct behind the context that programs see; null where it is words or a pointer.</summary>
