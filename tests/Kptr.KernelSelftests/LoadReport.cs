@@ -7,8 +7,8 @@ namespace Kptr.KernelSelftests;
 /// Loads every object without its programs, so that all its maps are made, as libbpf would make them.
 /// </summary>
 /// <remarks>
-/// Judging makes no maps. <c>--ratchet FILE</c> names the objects that are known not to load: those whose maps the model does not
-/// make, and those that user space sizes first.
+/// Judging makes no maps. <c>--ratchet FILE</c> names the objects that are known not to load: those whose maps the
+/// model does not make, and those that user space sizes first.
 /// </remarks>
 public static class LoadReport
 {

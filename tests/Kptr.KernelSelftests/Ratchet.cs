@@ -2,8 +2,8 @@ namespace Kptr.KernelSelftests;
 
 /// <summary>What is known to be otherwise than in Linux: nothing else may join it.</summary>
 /// <remarks>
-/// The file has a line for each, <c>object program</c> or <c>object</c>, and a reason after <c>#</c>; what agrees again is
-/// reported, to be taken out.
+/// The file has a line for each, <c>object program</c> or <c>object</c>, and a reason after <c>#</c>; what agrees again
+/// is reported, to be taken out.
 /// </remarks>
 public static class Ratchet
 {

@@ -140,6 +140,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         HidesKfuncArgs = true,
         LooksIntoGraphs = true,
         GlobalsReturnMore = true,
+        ChecksThrownValues = true,
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
@@ -214,6 +215,11 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// whether a type's own tag makes an argument such a pointer: in 7.2.
     /// </summary>
     internal bool GlobalsReturnMore { get; init; }
+
+    /// <summary>
+    /// Whether what a function throws must be what the program may return: in 7.2. 6.12 asks a function's own rule.
+    /// </summary>
+    internal bool ChecksThrownValues { get; init; }
 
     /// <summary>Whether the kfuncs of schedulers are theirs alone, among structs of functions: in 7.2.</summary>
     internal bool FiltersSchedulerKfuncs { get; init; }

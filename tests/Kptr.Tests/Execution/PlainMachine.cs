@@ -7,7 +7,8 @@ namespace Kptr.Tests.Execution;
 /// </summary>
 internal sealed class PlainMachine(BpfInsn[] insns)
 {
-    private const ulong FramePointer = 0x1_0000_0000;
+    // Far from every number that 32-bit arithmetic gives: such a one is an address nowhere.
+    private const ulong FramePointer = 0x5a3c_0000_0000_0000;
     private readonly byte[] _stack = new byte[512];
 
     internal ulong[] Regs { get; } = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, FramePointer];

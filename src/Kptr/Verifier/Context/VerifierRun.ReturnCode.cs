@@ -46,9 +46,7 @@ internal sealed partial class VerifierRun
     private void CheckReturnCode(int regno, string regName)
     {
         var frame = Cur.Frames[0]!;
-
-        // What is thrown is the program's value, wherever it is thrown; 6.12 asks a function's own rule.
-        var isThrown = regno != 0 && Kernel.Profile.GlobalsReturnMore;
+        var isThrown = regno != 0 && Kernel.Profile.ChecksThrownValues;
         var isSubprog = frame.Subprogno != 0 && !isThrown;
         if ((!isSubprog || frame.InExceptionCallback) && HasNoReturnValue)
         {
