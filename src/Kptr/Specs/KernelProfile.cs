@@ -140,6 +140,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         HidesKfuncArgs = true,
         LooksIntoGraphs = true,
         GlobalsReturnMore = true,
+        ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
@@ -220,6 +221,12 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// Whether what a function throws must be what the program may return: in 7.2. 6.12 asks a function's own rule.
     /// </summary>
     internal bool ChecksThrownValues { get; init; }
+
+    /// <summary>
+    /// Whether an iterator or dynptr at the frame pointer itself is refused: in 7.2. 6.12 takes an iterator of one slot
+    /// there for the one below.
+    /// </summary>
+    internal bool ObjectsLieBelowFrame { get; init; }
 
     /// <summary>Whether the kfuncs of schedulers are theirs alone, among structs of functions: in 7.2.</summary>
     internal bool FiltersSchedulerKfuncs { get; init; }

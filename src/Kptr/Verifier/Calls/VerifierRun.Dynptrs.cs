@@ -20,7 +20,7 @@ internal sealed partial class VerifierRun
 
         var off = reg.Off + (int)reg.Var.ConstValue;
         var spi = (-off - 1) / 8;
-        if (off % 8 != 0 || spi + 1 < slots)
+        if (off % 8 != 0 || spi + 1 < slots || (off >= 0 && Kernel.Profile.ObjectsLieBelowFrame))
         {
             Log.Line($"cannot pass in {what} at an offset={off}");
             return Misplaced;
