@@ -3,8 +3,10 @@ namespace Kptr.Execution;
 /// <summary>Limits of one run.</summary>
 public sealed record ExecOptions
 {
-    /// <summary>The fuel a run gets unless it is told otherwise.</summary>
-    public const long FuelDefault = 1L << 36;
+    /// <summary>
+    /// The fuel a run gets unless it is told otherwise: a program that never ends is stopped within half a minute.
+    /// </summary>
+    public const long FuelDefault = 1L << 34;
 
     /// <summary>The defaults.</summary>
     public static ExecOptions Default { get; } = new();
