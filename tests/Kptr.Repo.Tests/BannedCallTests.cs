@@ -16,6 +16,7 @@ public class BannedCallTests
         (@"\[ThreadStatic\]", "", "any number of kernels may live in one process, on any thread"),
         (@"NotImplementedException", "", "a stub is not done"),
         (@"\b(TODO|FIXME|HACK)\b", "", "a stub is not done"),
+        (@"""/(tmp|home|root|work)\b", "", "a path of one machine is not there on another"),
     ];
 
     public static TheoryData<string> Patterns => [.. Bans.Select(b => b.Pattern)];

@@ -38,7 +38,6 @@ public class CellTests
             }
         }
 
-        File.WriteAllLines("/tmp/h2/wrong", wrong);
         cells.Should().BeGreaterThan(atLeast);
         wrong.Should().BeEmpty();
     }
