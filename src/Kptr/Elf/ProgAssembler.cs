@@ -149,12 +149,11 @@ internal sealed class ProgAssembler
     /// </summary>
     private static long? TargetOf(ElfProg prog, int index, BpfInsn insn, ElfProgReloc? reloc)
     {
-        var isCall = insn.Opcode == (byte)InsnClass.Jmp + BpfOp.Call && insn.Src == BpfOp.PseudoCall;
         return reloc switch
         {
             { Kind: ElfRelocKind.SubprogAddress } r => (r.SymbolOffset + insn.Imm) / BpfInsn.SizeBytes,
-            { Kind: ElfRelocKind.Call } r when isCall => (r.SymbolOffset / BpfInsn.SizeBytes) + insn.Imm + 1,
-            null when isCall => (long)prog.StartInsn + index + insn.Imm + 1,
+            { Kind: ElfRelocKind.Call } r when insn.IsLocalCall => (r.SymbolOffset / BpfInsn.SizeBytes) + insn.Imm + 1,
+            null when insn.IsLocalCall => (long)prog.StartInsn + index + insn.Imm + 1,
             _ => null,
         };
     }

@@ -49,4 +49,19 @@ public readonly record struct BpfInsn
 
     /// <summary>The class, the low three bits of <see cref="Opcode"/>.</summary>
     public InsnClass Class => (InsnClass)(Opcode & 7);
+
+    /// <summary>Bytes that a load, store or atomic moves, from the size bits of <see cref="Opcode"/>.</summary>
+    internal int AccessBytes => (Opcode & BpfOp.SizeMask) switch
+    {
+        BpfOp.B => 1,
+        BpfOp.H => 2,
+        BpfOp.W => 4,
+        _ => 8,
+    };
+
+    /// <summary>Whether it reads and writes memory in one step.</summary>
+    internal bool IsAtomic => Class == InsnClass.Stx && (Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
+
+    /// <summary>Whether it calls a function of its own program.</summary>
+    internal bool IsLocalCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == BpfOp.PseudoCall;
 }

@@ -102,9 +102,9 @@ internal static class CoRePatcher
         var opcode = insn.Opcode;
         if (result.NewSizeBytes != result.OldSizeBytes)
         {
-            if (SizeBytes(opcode) != result.OldSizeBytes || SizeBits(result.NewSizeBytes) is not { } bits)
+            if (insn.AccessBytes != result.OldSizeBytes || SizeBits(result.NewSizeBytes) is not { } bits)
             {
-                return $"cannot change an access of {SizeBytes(opcode)} bytes from {result.OldSizeBytes} to "
+                return $"cannot change an access of {insn.AccessBytes} bytes from {result.OldSizeBytes} to "
                     + $"{result.NewSizeBytes}";
             }
 
@@ -117,14 +117,6 @@ internal static class CoRePatcher
 
     private static string Unexpected(string field, ulong value, CoReResult result) =>
         $"unexpected {field} value: got {value}, exp {result.OldValue} -> {result.NewValue}";
-
-    private static int SizeBytes(byte opcode) => (opcode & BpfOp.SizeMask) switch
-    {
-        BpfOp.B => 1,
-        BpfOp.H => 2,
-        BpfOp.W => 4,
-        _ => 8,
-    };
 
     private static byte? SizeBits(int bytes) => bytes switch
     {

@@ -8,7 +8,6 @@ namespace Kptr.Execution;
 // Calls that leave the program: helpers, kfuncs, tail calls and exceptions.
 internal sealed unsafe partial class ProgRun
 {
-    private const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
     private Interpreter? _tail;
     private Unwound? _unwound;
 
@@ -18,7 +17,8 @@ internal sealed unsafe partial class ProgRun
         var insn = _code.Insns[idx];
         if (_ctx is null)
         {
-            return CallRaw(insn.Opcode == CallX ? (int)_m->Regs[insn.Dst] : insn.Imm, insn) ? _code[idx + 1] : null;
+            var id = insn.Opcode == OpCode.CallX ? (int)_m->Regs[insn.Dst] : insn.Imm;
+            return CallRaw(id, insn) ? _code[idx + 1] : null;
         }
 
         if (_prog.IsThrowAt(idx))

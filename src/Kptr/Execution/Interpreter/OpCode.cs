@@ -16,7 +16,7 @@ namespace Kptr.Execution;
 /// </remarks>
 internal sealed unsafe class OpCode
 {
-    private const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
+    internal const byte CallX = (byte)InsnClass.Jmp | BpfOp.Call | BpfOp.X;
 
     /// <summary>What an address of a callback is made of: no canonical address, and the slot of the callback.</summary>
     internal const ulong FuncTag = 0x4b42_0000_0000_0000;
@@ -156,7 +156,7 @@ internal sealed unsafe class OpCode
         op.Run = kind switch
         {
             BpfOp.Exit => &Handlers.Exit,
-            BpfOp.Call when insn.Opcode != CallX && insn.Src == BpfOp.PseudoCall => &Handlers.CallLocal,
+            BpfOp.Call when insn.IsLocalCall => &Handlers.CallLocal,
             BpfOp.Call => &Handlers.CallOut,
             BpfOp.Ja => isBack ? &Handlers.Always<Backward> : &Handlers.Always<Forward>,
             BpfOp.Jcond => isBack ? &Handlers.MayGoto<Backward> : &Handlers.MayGoto<Forward>,

@@ -14,8 +14,8 @@ internal sealed unsafe partial class ProgRun
         var insn = _code.Insns[idx];
         var address = _m->StopAddress;
         var isWrite = insn.Class != InsnClass.Ldx;
-        var sizeBytes = SizeOf(insn);
-        if (insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic && address % sizeBytes != 0)
+        var sizeBytes = (ulong)insn.AccessBytes;
+        if (insn.IsAtomic && address % sizeBytes != 0)
         {
             return Fail(DiagCode.RunBadAccess,
                 $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
@@ -71,7 +71,7 @@ internal sealed unsafe partial class ProgRun
             case InsnClass.Ldx:
                 *dst = Read(insn, address);
                 break;
-            case InsnClass.Stx when (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic:
+            case InsnClass.Stx when insn.IsAtomic:
                 Handlers.RunAtomic(insn.Imm, (insn.Opcode & BpfOp.SizeMask) == BpfOp.Dw, address, src, _m->Regs);
                 break;
             default:
@@ -129,7 +129,7 @@ internal sealed unsafe partial class ProgRun
         var packet = _ctx is null ? RawPacket : PacketOf(_ctx.Packet);
         var isInd = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind;
         var off = (uint)insn.Imm + (isInd ? (uint)_m->Regs[insn.Src] : 0);
-        var sizeBytes = SizeOf(insn);
+        var sizeBytes = (ulong)insn.AccessBytes;
         if (!packet.Holds(packet.Address + off, sizeBytes))
         {
             _unwound = new Unwound(0, IsThrown: false);
@@ -143,14 +143,6 @@ internal sealed unsafe partial class ProgRun
 
     private static Region PacketOf(RunPacket? packet) =>
         packet is null ? default : new(packet.Data, (ulong)packet.Length, packet.IsWritable);
-
-    private static ulong SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
-    {
-        BpfOp.B => 1,
-        BpfOp.H => 2,
-        BpfOp.W => 4,
-        _ => 8,
-    };
 
     private static string Describe(BpfInsn insn, ulong sizeBytes, ulong address, DiagCode code)
     {

@@ -25,11 +25,12 @@ internal sealed class FrameFacts
         Array.Fill(start, Unknown);
         start[10] = 0;
         _before[func.Entry] = start;
+        var after = new int[Machine.RegCount];
         var open = new Queue<int>([func.Entry]);
         while (open.TryDequeue(out var slot))
         {
-            var after = After(slot);
-            foreach (var next in layout.Next(slot).Where(s => s >= 0))
+            After(slot, after);
+            foreach (var next in layout.Next(slot))
             {
                 if (Join(next, after))
                 {
@@ -45,13 +46,13 @@ internal sealed class FrameFacts
     /// <summary>Whether the register was made from the frame pointer.</summary>
     internal bool IsFrame(int slot, int reg) => _before[slot][reg] != Unknown;
 
-    private int[] After(int slot)
+    private void After(int slot, int[] regs)
     {
-        var regs = (int[])_before[slot].Clone();
+        _before[slot].CopyTo(regs, 0);
         var insn = _code.Insns[slot];
         if (!_code.IsRunnable(slot))
         {
-            return regs;
+            return;
         }
 
         var (_, writes) = Liveness.Use(insn, isRaw: true);
@@ -60,8 +61,6 @@ internal sealed class FrameFacts
         {
             regs[reg] = (writes & (1 << reg)) != 0 ? result : regs[reg];
         }
-
-        return regs;
     }
 
     private static int Alu(BpfInsn insn, int[] regs)

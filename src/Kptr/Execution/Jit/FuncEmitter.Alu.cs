@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using System.Reflection;
 using System.Reflection.Emit;
 using Kptr.Isa;
 
@@ -6,7 +8,9 @@ namespace Kptr.Execution;
 // Arithmetic. What is more than one operation of the host is Isa's, called.
 internal sealed partial class FuncEmitter
 {
-    private void EmitAlu64(BpfInsn insn)
+    private static readonly FrozenDictionary<string, MethodInfo> Alu = MethodsOf(typeof(AluOps));
+
+    private void EmitAlu(BpfInsn insn, bool is64)
     {
         var op = insn.Opcode & BpfOp.OpMask;
         if (op == BpfOp.End)
@@ -17,80 +21,43 @@ internal sealed partial class FuncEmitter
 
         if (op != BpfOp.Mov)
         {
-            LoadReg(insn.Dst);
+            LoadReg(insn.Dst, is64);
         }
 
         if (op != BpfOp.Neg)
         {
-            LoadOperand(insn, is64: true);
+            LoadOperand(insn, is64);
         }
 
         if (OneOp(op) is { } code)
         {
-            EmitShiftMask(op, 63);
+            EmitShiftMask(op, is64 ? 63 : 31);
             _il.Emit(code);
         }
         else if (op == BpfOp.Mov)
         {
-            EmitSignExtend(insn.Off);
+            EmitSignExtend(insn.Off, is64);
         }
         else
         {
-            EmitAluOp((op == BpfOp.Div, insn.Off == 0) switch
-            {
-                (true, true) => nameof(AluOps.Div64),
-                (true, false) => nameof(AluOps.SDiv64),
-                (false, true) => nameof(AluOps.Mod64),
-                _ => nameof(AluOps.SMod64),
-            });
+            EmitQuotient(op == BpfOp.Div, insn.Off != 0, is64);
+        }
+
+        if (!is64)
+        {
+            _il.Emit(OpCodes.Conv_U8);
         }
 
         StoreReg(insn.Dst);
     }
 
-    private void EmitAlu32(BpfInsn insn)
+    private void EmitQuotient(bool isDiv, bool isSigned, bool is64) => EmitAluOp((isDiv, isSigned) switch
     {
-        var op = insn.Opcode & BpfOp.OpMask;
-        if (op == BpfOp.End)
-        {
-            EmitEnd(insn);
-            return;
-        }
-
-        if (op != BpfOp.Mov)
-        {
-            LoadReg(insn.Dst);
-            _il.Emit(OpCodes.Conv_U4);
-        }
-
-        if (op != BpfOp.Neg)
-        {
-            LoadOperand(insn, is64: false);
-        }
-
-        if (OneOp(op) is { } code)
-        {
-            EmitShiftMask(op, 31);
-            _il.Emit(code);
-        }
-        else if (op == BpfOp.Mov)
-        {
-            EmitSignExtend(insn.Off, is64: false);
-        }
-        else
-        {
-            EmitAluOp((op == BpfOp.Div, insn.Off == 0) switch
-            {
-                (true, true) => nameof(AluOps.Div32),
-                (true, false) => nameof(AluOps.SDiv32),
-                (false, true) => nameof(AluOps.Mod32),
-                _ => nameof(AluOps.SMod32),
-            });
-        }
-
-        _il.Emit(OpCodes.Conv_U8);
-        StoreReg(insn.Dst);
-    }
+        (true, false) => is64 ? nameof(AluOps.Div64) : nameof(AluOps.Div32),
+        (true, true) => is64 ? nameof(AluOps.SDiv64) : nameof(AluOps.SDiv32),
+        (false, false) => is64 ? nameof(AluOps.Mod64) : nameof(AluOps.Mod32),
+        _ => is64 ? nameof(AluOps.SMod64) : nameof(AluOps.SMod32),
+    });
 
     /// <summary>The operation of the host that is the same, where one is.</summary>
     private static System.Reflection.Emit.OpCode? OneOp(int op) => op switch
@@ -124,11 +91,7 @@ internal sealed partial class FuncEmitter
             return;
         }
 
-        LoadReg(insn.Src);
-        if (!is64)
-        {
-            _il.Emit(OpCodes.Conv_U4);
-        }
+        LoadReg(insn.Src, is64);
     }
 
     private void EmitShiftMask(int op, int mask)
@@ -141,7 +104,7 @@ internal sealed partial class FuncEmitter
         }
     }
 
-    private void EmitSignExtend(int bits, bool is64 = true)
+    private void EmitSignExtend(int bits, bool is64)
     {
         switch (bits)
         {
@@ -173,5 +136,5 @@ internal sealed partial class FuncEmitter
         StoreReg(insn.Dst);
     }
 
-    private void EmitAluOp(string name) => _il.Emit(OpCodes.Call, typeof(AluOps).GetMethod(name, Any)!);
+    private void EmitAluOp(string name) => _il.Emit(OpCodes.Call, Alu[name]);
 }

@@ -9,7 +9,7 @@ internal sealed partial class FuncEmitter
     private void EmitJumpClass(int slot, BpfInsn insn)
     {
         var op = insn.Opcode & BpfOp.OpMask;
-        if (ProgLayout.IsLocalCall(insn))
+        if (insn.IsLocalCall)
         {
             EmitLocalCall(slot);
         }
@@ -58,12 +58,7 @@ internal sealed partial class FuncEmitter
     private void LoadCompared(BpfInsn insn, int op)
     {
         var is64 = insn.Class == InsnClass.Jmp;
-        LoadReg(insn.Dst);
-        if (!is64)
-        {
-            _il.Emit(OpCodes.Conv_U4);
-        }
-
+        LoadReg(insn.Dst, is64);
         LoadOperand(insn, is64);
         if (op == BpfOp.Jset)
         {
@@ -130,14 +125,13 @@ internal sealed partial class FuncEmitter
 
     private void EmitLocalCall(int slot)
     {
+        EmitEnter(slot);
         if (_code.TargetOf(slot) is not { } target)
         {
-            EmitEnter(slot);
             EmitTrap(StopKind.BadTarget, slot);
             return;
         }
 
-        EmitEnter(slot);
         _il.Emit(OpCodes.Ldarg_0);
         _il.Emit(OpCodes.Ldarg_1);
         for (var reg = 1; reg <= 5; reg++)

@@ -22,10 +22,9 @@ internal sealed partial class FuncEmitter
     private void EmitStore(int slot, BpfInsn insn)
     {
         var done = _il.DefineLabel();
-        var isAtomic = insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
         EmitCheck(slot, insn, insn.Dst, isWrite: true, () =>
         {
-            if (isAtomic)
+            if (insn.IsAtomic)
             {
                 FetchReg(insn.Src);
                 FetchReg(0);
@@ -33,7 +32,7 @@ internal sealed partial class FuncEmitter
 
             _il.Emit(OpCodes.Br, done);
         });
-        if (isAtomic)
+        if (insn.IsAtomic)
         {
             EmitAtomic(insn);
         }
@@ -54,10 +53,9 @@ internal sealed partial class FuncEmitter
     /// <param name="after">Written where the run has done the access itself.</param>
     private void EmitCheck(int slot, BpfInsn insn, int baseReg, bool isWrite, Action after)
     {
-        var sizeBytes = SizeOf(insn);
-        var isAtomic = insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
+        var sizeBytes = insn.AccessBytes;
         if (_frame.Off(slot, baseReg) + insn.Off is { } off && off >= -Machine.StackBytes && off + sizeBytes <= 0
-            && (!isAtomic || off % sizeBytes == 0))
+            && (!insn.IsAtomic || off % sizeBytes == 0))
         {
             LoadReg(10);
             EmitConst((ulong)off);
@@ -70,7 +68,7 @@ internal sealed partial class FuncEmitter
         EmitConst((ulong)insn.Off);
         _il.Emit(OpCodes.Add);
         _il.Emit(OpCodes.Stloc, _address);
-        if (isAtomic)
+        if (insn.IsAtomic)
         {
             _il.Emit(OpCodes.Ldloc, _address);
             EmitConst((ulong)(sizeBytes - 1));
@@ -90,7 +88,7 @@ internal sealed partial class FuncEmitter
             EmitInside(!isFrame, isWrite, sizeBytes);
             _il.Emit(OpCodes.Ble_Un, fast);
             _il.MarkLabel(run);
-            EmitAccess(slot, insn, isAtomic);
+            EmitAccess(slot, insn);
             after();
         });
     }
@@ -114,14 +112,14 @@ internal sealed partial class FuncEmitter
     }
 
     /// <summary>Has the run do the access, or end.</summary>
-    private void EmitAccess(int slot, BpfInsn insn, bool isAtomic)
+    private void EmitAccess(int slot, BpfInsn insn)
     {
         if (insn.Class == InsnClass.Stx)
         {
             SpillReg(insn.Src);
         }
 
-        if (isAtomic)
+        if (insn.IsAtomic)
         {
             SpillReg(0);
         }
@@ -137,7 +135,7 @@ internal sealed partial class FuncEmitter
     {
         var isSigned = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
         _il.Emit(OpCodes.Unaligned, (byte)1);
-        _il.Emit(SizeOf(insn) switch
+        _il.Emit(insn.AccessBytes switch
         {
             1 => isSigned ? OpCodes.Ldind_I1 : OpCodes.Ldind_U1,
             2 => isSigned ? OpCodes.Ldind_I2 : OpCodes.Ldind_U2,
@@ -161,7 +159,7 @@ internal sealed partial class FuncEmitter
 
     private void EmitWrite(BpfInsn insn)
     {
-        var sizeBytes = SizeOf(insn);
+        var sizeBytes = insn.AccessBytes;
         if (sizeBytes < sizeof(ulong))
         {
             _il.Emit(OpCodes.Conv_I4);
@@ -182,7 +180,7 @@ internal sealed partial class FuncEmitter
         LoadReg(insn.Src);
         LoadReg(0);
         _il.Emit(OpCodes.Ldc_I4, insn.Imm);
-        EmitCall(SizeOf(insn) == sizeof(ulong) ? nameof(CompiledCalls.Atomic64) : nameof(CompiledCalls.Atomic32));
+        EmitCall(insn.AccessBytes == sizeof(ulong) ? nameof(CompiledCalls.Atomic64) : nameof(CompiledCalls.Atomic32));
         if (insn.Imm == BpfOp.CmpXchg)
         {
             StoreReg(0);
@@ -196,12 +194,4 @@ internal sealed partial class FuncEmitter
             _il.Emit(OpCodes.Pop);
         }
     }
-
-    private static int SizeOf(BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
-    {
-        BpfOp.B => 1,
-        BpfOp.H => 2,
-        BpfOp.W => 4,
-        _ => 8,
-    };
 }

@@ -30,19 +30,21 @@ internal sealed partial class FuncEmitter
         FetchFuel();
     }
 
-    private void LoadReg(int reg, bool fromMachine = false)
+    /// <summary>Puts a register on the evaluation stack, or its low 32 bits.</summary>
+    private void LoadReg(int reg, bool is64 = true)
     {
-        if (fromMachine)
-        {
-            LoadAt(MachineLayout.Reg(reg));
-        }
-        else if (_regs[reg] is { } local)
+        if (_regs[reg] is { } local)
         {
             _il.Emit(OpCodes.Ldloc, local);
         }
         else
         {
             _il.Emit(OpCodes.Ldarg, reg + 1);
+        }
+
+        if (!is64)
+        {
+            _il.Emit(OpCodes.Conv_U4);
         }
     }
 
@@ -69,7 +71,7 @@ internal sealed partial class FuncEmitter
     /// <summary>Takes back what the run left there.</summary>
     private void FetchReg(int reg)
     {
-        LoadReg(reg, fromMachine: true);
+        LoadAt(MachineLayout.Reg(reg));
         StoreReg(reg);
     }
 

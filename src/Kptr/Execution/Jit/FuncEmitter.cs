@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Reflection.Emit;
@@ -12,7 +13,7 @@ namespace Kptr.Execution;
 /// </remarks>
 internal sealed unsafe partial class FuncEmitter
 {
-    private const BindingFlags Any = BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public;
+    private static readonly FrozenDictionary<string, MethodInfo> Calls = MethodsOf(typeof(CompiledCalls));
 
     private readonly Dictionary<int, DynamicMethod> _methods;
     private readonly FuncLayout _func;
@@ -69,7 +70,7 @@ internal sealed unsafe partial class FuncEmitter
         }
 
         _il.MarkLabel(_end);
-        LoadReg(0, fromMachine: true);
+        LoadAt(MachineLayout.Reg(0));
         _il.Emit(OpCodes.Ret);
     }
 
@@ -103,11 +104,8 @@ internal sealed unsafe partial class FuncEmitter
 
         switch (insn.Class)
         {
-            case InsnClass.Alu64:
-                EmitAlu64(insn);
-                break;
-            case InsnClass.Alu:
-                EmitAlu32(insn);
+            case InsnClass.Alu64 or InsnClass.Alu:
+                EmitAlu(insn, insn.Class == InsnClass.Alu64);
                 break;
             case InsnClass.Ldx:
                 EmitLoad(slot, insn);
@@ -145,13 +143,19 @@ internal sealed unsafe partial class FuncEmitter
         EmitCall(nameof(CompiledCalls.Stop));
     }
 
-    private void EmitCall(string name) => _il.Emit(OpCodes.Call, typeof(CompiledCalls).GetMethod(name, Any)!);
+    private void EmitCall(string name) => _il.Emit(OpCodes.Call, Calls[name]);
 
     private void EmitConst(ulong value) => _il.Emit(OpCodes.Ldc_I8, (long)value);
 
     private bool IsJump(int slot) =>
         _code.IsRunnable(slot) && _code.Insns[slot] is { Class: InsnClass.Jmp or InsnClass.Jmp32 } insn
-        && !ProgLayout.EndsPath(insn) && !ProgLayout.IsLocalCall(insn) && !ProgLayout.IsOuterCall(insn);
+        && !ProgLayout.EndsPath(insn) && !insn.IsLocalCall && !ProgLayout.IsOuterCall(insn);
+
+    private static FrozenDictionary<string, MethodInfo> MethodsOf(
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.NonPublicMethods
+            | DynamicallyAccessedMemberTypes.PublicMethods)] Type type) =>
+        type.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)
+            .DistinctBy(m => m.Name).ToFrozenDictionary(m => m.Name);
 
     private static bool IsAlways(BpfInsn insn) =>
         insn.Class is InsnClass.Jmp or InsnClass.Jmp32 && (insn.Opcode & BpfOp.OpMask) == BpfOp.Ja;

@@ -35,7 +35,7 @@ internal sealed class Liveness
     internal bool KeepsToArguments(IEnumerable<int> callees) =>
         callees.All(slot => (_live[slot] & ~Args) == 0)
         && _layout.Funcs.SelectMany(f => f.Slots)
-            .Where(slot => _code.IsRunnable(slot) && ProgLayout.IsLocalCall(_code.Insns[slot]))
+            .Where(slot => _code.IsRunnable(slot) && _code.Insns[slot].IsLocalCall)
             .All(slot => (After(slot) & Args) == 0);
 
     private void Settle(FuncLayout func)
@@ -54,7 +54,7 @@ internal sealed class Liveness
         while (isChanged);
     }
 
-    private int After(int slot) => _layout.Next(slot).Where(s => s >= 0).Aggregate(0, (all, s) => all | _live[s]);
+    private int After(int slot) => _layout.Next(slot).Aggregate(0, (all, s) => all | _live[s]);
 
     private int Before(int slot)
     {
@@ -80,7 +80,7 @@ internal sealed class Liveness
             InsnClass.Alu or InsnClass.Alu64 => (usesSrc | dst, dst),
             InsnClass.Ldx => (src, dst),
             InsnClass.St => (dst, 0),
-            InsnClass.Stx when (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic => Atomic(insn, dst, src),
+            InsnClass.Stx when insn.IsAtomic => Atomic(insn, dst, src),
             InsnClass.Stx => (dst | src, 0),
             InsnClass.Ld when insn.Opcode == BpfOp.LdImm64 => (0, dst),
             InsnClass.Ld => (src, 1),
@@ -98,7 +98,7 @@ internal sealed class Liveness
         (insn.Opcode & BpfOp.OpMask) switch
         {
             BpfOp.Exit => (isRaw ? 1 : 0, 0),
-            BpfOp.Call when ProgLayout.IsLocalCall(insn) => (Args, 1),
+            BpfOp.Call when insn.IsLocalCall => (Args, 1),
             BpfOp.Call => (isRaw ? Args | dst : 0, 1),
             BpfOp.Ja or BpfOp.Jcond => (0, 0),
             _ => (dst | src, 0),

@@ -104,7 +104,7 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            if (!IsPseudoCall(insn) && !IsPseudoFunc(insn))
+            if (!insn.IsLocalCall && !IsPseudoFunc(insn))
             {
                 continue;
             }
@@ -117,7 +117,7 @@ internal sealed partial class VerifierRun
 
             Invariant.That(!Subprogs[callee].HasTailCall
                 || Subprogs[callee].IsExceptionCallback, "an async callback has a tail call");
-            if (!IsPseudoCall(insn))
+            if (!insn.IsLocalCall)
             {
                 continue;
             }

@@ -41,9 +41,6 @@ internal sealed partial class VerifierRun
         return lo;
     }
 
-    private static bool IsPseudoCall(in BpfInsn insn) =>
-        insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && insn.Src == BpfOp.PseudoCall;
-
     private static bool IsKfuncCall(in BpfInsn insn) =>
         insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && insn.Src == BpfOp.PseudoKfuncCall;
 
@@ -59,7 +56,7 @@ internal sealed partial class VerifierRun
         for (var i = 0; i < Insns.Length; i++)
         {
             ref readonly var insn = ref Insns[i];
-            if (!IsPseudoFunc(insn) && !IsPseudoCall(insn) && !IsKfuncCall(insn))
+            if (!IsPseudoFunc(insn) && !insn.IsLocalCall && !IsKfuncCall(insn))
             {
                 continue;
             }

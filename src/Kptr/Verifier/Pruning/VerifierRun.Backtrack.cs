@@ -64,7 +64,7 @@ internal sealed partial class VerifierRun
     }
 
     private static bool IsAtomicLoad(in BpfInsn insn) =>
-        insn.Class == InsnClass.Stx && (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic && (insn.Imm & BpfOp.Fetch) != 0;
+        insn.IsAtomic && (insn.Imm & BpfOp.Fetch) != 0;
 
     /// <returns>False when the linked registers need no second look.</returns>
     private bool BacktrackAlu(in BpfInsn insn)
@@ -235,7 +235,7 @@ internal sealed partial class VerifierRun
 
     private void BacktrackExit(int subseq)
     {
-        var fromCall = subseq >= 1 && IsPseudoCall(Insns[subseq - 1]);
+        var fromCall = subseq >= 1 && Insns[subseq - 1].IsLocalCall;
         var r0 = fromCall && _bt.HasReg(0);
         Invariant.That(!fromCall || (_bt.Regs & BacktrackSet.ArgsMask) == 0, "arguments looked for after a return");
         _bt.ClearReg(0);

@@ -6,28 +6,20 @@ namespace Kptr.Verifier;
 /// <content>Loads, stores and atomics.</content>
 internal sealed partial class VerifierRun
 {
-    private static int SizeBytesOf(in BpfInsn insn) => (insn.Opcode & BpfOp.SizeMask) switch
-    {
-        BpfOp.W => 4,
-        BpfOp.H => 2,
-        BpfOp.B => 1,
-        _ => 8,
-    };
-
     private void CheckLdx(in BpfInsn insn)
     {
         CheckRegArg(insn.Src, RegUse.Src);
         CheckRegArg(insn.Dst, RegUse.DstNoMark);
         var type = Reg(insn.Src).Type;
         var isLdsx = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Memsx;
-        CheckMemAccess(insn.Src, insn.Off, SizeBytesOf(insn), write: false, insn.Dst, isLdsx: isLdsx);
+        CheckMemAccess(insn.Src, insn.Off, insn.AccessBytes, write: false, insn.Dst, isLdsx: isLdsx);
         SavePtrType(type, allowTrustMismatch: true);
         SanitizeBounds(ref Reg(insn.Dst), "ldx");
     }
 
     private void CheckStx(in BpfInsn insn)
     {
-        if ((insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic)
+        if (insn.IsAtomic)
         {
             CheckAtomic(insn);
             return;
@@ -41,7 +33,7 @@ internal sealed partial class VerifierRun
         CheckRegArg(insn.Src, RegUse.Src);
         CheckRegArg(insn.Dst, RegUse.Src);
         var type = Reg(insn.Dst).Type;
-        CheckMemAccess(insn.Dst, insn.Off, SizeBytesOf(insn), write: true, insn.Src);
+        CheckMemAccess(insn.Dst, insn.Off, insn.AccessBytes, write: true, insn.Src);
         SavePtrType(type, allowTrustMismatch: false);
     }
 
@@ -60,7 +52,7 @@ internal sealed partial class VerifierRun
                 insn.Dst, Errno.EACCES);
         }
 
-        CheckMemAccess(insn.Dst, insn.Off, SizeBytesOf(insn), write: true, -1);
+        CheckMemAccess(insn.Dst, insn.Off, insn.AccessBytes, write: true, -1);
         SavePtrType(type, allowTrustMismatch: false);
     }
 
@@ -73,7 +65,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.InsnUnknownOpcode, $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}");
         }
 
-        var size = SizeBytesOf(insn);
+        var size = insn.AccessBytes;
         if (size < 4)
         {
             Reject(DiagCode.InsnReservedField, "invalid atomic operand size");
