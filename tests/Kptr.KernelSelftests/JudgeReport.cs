@@ -96,6 +96,7 @@ public static class JudgeReport
             var result = BpfVerifier.Verify(prog, kernel, new VerifyOptions
             {
                 Cancellation = time.Token, LogLevel = level, Pruning = options["pruning"] != "off",
+                Strict = options["strict"] == "on",
             });
             var verdict = result.Verdict switch { Verdict.Accept => "ok", Verdict.Reject =>
                 "reject", _ => "unsupported" };

@@ -5,8 +5,9 @@ namespace Kptr.Diagnostics;
 /// </summary>
 /// <remarks>
 /// Ranges: 1000 files and ELF, 1500 BTF, 2000 instruction encoding, 2500 relocation and CO-RE, 3000 maps and special
-/// fields, 4000 program structure, 5000 references and kptrs, 6000 memory and registers, 7000 calls, 8000 run time,
-/// 9000 what Kptr does not model. A name says what is wrong and never how grave it is.
+/// fields, 4000 program structure, 5000 references and kptrs, 6000 memory and registers, 7000 calls, 7900 what Linux
+/// accepts and only a strict verification refuses, 8000 run time, 9000 what Kptr does not model. A name says what is
+/// wrong and never how grave it is.
 /// </remarks>
 public enum DiagCode
 {
@@ -330,6 +331,19 @@ public enum DiagCode
 
     /// <summary>Programs of this type may not call the kfunc.</summary>
     KfuncNotAllowed = 7007,
+
+    // 7900: what Linux accepts although it may go wrong
+
+    /// <summary>An iterator is passed at the frame pointer itself, outside the stack, and the slot below is
+    /// checked for it.</summary>
+    StrictIterPlace = 7900,
+
+    /// <summary>A callback of <c>bpf_loop</c> is taken to be safe for more rounds than were looked at.</summary>
+    StrictLoopRounds = 7901,
+
+    /// <summary>The exception callback stands behind a function that is removed as dead code, and the kernel then takes
+    /// another function, or none, for it.</summary>
+    StrictExceptionCallback = 7902,
 
     // 8100: references and deferred work of the modelled kernel
 

@@ -30,6 +30,12 @@ public sealed record VerifyOptions
     /// </summary>
     public int InsnsMax { get; init; } = Limits.ComplexityLimitInsns;
 
+    /// <summary>
+    /// Whether to refuse what Linux accepts although it may go wrong when it runs (codes <c>Strict...</c>, 7900 to
+    /// 7999). Off, such a program is accepted with a <see cref="VerifyResult.Warnings">warning</see>.
+    /// </summary>
+    public bool Strict { get; init; }
+
     /// <summary>Ends the verification with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
 
@@ -40,7 +46,7 @@ public sealed record VerifyOptions
 
     /// <summary>What differs from the kernel's ordinary way.</summary>
     public override string ToString() =>
-        $"{(Privileged ? "privileged" : "unprivileged")}, log level {LogLevel}, "
+        $"{(Privileged ? "privileged" : "unprivileged")}{(Strict ? ", strict" : "")}, log level {LogLevel}, "
         + $"at most {InsnsMax} instructions{(Pruning ? "" : ", no pruning")}";
 
     /// <summary>Where time is read from.</summary>

@@ -30,6 +30,12 @@ public sealed record VerifyResult
     /// <summary>What is wrong; empty when accepted. The last one is the reason of the verdict.</summary>
     public ImmutableArray<Diagnostic> Diagnostics { get; internal init; } = [];
 
+    /// <summary>
+    /// What Linux accepts although it may go wrong, each once an instruction; <see cref="VerifyOptions.Strict"/> refuses
+    /// it. Complete where the program is accepted.
+    /// </summary>
+    public ImmutableArray<Diagnostic> Warnings { get; internal init; } = [];
+
     /// <summary>The reason in one line, in the kernel's words where it has some; empty when accepted.</summary>
     public string Message { get; internal init; } = "";
 

@@ -117,6 +117,7 @@ public class DiagnosticsDocTests
         4 => "The program as a whole",
         5 => "References and kptrs",
         6 => "Memory and registers",
+        7 when code >= DiagCode.StrictIterPlace => "What only a strict verification refuses",
         7 => "Calls",
         _ => "What Kptr does not model",
     };

@@ -117,14 +117,18 @@ internal sealed class VerdictFile
     /// <summary>The words of <c>-- prog</c>.</summary>
     public List<string> Words => [.. Lines("prog").SelectMany(l => l.Split(' '))];
 
+    /// <summary>Whether the program is refused only where that is asked for.</summary>
+    public bool IsStrict => Words.Contains("strict-only");
+
     /// <summary>Verifies the program as the file says.</summary>
-    public VerifyResult Verify(bool pruning = true)
+    public VerifyResult Verify(bool pruning = true, bool isStrict = true)
     {
         var program = new VerdictProgram(this);
         return BpfVerifier.Verify(program.Link(), program.Kernel, new VerifyOptions
         {
             Pruning = pruning,
             Privileged = !Words.Contains("unprivileged"),
+            Strict = isStrict && IsStrict,
             InsnsMax = Words.Contains("short") ? 100 : 1_000_000,
         });
     }

@@ -89,47 +89,6 @@ public class TransformTests
     }
 
     [Fact]
-    public void LoopOfMoreRounds_OnALaterPath_IsPrunedAsInLinux_AndRefusedWithoutPruning()
-    {
-        // One path loops once, the other twice; only the second round leaves the map value. Linux 6.12 accepts it.
-        const string text = """
-            call bpf_get_prandom_u32
-            r7 = 2
-            if r0 == 0 goto loop
-            r7 = 1
-            loop:
-            *(u64 *)(r10 - 40) = 5
-            r1 = r7
-            r2 = fn_loop0 ll
-            r3 = r10
-            r3 += -40
-            r4 = 0
-            call bpf_loop
-            r0 = 0
-            exit
-            fn_loop0:
-            r6 = r2
-            *(u32 *)(r10 - 8) = 0
-            r1 = plain_array ll
-            r2 = r10
-            r2 += -8
-            call bpf_map_lookup_elem
-            if r0 == 0 goto done
-            r5 = *(u64 *)(r6 + 0)
-            r0 += r5
-            r1 = *(u8 *)(r0 + 0)
-            *(u64 *)(r6 + 0) = 4096
-            done:
-            r0 = 0
-            exit
-            """;
-        var linked = new GeneratedProgram("tc", [.. text.Split('\n')]).TryLink(s_kernel, new DiagSink())!;
-
-        Verify(linked).IsAccepted.Should().BeTrue("Linux 6.12 accepts it");
-        Verify(linked, pruning: false).Diagnostics[^1].Code.Should().Be(DiagCode.MemAccessInvalid, "which is wrong");
-    }
-
-    [Fact]
     public void IteratorAtTheTopOfTheFrame_IsTakenForTheSlotBelow_AsInLinux()
     {
         const string text = """

@@ -26,7 +26,17 @@ internal sealed partial class VerifierRun
             return Misplaced;
         }
 
-        return spi - slots + 1 >= 0 && spi < Cur.FrameOf(reg).SlotCount ? spi : OutOfRange;
+        if (spi - slots + 1 < 0 || spi >= Cur.FrameOf(reg).SlotCount)
+        {
+            return OutOfRange;
+        }
+
+        if (off >= 0)
+        {
+            Doubt(DiagCode.StrictIterPlace, $"{what} at an offset={off} is outside the stack");
+        }
+
+        return spi;
     }
 
     private int DynptrSpi(in RegState reg) => StackObjectSpi(reg, "dynptr", DynptrSlots);

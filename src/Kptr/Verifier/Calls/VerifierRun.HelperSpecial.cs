@@ -167,6 +167,7 @@ internal sealed partial class VerifierRun
         MarkChainPrecision(1);
         if ((ulong)Cur.Cur.CallbackDepth < Reg(1).Var.UMax)
         {
+            Cur.Cur.RoundsMax = Reg(1).Var.UMax;
             PushCallback(meta.Subprogno, CallbackKind.Loop);
         }
         else

@@ -54,6 +54,7 @@ internal sealed partial class VerifierRun
 
             if (st.Branches != 0 ? IsHitOnPath(st, cur, insnIdx, force, ref add) : IsHitDone(st, cur))
             {
+                CheckRoundsSeen(st, cur);
                 TakeHit(st, cur, insnIdx);
                 return true;
             }

@@ -40,6 +40,15 @@ internal sealed class FuncState
     /// <summary>How often the callback in the next frame was simulated so far.</summary>
     public int CallbackDepth;
 
+    /// <summary>
+    /// How often <c>bpf_loop</c> calls the callback in the next frame at most, counted from the first; 0 where another
+    /// helper does.
+    /// </summary>
+    public ulong RoundsMax;
+
+    /// <summary>How many calls of the callback in the next frame are not simulated yet.</summary>
+    public ulong RoundsLeft => RoundsMax - Math.Min(RoundsMax, (ulong)CallbackDepth);
+
     public FuncState? Parent;
     public FuncState? ArgsParent;
     public FuncState? R0Parent;
@@ -54,6 +63,7 @@ internal sealed class FuncState
         CallbackRetRange = new(0, 0);
         InCallback = InAsyncCallback = InExceptionCallback = false;
         CallbackDepth = 0;
+        RoundsMax = 0;
         Parent = ArgsParent = R0Parent = null;
         SlotCount = 0;
         RefCount = 0;
@@ -88,6 +98,7 @@ internal sealed class FuncState
         InAsyncCallback = other.InAsyncCallback;
         InExceptionCallback = other.InExceptionCallback;
         CallbackDepth = other.CallbackDepth;
+        RoundsMax = other.RoundsMax;
         Parent = other.Parent;
         ArgsParent = other.ArgsParent;
         R0Parent = other.R0Parent;

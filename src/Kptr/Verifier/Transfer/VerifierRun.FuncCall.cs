@@ -151,6 +151,7 @@ internal sealed partial class VerifierRun
         state.CallbackUnrollDepth++;
         state.Frames[state.CurFrame - 1]!.CallbackDepth++;
         caller.CallbackDepth = 0;
+        caller.RoundsMax = 0;
     }
 
     // Where a callback is explored once: its frame stands ready above the caller's until the helper is done.

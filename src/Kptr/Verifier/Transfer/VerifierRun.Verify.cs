@@ -53,6 +53,7 @@ internal sealed partial class VerifierRun
         CheckMaxStackDepth();
         CheckUnprivilegedTailCalls();
         CheckDeadCallbacks();
+        CheckExceptionCallbackStays();
     }
 
     private bool _inExplore;
@@ -164,6 +165,7 @@ internal sealed partial class VerifierRun
 
     private VerifyResult Accepted(TimeSpan time) => new(Verdict.Accept)
     {
+        Warnings = [.. _warnings.Values],
         InsnsProcessed = _insnsProcessed,
         States = _totalStates,
         PeakStates = _peakStates,
@@ -198,6 +200,7 @@ internal sealed partial class VerifierRun
         return new(unsupported ? Verdict.Unsupported : Verdict.Reject)
         {
             Diagnostics = [diagnostic with { Suggestion = story?.Suggestion }],
+            Warnings = [.. _warnings.Values],
             Message = diagnostic.Message,
             Errno = reject.Errno,
             Story = story,
