@@ -34,7 +34,8 @@ internal sealed partial class VerifierRun
             if (cur.Frames[i + 1]!.InCallback && seenLeft < left)
             {
                 Doubt(DiagCode.StrictLoopRounds,
-                    $"the callback may have {left} more rounds here, and is left since it was safe with {seenLeft} more");
+                    $"the callback may have {left} more rounds here, and is left since it was safe with "
+                    + $"{seenLeft}");
             }
         }
     }
@@ -51,7 +52,8 @@ internal sealed partial class VerifierRun
         {
             InsnIdx = Subprogs[dead].Start;
             Doubt(DiagCode.StrictExceptionCallback,
-                $"the function at insn {InsnIdx} is never entered and removed, and the exception callback behind it not found");
+                $"the function at insn {InsnIdx} is never entered and removed, and the exception callback behind it "
+                + "not found");
         }
     }
 }
