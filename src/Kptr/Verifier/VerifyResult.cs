@@ -31,8 +31,8 @@ public sealed record VerifyResult
     public ImmutableArray<Diagnostic> Diagnostics { get; internal init; } = [];
 
     /// <summary>
-    /// What Linux accepts although it may go wrong, each once an instruction; <see cref="VerifyOptions.Strict"/> refuses
-    /// it. Complete where the program is accepted.
+    /// What Linux accepts although it may go wrong, each once an instruction; <see cref="VerifyOptions.Strict"/>
+    /// refuses it. Complete where the program is accepted.
     /// </summary>
     public ImmutableArray<Diagnostic> Warnings { get; internal init; } = [];
 
