@@ -17,6 +17,7 @@ internal sealed class TestContext : IDisposable
     private const int XdpTailroomBytes = 4096 - RunPacket.HeadroomBytes - 320;
     private const int SkbTailroomBytes = 192;
     private const int FlowKeysBytes = 56;
+    private const int XdpIngressIfindex = 12;
     private const int Loopback = 1;
     private readonly KernelModel _kernel;
     private readonly ContextLayout? _layout;
@@ -49,9 +50,8 @@ internal sealed class TestContext : IDisposable
         var hasSocket = _layout.Socket >= 0 || _layout == ContextLayout.CgroupSock;
         _ownSocket = hasSocket && input.Socket is null ? new Sock(_kernel, FlowOf(input.Packet.Span)) : null;
         Packet = new RunPacket(
-            _layout, _block, input.Packet.Span[hidden..], TailroomFor(program.Spec.Type, input.Packet.Length))
+            _layout, _block, input.Packet.Span, TailroomFor(program.Spec.Type, input.Packet.Length), hidden)
         {
-            HiddenHeaderBytes = hidden,
             IsWritable = MayWrite(program.Spec.Type),
             Socket = input.Socket ?? _ownSocket,
         };
@@ -74,6 +74,11 @@ internal sealed class TestContext : IDisposable
         if (isSkb)
         {
             FillSkb(input);
+        }
+
+        if (program.Spec.Type == ProgType.Xdp && Packet.Field<uint>(XdpIngressIfindex) == 0)
+        {
+            Packet.Field<uint>(XdpIngressIfindex) = Loopback;
         }
 
         if (program.Spec.Type == ProgType.SockOps)

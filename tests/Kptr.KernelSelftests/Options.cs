@@ -15,6 +15,8 @@ public sealed class Options
                Kptr.KernelSelftests speed --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... --speed TSV [--runs N]
                Kptr.KernelSelftests run   --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--expected TSV] [--seconds N] [--seed N]
                      [--jobs N] [--object NAME]... [--program NAME] [--details TEXT]
+               Kptr.KernelSelftests retval --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--ratchet FILE] [--engine NAME]
+                     [--object NAME]... [--program NAME]
                Kptr.KernelSelftests same  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--seconds N] [--seed N] [--jobs N] [--insns N]
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]

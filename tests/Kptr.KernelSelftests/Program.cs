@@ -27,6 +27,7 @@ return args[0] switch
     "unprivileged" when options["kernel-btf"] is not null => UnprivilegedReport.Run(options),
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
+    "retval" when options["kernel-btf"] is not null => RetvalReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" => GenerateReport.Run(options),
     "btf-cells" when options["to"] is not null => BtfCells.Run(options),

@@ -32,6 +32,18 @@ public static class SelftestObject
         }
     }
 
+    /// <summary>An object as the selftests' loader hands it over for one of its programs.</summary>
+    public static ObjectSpec Ready(ObjectSpec read)
+    {
+        var flags = LoadFlagTags.Read(read);
+        return read with
+        {
+            Progs = [.. read.Progs.Select(p => flags.GetValueOrDefault(p.Name) is var (set, clear)
+                ? p with { LoadFlags = (p.LoadFlags & ~clear) | set } : p)],
+            Maps = [.. read.Maps.Select(Prepare)],
+        };
+    }
+
     /// <summary>Functions with a declaration tag of this prefix, and what follows it.</summary>
     public static Dictionary<string, string> TagsOf(ObjectSpec spec, string prefix)
     {

@@ -69,6 +69,9 @@ public enum Errno
     /// <summary><c>-EPROTO</c></summary>
     EPROTO = -71,
 
+    /// <summary><c>-EOVERFLOW</c></summary>
+    EOVERFLOW = -75,
+
     /// <summary><c>-EOPNOTSUPP</c></summary>
     EOPNOTSUPP = -95,
 

@@ -18,6 +18,7 @@ public sealed class ProgContext : IProgramRun
     private readonly IProgramRun? _outer;
     private readonly int _threadId = Environment.CurrentManagedThreadId;
     private ICallbackRunner? _callbacks;
+    private Dictionary<BpfMap, ulong>? _valuesOfRun;
 
     internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
     {
@@ -208,6 +209,20 @@ public sealed class ProgContext : IProgramRun
         return new((void*)address, sizeBytes);
     }
 
+    /// <summary>A value of a map that is there for this run only, zeroed when it is first asked for.</summary>
+    internal unsafe ulong ValueOfRun(BpfMap map)
+    {
+        _valuesOfRun ??= [];
+        if (!_valuesOfRun.TryGetValue(map, out var value))
+        {
+            value = Core.Heap.AllocateBlock($"value of {map.Name}", map.ValueSize);
+            new Span<byte>((void*)value, map.ValueSize).Clear();
+            _valuesOfRun.Add(map, value);
+        }
+
+        return value;
+    }
+
     /// <summary>
     /// Closes what the program left open, so that a fault in it does not disturb the thread it ran on.
     /// </summary>
@@ -229,6 +244,22 @@ public sealed class ProgContext : IProgramRun
 
         _thread.PreemptDepth -= PreemptDepth;
         PreemptDepth = 0;
+        FreeValuesOfRun();
+    }
+
+    private void FreeValuesOfRun()
+    {
+        if (_valuesOfRun is null)
+        {
+            return;
+        }
+
+        foreach (var value in _valuesOfRun.Values)
+        {
+            Core.Heap.TryFree(value);
+        }
+
+        _valuesOfRun = null;
     }
 
     private LineInfo? LineAt(int insnIdx)

@@ -77,6 +77,12 @@ public static class MapFactory
         BpfMapType.ProgArray => new ProgArrayMap(core, spec),
         BpfMapType.PerfEventArray => new PerfEventArrayMap(core, spec),
         BpfMapType.Sockmap or BpfMapType.Sockhash => new SockMap(core, spec),
+        BpfMapType.Devmap or BpfMapType.DevmapHash or BpfMapType.Cpumap or BpfMapType.Xskmap =>
+            new RedirectMap(core, spec),
+        BpfMapType.CgroupStorage or BpfMapType.PercpuCgroupStorage => new CgroupStorageMap(core, spec),
+        BpfMapType.StackTrace => new StackTraceMap(core, spec),
+        BpfMapType.CgroupArray => new CgroupArrayMap(core, spec),
+        BpfMapType.ReuseportSockarray => new ReuseportArrayMap(core, spec),
         BpfMapType.StructOps => new StructOpsMap(core, spec),
         BpfMapType.Arena => new ArenaMap(core, spec),
         BpfMapType.PercpuHash => new PercpuHashMap(core, spec),

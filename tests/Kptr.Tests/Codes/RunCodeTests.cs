@@ -21,11 +21,11 @@ public class RunCodeTests
     }
 
     [Fact]
-    public void MapOfATypeWithoutModel_IsUnsupportedMapType()
+    public void MapOfATypeOfOnesOwn_IsUnsupportedMapTypeForTheFactory()
     {
         using var core = TestKernel.Boot();
         var act = () => MapFactory.Create(
-            core, new("cpus", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
+            core, new("own", BpfMapType.Hash) { KeySize = 4, ValueSize = 8, MaxEntries = 1, OwnType = new(1000, "OWN", BpfMapType.Hash) });
 
         act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapType);
     }

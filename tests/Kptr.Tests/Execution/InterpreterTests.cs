@@ -113,6 +113,30 @@ public class InterpreterTests
         Engines.Run(machine, []).R0.Should().Be(0);
     }
 
+    [Fact]
+    public void MayGoto_FallsThroughAMillionsOfTimesInEachCallOfAFunction()
+    {
+        using var machine = Interpreter.ForRaw([.. TextAssembler.Assemble("""
+            call counted
+            r6 = r0
+            call counted
+            r6 += r0
+            r7 = 0
+            more: may_goto done
+            r7 += 1
+            goto more
+            done: r0 = r6
+            r0 += r7
+            exit
+            counted: r0 = 0
+            again: may_goto end
+            r0 += 1
+            goto again
+            end: exit
+            """).Insns]);
+        Engines.Run(machine, []).Should().Be(new ExecResult(3 * 8 * 1024 * 1024, null), "BPF_MAX_LOOPS a frame");
+    }
+
     private static ExecResult RunRaw(IEnumerable<BpfInsn> code)
     {
         using var machine = Interpreter.ForRaw(code.ToImmutableArray());

@@ -132,6 +132,73 @@ public class OtherMapTests
     }
 
     [Fact]
+    public void CpuMap_TakesPossibleCpus_ByTheSizeOfTheirQueue()
+    {
+        using var core = MapKernel.Boot();
+        using var map = MapFactory.Create(
+            core, new("c", BpfMapType.Cpumap) { KeySize = 4, ValueSize = 8, MaxEntries = 4 });
+        var lastCpu = core.PossibleCpus[^1];
+
+        map.UpdateElem(Bytes(0), Queue(64)).Should().Be(Errno.None);
+        map.UpdateElem(Bytes(4), Queue(64)).Should().Be(Errno.E2BIG);
+        map.UpdateElem(Bytes(lastCpu + 1), Queue(64)).Should().Be(Errno.ENODEV);
+        map.UpdateElem(Bytes(0), Queue(16385)).Should().Be(Errno.EOVERFLOW);
+        map.UpdateElem(Bytes(0), Queue(64), MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
+        map.UpdateElem(Bytes(0), Queue(64, prog: 3)).Should().Be(Errno.ENOMEM, "what Linux says of a bad program");
+        var value = new byte[8];
+        map.LookupElem(Bytes(0), value).Should().Be(Errno.None);
+        value.Should().Equal(Queue(64));
+        map.UpdateElem(Bytes(0), Queue(0)).Should().Be(Errno.None, "no queue takes the CPU out");
+        map.LookupElem(Bytes(0), value).Should().Be(Errno.ENOENT);
+        map.DeleteElem(Bytes(0)).Should().Be(Errno.None);
+        map.DeleteElem(Bytes(4)).Should().Be(Errno.EINVAL);
+        core.Quiesce();
+        map.TakeCensus().IsComplete.Should().BeTrue();
+
+        static byte[] Queue(int size, int prog = 0) => [.. Bytes(size), .. Bytes(prog)];
+    }
+
+    [Fact]
+    public void DevMapHash_CountsItsEntries_AndWalksThem()
+    {
+        using var core = MapKernel.Boot();
+        using var map = MapFactory.Create(
+            core, new("d", BpfMapType.DevmapHash) { KeySize = 4, ValueSize = 4, MaxEntries = 2 });
+
+        map.UpdateElem(Bytes(700), Bytes(0)).Should().Be(Errno.EINVAL);
+        map.UpdateElem(Bytes(700), Bytes(1)).Should().Be(Errno.None);
+        map.UpdateElem(Bytes(700), Bytes(1), MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
+        map.UpdateElem(Bytes(-1), Bytes(1)).Should().Be(Errno.None);
+        map.UpdateElem(Bytes(5), Bytes(1)).Should().Be(Errno.E2BIG);
+        var next = new byte[4];
+        map.GetNextKey([], next).Should().Be(Errno.None);
+        next.Should().Equal(Bytes(700));
+        map.GetNextKey(Bytes(700), next).Should().Be(Errno.None);
+        next.Should().Equal(Bytes(-1));
+        map.GetNextKey(Bytes(-1), next).Should().Be(Errno.ENOENT);
+        map.DeleteElem(Bytes(700)).Should().Be(Errno.None);
+        map.DeleteElem(Bytes(700)).Should().Be(Errno.ENOENT);
+        core.Quiesce();
+        map.TakeCensus().IsComplete.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(BpfMapType.Xskmap, 4, Errno.EBADF, Errno.EOPNOTSUPP, Errno.None)]
+    [InlineData(BpfMapType.ReuseportSockarray, 8, Errno.EBADF, Errno.ENOENT, Errno.ENOENT)]
+    [InlineData(BpfMapType.StackTrace, 8, Errno.EINVAL, Errno.ENOENT, Errno.ENOENT)]
+    public void MapThatStaysEmpty_AnswersAsAnEmptyOneInLinux(
+        BpfMapType type, int valueSize, Errno update, Errno lookup, Errno delete)
+    {
+        using var core = MapKernel.Boot();
+        using var map = MapFactory.Create(
+            core, new("m", type) { KeySize = 4, ValueSize = valueSize, MaxEntries = 2 });
+
+        map.UpdateElem(Bytes(0), new byte[valueSize]).Should().Be(update);
+        map.LookupElem(Bytes(0), new byte[valueSize]).Should().Be(lookup);
+        map.DeleteElem(Bytes(0)).Should().Be(delete);
+    }
+
+    [Fact]
     public void Lru_KeysThatAreLookedUp_OutliveThoseThatAreNot()
     {
         using var core = MapKernel.Boot();

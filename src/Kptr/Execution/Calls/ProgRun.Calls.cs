@@ -136,10 +136,10 @@ internal sealed unsafe partial class ProgRun
         _machine = memory;
         _m = memory.Machine;
         new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
-        (_m->Fuel, _m->MayGotoLeft) = (caller->Fuel, caller->MayGotoLeft);
+        _m->Fuel = caller->Fuel;
         ForgetRegions();
         var isDone = RunAt(0);
-        (caller->Fuel, caller->MayGotoLeft, caller->Regs[0]) = (_m->Fuel, _m->MayGotoLeft, _m->Regs[0]);
+        (caller->Fuel, caller->Regs[0]) = (_m->Fuel, _m->Regs[0]);
         _machine = callerMemory;
         _m = caller;
         ForgetRegions();

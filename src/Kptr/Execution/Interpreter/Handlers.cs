@@ -158,6 +158,8 @@ internal static unsafe partial class Handlers
         frame.Saved[3] = m->Regs[9];
         frame.Return = back;
         frame.CallIdx = callIdx;
+        frame.MayGotoLeft = m->MayGotoLeft;
+        m->MayGotoLeft = Machine.MayGotoMax;
         m->Regs[10] = m->StackLow;
         m->StackLow -= Machine.StackBytes;
         m->StackLen += Machine.StackBytes;
@@ -171,6 +173,7 @@ internal static unsafe partial class Handlers
         m->Regs[7] = frame.Saved[1];
         m->Regs[8] = frame.Saved[2];
         m->Regs[9] = frame.Saved[3];
+        m->MayGotoLeft = frame.MayGotoLeft;
         m->StackLow += Machine.StackBytes;
         m->StackLen -= Machine.StackBytes;
         m->Regs[10] = m->StackLow + Machine.StackBytes;

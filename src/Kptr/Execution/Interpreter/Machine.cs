@@ -38,6 +38,9 @@ internal unsafe struct Machine
     internal const int StackBytes = 512;
     internal const int FramesMax = 8;
 
+    /// <summary>How often <c>may_goto</c> falls through in one call of a function (<c>BPF_MAX_LOOPS</c>).</summary>
+    internal const long MayGotoMax = 8 * 1024 * 1024;
+
     /// <summary>The registers; first, so that a register's byte offset is its number times eight.</summary>
     internal fixed ulong Regs[RegCount];
 
@@ -56,7 +59,7 @@ internal unsafe struct Machine
     /// <summary>What is left of this slice of fuel.</summary>
     internal long Fuel;
 
-    /// <summary>How often <c>may_goto</c> still falls through.</summary>
+    /// <summary>How often <c>may_goto</c> still falls through in the innermost frame.</summary>
     internal long MayGotoLeft;
 
     /// <summary>Calls that are open.</summary>
@@ -112,6 +115,7 @@ internal unsafe struct Machine
         internal fixed ulong Saved[4];
         internal Op* Return;
         internal int CallIdx;
+        internal long MayGotoLeft;
     }
 
     [System.Runtime.CompilerServices.InlineArray(FramesMax)]

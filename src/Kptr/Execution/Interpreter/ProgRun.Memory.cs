@@ -1,6 +1,6 @@
+using System.Buffers.Binary;
 using Kptr.Diagnostics;
 using Kptr.Isa;
-using Kptr.Kfuncs;
 
 namespace Kptr.Execution;
 
@@ -126,23 +126,30 @@ internal sealed unsafe partial class ProgRun
     {
         var idx = _m->StopIdx;
         var insn = _code.Insns[idx];
-        var packet = _ctx is null ? RawPacket : PacketOf(_ctx.Packet);
         var isInd = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Ind;
-        var off = (uint)insn.Imm + (isInd ? (uint)_m->Regs[insn.Src] : 0);
-        var sizeBytes = (ulong)insn.AccessBytes;
-        if (!packet.Holds(packet.Address + off, sizeBytes))
+        var off = unchecked(insn.Imm + (isInd ? (int)_m->Regs[insn.Src] : 0));
+        var bytes = _ctx is null ? RawPacketAt(off) : _ctx.Packet is { } packet ? packet.BytesAt(off) : [];
+        if (bytes.Length < insn.AccessBytes)
         {
             _unwound = new Unwound(0, IsThrown: false);
             return null;
         }
 
-        var raw = Read(insn, packet.Address + off);
-        _m->Regs[0] = sizeBytes == 1 ? raw : AluOps.End((byte)InsnClass.Alu | BpfOp.X, raw, (int)sizeBytes * 8);
+        _m->Regs[0] = insn.AccessBytes switch
+        {
+            1 => bytes[0],
+            2 => BinaryPrimitives.ReadUInt16BigEndian(bytes),
+            _ => BinaryPrimitives.ReadUInt32BigEndian(bytes),
+        };
         return _code[idx + 1];
     }
 
-    private static Region PacketOf(RunPacket? packet) =>
-        packet is null ? default : new(packet.Data, (ulong)packet.Length, packet.IsWritable);
+    private ReadOnlySpan<byte> RawPacketAt(int off)
+    {
+        var at = (uint)off;
+        var left = at <= RawPacket.SizeBytes ? RawPacket.SizeBytes - at : 0;
+        return new((void*)(RawPacket.Address + at), (int)Math.Min(left, sizeof(uint)));
+    }
 
     private static string Describe(BpfInsn insn, ulong sizeBytes, ulong address, DiagCode code)
     {

@@ -14,9 +14,6 @@ internal sealed unsafe partial class ProgRun
     /// <summary>The first slice: a run that spends it is long enough for fused code.</summary>
     private const long FirstSliceFuel = 1 << 15;
 
-    /// <summary>How often <c>may_goto</c> falls through (<c>BPF_MAX_LOOPS</c>).</summary>
-    private const long MayGotoMax = 8 * 1024 * 1024;
-
     private const int TailCallsMax = 33;
     private readonly ProgContext? _ctx;
     private readonly MemoryRegions _memory;
@@ -63,7 +60,6 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[1] = r1;
             _m->Regs[2] = r2;
             _m->Regs[3] = r3;
-            _m->MayGotoLeft = MayGotoMax;
             ForgetRegions();
             _compiled = CompiledOf(_prog);
             var isDone = RunAt(slot);
@@ -85,7 +81,11 @@ internal sealed unsafe partial class ProgRun
 
     /// <summary>Runs the function at a slot until it returns.</summary>
     /// <returns>False where the run ended with a fault.</returns>
-    private bool RunAt(int slot) => _compiled is null ? RunFrom(_code[slot]) : RunCompiled(_compiled[slot]);
+    private bool RunAt(int slot)
+    {
+        _m->MayGotoLeft = Machine.MayGotoMax;
+        return _compiled is null ? RunFrom(_code[slot]) : RunCompiled(_compiled[slot]);
+    }
 
     /// <summary>Interprets until the frame at the machine's base depth returns.</summary>
     /// <returns>False where the run ended with a fault.</returns>

@@ -29,7 +29,7 @@ internal static unsafe class CompiledCalls
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(Machine* m)
     {
-        m->Depth--;
+        m->MayGotoLeft = m->Frames[--m->Depth].MayGotoLeft;
         m->StackLow += Machine.StackBytes;
         m->StackLen -= Machine.StackBytes;
     }

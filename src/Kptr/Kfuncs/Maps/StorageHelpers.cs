@@ -37,6 +37,15 @@ internal static class StorageHelpers
     internal static Errno Delete(ProgContext ctx, ulong map, KernelObject? owner) =>
         owner is null ? Errno.EINVAL : StorageAt(ctx, map).Delete(owner);
 
+    /// <summary>The value of this run, see <see cref="CgroupStorageMap"/>.</summary>
+    [Helper(HelperId.GetLocalStorage)]
+    internal static ulong OfRun(ProgContext ctx, ulong map, ulong flags)
+    {
+        _ = flags;
+        return ctx.ValueOfRun(ctx.MapAt(map) as CgroupStorageMap ?? throw new ProgramFaultException(
+            DiagCode.CallBadObject, $"the map at {map:x} is no storage of cgroups"));
+    }
+
     private static LocalStorageMap StorageAt(ProgContext ctx, ulong map) => ctx.MapAt(map) as LocalStorageMap
         ?? throw new ProgramFaultException(DiagCode.CallBadObject, $"the map at {map:x} is no local storage");
 }

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Maps;
 using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
@@ -19,6 +20,8 @@ internal static class PacketFateHelpers
     private const int XdpRedirect = 4;
     private const ulong Ingress = 1;
     private const ulong RedirectMapActions = 3;
+    private const ulong Broadcast = 1 << 3;
+    private const ulong ExcludeIngress = 1 << 4;
     private const int HashField = 68;
 
     [Helper(HelperId.Redirect)]
@@ -52,15 +55,21 @@ internal static class PacketFateHelpers
     [Helper(HelperId.RedirectMap)]
     internal static int RedirectMap(ProgContext ctx, ulong map, ulong key, ulong flags)
     {
-        var target = ctx.MapAt(map);
-        if (target.Type is not (BpfMapType.Devmap or BpfMapType.DevmapHash or BpfMapType.Cpumap or BpfMapType.Xskmap))
+        var target = ctx.MapAt(map) as RedirectMap ?? throw new ProgramFaultException(
+            DiagCode.CallBadObject, $"the map at {map:x} is none to redirect to");
+        var isDevices = target.Type is BpfMapType.Devmap or BpfMapType.DevmapHash;
+        if ((flags & ~(RedirectMapActions | (isDevices ? Broadcast | ExcludeIngress : 0))) != 0)
         {
-            throw new ProgramFaultException(DiagCode.CallBadObject, $"the map at {map:x} is none to redirect to");
+            return XdpAborted;
         }
 
-        // The model's maps of devices, CPUs and sockets stay empty: user space cannot put any in.
-        _ = key;
-        return (flags & ~RedirectMapActions) != 0 ? XdpAborted : (int)(flags & RedirectMapActions);
+        if (!target.Has((uint)key) && (flags & Broadcast) == 0)
+        {
+            return (int)(flags & RedirectMapActions);
+        }
+
+        Note(ctx, (uint)key);
+        return XdpRedirect;
     }
 
     [Helper(HelperId.CloneRedirect)]

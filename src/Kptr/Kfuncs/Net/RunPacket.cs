@@ -15,28 +15,36 @@ internal sealed unsafe class RunPacket : IDisposable
     /// <summary>Room before the packet (<c>XDP_PACKET_HEADROOM</c>).</summary>
     internal const int HeadroomBytes = 256;
 
+    private const int EthernetBytes = 14;
+    private const int NetOff = -0x100000; // SKF_NET_OFF
+    private const int LinkOff = -0x200000; // SKF_LL_OFF
     private readonly ContextLayout _layout;
     private readonly Dictionary<string, KernelStruct> _parts = [];
     private byte* _buffer;
     private int _capacity;
     private int _start;
+    private int _hiddenStart;
     private ICallbackRunner? _runner;
     private (ulong Address, int SizeBytes) _shown;
 
     /// <summary>Copies the bytes into a fresh buffer.</summary>
     /// <param name="layout">What the context looks like.</param>
     /// <param name="contextAddress">Where it lies.</param>
-    /// <param name="bytes">The packet.</param>
+    /// <param name="bytes">The packet, with the header that the program does not see.</param>
     /// <param name="tailroomBytes">Room behind it.</param>
-    internal RunPacket(ContextLayout layout, ulong contextAddress, ReadOnlySpan<byte> bytes, int tailroomBytes)
+    /// <param name="hiddenHeaderBytes">Bytes of that header.</param>
+    internal RunPacket(
+        ContextLayout layout, ulong contextAddress, ReadOnlySpan<byte> bytes, int tailroomBytes, int hiddenHeaderBytes)
     {
         _layout = layout;
         ContextAddress = contextAddress;
-        _start = HeadroomBytes;
+        HiddenHeaderBytes = hiddenHeaderBytes;
+        _hiddenStart = HeadroomBytes;
+        _start = HeadroomBytes + hiddenHeaderBytes;
         _capacity = HeadroomBytes + bytes.Length + tailroomBytes;
         _buffer = (byte*)NativeMemory.AllocZeroed((nuint)_capacity);
-        Length = bytes.Length;
-        bytes.CopyTo(Bytes);
+        Length = bytes.Length - hiddenHeaderBytes;
+        bytes.CopyTo(BytesFromMac);
     }
 
     /// <summary>What <c>r1</c> held when the program began.</summary>
@@ -55,13 +63,30 @@ internal sealed unsafe class RunPacket : IDisposable
     internal int MetaBytes { get; private set; }
 
     /// <summary>Bytes of the link layer's header that the program does not see.</summary>
-    internal int HiddenHeaderBytes { get; init; }
+    internal int HiddenHeaderBytes { get; }
 
     /// <summary>Address of the first byte.</summary>
     internal ulong Data => (ulong)_buffer + (ulong)_start;
 
     /// <summary>The packet.</summary>
     internal Span<byte> Bytes => new(_buffer + _start, Length);
+
+    /// <summary>The packet from its link layer's header on, hidden or not.</summary>
+    internal Span<byte> BytesFromMac => BytesFrom(MacStart);
+
+    /// <summary>The packet from its network layer's header on; empty where it is too short.</summary>
+    internal Span<byte> BytesFromNetwork => BytesFrom(MacStart + EthernetBytes);
+
+    /// <summary>Where a legacy load (<c>ld_abs</c>, <c>ld_ind</c>) finds its bytes.</summary>
+    /// <param name="off">From the first byte; negative from a header (<c>SKF_NET_OFF</c>, <c>SKF_LL_OFF</c>).</param>
+    /// <returns>Empty where there are none, as <c>bpf_internal_load_pointer_neg_helper</c> has it.</returns>
+    internal Span<byte> BytesAt(int off) => off switch
+    {
+        >= 0 => off <= Length ? Bytes[off..] : [],
+        >= NetOff => BytesFrom(MacStart + EthernetBytes + ((long)off - NetOff)),
+        >= LinkOff => BytesFrom(MacStart + ((long)off - LinkOff)),
+        _ => [],
+    };
 
     /// <summary>Whether programs of this type may write through packet pointers.</summary>
     internal bool IsWritable { get; init; }
@@ -160,6 +185,9 @@ internal sealed unsafe class RunPacket : IDisposable
         var target = new Span<byte>(fresh + HeadroomBytes, length);
         old.AsSpan(0, at).CopyTo(target);
         old.AsSpan(at + Math.Max(0, -count)).CopyTo(target[(at + Math.Max(0, count))..]);
+        var hidden = new ReadOnlySpan<byte>(_buffer + _hiddenStart, HiddenHeaderBytes);
+        _hiddenStart = HeadroomBytes - HiddenHeaderBytes;
+        hidden.CopyTo(new Span<byte>(fresh + _hiddenStart, HiddenHeaderBytes));
         NativeMemory.Free(_buffer);
         _buffer = fresh;
         (_start, Length, MetaBytes) = (HeadroomBytes, length, 0);
@@ -193,6 +221,11 @@ internal sealed unsafe class RunPacket : IDisposable
             sock.ReleaseCount();
         }
     }
+
+    private int MacStart => HiddenHeaderBytes == 0 ? _start : _hiddenStart;
+
+    private Span<byte> BytesFrom(long at) =>
+        at <= _start + Length ? new(_buffer + at, (int)(_start + Length - at)) : [];
 
     private void Publish()
     {

@@ -24,10 +24,13 @@ internal static class SkbBytesHelpers
         ProgContext ctx, ulong skb, uint offset, ulong target, uint length, uint startHeader)
     {
         var packet = ctx.PacketAt(skb);
-        var isLinkLayer = packet.HiddenHeaderBytes == 0;
-        long from = startHeader == FromNetwork && isLinkLayer ? EthernetBytes : 0;
-        var isKnown = startHeader == FromNetwork || (startHeader == FromMac && isLinkLayer);
-        return Load(ctx, packet.Bytes, isKnown ? offset + from : long.MaxValue, target, length, Errno.EFAULT);
+        var bytes = startHeader switch
+        {
+            FromMac => packet.BytesFromMac,
+            FromNetwork => packet.BytesFromNetwork,
+            _ => [],
+        };
+        return Load(ctx, bytes, offset, target, length, Errno.EFAULT);
     }
 
     [Helper(HelperId.SkbStoreBytes)]
