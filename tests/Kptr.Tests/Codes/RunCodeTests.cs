@@ -24,8 +24,10 @@ public class RunCodeTests
     public void MapOfATypeOfOnesOwn_IsUnsupportedMapTypeForTheFactory()
     {
         using var core = TestKernel.Boot();
-        var act = () => MapFactory.Create(
-            core, new("own", BpfMapType.Hash) { KeySize = 4, ValueSize = 8, MaxEntries = 1, OwnType = new(1000, "OWN", BpfMapType.Hash) });
+        var act = () => MapFactory.Create(core, new("own", BpfMapType.Hash)
+        {
+            KeySize = 4, ValueSize = 8, MaxEntries = 1, OwnType = new(1000, "OWN", BpfMapType.Hash),
+        });
 
         act.Should().Throw<MapCreateException>().Which.Code.Should().Be(DiagCode.UnsupportedMapType);
     }

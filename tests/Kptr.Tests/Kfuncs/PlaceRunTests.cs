@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Objects;
 
 namespace Kptr.Tests.Kfuncs;
 
