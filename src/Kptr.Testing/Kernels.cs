@@ -13,6 +13,7 @@ internal static class Kernels
         Profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2,
         Driver = DeferredDriver.Manual,
         Clock = new VirtualClock(),
+        FaultPlan = new FaultPlan(),
     });
 
     /// <summary>Objects for scripts to store: some of each kind, which the kernel itself keeps.</summary>

@@ -26,10 +26,14 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
         }
     }
 
-    public CallThunk? Helper(int id) => HelperRegistry.FindBody((HelperId)id);
+    public CallThunk? Helper(int id) => Failing(
+        HelperRegistry.FindBody((HelperId)id), HelperTable.NameOf(id), FailableCalls.OfHelper((HelperId)id));
 
-    public CallThunk? Kfunc(BpfInsn call) =>
-        KfuncName(call) is { } name ? kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile) : null;
+    public CallThunk? Kfunc(BpfInsn call) => KfuncName(call) is { } name
+        ? Failing(
+            kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile), name,
+            kernel.Spec.Kfuncs.TryGetValue(name, out var spec) ? FailableCalls.OfKfunc(spec) : null)
+        : null;
 
     public string NameOf(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall
         ? $"kfunc {KfuncName(call) ?? "?"}" : $"helper {HelperTable.NameOf(call.Imm)}#{call.Imm}";
@@ -38,6 +42,9 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
 
     public Interpreter? TailTarget(object target) =>
         target is BpfProgram { IsUnloaded: false } prog ? prog.Interpreter : null;
+
+    private CallThunk? Failing(CallThunk? body, string name, ulong? failure) =>
+        body is not null && kernel.Options.FaultPlan is { } plan ? FailingCall.Of(body, plan, name, failure) : body;
 
     private BpfMap MapOf(int index) => maps[index]
         ?? throw new InvalidOperationException(

@@ -26,7 +26,7 @@ internal sealed class ProgRunner
     private const int InnerSlots = 2;
     private readonly VerifiedProgram _verified;
     private readonly RegBeliefs? _beliefs;
-    private readonly FailableCalls _failures;
+    private readonly ProgFailures _failures;
     private readonly Random _random;
     private readonly long _fuel;
     private readonly List<BpfMap> _inner = [];
@@ -41,7 +41,7 @@ internal sealed class ProgRunner
     {
         _verified = program.Verified;
         _beliefs = program.Beliefs;
-        _failures = new FailableCalls(_verified.Spec.Insns, _verified.Kernel);
+        _failures = new ProgFailures(_verified.Spec.Insns, _verified.Kernel);
         _random = new Random(seed);
         _fuel = fuel;
     }

@@ -10,7 +10,7 @@ namespace Kptr.Soundness;
 /// Looks at every instruction of a run: what the verifier believed must hold, calls fail, user space interferes.
 /// </summary>
 internal sealed class RunWatcher(
-    BeliefCheck? beliefs, FailableCalls failures, ContextModel contexts, UserSpace user, Random random)
+    BeliefCheck? beliefs, ProgFailures failures, ContextModel contexts, UserSpace user, Random random)
     : IRunObserver
 {
     private readonly int _disturbOneIn = random.Next(3) == 0 ? 8 : 64;

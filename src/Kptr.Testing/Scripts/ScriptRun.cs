@@ -82,6 +82,7 @@ internal sealed partial class ScriptRun : IDisposable
     public void Dispose()
     {
         EmptyGarbage();
+        _kernel.Options.FaultPlan!.Clear();
         _map.Dispose();
     }
 
@@ -155,7 +156,7 @@ internal sealed partial class ScriptRun : IDisposable
 
     private string FailAllocation()
     {
-        _map.Faults.FailOnce(MapFaultPoint.AllocElem);
+        _kernel.Options.FaultPlan!.Fail(FaultPoint.AllocElem.Name);
         _isAllocationToFail = true;
         return "armed";
     }

@@ -34,6 +34,7 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         ArgumentNullException.ThrowIfNull(spec);
         CheckBlueprint(spec);
         Core = core;
+        FaultPlan = core.Options.FaultPlan;
         Spec = spec;
         _keySize = spec.KeySize;
         _cpuCount = core.CpuCount;
@@ -92,14 +93,14 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
     /// <summary>When values that are updated or deleted lose their kptrs.</summary>
     public DestroyPolicy Policy { get; internal set; }
 
-    /// <summary>Failures to inject.</summary>
-    public MapFaults Faults { get; } = new();
-
     /// <summary>
     /// Raised before each destructor that a dying value runs, with the context Linux would run it in.
     /// </summary>
     [SuppressMessage("Design", "CA1003", Justification = "the record is the whole event")]
     public event Action<FieldDeath>? FieldDied;
+
+    /// <summary>The kernel's; null in one where nothing is made to fail.</summary>
+    internal FaultPlan? FaultPlan { get; }
 
     /// <summary>Where the map itself lies: what a program's map pointer holds.</summary>
     internal ulong Address { get; }
@@ -139,6 +140,20 @@ public abstract partial class BpfMap : IReferenceSource, IDisposable
         }
 
         return new(all, live, free, Deferred: waiting);
+    }
+
+    /// <summary>Whether a plan wants the map to fail here.</summary>
+    internal bool Fails(FaultPoint point) => FaultPlan is { } plan && plan.Pass(point.Name, Name, null);
+
+    /// <summary>The map is about to ask the host for memory.</summary>
+    /// <exception cref="OutOfMemoryException">A plan wants it.</exception>
+    [SuppressMessage("Usage", "CA2201", Justification = "stands for the runtime's")]
+    internal void Allocating()
+    {
+        if (Fails(FaultPoint.AllocMapMemory))
+        {
+            throw new OutOfMemoryException("the fault plan leaves no memory for the map");
+        }
     }
 
     /// <summary>Name, type and id.</summary>

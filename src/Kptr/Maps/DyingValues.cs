@@ -178,7 +178,7 @@ internal struct DyingValues : IDisposable
             return;
         }
 
-        _map.Faults.Allocating();
+        _map.Allocating();
         var more = ArrayPool<Item>.Shared.Rent(
             checked((int)Math.Max(_count + count - Items.Length, 2L * (_more?.Length ?? 0))));
         if (_more is { } old)

@@ -43,7 +43,7 @@ internal sealed unsafe partial class ElemCache
     private void AddBlock()
     {
         var first = _pool.SlotCount;
-        _map.Faults.Allocating();
+        _map.Allocating();
         Array.Resize(ref _next, first + _pool.SlotsPerBlock);
         for (var i = first + _pool.AddBlock() - 1; i >= first; i--)
         {
@@ -59,7 +59,7 @@ internal sealed unsafe partial class ElemCache
         {
             if (Volatile.Read(ref _toLeave.Count) > 0)
             {
-                _map.Faults.Allocating();
+                _map.Allocating();
                 new Leaving(this).Send();
             }
 
@@ -67,7 +67,7 @@ internal sealed unsafe partial class ElemCache
             {
                 if (Volatile.Read(ref _toReturn[cpu].Count) > 0)
                 {
-                    _map.Faults.Allocating();
+                    _map.Allocating();
                     new Returning(this, cpu).Send();
                 }
             }
@@ -81,7 +81,7 @@ internal sealed unsafe partial class ElemCache
     {
         try
         {
-            _map.Faults.Allocating();
+            _map.Allocating();
             rcu.Call(run, state, name);
             return true;
         }

@@ -142,5 +142,5 @@ public unsafe partial class HashMap
         TryDeleteFast(new BlockElems(Table), key, _free!.Stock(cpu), isUncounted: false, out err);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsHindered(bool isUncounted) => Faults.IsArmed || (isUncounted && IsWriteBlocked);
+    private bool IsHindered(bool isUncounted) => FaultPlan is { IsArmed: true } || (isUncounted && IsWriteBlocked);
 }

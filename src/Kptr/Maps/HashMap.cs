@@ -195,7 +195,7 @@ public unsafe partial class HashMap : HashMapBase
             return true;
         }
 
-        var elem = Faults.ShouldFail(MapFaultPoint.AllocElem) ? None : _free!.Pop(caller.Cpu);
+        var elem = Fails(FaultPoint.AllocElem) ? None : _free!.Pop(caller.Cpu);
         err = elem < 0 ? Errno.E2BIG : Errno.None;
         if (elem >= 0)
         {
@@ -277,7 +277,7 @@ public unsafe partial class HashMap : HashMapBase
     }
 
     private Errno CheckRoom(int old) => old < 0 && _cachedCount >= MaxEntries ? Errno.E2BIG
-        : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM : Errno.None;
+        : Fails(FaultPoint.AllocElem) ? Errno.ENOMEM : Errno.None;
 
     private void LinkOrReplace(HashBucket* bucket, int old, int elem, ReadOnlySpan<byte> key)
     {

@@ -228,7 +228,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     /// <returns>Nothing is locked where a test wants this to fail.</returns>
     private protected BucketLock LockBucket(ReadOnlySpan<byte> key)
     {
-        if (Faults.ShouldFail(MapFaultPoint.LockBucket))
+        if (Fails(FaultPoint.LockBucket))
         {
             return default;
         }

@@ -97,7 +97,7 @@ public class LocalStorageMap : BpfMap
                 return Errno.None;
             }
 
-            if (owner.IsFreeing || Faults.ShouldFail(MapFaultPoint.AllocElem))
+            if (owner.IsFreeing || Fails(FaultPoint.AllocElem))
             {
                 return Errno.ENOMEM;
             }

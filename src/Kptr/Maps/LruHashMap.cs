@@ -92,7 +92,7 @@ public unsafe class LruHashMap : HashMapBase
         if (!IsPerCpu || flags != MapUpdateFlags.Exist)
         {
             evicted.Reserve(_lists.EvictedMax);
-            elem = Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _lists.Take(caller.Cpu, ref evicted);
+            elem = Fails(FaultPoint.AllocElem) ? -1 : _lists.Take(caller.Cpu, ref evicted);
             if (elem < 0)
             {
                 return Errno.ENOMEM;
@@ -215,7 +215,7 @@ public unsafe class LruHashMap : HashMapBase
     // Called under the lists' lock, with room in dying.
     private bool TryEvict(int elem, ref DyingValues dying)
     {
-        if (Faults.ShouldFail(MapFaultPoint.LockBucket))
+        if (Fails(FaultPoint.LockBucket))
         {
             return false;
         }

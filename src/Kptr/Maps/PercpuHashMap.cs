@@ -117,7 +117,7 @@ public unsafe class PercpuHashMap : HashMapBase
     private bool TryTake(ref int elem, int cpu, out Errno err)
     {
         err = IsPreallocated || Count >= MaxEntries ? Errno.E2BIG : Errno.ENOMEM;
-        if ((!IsPreallocated && err == Errno.E2BIG) || Faults.ShouldFail(MapFaultPoint.AllocElem))
+        if ((!IsPreallocated && err == Errno.E2BIG) || Fails(FaultPoint.AllocElem))
         {
             return false;
         }

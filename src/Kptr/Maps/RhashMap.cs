@@ -131,7 +131,7 @@ public unsafe class RhashMap : HashMapBase
         else if (err == Errno.None)
         {
             err = Count >= MaxEntries ? Errno.E2BIG
-                : Faults.ShouldFail(MapFaultPoint.AllocElem) ? Errno.ENOMEM
+                : Fails(FaultPoint.AllocElem) ? Errno.ENOMEM
                 : Errno.None;
             if (err == Errno.None)
             {
@@ -180,7 +180,7 @@ public unsafe class RhashMap : HashMapBase
     {
         try
         {
-            Faults.Allocating();
+            Allocating();
             return new(Pool, KeySize, _bucketArrays[bits] ??= new(bits));
         }
         catch (OutOfMemoryException)

@@ -122,7 +122,7 @@ public sealed unsafe class ValuePool
     public bool TryTake(out int slot, int cpu = 0)
     {
         _map.CheckCpu(cpu);
-        slot = _free is null || _map.Faults.ShouldFail(MapFaultPoint.AllocElem) ? -1 : _free.Pop(cpu);
+        slot = _free is null || _map.Fails(FaultPoint.AllocElem) ? -1 : _free.Pop(cpu);
         if (slot >= 0)
         {
             Interlocked.Increment(ref _liveCount);

@@ -12,10 +12,14 @@ public sealed class World : IDisposable
     private bool _isUnlinked;
     private bool _isFreed;
     private int _made;
+    private readonly FaultPlan _faults = new();
 
     public World(Func<KernelModel, BpfMap> make)
     {
-        Kernel = new(new KernelModelOptions { Driver = DeferredDriver.Manual, Clock = new VirtualClock() });
+        Kernel = new(new KernelModelOptions
+        {
+            Driver = DeferredDriver.Manual, Clock = new VirtualClock(), FaultPlan = _faults,
+        });
         Map = make(Kernel);
         Task = Kernel.Tasks.Fork(Kernel.Tasks.Init, "nginx");
         UsersBefore = Task.Count.Value;
@@ -73,11 +77,11 @@ public sealed class World : IDisposable
                     Store(key);
                     break;
                 case 1:
-                    FailIfAsked(MapFaultPoint.LockBucket);
+                    FailIfAsked(FaultPoint.LockBucket);
                     Delete(key);
                     break;
                 default:
-                    FailIfAsked(MapFaultPoint.AllocElem);
+                    FailIfAsked(FaultPoint.AllocElem);
                     Update(key);
                     break;
             }
@@ -93,11 +97,11 @@ public sealed class World : IDisposable
         }
     }
 
-    private void FailIfAsked(MapFaultPoint point)
+    private void FailIfAsked(FaultPoint point)
     {
         if (Interleavings.Fault())
         {
-            Map.Faults.FailOnce(point);
+            _faults.Fail(point.Name);
         }
     }
 

@@ -9,11 +9,13 @@ namespace Kptr.Tests.Maps;
 internal static class MapKernel
 {
     internal static KernelCore Boot(
-        DestroyBehavior behavior = DestroyBehavior.Eager, int cpuCount = 2, LedgerLevel level = LedgerLevel.Counts)
+        DestroyBehavior behavior = DestroyBehavior.Eager, int cpuCount = 2, LedgerLevel level = LedgerLevel.Counts,
+        FaultPlan? faults = null)
     {
         var profile = behavior == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2;
         return new(TestKernel.Spec with { Profile = profile },
-            new() { CpuCount = cpuCount, LedgerLevel = level, Driver = DeferredDriver.Manual });
+            new() { CpuCount = cpuCount, LedgerLevel = level, Driver = DeferredDriver.Manual,
+                FaultPlan = faults });
     }
 
     /// <summary>Frees a map and everything that waits for it.</summary>

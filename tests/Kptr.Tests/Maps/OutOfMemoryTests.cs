@@ -16,6 +16,7 @@ public class OutOfMemoryTests
     private const int Capacity = 180;
     private const int Keys = 200;
     private const int PlacesTried = 15;
+    private const string Memory = "alloc_map_memory";
     private static readonly TimeSpan HangTime = TimeSpan.FromMinutes(2);
 
     public static TheoryData<BpfMapType, MapFlags, DestroyBehavior> Kinds => new()
@@ -37,12 +38,12 @@ public class OutOfMemoryTests
     public async Task OutOfMemory_AtEachAllocation_LeavesTheMapWhole(
         BpfMapType type, MapFlags flags, DestroyBehavior policy)
     {
-        var places = int.MaxValue - await RunUntilDone(type, flags, policy, int.MaxValue);
+        var places = (int)(await RunUntilDone(type, flags, policy, int.MaxValue)).PassesOf(Memory);
         var step = Math.Max(1, places / PlacesTried);
         for (var nth = 1; nth <= places; nth += step)
         {
-            var left = await RunUntilDone(type, flags, policy, nth);
-            left.Should().BeLessThanOrEqualTo(0, $"allocation {nth} of {places} failed");
+            var plan = await RunUntilDone(type, flags, policy, nth);
+            plan.Injected.Should().ContainSingle($"allocation {nth} of {places} failed");
         }
     }
 
@@ -69,14 +70,16 @@ public class OutOfMemoryTests
     }
 
     // On a thread of its own, so that a bucket that stays locked is a failure and no hang.
-    private static Task<int> RunUntilDone(BpfMapType type, MapFlags flags, DestroyBehavior policy, int nthAllocation) =>
+    private static Task<FaultPlan> RunUntilDone(
+        BpfMapType type, MapFlags flags, DestroyBehavior policy, int nthAllocation) =>
         Task.Run(() =>
         {
-            using var run = new Run(type, flags, policy, LedgerLevel.Counts);
-            run.Map.Faults.AllocationsLeft = nthAllocation;
+            var plan = new FaultPlan();
+            using var run = new Run(type, flags, policy, LedgerLevel.Counts, plan);
+            plan.Fail(Memory, nthAllocation);
             run.AllOperations();
             run.End();
-            return run.Map.Faults.AllocationsLeft;
+            return plan;
         }).WaitAsync(HangTime);
 
     private sealed class Meter
@@ -107,9 +110,10 @@ public class OutOfMemoryTests
         private long _made;
 
         // More special fields than are collected without memory: six in a slot.
-        internal Run(BpfMapType type, MapFlags flags, DestroyBehavior policy, LedgerLevel level)
+        internal Run(
+            BpfMapType type, MapFlags flags, DestroyBehavior policy, LedgerLevel level, FaultPlan? plan = null)
         {
-            _core = MapKernel.Boot(policy, level: level);
+            _core = MapKernel.Boot(policy, level: level, faults: plan);
             _fields = type is BpfMapType.PercpuHash or BpfMapType.LruPercpuHash ? 3 : 6;
             var fields = Enumerable.Range(0, _fields).Select(
                 i => new BtfField(BtfFieldKind.KptrRef, $"p{i}", 8 + (8 * i), 8));

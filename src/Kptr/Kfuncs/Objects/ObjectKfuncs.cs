@@ -25,7 +25,8 @@ internal static class ObjectKfuncs
         [CallerLineNumber] int line = 0)
     {
         var type = LocalType(ctx, localTypeId);
-        return KernelRef.Own(ctx.Core.NewObject(type, ctx.Host.Types.RecordOf(type.Btf, type.Id)), file, line);
+        return ctx.Core.IsOutOfMemory(type.Name) ? null
+            : KernelRef.Own(ctx.Core.NewObject(type, ctx.Host.Types.RecordOf(type.Btf, type.Id)), file, line);
     }
 
     [Kfunc("bpf_percpu_obj_new_impl", KfuncFlags.Acquire | KfuncFlags.RetNull,
@@ -36,7 +37,9 @@ internal static class ObjectKfuncs
         ProgContext ctx, ulong localTypeId, [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0)
     {
-        return KernelRef.Own(ctx.Core.NewPercpuObject(LocalType(ctx, localTypeId)), file, line);
+        var type = LocalType(ctx, localTypeId);
+        return ctx.Core.IsOutOfMemory(type.Name) ? null
+            : KernelRef.Own(ctx.Core.NewPercpuObject(type), file, line);
     }
 
     [Kfunc("bpf_obj_drop_impl", KfuncFlags.Release, Hooks = KfuncHooks.Tracing | KfuncHooks.Tc | KfuncHooks.StructOps,

@@ -22,8 +22,11 @@ public static class CpumaskKfuncs
     [Kfunc("bpf_cpumask_create", KfuncFlags.Acquire | KfuncFlags.RetNull,
         Prototype = "struct bpf_cpumask *bpf_cpumask_create(void)")]
     public static KernelRef<Cpumask>? CpumaskCreate(
-        KernelCore core, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
-        KernelRef.Own(new Cpumask(core), file, line);
+        KernelCore core, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(core);
+        return core.IsOutOfMemory("bpf_cpumask") ? null : KernelRef.Own(new Cpumask(core), file, line);
+    }
 
     /// <summary>Takes one reference.</summary>
     /// <param name="cpumask">The mask, on which the caller has a reference.</param>

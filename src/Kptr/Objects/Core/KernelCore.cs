@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 using Microsoft.Extensions.Logging;
@@ -47,7 +48,7 @@ public partial class KernelCore : IDisposable
         Clock = Options.Clock ?? new VirtualClock();
         _bootTimestamp = Clock.GetTimestamp();
         Heap = new(Options.IsMemoryChecked, Options.QuarantineSlotsMax,
-            this.LooksFor(MisuseChecks.Readers | MisuseChecks.Slots));
+            this.LooksFor(MisuseChecks.Readers | MisuseChecks.Slots), Options.FaultPlan is not null);
         Ledger = new(this, Options.LedgerLevel);
         Metrics = new(this);
         Deferred = new(this);
@@ -59,6 +60,7 @@ public partial class KernelCore : IDisposable
         Conntrack = new(this);
         Cgroups = new(this);
         Tasks = new(this);
+        Options.FaultPlan?.Bind(this);
     }
 
     /// <summary>Types, kfuncs and rules of this kernel.</summary>
@@ -240,6 +242,18 @@ public partial class KernelCore : IDisposable
         typeName,
         static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex, a.Holds)),
         (Core: this, Needed: needed, Flex: flexBytes, Holds: holdsObjects)).Value;
+
+    /// <summary>The same for a new object of a type of the user's own.</summary>
+    /// <exception cref="OutOfMemoryException">The fault plan wants it.</exception>
+    [SuppressMessage("Usage", "CA2201", Justification = "stands for the runtime's")]
+    internal ObjectLayout LayoutForNew(string typeName, string countField) =>
+        IsOutOfMemory(typeName)
+            ? throw new OutOfMemoryException($"the fault plan leaves no memory for a {typeName}")
+            : LayoutOf(typeName, [FieldSpec.Count(countField)]);
+
+    /// <summary>Whether the fault plan leaves no memory for an object that a kfunc makes.</summary>
+    internal bool IsOutOfMemory(string typeName) =>
+        Options.FaultPlan is { } plan && plan.Pass(FaultPoint.AllocObject.Name, typeName, null);
 
     /// <summary>Stops background work.</summary>
     /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>

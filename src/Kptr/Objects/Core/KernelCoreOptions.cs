@@ -50,6 +50,9 @@ public record KernelCoreOptions
     /// <summary>The kernel's time; null makes a <see cref="VirtualClock"/> that stands still until advanced.</summary>
     public TimeProvider? Clock { get; init; }
 
+    /// <summary>Failures to inject; null, the default, for a kernel in which nothing is made to fail.</summary>
+    public FaultPlan? FaultPlan { get; init; }
+
     /// <summary>The main ones.</summary>
     public override string ToString() => $"{CpuCount} CPUs, ledger {LedgerLevel}, deferred work {Driver}";
 

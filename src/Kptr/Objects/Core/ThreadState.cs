@@ -32,6 +32,9 @@ internal sealed class ThreadState
     /// <summary>Whether handlers of faults run on this thread now.</summary>
     internal bool IsTellingOfFault { get; set; }
 
+    /// <summary>Calls of a program on this thread whose acquires are not made to fail.</summary>
+    internal int CertainCalls { get; set; }
+
     internal ProgramScope? Scope { get; set; }
 
     /// <summary>The innermost program that runs on this thread: what C# does meanwhile, its instruction does.</summary>

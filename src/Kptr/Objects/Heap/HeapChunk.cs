@@ -93,7 +93,13 @@ internal sealed unsafe class HeapChunk
     /// Whether what is done with the object at this address must be looked at, one by one: the slow path asks why.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool IsWatched(ulong address) => WatchOn(address) != 0;
+    internal static bool IsWatched(ulong address) =>
+        (WatchOn(address) & (HeapWatch.References | HeapWatch.Slots)) != 0;
+
+    /// <summary>Whether an acquire of the object at this address is to be looked at.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsAcquireWatched(ulong address) =>
+        (WatchOn(address) & (HeapWatch.References | HeapWatch.Acquires)) != 0;
 
     internal void SetWatch(HeapWatch watch) => Volatile.Write(ref *(int*)Base, (int)watch);
 

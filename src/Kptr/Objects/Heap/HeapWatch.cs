@@ -17,4 +17,7 @@ internal enum HeapWatch
     /// Slots are checked: whether they are copies, and who looks at them (see <see cref="MisuseChecks"/>).
     /// </summary>
     Slots = 2,
+
+    /// <summary>A plan may want an acquire to fail.</summary>
+    Acquires = 4,
 }

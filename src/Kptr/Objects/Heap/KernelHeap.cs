@@ -26,9 +26,11 @@ internal sealed class KernelHeap
     private long _chunkBytes;
     private HeapWatch _watch;
 
-    internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256, bool checksSlots = false)
+    internal KernelHeap(bool isChecked = true, int quarantineSlotsMax = 256, bool checksSlots = false,
+        bool injectsFaults = false)
     {
-        _watch = checksSlots ? HeapWatch.Slots : HeapWatch.None;
+        _watch = (checksSlots ? HeapWatch.Slots : HeapWatch.None)
+            | (injectsFaults ? HeapWatch.Acquires : HeapWatch.None);
         IsChecked = isChecked;
         QuarantineSlotsMax = quarantineSlotsMax;
         _deadCount = new(

@@ -22,10 +22,11 @@ public abstract class KernelObject
     /// <param name="core">The kernel it belongs to.</param>
     /// <param name="typeName">Name of the kernel struct.</param>
     /// <param name="countField">Path of the 4-byte count, such as <c>usage.refs.counter</c>.</param>
+    /// <exception cref="OutOfMemoryException">There is no memory, or a <see cref="FaultPlan"/> says so.</exception>
     protected KernelObject(KernelCore core, string typeName, string countField)
         : this(
             core ?? throw new ArgumentNullException(nameof(core)),
-            core.LayoutOf(typeName, [FieldSpec.Count(countField)]),
+            core.LayoutForNew(typeName, countField),
             countField)
     {
         // The derived constructor is still to come, and its end is not seen: the ledger is ready for
@@ -225,6 +226,15 @@ public abstract class KernelObject
         if (outcome != RefCountOutcome.Counted)
         {
             ReleaseSlow(outcome, site);
+        }
+    }
+
+    /// <summary>A plan wants the next acquire to find the count at its maximum, if the object lives.</summary>
+    internal void FillCount()
+    {
+        if (_count.Value > 0)
+        {
+            _count.Set(int.MaxValue);
         }
     }
 

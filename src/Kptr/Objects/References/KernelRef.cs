@@ -20,7 +20,7 @@ public static class KernelRef
 
         // Asked first: the locked instruction would hold the loads up, and without a token its tests fold away.
         var address = obj.Address;
-        if (HeapChunk.IsFollowing(address))
+        if (HeapChunk.IsAcquireWatched(address))
         {
             return TryAcquireSlow(obj, file, line);
         }
@@ -44,7 +44,26 @@ public static class KernelRef
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static KernelRef<T>? TryAcquireSlow<T>(T obj, string file, int line)
-        where T : KernelObject => obj.TryAcquireCount() ? new(obj, OwnSlow(obj, file, line)) : null;
+        where T : KernelObject =>
+        obj.Core.Options.FaultPlan is { } plan && IsMadeToFail(plan, obj, file, line) ? null
+        : obj.TryAcquireCount() ? new(obj, OwnSlow(obj, file, line))
+        : null;
+
+    private static bool IsMadeToFail(FaultPlan plan, KernelObject obj, string file, int line)
+    {
+        var site = obj.Core.SiteHere(file, line);
+        if (obj.Core.Thread.CertainCalls == 0 && plan.Pass(FaultPoint.Acquire.Name, obj.TypeName, site))
+        {
+            return true;
+        }
+
+        if (plan.Pass(FaultPoint.Saturate.Name, obj.TypeName, site))
+        {
+            obj.FillCount();
+        }
+
+        return false;
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static RefToken? OwnSlow(KernelObject obj, string file, int line)

@@ -165,7 +165,7 @@ internal sealed class BuggyMap : BpfMap
             return Errno.E2BIG;
         }
 
-        if (Faults.ShouldFail(MapFaultPoint.LockBucket))
+        if (Fails(FaultPoint.LockBucket))
         {
             if (_bug != (isEvicted ? Bug.LosesEvictedElement : Bug.LosesElementOnBusy))
             {

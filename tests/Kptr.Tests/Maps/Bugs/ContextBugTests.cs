@@ -153,11 +153,13 @@ public class ContextBugTests : BugScenario
     {
         Catches(Bug.LosesEvictedElement, make =>
         {
-            using var core = MapKernel.Boot();
+            var faults = new FaultPlan();
+            using var core = MapKernel.Boot(faults: faults);
             var map = make(core, Spec(BpfMapType.LruHash, Kptr(8)));
             for (var round = 1; round < 200; round++)
             {
-                map.Faults.FailOnce(MapFaultPoint.LockBucket, 1 + (round % 3));
+                faults.Clear();
+                faults.Fail("lock_bucket", 1 + (round % 3));
                 map.UpdateElem(Key(round), new byte[ValueBytes]);
                 map.TakeCensus().IsComplete.Should().BeTrue();
             }

@@ -113,11 +113,12 @@ public class DestroyBugTests : BugScenario
     {
         Catches(Bug.LosesElementOnBusy, make =>
         {
-            using var core = MapKernel.Boot();
+            var faults = new FaultPlan();
+            using var core = MapKernel.Boot(faults: faults);
             var map = make(core, Spec(BpfMapType.LruHash, Kptr(8)));
             for (var key = 0; key < 4; key++)
             {
-                map.Faults.FailOnce(MapFaultPoint.LockBucket);
+                faults.Fail("lock_bucket");
                 map.UpdateElem(Key(key), new byte[ValueBytes]).Should().Be(Errno.EBUSY);
                 map.TakeCensus().IsComplete.Should().BeTrue();
             }

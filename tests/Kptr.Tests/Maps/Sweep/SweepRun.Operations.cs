@@ -181,10 +181,10 @@ internal sealed unsafe partial class SweepRun
         switch (_cell.Op)
         {
             case SweepOp.InsertNoMemory:
-                _map.Faults.FailOnce(MapFaultPoint.AllocElem);
+                _core.Options.FaultPlan!.Fail(FaultPoint.AllocElem.Name);
                 break;
             case SweepOp.InsertBusy or SweepOp.UpdateBusy or SweepOp.DeleteBusy:
-                _map.Faults.FailOnce(MapFaultPoint.LockBucket);
+                _core.Options.FaultPlan!.Fail(FaultPoint.LockBucket.Name);
                 break;
         }
     }

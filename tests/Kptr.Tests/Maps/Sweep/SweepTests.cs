@@ -30,7 +30,7 @@ public class SweepTests
     [MemberData(nameof(Maps))]
     public void EveryCell_BehavesAsLinux(SweepMap map, DestroyBehavior policy)
     {
-        using var core = MapKernel.Boot(policy);
+        using var core = MapKernel.Boot(policy, faults: new());
         var wrong = new List<string>();
         foreach (var cell in SweepCell.All(map, policy).Where(c => c.WhyImpossible() is null).Where(IsTried))
         {
