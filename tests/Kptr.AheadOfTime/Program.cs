@@ -36,8 +36,12 @@ using (var values = new HashMap<Key, Value>(kernel, 4))
     }
 
     var key = new Key { Pair = (1, 2), Last = new() { Number = 3 } };
-    values.LookupOrInit(key).Last.Exchange(Widget.Create(kernel, 7));
-    values.LookupOrInit(key).Generic.Second.Exchange(Widget.Create(kernel, 8));
+    using (kernel.Rcu.ReadLock())
+    {
+        values.LookupOrInit(key).Last.Exchange(Widget.Create(kernel, 7))?.Release();
+        values.LookupOrInit(key).Generic.Second.Exchange(Widget.Create(kernel, 8))?.Release();
+    }
+
     values.Delete(key);
     kernel.Quiesce();
 }

@@ -139,7 +139,8 @@ public sealed class OpenMap : BpfMap, ITypedMap<int, TaskValue>, ITypedMap<long,
     public bool TaskAt(ulong value, KernelRef<TaskStruct>? next)
     {
         ref var at = ref ValueAt<TaskValue>(value);
-        return !System.Runtime.CompilerServices.Unsafe.IsNullRef(ref at) && at.Task.Exchange(next) is not null;
+        return !System.Runtime.CompilerServices.Unsafe.IsNullRef(ref at) && at.Task.Exchange(next) is { } old
+            && HandMade.Drop(old);
     }
 
     public void EndUsers() => ReleaseUserRef();
@@ -290,7 +291,7 @@ public static class HandMade
         }
     }
 
-    private static bool Drop<T>(KernelRef<T> old)
+    internal static bool Drop<T>(KernelRef<T> old)
         where T : KernelObject
     {
         old.Release();

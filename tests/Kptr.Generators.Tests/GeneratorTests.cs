@@ -37,15 +37,15 @@ public class GeneratorTests
     }
 
     [Theory]
-    [InlineData("internal static void F(string a) { }", "KPTR001")]
-    [InlineData("internal static void F(ref int a) { }", "KPTR001")]
-    [InlineData("internal static void F(double a) { }", "KPTR001")]
-    [InlineData("internal static string F() => \"\";", "KPTR001")]
-    [InlineData("internal static DateTime F() => default;", "KPTR001")]
-    [InlineData("internal static void F(int a, int b, int c, int d, int e, int f) { }", "KPTR002")]
-    [InlineData("private static void F() { }", "KPTR003")]
-    [InlineData("internal static void F<T>() { }", "KPTR003")]
-    [InlineData("internal void F() { }", "KPTR003")]
+    [InlineData("internal static void F(string a) { }", "KPTR011")]
+    [InlineData("internal static void F(ref int a) { }", "KPTR011")]
+    [InlineData("internal static void F(double a) { }", "KPTR011")]
+    [InlineData("internal static string F() => \"\";", "KPTR011")]
+    [InlineData("internal static DateTime F() => default;", "KPTR011")]
+    [InlineData("internal static void F(int a, int b, int c, int d, int e, int f) { }", "KPTR012")]
+    [InlineData("private static void F() { }", "KPTR013")]
+    [InlineData("internal static void F<T>() { }", "KPTR013")]
+    [InlineData("internal void F() { }", "KPTR013")]
     public void Method_ThatCannotBeCalledThroughRegisters_IsAnError(string method, string rule)
     {
         var (faults, made) = Run(InClass(method));
@@ -58,7 +58,7 @@ public class GeneratorTests
     [InlineData("file class Kfuncs { [Kfunc(\"own\")] internal static void F() { } }")]
     [InlineData("class Kfuncs<T> { [Kfunc(\"own\")] internal static void F() { } }")]
     public void Class_ThatTheTableCannotName_IsAnError(string declaration) =>
-        Run(declaration).Faults.Should().Equal("KPTR003");
+        Run(declaration).Faults.Should().Equal("KPTR013");
 
     [Fact]
     public void Attribute_IsWrittenAgain_WithTheHooksOfItsClass()

@@ -233,7 +233,9 @@ public sealed class NaiveMap : BpfMap
                 case Fault.DestroyedTwice:
                     var owned = ValueAt<NaiveValue>(_pool.AddressOf(slot)).Task.Exchange(null);
                     owned?.Release();
+#pragma warning disable KPTR002 // the fault that is meant
                     owned?.Release();
+#pragma warning restore KPTR002
                     break;
                 default:
                     dying.Recycle(_pool, slot);

@@ -188,7 +188,7 @@ public sealed class ProgContext : IProgramRun
     public override string ToString() => $"run {RunId} of program \"{Prog.Name}\" on CPU {Cpu}";
 
     /// <summary>Hands a reference to the program; the register's value.</summary>
-    public ulong GiveRef<T>(KernelRef<T>? reference)
+    public ulong GiveRef<T>([TakesOwnership] KernelRef<T>? reference)
         where T : KernelObject => ProgramRefs.ToRegister(reference, this);
 
     /// <summary>The map whose pointer the program passed.</summary>

@@ -137,7 +137,7 @@ public class RcuBenchmarks(MisuseChecks checks) : ReferenceBenchmarks(checks)
     {
         _map = new(Kernel, 16);
         using var reader = Kernel.Rcu.ReadLock();
-        _map.LookupOrInit(1).Task.Exchange(Kernel.Tasks.Init.TryAcquire());
+        _map.LookupOrInit(1).Task.Exchange(Kernel.Tasks.Init.TryAcquire())?.Release();
     }
 
     [Benchmark(Baseline = true, OperationsPerInvoke = Ops)]

@@ -48,7 +48,7 @@ public class DeferredMapTests
         var task = kernel.Tasks.Fork(kernel.Tasks.Init);
         var before = task.Count.Value;
         map.Values.TryTake(out var slot).Should().BeTrue();
-        map.At<Pinned>(map.Values.AddressOf(slot)).Task.Exchange(task.TryAcquire());
+        map.At<Pinned>(map.Values.AddressOf(slot)).Task.Exchange(task.TryAcquire()).Should().BeNull();
         map.Recycle(map.Values, slot);
         map.Values.ReturnAfter(slot, GracePeriods.Both);
         task.Count.Value.Should().Be(policy == DestroyBehavior.Eager ? before : before + 1);

@@ -200,7 +200,8 @@ public class DerivedMapTests
         using var kernel = PublicKernel.Boot(policy);
         var map = new LeakyMap(kernel);
         map.Values.TryTake(out var slot).Should().BeTrue();
-        map.At<Pinned>(map.Values.AddressOf(slot)).Task.Exchange(kernel.Tasks.Init.TryAcquire());
+        map.At<Pinned>(map.Values.AddressOf(slot)).Task.Exchange(kernel.Tasks.Init.TryAcquire())
+            .Should().BeNull();
         if (isHandedOver)
         {
             map.Recycle(map.Values, slot);
@@ -221,7 +222,7 @@ public class DerivedMapTests
         map.Values.TryTake(out var slot).Should().BeTrue();
         ref var late = ref map.At<Pinned>(map.Values.AddressOf(slot));
         map.Recycle(map.Values, slot);
-        late.Task.Exchange(kernel.Tasks.Init.TryAcquire());
+        late.Task.Exchange(kernel.Tasks.Init.TryAcquire()).Should().BeNull();
         map.Values.Return(slot);
         kernel.Faults.Should().BeEmpty();
         map.FreeNow();

@@ -25,7 +25,7 @@ public class OwnMapTypeTests
         using var drop = obj.Programs["drop_from_own"].Attach();
 
         var task = kernel.Tasks.Fork(kernel.Tasks.Init);                 // own holds it
-        map.Lookup(task.Pid).Seen.Should().Be(1);
+        Seen(map, task).Should().Be(1);
         kernel.Ledger.WhoPins(task).ToString().Should().Contain("map \"own\"");
         var other = kernel.Tasks.Fork(kernel.Tasks.Init);
         kernel.Tasks.Exit(task);                                         // the program deletes the entry
@@ -108,7 +108,7 @@ public class OwnMapTypeTests
             obj.Maps["plain"].Should().BeSameAs(mine);
             using var keep = obj.Programs["keep_in_plain"].Attach();
             var task = kernel.Tasks.Fork(kernel.Tasks.Init);
-            mine.Lookup(task.Pid).Seen.Should().Be(1);
+            Seen(mine, task).Should().Be(1);
         }
 
         kernel.Quiesce();
@@ -261,6 +261,12 @@ public class OwnMapTypeTests
     }
 
     private static BpfObject Open() => BpfObject.Open(Path);
+
+    private static ulong Seen(PinnedMap map, TaskStruct task)
+    {
+        using var reader = map.Core.Rcu.ReadLock();
+        return map.Lookup(task.Pid).Seen;
+    }
 
     private static LoadOptions Reusing(string name, BpfMap map) =>
         new() { Reuse = new Dictionary<string, BpfMap> { [name] = map } };

@@ -63,8 +63,12 @@ public class TimeWindowMapTests
         map.Update(3, new SeenTask { Times = 3 }, MapUpdateFlags.NoExist).Should().Be(Errno.EEXIST);
         See(map, core.Tasks.Init);
         map.Update(core.Tasks.Init.Pid, new SeenTask { Times = 7 }).Should().Be(Errno.None);
-        map.Lookup(core.Tasks.Init.Pid).Task.IsNull.Should().Be(
-            policy == DestroyBehavior.Eager, "the task rides along where values are recycled");
+        using (core.Rcu.ReadLock())
+        {
+            map.Lookup(core.Tasks.Init.Pid).Task.IsNull.Should().Be(
+                policy == DestroyBehavior.Eager, "the task rides along where values are recycled");
+        }
+
         map.Snapshot().Select(e => (e.Key, e.Value.Times)).Should().BeEquivalentTo(
             [(3, 2UL), (core.Tasks.Init.Pid, 7UL)]);
         var sum = 0UL;

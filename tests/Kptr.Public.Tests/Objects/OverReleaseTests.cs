@@ -70,11 +70,13 @@ public class OverReleaseTests
     private static void TakeAll<T>(KernelModel kernel, T obj)
         where T : KernelObject
     {
+#pragma warning disable KPTR001, KPTR002 // the misuse that is meant
         var mine = KernelRef.TryAcquire(obj)!.Value;
         while (obj.Count.Value > 0)
         {
             mine.Release();
         }
+#pragma warning restore KPTR001, KPTR002
 
         kernel.Quiesce();
         obj.IsFreed.Should().BeFalse("the kernel uses it");

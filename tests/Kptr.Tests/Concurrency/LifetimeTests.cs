@@ -33,7 +33,9 @@ public class LifetimeTests : RunTestBase
     public async Task Thread_ThatEndsInsideAReader_HoldsNoGracePeriodUpForEver()
     {
         using var kernel = TestKernel.Boot();
+#pragma warning disable KPTR006 // the thread ends first
         Together(1, () => _ = kernel.Rcu.ReadLock());
+#pragma warning restore KPTR006
         var done = Task.Run(() =>
         {
             while (!Volatile.Read(ref s_isDone))

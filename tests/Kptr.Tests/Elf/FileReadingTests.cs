@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
+using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Elf;
 
@@ -21,8 +22,8 @@ public sealed class FileReadingTests : IDisposable
         ["kernel"] = path => KernelBtfReader.Read(path),
         ["object"] = path => ObjectReader.Read(path),
         ["open"] = path => BpfObject.Open(path).Dispose(),
-        ["check"] = path => ObjectCheck.Run(path, new KernelModel().Spec),
-        ["check for several"] = path => ObjectCheck.Run(path, [new KernelModel().Spec]),
+        ["check"] = path => ObjectCheck.Run(path, TestKernel.Spec),
+        ["check for several"] = path => ObjectCheck.Run(path, [TestKernel.Spec]),
     };
 
     public void Dispose() => _folder.Delete(recursive: true);

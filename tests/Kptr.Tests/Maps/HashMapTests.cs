@@ -40,7 +40,7 @@ public class HashMapTests
         using var core = MapKernel.Boot();
         var map = new HashMap<int, WidgetEntry>(core, 4, flags: flags);
         var widget = new Widget(core);                               // owned here        1
-        map.LookupOrInit(5).Slot.Exchange(KernelRef.Own(widget));    // slot owns         1
+        Put(map, 5, widget);                                         // slot owns         1
         core.Ledger.WhoPins(widget).ToString().Should().Contain("map \"hash\", key 5, field Slot");
         map.Delete(5).Should().Be(Errno.None);                       // destroyed         0
         core.Quiesce();
@@ -57,7 +57,7 @@ public class HashMapTests
         using var core = MapKernel.Boot(DestroyBehavior.Recycle);
         var map = new HashMap<int, WidgetEntry>(core, 4, flags: flags);
         var widget = new Widget(core);
-        map.LookupOrInit(5).Slot.Exchange(KernelRef.Own(widget));
+        Put(map, 5, widget);
         map.Delete(5);
         core.Quiesce();
         widget.DestructorRuns.Should().Be(0);
@@ -93,6 +93,7 @@ public class HashMapTests
     {
         using var core = MapKernel.Boot();
         using var map = new HashMap<long, Plain24>(core, 4);
+        using var reader = core.Rcu.ReadLock();
         Unsafe.IsNullRef(ref map.Lookup(1)).Should().BeTrue();
     }
 
@@ -103,7 +104,7 @@ public class HashMapTests
         var map = new HashMap<int, WidgetEntry>(core, 4);
         var widget = new Widget(core);
         map.Update(1, new() { Before = 1, After = 2 });
-        map.Lookup(1).Slot.Exchange(KernelRef.Own(widget));
+        Put(map, 1, widget);
         var bytes = new byte[24];
         map.LookupElem(BitConverter.GetBytes(1), bytes).Should().Be(Errno.None);
         BitConverter.ToUInt64(bytes, 0).Should().Be(1);
@@ -111,8 +112,12 @@ public class HashMapTests
         BitConverter.ToUInt64(bytes, 16).Should().Be(2);
         Array.Fill(bytes, (byte)0xff);
         map.UpdateElem(BitConverter.GetBytes(2), bytes);
-        map.Lookup(2).Slot.IsNull.Should().BeTrue();
-        map.Lookup(2).Before.Should().Be(ulong.MaxValue);
+        using (core.Rcu.ReadLock())
+        {
+            map.Lookup(2).Slot.IsNull.Should().BeTrue();
+            map.Lookup(2).Before.Should().Be(ulong.MaxValue);
+        }
+
         map.FreeNow();
         core.Ledger.AssertAllReturned();
     }
@@ -138,7 +143,7 @@ public class HashMapTests
         var widgets = Enumerable.Range(0, 500).Select(_ => new Widget(core)).ToArray();
         for (var i = 0; i < widgets.Length; i++)
         {
-            map.LookupOrInit(i).Slot.Exchange(KernelRef.Own(widgets[i]));
+            Put(map, i, widgets[i]);
         }
 
         for (var i = 0; i < widgets.Length; i++)
@@ -155,5 +160,11 @@ public class HashMapTests
         map.FreeNow();
         core.Quiesce();
         widgets.Should().OnlyContain(w => w.DestructorRuns == 1);
+    }
+
+    private static void Put(HashMap<int, WidgetEntry> map, int key, Widget widget)
+    {
+        using var reader = map.Core.Rcu.ReadLock();
+        map.LookupOrInit(key).Slot.Exchange(KernelRef.Own(widget)).Should().BeNull();
     }
 }

@@ -122,7 +122,7 @@ public class PercpuFlagTests
     {
         using var core = Boot(KernelProfile.Linux6_12);
         ((Action)(() => core.CurrentCpu = 1)).Should().Throw<ArgumentOutOfRangeException>();
-        ((Action)(() => _ = new KernelCore(TestKernel.Spec, new() { CpuCount = 2, PossibleCpus = [0, 2] }))).Should()
+        ((Action)(() => new KernelCore(TestKernel.Spec, new() { CpuCount = 2, PossibleCpus = [0, 2] }).Dispose())).Should()
             .Throw<ArgumentOutOfRangeException>();
     }
 

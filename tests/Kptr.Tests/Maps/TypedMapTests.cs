@@ -104,7 +104,7 @@ public class TypedMapTests
         using (core.Rcu.ReadLock())
         {
             Unsafe.IsNullRef(ref map.Lookup(task)).Should().BeTrue();
-            map.LookupOrInit(task).Slot.Exchange(KernelRef.Own(widget));
+            map.LookupOrInit(task).Slot.Exchange(KernelRef.Own(widget)).Should().BeNull();
             map.Lookup(task.Pid).Slot.Peek().Should().BeSameAs(widget, "user space's number leads there too");
         }
 

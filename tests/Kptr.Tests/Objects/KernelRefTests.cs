@@ -1,6 +1,8 @@
 using Kptr.Diagnostics;
 using Kptr.Objects;
 
+#pragma warning disable KPTR002 // misuse is part of what these tests are about
+
 namespace Kptr.Tests.Objects;
 
 public class KernelRefTests

@@ -3,6 +3,8 @@ using Kptr.Diagnostics;
 using Kptr.Objects;
 using Microsoft.Extensions.Logging;
 
+#pragma warning disable KPTR002 // the second release is the fault that is counted
+
 namespace Kptr.Tests.Objects;
 
 public class MetricsTests

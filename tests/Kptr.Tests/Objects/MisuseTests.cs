@@ -4,6 +4,8 @@ using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Tests.Maps;
 
+#pragma warning disable KPTR002, KPTR003, KPTR004, KPTR005 // misuse is what these tests are about
+
 namespace Kptr.Tests.Objects;
 
 /// <summary>What C# does wrong with references, slots and values: said at once, with the object and the line.</summary>

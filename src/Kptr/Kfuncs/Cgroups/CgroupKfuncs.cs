@@ -34,7 +34,8 @@ public static class CgroupKfuncs
     [Kfunc("bpf_cgroup_release", KfuncFlags.Release, Hooks = Hooks6_2, Profiles = ProfileSet.Linux6_2,
         Prototype = "void bpf_cgroup_release(struct cgroup *cgrp)", DestructorOf = "cgroup")]
     public static void CgroupRelease(
-        KernelRef<Cgroup> cgroup, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<Cgroup> cgroup, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         cgroup.Release(file, line);
 
     /// <summary>Takes a reference on the ancestor of a cgroup at a level, itself included.</summary>

@@ -50,7 +50,8 @@ internal static class ObjectKfuncs
     [Kfunc("bpf_obj_drop", KfuncFlags.Release, Profiles = ProfileSet.Linux7_2,
         Prototype = "void bpf_obj_drop(void *p__alloc)")]
     internal static void ObjDrop(
-        KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        [TakesOwnership] KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
     {
         obj.Release(file, line);
     }
@@ -60,7 +61,8 @@ internal static class ObjectKfuncs
     [Kfunc("bpf_percpu_obj_drop", KfuncFlags.Release, Profiles = ProfileSet.Linux7_2,
         Prototype = "void bpf_percpu_obj_drop(void *p__alloc)")]
     internal static void PercpuObjDrop(
-        KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        [TakesOwnership] KernelRef<AllocatedObject> obj, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
     {
         obj.Release(file, line);
     }

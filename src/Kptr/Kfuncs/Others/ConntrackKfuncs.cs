@@ -67,7 +67,8 @@ internal static class ConntrackKfuncs
         Profiles = ProfileSet.All,
         Prototype = "struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i)")]
     internal static KernelRef<NfConn>? InsertEntry(
-        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+        [TakesOwnership] KernelRef<NfConn> conn, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
     {
         var target = conn.Target;
         if (target.Core.Conntrack.Insert(target) == Errno.None)
@@ -82,7 +83,8 @@ internal static class ConntrackKfuncs
     [Kfunc("bpf_ct_release", KfuncFlags.Release, Profiles = ProfileSet.All,
         Prototype = "void bpf_ct_release(struct nf_conn *nfct)")]
     internal static void Release(
-        KernelRef<NfConn> conn, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<NfConn> conn, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         conn.Release(file, line);
 
     [Kfunc("bpf_ct_set_timeout", KfuncFlags.TrustedArgs, Profiles = ProfileSet.All,

@@ -47,7 +47,8 @@ public static class CpumaskKfuncs
     [Kfunc("bpf_cpumask_release", KfuncFlags.Release,
         Prototype = "void bpf_cpumask_release(struct bpf_cpumask *cpumask)", DestructorOf = "bpf_cpumask")]
     public static void CpumaskRelease(
-        KernelRef<Cpumask> cpumask, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<Cpumask> cpumask, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         cpumask.Release(file, line);
 
     [Kfunc("bpf_cpumask_first", KfuncFlags.Rcu,

@@ -41,7 +41,8 @@ internal static class CryptoKfuncs
     [Kfunc("bpf_crypto_ctx_release", KfuncFlags.Release,
         Prototype = "void bpf_crypto_ctx_release(struct bpf_crypto_ctx *ctx)", DestructorOf = "bpf_crypto_ctx")]
     internal static void Release(
-        KernelRef<CryptoCtx> crypto, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<CryptoCtx> crypto, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         crypto.Release(file, line);
 
     [Kfunc("bpf_crypto_encrypt", KfuncFlags.Rcu,

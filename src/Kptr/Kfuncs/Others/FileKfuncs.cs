@@ -19,7 +19,8 @@ internal static class FileKfuncs
     [Kfunc("bpf_put_file", KfuncFlags.Release,
         Prototype = "void bpf_put_file(struct file *file)")]
     internal static void PutFile(
-        KernelRef<KernelFile> target, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<KernelFile> target, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         target.Release(file, line);
 
     /// <summary>The same as a helper, of any <c>struct path</c> in an open file; no room gives 0.</summary>

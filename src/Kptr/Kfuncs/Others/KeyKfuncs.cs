@@ -40,6 +40,7 @@ internal static class KeyKfuncs
         Hooks = KfuncHooks.Generic, Profiles = ProfileSet.Linux7_2,
         Prototype = "void bpf_key_put(struct bpf_key *bkey)")]
     internal static void KeyPut(
-        KernelRef<BpfKey> key, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<BpfKey> key, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         key.Release(file, line);
 }

@@ -36,7 +36,8 @@ public static class TaskKfuncs
         Prototype = "void bpf_task_release(struct task_struct *p)", DestructorOf = "task_struct")]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void TaskRelease(
-        KernelRef<TaskStruct> task, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        [TakesOwnership] KernelRef<TaskStruct> task, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         task.Release(file, line);
 
     /// <summary>Looks a task up in the first pid namespace and takes a reference on it.</summary>

@@ -37,7 +37,9 @@ public struct Kptr<T>
     [UnscopedRef]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KernelRef<T>? Exchange(
-        KernelRef<T>? next, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+#pragma warning disable KPTR001 // ownership moves with the address, which is what this method does
+        [TakesOwnership] KernelRef<T>? next, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+#pragma warning restore KPTR001
     {
         // Where references are followed, each has a token: no need to look for the object.
         var moved = next.GetValueOrDefault();

@@ -60,7 +60,7 @@ public class CopyBugTests : BugScenario
                 ref var late = ref Slot(map, 0);
                 map.DeleteElem(Key(0));
                 var widget = new Widget(core);
-                late.Exchange(KernelRef.Own(widget));
+                late.Exchange(KernelRef.Own(widget))?.Release();
                 for (var key = 1; key < 40; key++)
                 {
                     map.UpdateElem(Key(key), new byte[ValueBytes]);

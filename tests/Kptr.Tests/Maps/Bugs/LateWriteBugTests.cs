@@ -57,7 +57,7 @@ public class LateWriteBugTests : BugScenario
                     ref var held = ref Slot(map, task.Pid);
                     map.DeleteElem(Key(task.Pid));
                     late = new Widget(core);
-                    held.Exchange(KernelRef.Own(late));
+                    held.Exchange(KernelRef.Own(late))?.Release();
                 }
 
                 core.Quiesce();
