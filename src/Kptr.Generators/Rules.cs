@@ -18,5 +18,6 @@ internal static class Rules
         "'{0}' must be a static method without type parameters, it and its class (not generic) at least internal");
 
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
-        new(id, title, message, "Kptr", DiagnosticSeverity.Error, isEnabledByDefault: true);
+        new(id, title, message, "Kptr", DiagnosticSeverity.Error, isEnabledByDefault: true,
+            helpLinkUri: "docs/analyzers.md#" + id.ToLowerInvariant());
 }

@@ -12,7 +12,7 @@ namespace Kptr.Analyzers.Tests;
 /// <summary>C# that uses Kptr, compiled in memory, and what the analyzers say of it.</summary>
 internal static class Compiled
 {
-    private static readonly MetadataReference[] s_references =
+    internal static MetadataReference[] References { get; } =
     [
         .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Select(path => MetadataReference.CreateFromFile(path)),
@@ -21,12 +21,14 @@ internal static class Compiled
     internal static ImmutableArray<DiagnosticAnalyzer> Analyzers { get; } =
         [new OwnershipAnalyzer(), new SlotCopyAnalyzer(), new KfuncAnalyzer(), new MapTypeAnalyzer()];
 
+    internal static CSharpParseOptions Options { get; } = new(LanguageVersion.Preview);
+
     internal static CSharpCompilation Of(params string[] sources) => Of(sources, OutputKind.DynamicallyLinkedLibrary);
 
     internal static CSharpCompilation Of(IEnumerable<string> sources, OutputKind kind) => CSharpCompilation.Create(
         "Planted",
-        sources.Select((s, i) => CSharpSyntaxTree.ParseText(s, new(LanguageVersion.Preview), path: $"{i}.cs")),
-        s_references,
+        sources.Select((s, i) => CSharpSyntaxTree.ParseText(s, Options, path: $"{i}.cs")),
+        References,
         new(kind, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
 
     /// <summary>What the analyzers find; an analyzer that throws fails the test.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.CodeAnalysis;
-
 namespace Kptr.Analyzers.Tests;
 
 /// <summary>Small faults, each with its mended twin: every fault is found where it is, and nothing in the twins.</summary>
@@ -21,21 +19,10 @@ public class PlantedTests
     public async Task Fault_IsFound_AndItsTwinIsNot(string rule, string name)
     {
         var fault = Fault.All.Single(f => f.Rule == rule && f.Name == name);
-        var lines = fault.Bad.Split('\n');
-        var marked = Array.FindIndex(lines, l => l.Contains(Mark, StringComparison.Ordinal));
-        var found = await In(fault.Bad);
-        found.Select(d => $"{d.Id} line {d.Location.GetLineSpan().StartLinePosition.Line - 4}: {d.GetMessage()}")
-            .Should().ContainSingle().Which.Should().StartWith($"{rule} line {marked}:");
-        (await In(fault.Good)).Select(d => d.ToString()).Should().BeEmpty();
-    }
-
-    private static async Task<IEnumerable<Diagnostic>> In(string members)
-    {
-        var usings = Fault.Prelude[..Fault.Prelude.IndexOf("namespace", StringComparison.Ordinal)]
-            .Replace('\n', ' ');
-        var compilation = Compiled.Of($"{usings}\nnamespace Planted;\n\ninternal class Case {{\n{members}\n}}",
-            Fault.Prelude);
-        compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Should().BeEmpty();
-        return await Compiled.FindingsAsync(compilation);
+        var marked = Array.FindIndex(fault.Bad.Split('\n'), l => l.Contains(Mark, StringComparison.Ordinal));
+        var found = await Snippet.FindingsAsync(fault.Bad);
+        found.Select(d => $"{d.Id} in line {d.Location.GetLineSpan().StartLinePosition.Line - Snippet.LinesBefore}")
+            .Should().Equal($"{rule} in line {marked}");
+        (await Snippet.FindingsAsync(fault.Good)).Select(d => d.ToString()).Should().BeEmpty();
     }
 }

@@ -45,12 +45,19 @@ public sealed class KfuncAnalyzer : DiagnosticAnalyzer
             {
                 if (said.Add(what))
                 {
-                    context.ReportDiagnostic(
-                        Diagnostic.Create(Rules.FlagsDisagree, method.Locations[0], name, what));
+                    context.ReportDiagnostic(Diagnostic.Create(
+                        Rules.FlagsDisagree, method.Locations[0], Places(attribute), ForFix(what), name, what));
                 }
             }
         }
     }
+
+    private static Location[] Places(AttributeData attribute) =>
+        attribute.ApplicationSyntaxReference is { } reference ? [reference.SyntaxTree.GetLocation(reference.Span)] : [];
+
+    private static ImmutableDictionary<string, string?> ForFix(string what) =>
+        KfuncFlagRules.MissingFlag(what) is { } flag
+            ? ImmutableDictionary<string, string?>.Empty.Add("Flag", flag) : ImmutableDictionary<string, string?>.Empty;
 
     private static bool IsDtor(AttributeData attribute) =>
         attribute.NamedArguments.Any(a => a is { Key: "DestructorOf", Value.Value: string });

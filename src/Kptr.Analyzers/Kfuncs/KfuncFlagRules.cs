@@ -7,6 +7,18 @@ internal static class KfuncFlagRules
 {
     private const KfuncFlags IterFlags = KfuncFlags.IterNew | KfuncFlags.IterNext | KfuncFlags.IterDestroy;
 
+    private const string GivesUnsaid = "returns a reference without the flag Acquire: programs would lose it";
+    private const string TakesUnsaid = "takes a reference without the flag Release: programs would go on using it";
+    private const string DestroysUnsaid = "is a destructor without the flag Release";
+
+    /// <summary>The flag that would mend a fault; null where it is another's choice.</summary>
+    internal static string? MissingFlag(string fault) => fault switch
+    {
+        GivesUnsaid => "Acquire",
+        TakesUnsaid or DestroysUnsaid => "Release",
+        _ => null,
+    };
+
     internal static IEnumerable<string> Faults(
         KnownTypes known, IMethodSymbol method, KfuncFlags flags, Prototype? prototype, bool isDtor)
     {
@@ -22,7 +34,7 @@ internal static class KfuncFlagRules
         }
         else if (gives && !Has(flags, KfuncFlags.Acquire))
         {
-            yield return "returns a reference without the flag Acquire: programs would lose it";
+            yield return GivesUnsaid;
         }
 
         if (Has(flags, KfuncFlags.Release) && !takes && !method.Parameters.Any(p => IsAddress(p.Type)))
@@ -31,12 +43,12 @@ internal static class KfuncFlagRules
         }
         else if (takes && !Has(flags, KfuncFlags.Release))
         {
-            yield return "takes a reference without the flag Release: programs would go on using it";
+            yield return TakesUnsaid;
         }
 
         if (isDtor && !Has(flags, KfuncFlags.Release))
         {
-            yield return "is a destructor without the flag Release";
+            yield return DestroysUnsaid;
         }
 
         if (Has(flags, KfuncFlags.RetNull)

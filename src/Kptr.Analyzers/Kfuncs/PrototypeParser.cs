@@ -93,19 +93,21 @@ internal sealed class PrototypeParser
     /// <summary>Reads the words before pointers and name; false at a fault.</summary>
     private bool Specifiers(out bool isVoid, bool isParam)
     {
-        var (basics, hasType) = (0, false);
+        var (basics, hasType, isQualified) = (0, false, false);
         isVoid = false;
         while (Now.IsName)
         {
             if (s_passedOver.Contains(Now.Text))
             {
+                isQualified |= Now.Text.Trim('_') is "const" or "volatile" or "restrict";
                 _at++;
             }
             else if (s_basicWords.Contains(Now.Text))
             {
                 if (hasType)
                 {
-                    return Fail($"has {Now.Shown} after a type");
+                    // Kptr's reader takes it for a name.
+                    break;
                 }
 
                 isVoid = Now.Text == "void" && basics == 0;
@@ -139,6 +141,8 @@ internal sealed class PrototypeParser
             }
         }
 
+        // Kptr's reader takes 'const void' for a type as good as others.
+        isVoid &= basics == 1 && !isQualified;
         return basics > 0 || hasType || Fail($"has {Now.Shown} where a type belongs");
     }
 
