@@ -51,7 +51,8 @@ public sealed class FlagFix : CodeFixProvider
         }
         else
         {
-            arguments = arguments.Insert(1, SyntaxFactory.AttributeArgument(added).WithLeadingTrivia(SyntaxFactory.Space));
+            arguments = arguments.Insert(
+                1, SyntaxFactory.AttributeArgument(added).WithLeadingTrivia(SyntaxFactory.Space));
         }
 
         return attribute.WithArgumentList(attribute.ArgumentList.WithArguments(arguments));

@@ -41,8 +41,10 @@ public sealed class ReleaseFix : CodeFixProvider
     /// <summary>The whole expression that drops it; null where somebody looks at it.</summary>
     private static ExpressionSyntax? Dropped(ExpressionSyntax exchange)
     {
-        var whole = exchange.Parent is AssignmentExpressionSyntax { Left: IdentifierNameSyntax { Identifier.Text: "_" } } discard
-            ? discard : exchange;
+        var whole = exchange.Parent is AssignmentExpressionSyntax
+        {
+            Left: IdentifierNameSyntax { Identifier.Text: "_" },
+        } discard ? discard : exchange;
         return whole.Parent is ExpressionStatementSyntax or ArrowExpressionClauseSyntax or LambdaExpressionSyntax
             ? whole : null;
     }

@@ -42,9 +42,10 @@ public sealed class UsingFix : CodeFixProvider
     /// <summary>The expression that makes it, below <c>!</c>.</summary>
     private static ExpressionSyntax Made(ExpressionSyntax value)
     {
-        while (value is PostfixUnaryExpressionSyntax { RawKind: (int)SyntaxKind.SuppressNullableWarningExpression } sure)
+        while (value is PostfixUnaryExpressionSyntax postfix
+            && postfix.IsKind(SyntaxKind.SuppressNullableWarningExpression))
         {
-            value = sure.Operand;
+            value = postfix.Operand;
         }
 
         return value is MemberAccessExpressionSyntax { Name.Identifier.Text: "Value" } unwrapped
@@ -59,7 +60,10 @@ public sealed class UsingFix : CodeFixProvider
             ConditionalAccessExpressionSyntax access => access.Expression == n
                 && !access.WhenNotNull.DescendantNodesAndSelf().OfType<MemberBindingExpressionSyntax>()
                     .Any(b => IsEnd(b.Name)),
-            IsPatternExpressionSyntax { Pattern: ConstantPatternSyntax or UnaryPatternSyntax { Pattern: ConstantPatternSyntax } } => true,
+            IsPatternExpressionSyntax
+            {
+                Pattern: ConstantPatternSyntax or UnaryPatternSyntax { Pattern: ConstantPatternSyntax },
+            } => true,
             _ => false,
         });
 

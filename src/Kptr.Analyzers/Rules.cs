@@ -33,7 +33,8 @@ internal static class Rules
         "KPTR008", "A prototype that does not parse", "The prototype of '{0}' {1}");
 
     internal static readonly DiagnosticDescriptor NotOverridden = Warning(
-        "KPTR009", "A map type that advertises what it does not override", "{0} needs '{1}', which '{2}' does not override");
+        "KPTR009", "A map type that advertises what it does not override",
+        "{0} needs '{1}', which '{2}' does not override");
 
     internal static readonly DiagnosticDescriptor NotDisposed = Warning(
         "KPTR010", "A kernel, object or link that nobody disposes of",

@@ -7,19 +7,22 @@ internal sealed record Fault(string Rule, string Name, string Bad, string Good)
 
     internal static IReadOnlyList<Fault> All { get; } =
     [
-        .. Directory.GetFiles(PathOf(""), "KPTR*.txt").Order(StringComparer.Ordinal)
-            .SelectMany(f => Read(Path.GetFileNameWithoutExtension(f), File.ReadAllText(f))),
+        .. Directory.GetFiles(PathOf(""), "KPTR*.txt").Order(StringComparer.Ordinal).SelectMany(f => Read(f)),
     ];
+
+    /// <summary>The parts of a file, each below its title.</summary>
+    internal static IEnumerable<(string Title, string Text)> Titled(string file) =>
+        $"\n{File.ReadAllText(PathOf(file))}".Split("\n# ", StringSplitOptions.RemoveEmptyEntries)
+            .Select(part => Cut(part, "\n"));
 
     private static string PathOf(string file) => Path.Combine(AppContext.BaseDirectory, "Planted", file);
 
-    private static IEnumerable<Fault> Read(string rule, string text)
+    private static IEnumerable<Fault> Read(string file)
     {
-        foreach (var part in text.Split("# ", StringSplitOptions.RemoveEmptyEntries))
+        foreach (var (title, text) in Titled(file))
         {
-            var (name, rest) = Cut(part, "\n-- bad\n");
-            var (bad, good) = Cut(rest, "-- good\n");
-            yield return new(rule, name.Trim(), bad.TrimEnd(), good.TrimEnd());
+            var (bad, good) = Cut(text["-- bad\n".Length..], "-- good\n");
+            yield return new(Path.GetFileNameWithoutExtension(file), title.Trim(), bad.TrimEnd(), good.TrimEnd());
         }
     }
 

@@ -121,7 +121,8 @@ public class FixTests
             + " t.TryAcquire();",
         "[Kfunc(\"bpf_own\", KfuncFlags.RetNull | KfuncFlags.Acquire)] internal static KernelRef<TaskStruct>?"
             + " F(TaskStruct t) => t.TryAcquire();")]
-    public Task Kfunc_WithoutTheFlag_GetsIt(string before, string after) => Fixes<KfuncAnalyzer, FlagFix>(before, after);
+    public Task Kfunc_WithoutTheFlag_GetsIt(string before, string after) =>
+        Fixes<KfuncAnalyzer, FlagFix>(before, after);
 
     private static Task IsNotFixed<TAnalyzer, TFix>(string members)
         where TAnalyzer : DiagnosticAnalyzer, new()

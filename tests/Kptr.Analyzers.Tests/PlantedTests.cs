@@ -1,6 +1,8 @@
 namespace Kptr.Analyzers.Tests;
 
-/// <summary>Small faults, each with its mended twin: every fault is found where it is, and nothing in the twins.</summary>
+/// <summary>
+/// Small faults, each with its mended twin: every fault is found where it is, and nothing in the twins.
+/// </summary>
 public class PlantedTests
 {
     private const string Mark = "// <--";

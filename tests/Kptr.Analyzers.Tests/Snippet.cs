@@ -15,8 +15,8 @@ internal static class Snippet
     internal static string Statements(string text)
     {
         var lines = text.Split('\n');
-        var usings = lines.Where(l => l.StartsWith("using ", StringComparison.Ordinal) && !l.Contains('(', StringComparison.Ordinal)
-            && !l.Contains('=', StringComparison.Ordinal));
+        var usings = lines.Where(l => l.StartsWith("using ", StringComparison.Ordinal)
+            && l.IndexOfAny(['(', '=']) < 0);
         return $"{Usings} using Planted; using static Shown.Around;\n{string.Join('\n', lines.Except(usings))}";
     }
 

@@ -88,7 +88,8 @@ internal static class Conditions
     {
         INegatedPatternOperation negated => !IsNullPattern(negated.Pattern),
         IConstantPatternOperation constant => Values.IsNull(constant.Value) ? true : null,
-        IDeclarationPatternOperation { MatchesNull: false } declared => IsWhole(declared, declared.MatchedType) ? false : null,
+        IDeclarationPatternOperation { MatchesNull: false } declared =>
+            IsWhole(declared, declared.MatchedType) ? false : null,
         ITypePatternOperation type => IsWhole(type, type.MatchedType) ? false : null,
         IRecursivePatternOperation { DeconstructionSubpatterns.Length: 0, PropertySubpatterns.Length: 0 } any =>
             IsWhole(any, any.MatchedType) ? false : null,

@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Operations;
 
 namespace Kptr.Analyzers.Flow;
 
@@ -44,7 +45,7 @@ internal sealed partial class Evaluator
         state.Rename(resource.Id, earlier.Id);
     }
 
-    private static string ShownAs(IOperation origin) => origin is Microsoft.CodeAnalysis.Operations.IInvocationOperation call
+    private static string ShownAs(IOperation origin) => origin is IInvocationOperation call
         ? $"that '{call.TargetMethod.Name}' returns" : "made here";
 
     /// <summary>A look at what is good inside a reader only.</summary>
@@ -145,7 +146,8 @@ internal sealed partial class Evaluator
         state.HadReader = true;
         if (!HasReader(state))
         {
-            foreach (var look in state.Items.Where(i => body[i.Key].Kind == ResourceKind.Look && i.Value.IsLive).ToList())
+            foreach (var look in state.Items.Where(
+                i => body[i.Key].Kind == ResourceKind.Look && i.Value.IsLive).ToList())
             {
                 state.Items[look.Key] = new(Status.Spent);
             }

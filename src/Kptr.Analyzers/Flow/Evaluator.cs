@@ -220,7 +220,8 @@ internal sealed partial class Evaluator(Body body)
         foreach (var pair in state.Items.Where(i => i.Value.Status == Status.Owned).ToList())
         {
             var resource = body[pair.Key];
-            if (resource.Kind is ResourceKind.Reader or ResourceKind.Scope && pair.Value is not { IsMixed: true, IsGuarded: true })
+            if (resource.Kind is ResourceKind.Reader or ResourceKind.Scope
+                && pair.Value is not { IsMixed: true, IsGuarded: true })
             {
                 body.Report(
                     Rules.ReaderLeftOpen, operation.Syntax, resource.What, resource.Line,

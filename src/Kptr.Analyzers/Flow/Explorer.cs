@@ -222,7 +222,8 @@ internal sealed class Explorer
 
     private void NoteTries(BasicBlock block, PathState state)
     {
-        for (var region = block.EnclosingRegion; region is not null && region != _within; region = region.EnclosingRegion)
+        var region = block.EnclosingRegion;
+        for (; region is not null && region != _within; region = region.EnclosingRegion)
         {
             if (region is { Kind: ControlFlowRegionKind.Try, EnclosingRegion: { } whole }
                 && whole.Kind == ControlFlowRegionKind.TryAndCatch)

@@ -6,7 +6,9 @@ using Microsoft.CodeAnalysis.Operations;
 
 namespace Kptr.Analyzers.Flow;
 
-/// <summary>Follows references, readers and what they guard, kernels, objects and links on all paths of a body.</summary>
+/// <summary>
+/// Follows references, readers and what they guard, kernels, objects and links on all paths of a body.
+/// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class OwnershipAnalyzer : DiagnosticAnalyzer
 {

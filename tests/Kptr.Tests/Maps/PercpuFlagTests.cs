@@ -122,7 +122,8 @@ public class PercpuFlagTests
     {
         using var core = Boot(KernelProfile.Linux6_12);
         ((Action)(() => core.CurrentCpu = 1)).Should().Throw<ArgumentOutOfRangeException>();
-        ((Action)(() => new KernelCore(TestKernel.Spec, new() { CpuCount = 2, PossibleCpus = [0, 2] }).Dispose())).Should()
+        var impossible = new KernelCoreOptions { CpuCount = 2, PossibleCpus = [0, 2] };
+        ((Action)(() => new KernelCore(TestKernel.Spec, impossible).Dispose())).Should()
             .Throw<ArgumentOutOfRangeException>();
     }
 
