@@ -14,11 +14,13 @@ public sealed class BpfObject : IDisposable
     private ImmutableDictionary<string, BpfProgram> _programs = ImmutableDictionary<string, BpfProgram>.Empty;
     private ImmutableDictionary<string, StructOpsInstance> _structOps =
         ImmutableDictionary<string, StructOpsInstance>.Empty;
+    private readonly ObjectVariables _variables;
     private int _phase;
 
     private BpfObject(ObjectSpec spec)
     {
         Spec = spec;
+        _variables = new(this);
     }
 
     /// <summary>The blueprint as it was read; nothing in it is resolved.</summary>
@@ -29,6 +31,13 @@ public sealed class BpfObject : IDisposable
 
     /// <summary>The live maps by name; empty before it is loaded.</summary>
     public IReadOnlyDictionary<string, BpfMap> Maps => IsLoaded ? LiveMaps : ImmutableDictionary<string, BpfMap>.Empty;
+
+    /// <summary>
+    /// The global variables by name, before and after it is loaded; a name that stands more than once in the object is
+    /// <c>SECTION/NAME</c>. Asking for one that is not there throws <see cref="KeyNotFoundException"/> and names near
+    /// ones. Empty where the object has no BTF; those in an arena (<c>__arena</c>) are not among them.
+    /// </summary>
+    public IReadOnlyDictionary<string, BpfVariable> Variables => _variables;
 
     /// <summary>The loaded programs by name; empty before it is loaded.</summary>
     public IReadOnlyDictionary<string, BpfProgram> Programs =>
@@ -132,6 +141,12 @@ public sealed class BpfObject : IDisposable
     public override string ToString() =>
         $"object \"{Spec.Name}\" ({Spec.Progs.Length} programs, {Spec.Maps.Length} maps, {PhaseText})";
 
+    /// <summary>Whether nobody has begun to load it.</summary>
+    internal bool IsFresh => Volatile.Read(ref _phase) == (int)Phase.Fresh;
+
+    internal void ThrowIfGone() =>
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _phase) == (int)Phase.Disposed, this);
+
     private ImmutableDictionary<string, BpfMap> LiveMaps =>
         _maps?.ByName ?? ImmutableDictionary<string, BpfMap>.Empty;
 
@@ -157,7 +172,8 @@ public sealed class BpfObject : IDisposable
 
     private void MakeLive(KernelModel kernel, LoadOptions options)
     {
-        var linked = ObjectLinker.Link(Spec, kernel.Spec, new DiagSink());
+        var linked = ObjectLinker.Link(_variables.Applied(), kernel.Spec, new DiagSink());
+        _variables.CheckArePlain(linked);
         var wanted = linked.Progs.Where(options.Autoload ?? (static p => p.Autoload)).ToImmutableArray();
         ThrowOnLinkFaults(wanted);
         _maps = new(kernel, options, Spec.Name);
