@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.CodeAnalysis;
 
 namespace Kptr.Analyzers;
@@ -78,6 +79,9 @@ internal sealed class KnownTypes
     internal INamedTypeSymbol? Capabilities { get; }
 
     internal INamedTypeSymbol? Conformance { get; }
+
+    /// <summary>Methods of the compiled assembly that return references: whether these are the caller's.</summary>
+    internal ConcurrentDictionary<ISymbol, bool> Gives { get; } = new(SymbolEqualityComparer.Default);
 
     /// <summary>Null where the compilation does not use Kptr.</summary>
     internal static KnownTypes? Of(Compilation compilation) =>

@@ -100,15 +100,20 @@ internal sealed class BodyFacts
         }
     }
 
-    // What the outermost function mentions is its own, though parameters may belong to its property.
+    // What the outermost function mentions is its own: an indexer's parameters are declared elsewhere too.
     private void NoteShared(ISymbol variable, ISymbol declaring, ISymbol function, IOperation reference)
     {
         var isNested = !SymbolEqualityComparer.Default.Equals(function, _owner);
-        if ((isNested && !SymbolEqualityComparer.Default.Equals(declaring, function)) || IsMadeRef(reference))
+        var isOwn = SymbolEqualityComparer.Default.Equals(declaring, function);
+        if ((isNested && !isOwn) || (!isOwn && IsOfPrimaryConstructor(declaring)) || IsMadeRef(reference))
         {
             Shared.Add(variable);
         }
     }
+
+    // Mentioned in a member, the parameter of a primary constructor is a field.
+    private static bool IsOfPrimaryConstructor(ISymbol declaring) =>
+        declaring is IMethodSymbol { MethodKind: MethodKind.Constructor };
 
     private static bool IsMadeRef(IOperation reference) => reference.Parent switch
     {

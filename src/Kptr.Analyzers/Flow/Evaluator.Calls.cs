@@ -1,5 +1,4 @@
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
 namespace Kptr.Analyzers.Flow;
@@ -179,30 +178,13 @@ internal sealed partial class Evaluator
     {
         var declared = method.OriginalDefinition;
         if (method.RefKind != RefKind.None || !body.Known.IsReference(declared.ReturnType)
-            || !SymbolEqualityComparer.Default.Equals(declared.ContainingAssembly, body.Known.Own)
-            || declared.DeclaringSyntaxReferences.Length != 1)
+            || !SymbolEqualityComparer.Default.Equals(declared.ContainingAssembly, body.Known.Own))
         {
             return false;
         }
 
-        // One that hands out a copy of what a member holds gives nothing away.
-        var syntax = declared.DeclaringSyntaxReferences[0].GetSyntax();
-        var returned = syntax.DescendantNodes().Select(n => n switch
-        {
-            ReturnStatementSyntax statement => statement.Expression,
-            ArrowExpressionClauseSyntax arrow => arrow.Expression,
-            _ => null,
-        }).Where(e => e is not null).ToList();
-        return returned.Count > 0 && returned.All(e => e is InvocationExpressionSyntax or LiteralExpressionSyntax
-            or ConditionalAccessExpressionSyntax or IdentifierNameSyntax && IsVariableOf(syntax, e));
+        return body.Known.Gives.GetOrAdd(declared, Makers.IsOne);
     }
-
-    private static bool IsVariableOf(SyntaxNode method, SyntaxNode name) => method.DescendantNodes().Any(n => n switch
-    {
-        VariableDeclaratorSyntax declarator => declarator.Identifier.ValueText == name.ToString(),
-        SingleVariableDesignationSyntax designation => designation.Identifier.ValueText == name.ToString(),
-        _ => false,
-    });
 
     // Of arrays and of maps whose kind nobody knows here, the values may stay for ever.
     private bool CanDelete(IInvocationOperation call)

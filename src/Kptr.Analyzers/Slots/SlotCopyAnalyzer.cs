@@ -42,7 +42,13 @@ public sealed class SlotCopyAnalyzer : DiagnosticAnalyzer
             return;
         }
 
-        if (LiesElsewhere(operation) && IsCopied(operation))
+        if (IsCopiedUnseen(operation, slot))
+        {
+            context.ReportDiagnostic(Diagnostic.Create(
+                Rules.Copied, operation.Syntax.GetLocation(),
+                "The slot is read-only here, so the call works on a copy of it that owns nothing: take a 'ref' to it"));
+        }
+        else if (LiesElsewhere(operation) && IsCopied(operation))
         {
             var what = KnownTypes.Is(type, slot) ? "The slot" : $"The '{type.Name}' with its slots";
             context.ReportDiagnostic(Diagnostic.Create(
@@ -73,6 +79,30 @@ public sealed class SlotCopyAnalyzer : DiagnosticAnalyzer
                 is RefKind.Ref or RefKind.In or RefKind.RefReadOnlyParameter,
             IInvocationOperation call => call.TargetMethod.RefKind != RefKind.None,
             IPropertyReferenceOperation property => property.Property.RefKind != RefKind.None,
+            _ => false,
+        };
+    }
+
+    /// <summary>Whether the compiler copies a slot that is read-only, as the called method may write it.</summary>
+    private static bool IsCopiedUnseen(IOperation place, INamedTypeSymbol slot) =>
+        KnownTypes.Is(place.Type, slot)
+        && place.Parent is IInvocationOperation { TargetMethod.IsReadOnly: false } call && call.Instance == place
+        && KnownTypes.Is(call.TargetMethod.ContainingType, slot) && IsReadOnly(place);
+
+    private static bool IsReadOnly(IOperation place)
+    {
+        while (place is IFieldReferenceOperation { Instance: { Type.IsValueType: true } instance })
+        {
+            place = instance;
+        }
+
+        return place switch
+        {
+            ILocalReferenceOperation local => local.Local.RefKind is RefKind.RefReadOnly or RefKind.In,
+            IParameterReferenceOperation parameter => parameter.Parameter.RefKind
+                is RefKind.In or RefKind.RefReadOnlyParameter,
+            IInvocationOperation call => call.TargetMethod.RefKind == RefKind.RefReadOnly,
+            IPropertyReferenceOperation property => property.Property.RefKind == RefKind.RefReadOnly,
             _ => false,
         };
     }
