@@ -80,8 +80,8 @@ internal sealed class KnownTypes
 
     internal INamedTypeSymbol? Conformance { get; }
 
-    /// <summary>Methods of the compiled assembly that return references: whether these are the caller's.</summary>
-    internal ConcurrentDictionary<ISymbol, bool> Gives { get; } = new(SymbolEqualityComparer.Default);
+    /// <summary>What is known of methods that were called.</summary>
+    internal ConcurrentDictionary<IMethodSymbol, MethodFacts> Methods { get; } = new(SymbolEqualityComparer.Default);
 
     /// <summary>Null where the compilation does not use Kptr.</summary>
     internal static KnownTypes? Of(Compilation compilation) =>

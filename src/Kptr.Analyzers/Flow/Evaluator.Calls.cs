@@ -11,7 +11,8 @@ internal sealed partial class Evaluator
         var method = call.TargetMethod;
         var receiver = Evaluate(call.Instance, state);
         var first = Arguments(call.Arguments, method, state);
-        if (method.GetAttributes().Any(a => a.AttributeClass?.Name == "DoesNotReturnAttribute"))
+        var facts = MethodFacts.Of(body.Known, method);
+        if (!facts.Returns)
         {
             state.IsDead = true;
             return PathState.Unknown;
@@ -35,7 +36,7 @@ internal sealed partial class Evaluator
         }
 
         return body.Known.IsOfLibrary(method) ? LibraryCall(call, method, receiver, first, state)
-            : GivesReference(method) ? Make(call, ResourceKind.Reference, state)
+            : facts.Gives ? Make(call, ResourceKind.Reference, state)
             : PathState.Unknown;
     }
 
@@ -48,7 +49,7 @@ internal sealed partial class Evaluator
     {
         var type = method.ContainingType;
         var known = body.Known;
-        if (known.IsReference(method.OriginalDefinition.ReturnType))
+        if (MethodFacts.Of(known, method).Gives)
         {
             if (method.IsExtensionMethod || call.Instance is null)
             {
@@ -156,9 +157,12 @@ internal sealed partial class Evaluator
                 break;
             case { RefKind: not RefKind.None }:
                 break;
-            case { } parameter when Takes(parameter):
+            case { } when value < 0:
+                break;
+            case { } parameter when method is not null
+                && MethodFacts.Of(body.Known, method).Takes.Contains(parameter.Ordinal):
                 Spend(
-                    value, method?.Name == "Exchange" ? "moved into a slot" : $"handed to '{method?.Name}'",
+                    value, method.Name == "Exchange" ? "moved into a slot" : $"handed to '{method.Name}'",
                     argument.Value, Values.Variable(argument.Value, state), state);
                 break;
             case { } when method is { DeclaredAccessibility: Accessibility.Public } && body.Known.IsOfLibrary(method):
@@ -168,22 +172,6 @@ internal sealed partial class Evaluator
                 Escape(value, state);
                 break;
         }
-    }
-
-    private bool Takes(IParameterSymbol parameter) => parameter.OriginalDefinition.GetAttributes().Any(
-        a => KnownTypes.Is(a.AttributeClass, body.Known.TakesOwnership));
-
-    /// <summary>Whether a method that is not Kptr's makes the reference that it returns.</summary>
-    private bool GivesReference(IMethodSymbol method)
-    {
-        var declared = method.OriginalDefinition;
-        if (method.RefKind != RefKind.None || !body.Known.IsReference(declared.ReturnType)
-            || !SymbolEqualityComparer.Default.Equals(declared.ContainingAssembly, body.Known.Own))
-        {
-            return false;
-        }
-
-        return body.Known.Gives.GetOrAdd(declared, Makers.IsOne);
     }
 
     // Of arrays and of maps whose kind nobody knows here, the values may stay for ever.

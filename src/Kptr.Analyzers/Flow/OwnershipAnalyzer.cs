@@ -127,8 +127,7 @@ public sealed class OwnershipAnalyzer : DiagnosticAnalyzer
 
             var resource = body.Of(parameter, ResourceKind.Reference, syntax, "handed over");
             resource.Name = parameter;
-            var isTaken = parameter.GetAttributes().Any(
-                a => KnownTypes.Is(a.AttributeClass, body.Known.TakesOwnership));
+            var isTaken = MethodFacts.Of(body.Known, body.Function!).Takes.Contains(parameter.Ordinal);
             state.Items[resource.Id] = new(isTaken ? Status.Owned : Status.Borrowed)
             {
                 IsNonNull = parameter.Type.OriginalDefinition.SpecialType != SpecialType.System_Nullable_T,

@@ -40,7 +40,9 @@ public class OwnObjectTests
         var forget = () =>
         {
             using var scope = kernel.EnterProgram("forgetful");
+#pragma warning disable KPTR001 // the leak that is meant
             WidgetKfuncs.Create(kernel, 1);
+#pragma warning restore KPTR001
         };
 
         forget.Should().Throw<KernelFaultException>().Which.Faults.Should().ContainSingle(
