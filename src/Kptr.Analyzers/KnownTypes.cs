@@ -22,6 +22,7 @@ internal sealed class KnownTypes
         TakesOwnership = Find("Objects.TakesOwnershipAttribute");
         BpfObject = Find("BpfObject");
         BpfLink = Find("BpfLink");
+        BpfProgram = Find("BpfProgram");
         MapType = Find("MapType");
         Kfunc = Find("Kfuncs.KfuncAttribute");
         ProgContext = Find("Kfuncs.ProgContext");
@@ -59,6 +60,8 @@ internal sealed class KnownTypes
     internal INamedTypeSymbol? BpfObject { get; }
 
     internal INamedTypeSymbol? BpfLink { get; }
+
+    internal INamedTypeSymbol? BpfProgram { get; }
 
     internal INamedTypeSymbol? MapType { get; }
 

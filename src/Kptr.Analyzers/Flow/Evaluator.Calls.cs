@@ -93,6 +93,7 @@ internal sealed partial class Evaluator
 
         var loaded = Make(call, ResourceKind.Owner, state, what: "loaded object");
         body[loaded].Name ??= body[receiver].Name;
+        body[loaded].IsObject = true;
         state.Rename(receiver, loaded);
         return loaded;
     }

@@ -164,6 +164,21 @@ internal sealed partial class Evaluator
         }
     }
 
+    // A program or a map that lives on needs the object that it came with, whoever will dispose of that.
+    private void LetWholeGo(IOperation part, PathState state)
+    {
+        var type = Values.Unwrapped(part).Type;
+        if (!KnownTypes.Is(type, body.Known.BpfProgram) && !KnownTypes.Inherits(type, body.Known.BpfMap))
+        {
+            return;
+        }
+
+        foreach (var id in state.Items.Keys.Where(i => body[i].IsObject).ToList())
+        {
+            Escape(id, state);
+        }
+    }
+
     private void NoteMeeting(int value, Item item)
     {
         if (item.IsMixed)

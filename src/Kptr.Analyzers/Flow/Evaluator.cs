@@ -45,6 +45,8 @@ internal sealed partial class Evaluator(Body body)
         {
             Escape(held, state);
         }
+
+        LetWholeGo(value, state);
     }
 
     /// <summary>Ends a path: what it owns still is lost.</summary>
@@ -157,6 +159,7 @@ internal sealed partial class Evaluator(Body body)
         else if (target is not IDiscardOperation)
         {
             Escape(value, state);
+            LetWholeGo(assignment.Value, state);
         }
 
         return value;

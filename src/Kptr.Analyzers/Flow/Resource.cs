@@ -39,6 +39,9 @@ internal sealed class Resource(int id, ResourceKind kind, SyntaxNode syntax, str
 
     internal bool IsFromExchange { get; set; }
 
+    /// <summary>Whether it is a loaded object, which has parts that may outlive a method.</summary>
+    internal bool IsObject { get; set; }
+
     internal string Shown => Name is null ? What : $"'{Name.Name}'";
 
     internal int Line => Lines.Of(Syntax);
