@@ -2,7 +2,7 @@ using Kptr.Specs;
 
 namespace Kptr.Testing;
 
-/// <summary>A rule that the map broke, and the shortest way found to see it.</summary>
+/// <summary>A rule that is broken, and the shortest way found to see it.</summary>
 /// <param name="Check">The check that found it.</param>
 /// <param name="Policy">Under which destroy policy.</param>
 /// <param name="Seed">Seed of the script.</param>
@@ -42,17 +42,17 @@ public sealed record ConformanceReport(
         .. Skipped.Select(s => $"{s.Check.Name} was not asked: {s.Reason}")]);
 }
 
-/// <summary>A map is not conformant; the message is the report.</summary>
-public sealed class MapConformanceException : Exception
+/// <summary>A map, object or kfunc is not conformant; the message is the report.</summary>
+public sealed class ConformanceException : Exception
 {
     /// <summary>Without a report.</summary>
-    public MapConformanceException()
+    public ConformanceException()
     {
     }
 
     /// <summary>With a message only.</summary>
     /// <param name="message">The message.</param>
-    public MapConformanceException(string message)
+    public ConformanceException(string message)
         : base(message)
     {
     }
@@ -60,14 +60,14 @@ public sealed class MapConformanceException : Exception
     /// <summary>With a message and a cause.</summary>
     /// <param name="message">The message.</param>
     /// <param name="innerException">The cause.</param>
-    public MapConformanceException(string message, Exception innerException)
+    public ConformanceException(string message, Exception innerException)
         : base(message, innerException)
     {
     }
 
     /// <summary>For a report with failures.</summary>
     /// <param name="report">The report.</param>
-    public MapConformanceException(ConformanceReport report)
+    public ConformanceException(ConformanceReport report)
         : base(report?.ToString()) => Report = report;
 
     /// <summary>What was found.</summary>

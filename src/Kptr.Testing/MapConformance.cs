@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.ExceptionServices;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -21,8 +20,6 @@ namespace Kptr.Testing;
 /// </remarks>
 public static class MapConformance
 {
-    private const int ShrinkRunsMax = 400;
-
     /// <summary>All checks, in the order they run.</summary>
     public static IReadOnlyList<ConformanceCheck> Checks => Rules.All;
 
@@ -31,12 +28,12 @@ public static class MapConformance
     /// <param name="capabilities">What the type says of itself.</param>
     /// <param name="options">How much is tried.</param>
     /// <returns>What passed, and what could not be asked.</returns>
-    /// <exception cref="MapConformanceException">A rule is broken; the message says which and how.</exception>
+    /// <exception cref="ConformanceException">A rule is broken; the message says which and how.</exception>
     public static ConformanceReport Check(
         Func<KernelCore, BpfMap> factory, MapCapabilities capabilities, ConformanceOptions? options = null)
     {
         var report = Run(factory, capabilities, options);
-        return report.IsConformant ? report : throw new MapConformanceException(report);
+        return report.IsConformant ? report : throw new ConformanceException(report);
     }
 
     /// <summary>As <see cref="Check"/>, without throwing.</summary>
@@ -48,62 +45,14 @@ public static class MapConformance
         ArgumentNullException.ThrowIfNull(factory);
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
-        var checks = Chosen(options);
-        var passed = new List<ConformanceCheck>();
-        var failures = new List<ConformanceFailure>();
-        var skipped = new List<(ConformanceCheck, string)>();
-        var bench = new Bench(factory, capabilities, options);
-        foreach (var check in checks)
-        {
-            if (failures.Any(f => f.Check == Rules.Ends))
-            {
-                skipped.Add((check, "a check before it hangs, and what it waits for cannot be taken away"));
-                continue;
-            }
-
-            if (bench.ReasonToSkip(check) is { } reason)
-            {
-                skipped.Add((check, reason));
-                continue;
-            }
-
-            var found = new List<ConformanceFailure>();
-            foreach (var policy in options.Policies)
-            {
-                if (found.All(f => f.Check != Rules.Ends) && bench.Run(check, policy) is { } failure)
-                {
-                    found.Add(failure);
-                }
-            }
-
-            failures.AddRange(found);
-            if (found.Count == 0)
-            {
-                passed.Add(check);
-            }
-        }
-
-        return new(passed, failures, skipped);
-    }
-
-    private static List<ConformanceCheck> Chosen(ConformanceOptions options)
-    {
-        var unknown = options.Only.FirstOrDefault(name => Checks.All(c => c.Name != name));
-        return unknown is null
-            ? [.. Checks.Where(c => options.Only.Count == 0 || options.Only.Contains(c.Name))]
-            : throw new ArgumentException(
-                $"no check is called \"{unknown}\"; there are {string.Join(", ", Checks.Select(c => c.Name))}",
-                nameof(options));
+        return ConformanceRunner.Run(Checks, Rules.Ends, options, new Bench(factory, capabilities, options));
     }
 
     /// <summary>Runs single checks of one map type.</summary>
     private sealed class Bench(
-        Func<KernelCore, BpfMap> factory, MapCapabilities can, ConformanceOptions options)
+        Func<KernelCore, BpfMap> factory, MapCapabilities can, ConformanceOptions options) : ScriptBench<Step>(options)
     {
-        // For each script that was played: the rules it saw broken.
-        private readonly Dictionary<DestroyBehavior, List<List<ConformanceCheck>>> _rulesBroken = [];
-
-        internal string? ReasonToSkip(ConformanceCheck check)
+        public override string? ReasonToSkip(ConformanceCheck check)
         {
             using var kernel = Kernels.Boot(DestroyBehavior.Eager);
             using var map = factory(kernel);
@@ -125,128 +74,31 @@ public static class MapConformance
             };
         }
 
-        internal ConformanceFailure? Run(ConformanceCheck check, DestroyBehavior policy)
-        {
-            var watch = new Watch();
-            ConformanceFailure? found = null;
-            ExceptionDispatchInfo? thrown = null;
-            var thread = new Thread(() =>
-            {
-                try
-                {
-                    found = RunHere(check, policy, watch);
-                }
-                catch (Exception e)
-                {
-                    thrown = ExceptionDispatchInfo.Capture(e);
-                }
-            })
-            {
-                IsBackground = true,
-            };
-            thread.Start();
-            if (!watch.WaitFor(thread, options.HangAfter))
-            {
-                return new(Rules.Ends, policy, options.Seed, watch.Log, "every operation ends",
-                    $"in {check.Name}, nothing has moved for {options.HangAfter.TotalSeconds:0} s");
-            }
-
-            thrown?.Throw();
-            return found;
-        }
-
-        private ConformanceFailure? RunHere(ConformanceCheck check, DestroyBehavior policy, Watch watch)
+        public override ConformanceFailure? Run(ConformanceCheck check, DestroyBehavior policy, Watch watch)
         {
             if (check == Rules.ReaderSafety)
             {
-                return new ReaderCheck(factory, can, policy, options, watch).Run();
+                return new ReaderCheck(factory, can, policy, Options, watch).Run();
             }
 
             if (check == Rules.Threads || check == Rules.FreeDuringUse)
             {
-                return new ThreadCheck(factory, can, policy, options, watch).Run(check);
+                return new ThreadCheck(factory, can, policy, Options, watch).Run(check);
             }
 
             if (check == Rules.Ends && can.IsThreadSafe)
             {
-                _ = new ThreadCheck(factory, can, policy, options, watch).Run(check);
+                _ = new ThreadCheck(factory, can, policy, Options, watch).Run(check);
             }
 
             return RunScripts(check, policy, watch);
         }
 
+        protected override Desk<Step> NewDesk(DestroyBehavior policy, Watch watch) =>
+            new MapDesk(factory, can, policy, Options.StepsMax, watch);
+
         private static bool IsAboutObjects(ConformanceCheck check) =>
             check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree
             || check == Rules.DestroyOnce || check == Rules.Conservation;
-
-        // The checks share the scripts: each is played once, and counts for the checks whose rules it breaks.
-        private ConformanceFailure? RunScripts(ConformanceCheck check, DestroyBehavior policy, Watch watch)
-        {
-            using var desk = new Desk(factory, can, policy, watch);
-            if (!_rulesBroken.TryGetValue(policy, out var broken))
-            {
-                _rulesBroken[policy] = broken = [];
-            }
-
-            for (var i = 0; i < options.Scripts; i++)
-            {
-                if (i == broken.Count)
-                {
-                    broken.Add([.. desk.Play(ScriptOf(SeedOf(i), desk.Shape)).Select(b => b.Rule)]);
-                }
-
-                if (broken[i].Contains(check))
-                {
-                    return Shrink(desk, check, policy, SeedOf(i), ScriptOf(SeedOf(i), desk.Shape));
-                }
-            }
-
-            return null;
-        }
-
-        private int SeedOf(int script) => unchecked((options.Seed * 7919) + script);
-
-        private IReadOnlyList<Step> ScriptOf(int seed, MapShape shape) =>
-            ScriptMaker.Make(new Random(seed), can, shape, options.StepsMax);
-
-        private static ConformanceFailure Shrink(
-            Desk desk, ConformanceCheck check, DestroyBehavior policy, int seed, IReadOnlyList<Step> script)
-        {
-            var runs = 0;
-            bool IsAsBroken(List<Step> other) => ++runs <= ShrinkRunsMax && BreachOf(other) is not null;
-            BrokenRuleException? BreachOf(List<Step> other) => desk.Play(other).FirstOrDefault(b => b.Rule == check);
-            var best = script.ToList();
-            for (var size = Math.Max(1, script.Count / 2); size >= 1; size /= 2)
-            {
-                for (var at = 0; at < best.Count;)
-                {
-                    List<Step> fewer = [.. best.Take(at), .. best.Skip(at + size)];
-                    if (IsAsBroken(fewer))
-                    {
-                        best = fewer;
-                    }
-                    else
-                    {
-                        at += size;
-                    }
-                }
-            }
-
-            for (var at = 0; at < best.Count; at++)
-            {
-                foreach (var simpler in best[at].Simpler())
-                {
-                    List<Step> other = [.. best[..at], simpler, .. best[(at + 1)..]];
-                    if (simpler != best[at] && IsAsBroken(other))
-                    {
-                        best = other;
-                    }
-                }
-            }
-
-            var broken = BreachOf(best);
-            return new(check, policy, seed, desk.Log, broken?.Expected ?? "the same each time",
-                broken?.Found ?? "a script that shows it only sometimes");
-        }
     }
 }

@@ -202,32 +202,8 @@ internal sealed class ThreadCheck(
         }
     }
 
-    private static Errno[] Race(KernelModel kernel, Func<int, Errno> run, ConformanceCheck? rule = null)
-    {
-        using var start = new Barrier(ThreadCount);
-        var answers = new Errno[ThreadCount];
-        Exception? failure = null;
-        var threads = Enumerable.Range(0, ThreadCount).Select(i => new Thread(() =>
-        {
-            try
-            {
-                kernel.CurrentCpu = i % kernel.CpuCount;
-                start.SignalAndWait();
-                answers[i] = run(i);
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, e, null);
-            }
-        })
-        {
-            IsBackground = true,
-        }).ToList();
-        threads.ForEach(t => t.Start());
-        threads.ForEach(t => t.Join());
-        return failure is null ? answers : throw new BrokenRuleException(
-            rule ?? Rules.Threads, "no exception", $"{failure.GetType().Name}: {failure.Message}");
-    }
+    private static Errno[] Race(KernelModel kernel, Func<int, Errno> run, ConformanceCheck? rule = null) =>
+        Racing.Run(kernel, ThreadCount, run, rule ?? Rules.Threads);
 
     private void TryFree(int round)
     {

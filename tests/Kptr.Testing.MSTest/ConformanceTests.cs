@@ -17,7 +17,7 @@ public class ConformanceTests
     [TestMethod]
     public void BrokenMap_FailsWithTheRule()
     {
-        var broken = Assert.ThrowsExactly<MapConformanceException>(() => MapConformance.Check(
+        var broken = Assert.ThrowsExactly<ConformanceException>(() => MapConformance.Check(
             core => new NaiveMap(core, 4, Fault.NoDestroyOnDelete), NaiveMap.CapabilitiesOf(Fault.NoDestroyOnDelete),
             new() { Scripts = 10, Rounds = 1 }));
         StringAssert.Contains(broken.Message, "DestroyOnDelete is broken", StringComparison.Ordinal);

@@ -19,5 +19,5 @@ public class ConformanceTests
         () => MapConformance.Check(
             core => new NaiveMap(core, 4, Fault.NoDestroyOnDelete), NaiveMap.CapabilitiesOf(Fault.NoDestroyOnDelete),
             new() { Scripts = 10, Rounds = 1 }),
-        Throws.TypeOf<MapConformanceException>().With.Message.Contains("DestroyOnDelete is broken"));
+        Throws.TypeOf<ConformanceException>().With.Message.Contains("DestroyOnDelete is broken"));
 }

@@ -38,7 +38,7 @@ internal enum StepKind
 /// <param name="Field">Number of the kptr field.</param>
 internal readonly record struct Step(
     StepKind Kind, int Key = 0, ulong Value = 0, MapUpdateFlags Flags = MapUpdateFlags.Any, bool IsUser = true,
-    ExecContext Context = ExecContext.Process, int Cpu = 0, int Object = 0, int Field = 0)
+    ExecContext Context = ExecContext.Process, int Cpu = 0, int Object = 0, int Field = 0) : IStep<Step>
 {
     /// <summary>Keys in a batch that names its keys.</summary>
     internal const int BatchCount = 3;
@@ -51,8 +51,7 @@ internal readonly record struct Step(
         : obj < MapShape.ObjectCount ? $"task {(char)('A' + obj)}"
         : $"cgroup {(char)('A' + obj - MapShape.ObjectCount)}";
 
-    /// <summary>Steps that are easier to think about, to be tried one after the other.</summary>
-    internal IEnumerable<Step> Simpler()
+    public IEnumerable<Step> Simpler()
     {
         var step = this;
         if (step.Kind is StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll)
