@@ -1,3 +1,4 @@
+using Kptr.Kfuncs;
 using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Testing.Scripts;
@@ -7,9 +8,17 @@ namespace Kptr.Testing;
 /// <summary>Kernels in which nothing happens by itself.</summary>
 internal static class Kernels
 {
-    internal static KernelModel Boot(DestroyBehavior policy) => new(new KernelModelOptions
+    internal static KernelModel Boot(DestroyBehavior policy) => Boot(BuiltinKernel.Spec(ProfileOf(policy)));
+
+    /// <summary>The profile that stands for a policy.</summary>
+    internal static KernelProfile ProfileOf(DestroyBehavior policy) =>
+        policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2;
+
+    internal static KernelModel Boot(KernelSpec kernel, KfuncRegistry? kfuncs = null) => new(new KernelModelOptions
     {
-        Profile = policy == DestroyBehavior.Eager ? KernelProfile.Linux6_12 : KernelProfile.Linux7_2,
+        Profile = kernel.Profile,
+        Kernel = kernel,
+        Kfuncs = kfuncs ?? KfuncRegistry.Builtin,
         Driver = DeferredDriver.Manual,
         Clock = new VirtualClock(),
         FaultPlan = new FaultPlan(),

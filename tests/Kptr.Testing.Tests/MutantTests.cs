@@ -66,10 +66,7 @@ public class MutantTests
             report.Failures[0].Script.Should().HaveCountLessThan(12, report.ToString());
         }
 
-        if (Environment.GetEnvironmentVariable("KPTR_SHOW_REPORTS") is { } folder)
-        {
-            File.WriteAllText(Path.Combine(folder, $"{fault}.txt"), report.ToString());
-        }
+        Reports.Show($"{fault}", report);
     }
 
     [Fact]

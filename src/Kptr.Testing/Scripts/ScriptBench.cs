@@ -90,16 +90,12 @@ internal abstract class ScriptBench<TStep>(ConformanceOptions options) : IBench
             }
         }
 
-        for (var at = 0; at < best.Count; at++)
+        for (var at = 0; at < best.Count;)
         {
-            foreach (var simpler in best[at].Simpler())
-            {
-                List<TStep> other = [.. best[..at], simpler, .. best[(at + 1)..]];
-                if (!simpler.Equals(best[at]) && IsAsBroken(other))
-                {
-                    best = other;
-                }
-            }
+            var simpler = best[at].Simpler().Where(s => !s.Equals(best[at]))
+                .Select(s => (List<TStep>)[.. best[..at], s, .. best[(at + 1)..]]).FirstOrDefault(IsAsBroken);
+            at += simpler is null ? 1 : 0;
+            best = simpler ?? best;
         }
 
         var broken = BreachOf(best);

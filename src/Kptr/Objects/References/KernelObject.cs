@@ -302,6 +302,34 @@ public abstract class KernelObject
     {
     }
 
+    /// <summary>
+    /// For <see cref="OnLastRelease"/>: destroys the object and gives its memory back at once, under no reader's nose.
+    /// </summary>
+    /// <remarks>
+    /// Only where nobody can find the object but by a reference (no kfunc takes it with <c>KF_RCU</c>, no kptr slot holds
+    /// it): a program that found it in a slot looks at it until its RCU reader ends. Kernel: <c>kfree</c>.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">Somebody still has a reference.</exception>
+    protected void FreeNow()
+    {
+        if (_count.Value != 0)
+        {
+            throw new InvalidOperationException($"{Describe()} has {_count.Value} references and is not to be freed");
+        }
+
+        Free();
+    }
+
+    /// <summary>Runs something once, later, in a context that may sleep (<c>schedule_work</c>).</summary>
+    /// <param name="run">What runs, on the thread that drives deferred work; no lock is held.</param>
+    /// <param name="name">What the ledger calls it.</param>
+    protected void QueueWork(Action run, string name)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(name);
+        Core.Work.Enqueue(static work => ((Action)work)(), run, name);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool AcquireSlow(RefCountOutcome outcome)
     {

@@ -1,0 +1,25 @@
+using Kptr.Objects;
+
+namespace Kptr.Testing;
+
+/// <summary>What a type of kernel objects says of itself. What it does not claim is not asked of it.</summary>
+public sealed record ObjectCapabilities
+{
+    /// <summary>C declarations that a kernel needs for the type (<c>KernelModelOptions.Declarations</c>).</summary>
+    public string Declarations { get; init; } = "";
+
+    /// <summary>
+    /// Whether a reader that found the object before its last reference went sees all of it as it was until the
+    /// reader ends. False for types that clear fields at the last release, as Linux's tasks do; their memory must stay.
+    /// </summary>
+    public bool KeepsFields { get; init; } = true;
+
+    /// <summary>
+    /// The context furthest from a process in which the last reference may be given back. What lies in a map's value
+    /// dies wherever a program deletes it, so the default is the furthest.
+    /// </summary>
+    public ExecContext LastReleaseIn { get; init; } = ExecContext.Nmi;
+
+    /// <summary>Whether threads may acquire and release it at once, as programs on several CPUs do.</summary>
+    public bool IsThreadSafe { get; init; } = true;
+}

@@ -1,0 +1,30 @@
+using CustomObject;
+using Kptr.Objects;
+
+namespace Kptr.Testing.Tests.Kinds;
+
+/// <summary>Correct objects raise no alarm, whatever the seed.</summary>
+public class SoundObjectTests
+{
+    [Fact]
+    public void NaiveObject_RaisesNoAlarm() => Sound(core => new NaiveObject(core), NaiveObject.Capabilities);
+
+    [Fact]
+    public void SampleObject_RaisesNoAlarm() =>
+        Sound(core => new GpuQueue(core, 7), new() { Declarations = GpuQueue.Declaration });
+
+    [Fact]
+    public void Cpumask_RaisesNoAlarm() => Sound(
+        core => Kfuncs.CpumaskKfuncs.CpumaskCreate(core)?.Target ?? throw new OutOfMemoryException("no mask"),
+        new ObjectCapabilities());
+
+    private static void Sound<T>(Func<KernelCore, T> make, ObjectCapabilities can)
+        where T : KernelObject
+    {
+        for (var seed = 1; seed <= Seeds.SoundCount; seed++)
+        {
+            var report = ObjectConformance.Check(make, can, new() { Seed = seed, Scripts = 50, Rounds = 3 });
+            report.Passed.Count.Should().Be(ObjectConformance.Checks.Count, report.ToString());
+        }
+    }
+}
