@@ -17,7 +17,7 @@ public sealed class GpuQueue(KernelCore kernel, uint owner) : KernelObject(kerne
         Prototype = "struct gpu_queue *gpu_queue_open(u32 owner)")]
     public static KernelRef<GpuQueue> Open(KernelCore kernel, uint owner) => KernelRef.Own(new GpuQueue(kernel, owner));
 
-    [Kfunc("gpu_queue_get", KfuncFlags.Acquire | KfuncFlags.RetNull,
+    [Kfunc("gpu_queue_get", KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu,
         Prototype = "struct gpu_queue *gpu_queue_get(struct gpu_queue *queue)")]
     public static KernelRef<GpuQueue>? Get(GpuQueue queue) => queue.TryAcquire();
 

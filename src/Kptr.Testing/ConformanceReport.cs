@@ -32,6 +32,9 @@ public sealed record ConformanceReport(
     IReadOnlyList<ConformanceCheck> Passed, IReadOnlyList<ConformanceFailure> Failures,
     IReadOnlyList<(ConformanceCheck Check, string Reason)> Skipped)
 {
+    /// <summary>What of it could not be tried at all, each with the reason: kfuncs.</summary>
+    public IReadOnlyList<string> Untried { get; init; } = [];
+
     /// <summary>Whether no rule is broken.</summary>
     public bool IsConformant => Failures.Count == 0;
 
@@ -39,7 +42,8 @@ public sealed record ConformanceReport(
     public override string ToString() => string.Join("\n\n", [
         .. Failures.Select(f => f.ToString()),
         $"{Passed.Count} checks passed: {string.Join(", ", Passed.Select(c => c.Name))}",
-        .. Skipped.Select(s => $"{s.Check.Name} was not asked: {s.Reason}")]);
+        .. Skipped.Select(s => $"{s.Check.Name} was not asked: {s.Reason}"),
+        .. Untried.Select(u => $"not tried: {u}")]);
 }
 
 /// <summary>A map, object or kfunc is not conformant; the message is the report.</summary>

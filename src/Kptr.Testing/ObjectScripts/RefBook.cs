@@ -10,7 +10,8 @@ internal sealed class RefBook
 
     internal RefBook(KernelCore kernel)
     {
-        foreach (var entry in kernel.Ledger.Snapshot().Entries)
+        // Of objects without references, the ledger lists the work that will free them.
+        foreach (var entry in kernel.Ledger.Snapshot().Entries.Where(e => e.Holder is not DeferredHolder))
         {
             var before = _counts.GetValueOrDefault(entry.Address).Count;
             _counts[entry.Address] = (entry.Object, before + 1);

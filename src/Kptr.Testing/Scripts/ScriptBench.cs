@@ -43,26 +43,34 @@ internal abstract class ScriptBench<TStep>(ConformanceOptions options) : IBench
 
     protected ConformanceFailure? RunScripts(ConformanceCheck check, DestroyBehavior policy, Watch watch)
     {
-        using var desk = NewDesk(policy, watch);
         if (!_rulesBroken.TryGetValue(policy, out var broken))
         {
             _rulesBroken[policy] = broken = [];
         }
 
-        for (var i = 0; i < options.Scripts; i++)
+        Desk<TStep>? desk = null;
+        try
         {
-            if (i == broken.Count)
+            for (var i = 0; i < options.Scripts; i++)
             {
-                broken.Add([.. desk.Play(desk.ScriptOf(SeedOf(i))).Select(b => b.Rule)]);
+                if (i == broken.Count)
+                {
+                    desk ??= NewDesk(policy, watch);
+                    broken.Add([.. desk.Play(desk.ScriptOf(SeedOf(i))).Select(b => b.Rule)]);
+                }
+
+                if (broken[i].Contains(check))
+                {
+                    return Shrink(desk ?? (desk = NewDesk(policy, watch)), check, policy, SeedOf(i));
+                }
             }
 
-            if (broken[i].Contains(check))
-            {
-                return Shrink(desk, check, policy, SeedOf(i));
-            }
+            return null;
         }
-
-        return null;
+        finally
+        {
+            desk?.Dispose();
+        }
     }
 
     private int SeedOf(int script) => unchecked((options.Seed * 7919) + script);

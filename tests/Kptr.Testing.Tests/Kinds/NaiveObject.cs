@@ -36,7 +36,7 @@ public sealed class NaiveObject : KernelObject
     // Races are held open for so long: machines are busy, and threads rarely meet where they could.
     private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(1);
     private readonly ObjectFault _fault;
-    private readonly KernelRef<TaskStruct> _task;
+    private readonly KernelRef<TaskStruct>? _task;
     private readonly ManualResetEventSlim _never = new();
     private KernelRef<NaiveObject>? _self;
     private readonly Pin? _pin;
@@ -57,7 +57,7 @@ public sealed class NaiveObject : KernelObject
             _pin.Add(RaceWindow);
         }
 
-        _task = task ?? core.Tasks.Init.TryAcquire()!.Value;
+        _task = task ?? core.Tasks.Init.TryAcquire();
         Write("cookie", 0x1122334455667788UL);
         Write("owner", (uint)core.Tasks.Init.Pid);
         if (fault == ObjectFault.BornWithTwo)
@@ -109,7 +109,7 @@ public sealed class NaiveObject : KernelObject
                 base.OnLastRelease();
                 break;
             case ObjectFault.TaskReleasedTwice:
-                _task.Release();
+                _task?.Release();
                 base.OnLastRelease();
                 break;
             case ObjectFault.SleepsInLastRelease:
@@ -137,7 +137,7 @@ public sealed class NaiveObject : KernelObject
                 Core.Rcu.Synchronize();
                 break;
             case ObjectFault.ThrowsInDestructor:
-                _task.Release();
+                _task?.Release();
                 throw new InvalidOperationException("half way");
             case ObjectFault.OwnsItselfUncounted:
                 _self = KernelRef.Own(this);
@@ -145,7 +145,7 @@ public sealed class NaiveObject : KernelObject
                 break;
         }
 
-        _task.Release();
+        _task?.Release();
         _pin?.Remove();
     }
 

@@ -41,8 +41,8 @@ public class ObjectMutantTests
             var report = ObjectConformance.Run(
                 core => new NaiveObject(core, fault), NaiveObject.Capabilities, new()
                 {
-                    Seed = seed, Scripts = 200, Rounds = 10, Only = [check],
-                    HangAfter = TimeSpan.FromSeconds(isHang ? 3 : 60),
+                    Seed = seed, Scripts = 100, Rounds = 5, Only = [check],
+                    HangAfter = TimeSpan.FromSeconds(isHang ? 1 : 60),
                 });
             report.Failures.Should().NotBeEmpty($"seed {seed} finds it");
             report.Failures.Should().OnlyContain(f => f.Check.Name == check);

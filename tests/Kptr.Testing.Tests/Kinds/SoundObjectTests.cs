@@ -23,7 +23,7 @@ public class SoundObjectTests
     {
         for (var seed = 1; seed <= Seeds.SoundCount; seed++)
         {
-            var report = ObjectConformance.Check(make, can, new() { Seed = seed, Scripts = 50, Rounds = 3 });
+            var report = ObjectConformance.Check(make, can, new() { Seed = seed, Scripts = 20, Rounds = 1 });
             report.Passed.Count.Should().Be(ObjectConformance.Checks.Count, report.ToString());
         }
     }

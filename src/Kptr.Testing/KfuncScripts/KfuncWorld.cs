@@ -1,0 +1,111 @@
+using Kptr.Kfuncs;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Testing.KfuncScripts;
+
+/// <summary>The kfuncs to try and what they need, in kernels of one policy.</summary>
+internal sealed class KfuncWorld
+{
+    private static readonly Dictionary<string, Func<KernelCore, KernelObject>> Known = new()
+    {
+        ["task_struct"] = DeadTask,
+        ["cgroup"] = RemovedCgroup,
+        ["bpf_cpumask"] = core => CpumaskKfuncs.CpumaskCreate(core)!.Value.Target,
+    };
+
+    private readonly KfuncRegistry _registry;
+    private readonly Dictionary<string, Func<KernelCore, KernelObject>> _makers;
+
+    internal KfuncWorld(KfuncRegistry kfuncs, KfuncCapabilities can, DestroyBehavior policy)
+    {
+        Can = can;
+        var profile = Kernels.ProfileOf(policy);
+        _makers = new(Known);
+        foreach (var (type, make) in can.Objects)
+        {
+            _makers[type] = make;
+        }
+
+        var own = kfuncs.SpecsOf(profile);
+        var builtin = KfuncRegistry.Builtin.SpecsOf(profile);
+        var names = can.Kfuncs.Count > 0 ? can.Kfuncs
+            : own.Keys.Where(name => !builtin.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
+        if (names.FirstOrDefault(name => !own.ContainsKey(name)) is { } unknown)
+        {
+            throw new ArgumentException($"kernel {profile.Name} has no kfunc \"{unknown}\"", nameof(can));
+        }
+
+        _registry = TrayKfuncs.AddTo(kfuncs, _makers.Keys);
+        Kernel = BuiltinKernel.Spec(profile, _registry, can.Declarations);
+        All = [.. names.Select(name => new KfuncShape(Kernel, name, _makers.Keys))];
+        Kfuncs = [.. All.Where(k => k.Reason is null)];
+        Types = [.. Kfuncs.SelectMany(k => k.Objects).Distinct().Order(StringComparer.Ordinal)];
+    }
+
+    internal KfuncCapabilities Can { get; }
+
+    internal KernelSpec Kernel { get; }
+
+    /// <summary>All that were asked for.</summary>
+    internal IReadOnlyList<KfuncShape> All { get; }
+
+    /// <summary>Those that can be tried.</summary>
+    internal IReadOnlyList<KfuncShape> Kfuncs { get; }
+
+    /// <summary>The structs that they take.</summary>
+    internal IReadOnlyList<string> Types { get; }
+
+    internal DestroyBehavior Policy => Kernel.Profile.Destroy;
+
+    internal KernelModel Boot() => Kernels.Boot(Kernel, _registry);
+
+    /// <summary>A new object, whose one reference is the caller's.</summary>
+    internal KernelObject Make(KernelCore core, string type) => _makers[type](core);
+
+    private static TaskStruct DeadTask(KernelCore core)
+    {
+        var task = core.Tasks.Fork(core.Tasks.Init, "kptr_testing");
+        task.TryAcquire();
+        core.Tasks.Exit(task);
+        core.Tasks.Reap(task);
+        core.Quiesce();
+        return task;
+    }
+
+    private static Cgroup RemovedCgroup(KernelCore core)
+    {
+        var cgroup = core.Cgroups.Create("kptr_testing");
+        cgroup.TryAcquire();
+        core.Cgroups.Remove(cgroup);
+        core.Quiesce();
+        return cgroup;
+    }
+}
+
+/// <summary>A kernel with a program for each kfunc.</summary>
+internal sealed class KfuncKernel : IDisposable
+{
+    internal KfuncKernel(KfuncWorld world)
+    {
+        World = world;
+        Model = world.Boot();
+        Programs = world.Kfuncs.ToDictionary(k => k.Name, k => new KfuncProgram(Model, k));
+    }
+
+    internal KfuncWorld World { get; }
+
+    internal KernelModel Model { get; }
+
+    internal Dictionary<string, KfuncProgram> Programs { get; }
+
+    public void Dispose()
+    {
+        foreach (var program in Programs.Values)
+        {
+            program.Dispose();
+        }
+
+        Model.Dispose();
+    }
+}
