@@ -70,7 +70,7 @@ public static class KfuncConformance
             _ when check == KfuncRules.Trusted && !Tried.Any(k => k.TakesStale) =>
                 "all that take objects ask for KF_TRUSTED_ARGS or KF_RCU",
             _ when check == KfuncRules.Destructor && !worlds.Values.Any(w => w.Kfuncs.Any(k =>
-                w.Kernel.Dtors.Values.Contains(k.Name))) => "none is a destructor",
+                w.Kernel.Dtors.ContainsValue(k.Name))) => "none is a destructor",
             _ when check == KfuncRules.Threads && !can.IsThreadSafe => "they are for one thread (IsThreadSafe)",
             _ => null,
         };

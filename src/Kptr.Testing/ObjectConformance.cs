@@ -21,7 +21,7 @@ public static class ObjectConformance
     /// <summary>Runs the checks and throws where a rule is broken.</summary>
     /// <typeparam name="T">The type of object.</typeparam>
     /// <param name="factory">Makes a new object, whose one reference is the caller's; called many times, for many
-    /// kernels.</param>
+    /// kernels. Where there is no memory (<c>FailedBirth</c>) it may give null.</param>
     /// <param name="capabilities">What the type says of itself.</param>
     /// <param name="options">How much is tried.</param>
     /// <returns>What passed, and what could not be asked.</returns>

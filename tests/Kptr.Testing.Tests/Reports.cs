@@ -1,6 +1,8 @@
 namespace Kptr.Testing.Tests;
 
-/// <summary>What a planted fault's report looks like: written to the folder KPTR_SHOW_REPORTS names, for people.</summary>
+/// <summary>
+/// What a planted fault's report looks like: written to the folder that KPTR_SHOW_REPORTS names, for people.
+/// </summary>
 internal static class Reports
 {
     internal static void Show(string name, ConformanceReport report)

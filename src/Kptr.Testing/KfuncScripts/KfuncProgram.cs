@@ -2,12 +2,13 @@ using System.Globalization;
 using System.Text;
 using Kptr.Btf;
 using Kptr.Isa;
-using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Testing.KfuncScripts;
 
-/// <summary>A program that calls one kfunc: it gets arguments from the tray and puts back whatever it has then.</summary>
+/// <summary>
+/// A program that calls one kfunc: it gets arguments from the tray and puts back whatever it has then.
+/// </summary>
 internal sealed class KfuncProgram : IDisposable
 {
     private const int BufferOffset = -64;

@@ -136,7 +136,8 @@ internal sealed partial class KfuncRun
     private static void CheckRun(
         KfuncStep step, KfuncShape shape, ProgramResult result, Tray tray, KernelObject? special)
     {
-        if (step.Kind == KfuncStepKind.CallStale && (result.Fault is not null || tray.Addresses.GetValueOrDefault(0UL) != 0))
+        if (step.Kind == KfuncStepKind.CallStale
+            && (result.Fault is not null || tray.Addresses.GetValueOrDefault(0UL) != 0))
         {
             throw new BrokenRuleException(KfuncRules.Trusted, "a kfunc that bears a freed object, or asks for another",
                 result.Fault?.Message ?? "it returned a pointer");

@@ -1,6 +1,5 @@
 using Kptr.Maps;
 using Kptr.Objects;
-using Kptr.Specs;
 using Kptr.Testing.ObjectScripts;
 
 namespace Kptr.Testing.KfuncScripts;

@@ -23,9 +23,10 @@ internal sealed class KfuncShape
     /// <summary>Bytes of memory that a kfunc is given.</summary>
     internal const int BufferBytes = 16;
 
-    private const KfuncFlags NotAsked =
-        KfuncFlags.KptrGet | KfuncFlags.IterNew | KfuncFlags.IterNext | KfuncFlags.IterDestroy | KfuncFlags.RcuProtected;
+    private const KfuncFlags NotAsked = KfuncFlags.KptrGet | KfuncFlags.IterNew | KfuncFlags.IterNext
+        | KfuncFlags.IterDestroy | KfuncFlags.RcuProtected;
 
+    private static readonly string[] ConstantSuffixes = ["__sz", "__szk", "__k"];
     private readonly List<KfuncArg> _args = [];
 
     internal KfuncShape(KernelSpec kernel, string name, IReadOnlyCollection<string> makable)
@@ -41,7 +42,8 @@ internal sealed class KfuncShape
         Returns = ret.Kind == BtfKind.Ptr && ret.Ref.SkipModifiers() is { Kind: BtfKind.Struct } to ? to.Name : null;
         IsRunBySyscall = Spec.ProgTypes.IsDefaultOrEmpty || Spec.ProgTypes.Contains(ProgType.Syscall);
         Reason ??= (Spec.Flags & NotAsked) != 0 ? $"its flags are {Spec.Flags & NotAsked}"
-            : !IsRunBySyscall && !Spec.ProgTypes.Contains(ProgType.Tracing) ? "neither syscall nor tracing programs call it"
+            : !IsRunBySyscall && !Spec.ProgTypes.Contains(ProgType.Tracing)
+                ? "neither syscall nor tracing programs call it"
             : IsRelease && Objects.Count > 1 ? "it takes several objects"
             : Returns is not null && IsAcquire && !makable.Contains(Returns) ? $"it returns a {Returns}" : null;
     }
@@ -89,8 +91,8 @@ internal sealed class KfuncShape
 
         if (type.Kind is BtfKind.Int or BtfKind.Enum or BtfKind.Enum64)
         {
-            return new(name.EndsWith("__sz", StringComparison.Ordinal) || name.EndsWith("__szk", StringComparison.Ordinal)
-                || name.EndsWith("__k", StringComparison.Ordinal) ? ArgShape.Constant : ArgShape.Number);
+            var isConstant = ConstantSuffixes.Any(s => name.EndsWith(s, StringComparison.Ordinal));
+            return new(isConstant ? ArgShape.Constant : ArgShape.Number);
         }
 
         var pointee = type.Kind == BtfKind.Ptr ? type.Ref.SkipModifiers() : default;

@@ -6,7 +6,9 @@ namespace Kptr.Testing.KfuncScripts;
 
 /// <summary>An object that the kit passes to a kfunc.</summary>
 /// <param name="Object">The object.</param>
-/// <param name="Reference">The reference that goes with it; null for an address that the program only thinks to own.</param>
+/// <param name="Reference">
+/// The reference that goes with it; null for an address that the program only thinks to own.
+/// </param>
 internal readonly record struct Passed(KernelObject Object, KernelRef<KernelObject>? Reference);
 
 /// <summary>What one thread's program was given, and what it gave back: the kit's kfuncs' side of a call.</summary>

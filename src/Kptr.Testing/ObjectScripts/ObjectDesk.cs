@@ -17,7 +17,7 @@ internal sealed class ObjectDesk<T>(
 
     internal override IReadOnlyList<BrokenRuleException> Play(IReadOnlyList<ObjectStep> script)
     {
-        var run = new ObjectRun<T>(_kernel, factory, watch);
+        using var run = new ObjectRun<T>(_kernel, factory, watch);
         Log = run.Log;
         if (run.Play(script) is not { } broken)
         {

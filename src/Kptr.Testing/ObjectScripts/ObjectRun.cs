@@ -4,7 +4,7 @@ using Kptr.Objects;
 namespace Kptr.Testing.ObjectScripts;
 
 /// <summary>Plays a script on objects, and counts the references beside it.</summary>
-internal sealed class ObjectRun<T>
+internal sealed class ObjectRun<T> : IDisposable
     where T : KernelObject
 {
     private readonly KernelModel _kernel;
@@ -51,6 +51,8 @@ internal sealed class ObjectRun<T>
             return e;
         }
     }
+
+    public void Dispose() => _slots.Dispose();
 
     private void Note(string text, Func<string> play)
     {

@@ -220,7 +220,8 @@ internal sealed unsafe class ObjectScenes<T>(
     {
         if (!made.IsFreed)
         {
-            throw new BrokenRuleException(ObjectRules.Slots, "the object is freed with the value", $"{made.Count} held");
+            throw new BrokenRuleException(
+                ObjectRules.Slots, "the object is freed with the value", $"it has {made.Count}");
         }
     }
 

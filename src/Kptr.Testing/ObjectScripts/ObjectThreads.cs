@@ -52,7 +52,7 @@ internal sealed class ObjectThreads<T>(
         }, ObjectRules.Threads);
         Expect($"{ThreadCount + 1} references: one for each thread and one for the maker", made, ThreadCount + 1);
 
-        _log.Add("each releases its own, and looks the object up inside a reader; the maker's reference goes meanwhile");
+        _log.Add("inside readers each releases its own and tries for another; the maker's goes meanwhile");
         Racing.Run(kernel, ThreadCount, thread =>
         {
             using var reader = kernel.Rcu.ReadLock();

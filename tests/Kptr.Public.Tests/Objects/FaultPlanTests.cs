@@ -48,7 +48,7 @@ public class FaultPlanTests
         using var kernel = Boot(plan, engine);
         var prog = ProgText.Load(kernel, MakeOne);
 
-        new[] { 1, 2, 3 }.Select(_ => prog.TestRun().ReturnValue).Should().Equal(0, 7, 0);
+        Enumerable.Range(0, 3).Select(_ => prog.TestRun().ReturnValue).Should().Equal(0, 7, 0);
 
         var failure = plan.Injected.Should().ContainSingle().Subject;
         failure.Should().BeEquivalentTo(new { Name = "bpf_cpumask_create", Nth = 2L, Subject = "prog" });

@@ -49,6 +49,58 @@ public class OwnObjectTests
             f => f.Code == DiagCode.UnreleasedRefInScope);
     }
 
+    [Fact]
+    public void Object_FreedAtOnce_IsGoneWithoutAGracePeriod_AndNotWhileItIsHeld()
+    {
+        using var kernel = NewKernel();
+        var scratch = new Scratch(kernel);
+        var owned = KernelRef.Own(scratch);
+        var early = scratch.EndEarly;
+        early.Should().Throw<InvalidOperationException>().WithMessage("*1 references*");
+        owned.Release();
+        scratch.IsFreed.Should().BeTrue();
+        WidgetKfuncs.Freed.Value!.Should().Equal(0u);
+        kernel.Quiesce();
+        kernel.Ledger.AssertAllReturned();
+    }
+
+    [Fact]
+    public void Object_ThatEndsInWork_MaySleepThere()
+    {
+        using var kernel = NewKernel();
+        var made = new Slow(kernel);
+        using (kernel.EnterContext(ExecContext.Nmi))
+        {
+            KernelRef.Own(made).Release();
+        }
+
+        made.IsFreed.Should().BeFalse();
+        kernel.Work.PendingCount.Should().Be(1);
+        kernel.Quiesce();
+        made.IsFreed.Should().BeTrue();
+        kernel.Ledger.AssertAllReturned();
+    }
+
+    private sealed class Scratch(KernelCore core) : KernelObject(core, "widget", "usage.refs.counter")
+    {
+        internal void EndEarly() => FreeNow();
+
+        protected override void OnLastRelease() => FreeNow();
+
+        protected override void OnFree() => WidgetKfuncs.Freed.Value!.Add(Read<uint>("colour"));
+    }
+
+    private sealed class Slow(KernelCore core) : KernelObject(core, "widget", "usage.refs.counter")
+    {
+        protected override void OnLastRelease() => QueueWork(End, "the end of a slow object");
+
+        private void End()
+        {
+            Core.Rcu.Synchronize();
+            base.OnLastRelease();
+        }
+    }
+
     private static KernelModel NewKernel()
     {
         WidgetKfuncs.Freed.Value = [];

@@ -28,16 +28,18 @@ public enum ObjectFault
     SharedPinRaced,
 }
 
-/// <summary>The object that comes to mind first: it keeps a task and gives it back. Faults are planted by name.</summary>
+/// <summary>
+/// The object that comes to mind first: it keeps a task and gives it back. Faults are planted by name.
+/// </summary>
 public sealed class NaiveObject : KernelObject
 {
     public const string Declaration = "struct naive { u64 cookie; refcount_t usage; u32 owner; };";
 
     // Races are held open for so long: machines are busy, and threads rarely meet where they could.
     private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(1);
+    private static readonly ManualResetEventSlim Never = new();
     private readonly ObjectFault _fault;
     private readonly KernelRef<TaskStruct>? _task;
-    private readonly ManualResetEventSlim _never = new();
     private KernelRef<NaiveObject>? _self;
     private readonly Pin? _pin;
 
@@ -117,8 +119,8 @@ public sealed class NaiveObject : KernelObject
                 base.OnLastRelease();
                 break;
             case ObjectFault.WaitsForItsWork:
-                QueueWork(_never.Set, "the end of an object");
-                _never.Wait();
+                QueueWork(() => Core.Tasks.Init.ToString(), "the end of an object");
+                Never.Wait();
                 base.OnLastRelease();
                 break;
             default:
@@ -152,14 +154,13 @@ public sealed class NaiveObject : KernelObject
     /// <summary>One reference for all objects of a kernel, counted by hand.</summary>
     private sealed class Pin(KernelCore core)
     {
-        private readonly ManualResetEventSlim _never = new();
         private KernelRef<TaskStruct>? _task;
         private int _users;
 
         internal void Add(TimeSpan raceWindow)
         {
             var users = _users;
-            _never.Wait(raceWindow);
+            Never.Wait(raceWindow);
             if (users == 0)
             {
                 _task = core.Tasks.Init.TryAcquire();

@@ -15,8 +15,22 @@ public class SoundObjectTests
 
     [Fact]
     public void Cpumask_RaisesNoAlarm() => Sound(
-        core => Kfuncs.CpumaskKfuncs.CpumaskCreate(core)?.Target ?? throw new OutOfMemoryException("no mask"),
-        new ObjectCapabilities());
+        core => Kfuncs.CpumaskKfuncs.CpumaskCreate(core)?.Target!, new ObjectCapabilities());
+
+    [Fact]
+    public void ObjectThatEndsInWork_RaisesNoAlarm() =>
+        Sound(core => new QueuedObject(core), NaiveObject.Capabilities);
+
+    private sealed class QueuedObject(KernelCore core) : KernelObject(core, "naive", "usage.refs.counter")
+    {
+        protected override void OnLastRelease() => QueueWork(End, "the end of a queued object");
+
+        private void End()
+        {
+            Core.Rcu.Synchronize();
+            base.OnLastRelease();
+        }
+    }
 
     private static void Sound<T>(Func<KernelCore, T> make, ObjectCapabilities can)
         where T : KernelObject

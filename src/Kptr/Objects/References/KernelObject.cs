@@ -303,11 +303,11 @@ public abstract class KernelObject
     }
 
     /// <summary>
-    /// For <see cref="OnLastRelease"/>: destroys the object and gives its memory back at once, under no reader's nose.
+    /// For <see cref="OnLastRelease"/>: destroys the object and gives its memory back at once, whoever still looks at it.
     /// </summary>
     /// <remarks>
-    /// Only where nobody can find the object but by a reference (no kfunc takes it with <c>KF_RCU</c>, no kptr slot holds
-    /// it): a program that found it in a slot looks at it until its RCU reader ends. Kernel: <c>kfree</c>.
+    /// Only where nobody can find the object but by a reference (no kfunc takes it with <c>KF_RCU</c>, no kptr slot
+    /// holds it): a program that found it in a slot looks at it until its RCU reader ends. Kernel: <c>kfree</c>.
     /// </remarks>
     /// <exception cref="InvalidOperationException">Somebody still has a reference.</exception>
     protected void FreeNow()
