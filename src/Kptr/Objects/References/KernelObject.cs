@@ -303,7 +303,8 @@ public abstract class KernelObject
     }
 
     /// <summary>
-    /// For <see cref="OnLastRelease"/>: destroys the object and gives its memory back at once, whoever still looks at it.
+    /// For <see cref="OnLastRelease"/>: destroys the object and gives its memory back at once, whoever still looks at
+    /// it.
     /// </summary>
     /// <remarks>
     /// Only where nobody can find the object but by a reference (no kfunc takes it with <c>KF_RCU</c>, no kptr slot
