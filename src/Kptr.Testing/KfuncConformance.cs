@@ -50,12 +50,18 @@ public static class KfuncConformance
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
         var worlds = options.Policies.Distinct().ToDictionary(p => p, p => new KfuncWorld(kfuncs, capabilities, p));
+        if (capabilities.Kfuncs.FirstOrDefault(name => worlds.Values.All(w => w.Missing.Contains(name))) is { } unknown)
+        {
+            throw new ArgumentException($"no kernel has a kfunc \"{unknown}\"", nameof(capabilities));
+        }
+
         var report = ConformanceRunner.Run(Checks, KfuncRules.Ends, options, new Bench(worlds, capabilities, options));
         return report with { Untried = [.. worlds.Values.SelectMany(Untried).Distinct()] };
     }
 
     private static IEnumerable<string> Untried(KfuncWorld world) =>
-        world.All.Where(k => k.Reason is not null).Select(k => $"{k.Name}: {k.Reason}");
+        world.All.Where(k => k.Reason is not null).Select(k => $"{k.Name}: {k.Reason}")
+            .Concat(world.Missing.Select(name => $"{name}: {world.Kernel.Profile.Name} has it not"));
 
     private sealed class Bench(
         Dictionary<DestroyBehavior, KfuncWorld> worlds, KfuncCapabilities can, ConformanceOptions options)

@@ -32,7 +32,13 @@ internal sealed class KfuncShape
     internal KfuncShape(KernelSpec kernel, string name, IReadOnlyCollection<string> makable)
     {
         Spec = kernel.Kfuncs[name];
-        var proto = kernel.Types[kernel.Types.Find(name, BtfKind.Func)!.Value].Ref;
+        if (kernel.Types.Find(name, BtfKind.Func) is not { } at)
+        {
+            Reason = "the kernel's types have no prototype of it";
+            return;
+        }
+
+        var proto = kernel.Types[at].Ref;
         for (var i = 0; i < proto.VLen; i++)
         {
             _args.Add(ArgOf(proto, i, makable));

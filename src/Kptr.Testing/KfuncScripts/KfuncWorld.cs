@@ -31,14 +31,10 @@ internal sealed class KfuncWorld
         var builtin = KfuncRegistry.Builtin.SpecsOf(profile);
         var names = can.Kfuncs.Count > 0 ? can.Kfuncs
             : own.Keys.Where(name => !builtin.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
-        if (names.FirstOrDefault(name => !own.ContainsKey(name)) is { } unknown)
-        {
-            throw new ArgumentException($"kernel {profile.Name} has no kfunc \"{unknown}\"", nameof(can));
-        }
-
+        Missing = [.. names.Where(name => !own.ContainsKey(name))];
         _registry = TrayKfuncs.AddTo(kfuncs, _makers.Keys);
         Kernel = BuiltinKernel.Spec(profile, _registry, can.Declarations);
-        All = [.. names.Select(name => new KfuncShape(Kernel, name, _makers.Keys))];
+        All = [.. names.Where(own.ContainsKey).Select(name => new KfuncShape(Kernel, name, _makers.Keys))];
         Kfuncs = [.. All.Where(k => k.Reason is null)];
         Types = [.. Kfuncs.SelectMany(k => k.Objects).Distinct().Order(StringComparer.Ordinal)];
     }
@@ -47,7 +43,10 @@ internal sealed class KfuncWorld
 
     internal KernelSpec Kernel { get; }
 
-    /// <summary>All that were asked for.</summary>
+    /// <summary>Names that were asked for and that this kernel has not.</summary>
+    internal IReadOnlyList<string> Missing { get; }
+
+    /// <summary>All that were asked for and that it has.</summary>
     internal IReadOnlyList<KfuncShape> All { get; }
 
     /// <summary>Those that can be tried.</summary>
