@@ -77,6 +77,8 @@ public static class KfuncConformance
                 "all that take objects ask for KF_TRUSTED_ARGS or KF_RCU",
             _ when check == KfuncRules.Destructor && !worlds.Values.Any(w => w.Kfuncs.Any(k =>
                 w.Kernel.Dtors.ContainsValue(k.Name))) => "none is a destructor",
+            _ when check == KfuncRules.Memory && !Tried.Any(k => k.Args.Any(a => a.Shape == ArgShape.Buffer)) =>
+                "none takes memory with a size",
             _ when check == KfuncRules.Threads && !can.IsThreadSafe => "they are for one thread (IsThreadSafe)",
             _ => null,
         };

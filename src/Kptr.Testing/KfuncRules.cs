@@ -74,6 +74,14 @@ internal static class KfuncRules
         reference back itself: what the body does besides does not happen there, so the same must come of both.
         """);
 
+    internal static readonly ConformanceCheck Memory = new(
+        "Memory", "a body writes only the memory it was given",
+        """
+        A program passes memory with its size (__sz). A body that writes a whole struct, or an error into a field behind
+        the size that was declared, writes over whatever the program has next to it. Words behind the memory must be as
+        they were after each call.
+        """);
+
     internal static readonly ConformanceCheck FailedMovesNothing = new(
         "FailedMovesNothing", "a call that fails half way has moved nothing",
         """
@@ -94,14 +102,14 @@ internal static class KfuncRules
         "NoExceptions", "a body throws nothing",
         """
         A program cannot catch anything: the run ends there, and what the program held is lost. A kfunc answers with
-        null or an errno whatever its arguments are.
+        null or an errno whatever its arguments are, and whoever it runs for: tasks that have exited, too.
         """);
 
     internal static readonly ConformanceCheck Threads = new(
         "Threads", "threads that call at once leave counts as one after the other would",
         """
-        Programs run on all CPUs. Threads call the acquiring kfuncs with a shared object and release what they got: in
-        the end all counts must be as before. A count that is read to decide what to do next shows here.
+        Programs run on all CPUs. Threads call each kfunc with a shared object and release what they got: in the end
+        all counts must be as before. A count that is read to decide what to do next shows here.
         """);
 
     internal static readonly ConformanceCheck Ends = new(
@@ -113,7 +121,7 @@ internal static class KfuncRules
 
     internal static readonly IReadOnlyList<ConformanceCheck> All =
     [
-        Flags, Acquire, Release, Balanced, RetNull, GoneIsNull, Trusted, Sleeps, Destructor, FailedMovesNothing,
-        Conservation, NoExceptions, Threads, Ends,
+        Flags, Acquire, Release, Balanced, RetNull, GoneIsNull, Trusted, Sleeps, Destructor, Memory,
+        FailedMovesNothing, Conservation, NoExceptions, Threads, Ends,
     ];
 }

@@ -11,7 +11,9 @@ namespace Kptr.Testing.KfuncScripts;
 /// </summary>
 internal sealed class KfuncProgram : IDisposable
 {
-    private const int BufferOffset = -64;
+    // Below the arguments' slots: the memory that a kfunc is given, and two words behind it that it is not.
+    private const int BufferAt = 64;
+    private static readonly int[] CanariesAt = [56, 48];
     private readonly KernelModel _kernel;
     private readonly BpfObject? _object;
 
@@ -81,8 +83,13 @@ internal sealed class KfuncProgram : IDisposable
         }
 
         Line($"r1 = 0");
-        Line($"*(u64 *)(r10 - {-BufferOffset}) = r1");
-        Line($"*(u64 *)(r10 - {-BufferOffset - 8}) = r1");
+        Line($"*(u64 *)(r10 - {BufferAt}) = r1");
+        Line($"r1 = {TrayKfuncs.CanaryWord}");
+        foreach (var at in CanariesAt)
+        {
+            Line($"*(u64 *)(r10 - {at}) = r1");
+        }
+
         for (var i = 0; i < shape.Args.Count; i++)
         {
             switch (shape.Args[i].Shape)
@@ -95,7 +102,7 @@ internal sealed class KfuncProgram : IDisposable
                     break;
                 case ArgShape.Buffer:
                     Line($"r{i + 1} = r10");
-                    Line($"r{i + 1} += {BufferOffset}");
+                    Line($"r{i + 1} += {-BufferAt}");
                     break;
                 default:
                     Line($"r{i + 1} = *(u64 *)(r10 - {8 * (i + 1)})");
@@ -125,6 +132,12 @@ internal sealed class KfuncProgram : IDisposable
                 Line($"r2 = {i + 1}");
                 Line($"call {TrayKfuncs.Take(arg.Type)}");
             }
+        }
+
+        foreach (var at in shape.Args.Any(a => a.Shape == ArgShape.Buffer) ? CanariesAt : [])
+        {
+            Line($"r1 = *(u64 *)(r10 - {at})");
+            Line($"call {TrayKfuncs.Canary}");
         }
 
         Line($"r0 = 0");

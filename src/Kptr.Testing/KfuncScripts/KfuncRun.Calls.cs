@@ -113,6 +113,7 @@ internal sealed partial class KfuncRun
 
     private ProgramResult Run(KfuncStep step, KfuncProgram program)
     {
+        using var current = step.AsExited ? _model.Tasks.Run(_kernel.Exited) : default;
         using var context = _model.EnterContext(step.Context);
         if (!step.InReader)
         {
@@ -149,6 +150,12 @@ internal sealed partial class KfuncRun
         {
             throw new BrokenRuleException(KfuncRules.GoneIsNull, "null, and a count that stays zero",
                 result.Fault?.Message ?? (special!.Count.Value != 0 ? $"a count of {special.Count}" : "a reference"));
+        }
+
+        if (tray.IsOverrun)
+        {
+            throw new BrokenRuleException(
+                KfuncRules.Memory, $"{KfuncShape.BufferBytes} bytes may be written", "bytes behind them changed");
         }
 
         if (tray.Addresses.TryGetValue(0UL, out var address) && address == 0)

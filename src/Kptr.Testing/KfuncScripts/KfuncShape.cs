@@ -21,7 +21,7 @@ internal sealed record KfuncArg(ArgShape Shape, string Type = "");
 internal sealed class KfuncShape
 {
     /// <summary>Bytes of memory that a kfunc is given.</summary>
-    internal const int BufferBytes = 16;
+    internal const int BufferBytes = 8;
 
     private const KfuncFlags NotAsked = KfuncFlags.KptrGet | KfuncFlags.IterNew | KfuncFlags.IterNext
         | KfuncFlags.IterDestroy | KfuncFlags.RcuProtected;

@@ -23,19 +23,21 @@ internal enum KfuncStepKind
 /// <param name="Number">What numbers are made from.</param>
 /// <param name="Context">The context it runs in.</param>
 /// <param name="InReader">Whether inside an RCU reader.</param>
+/// <param name="AsExited">Whether on behalf of a task that has exited.</param>
 /// <param name="Point">What fails, of <see cref="KfuncStepKind.CallFailing"/>.</param>
 /// <param name="Nth">Which pass of it, from 1.</param>
 internal readonly record struct KfuncStep(
     KfuncStepKind Kind, string Kfunc = "", int Pick = 0, int Number = 0, ExecContext Context = ExecContext.Process,
-    bool InReader = false, string Point = "", int Nth = 1) : IStep<KfuncStep>
+    bool InReader = false, bool AsExited = false, string Point = "", int Nth = 1) : IStep<KfuncStep>
 {
     private string Where => $"{(Context == ExecContext.Process ? "" : $" in {Context}")}"
-        + (InReader ? " inside an RCU reader" : "");
+        + (InReader ? " inside an RCU reader" : "") + (AsExited ? " as an exited task" : "");
 
     public IEnumerable<KfuncStep> Simpler()
     {
         yield return this with { Context = ExecContext.Process };
         yield return this with { InReader = false };
+        yield return this with { AsExited = false };
         yield return this with { Pick = 0 };
         yield return this with { Number = 0 };
         if (Kind is KfuncStepKind.StepRcu or KfuncStepKind.StepWork)
@@ -88,7 +90,7 @@ internal static class KfuncScript
         var step = new KfuncStep(
             KfuncStepKind.Call, kfunc.Name, random.Next(8), random.Next(100),
             isPlain ? ExecContext.Process : (ExecContext)random.Next((int)ExecContext.Nmi + 1),
-            !isPlain && random.Next(2) == 0);
+            !isPlain && random.Next(2) == 0, random.Next(4) == 0);
         return random.Next(6) switch
         {
             0 when kfunc.TakesDying => step with { Kind = KfuncStepKind.CallDying },

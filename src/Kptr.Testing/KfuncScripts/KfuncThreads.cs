@@ -3,7 +3,7 @@ using Kptr.Testing.ObjectScripts;
 
 namespace Kptr.Testing.KfuncScripts;
 
-/// <summary>Calls acquiring kfuncs from several threads at once, with objects that these share.</summary>
+/// <summary>Calls kfuncs from several threads at once, with objects that these share.</summary>
 internal sealed class KfuncThreads(KfuncWorld world, ConformanceOptions options, Watch watch)
 {
     private const int ThreadCount = 4;
@@ -18,8 +18,8 @@ internal sealed class KfuncThreads(KfuncWorld world, ConformanceOptions options,
             var before = new RefBook(kernel.Model);
             for (var round = 0; round < options.Rounds; round++)
             {
-                foreach (var program in kernel.Programs.Values.Where(p => p.Shape.IsAcquire && p.Refusal is null
-                    && !p.Shape.IsRelease && !world.Can.Keeping.Contains(p.Shape.Name)))
+                foreach (var program in kernel.Programs.Values.Where(p => p.Refusal is null && !p.Shape.IsRelease
+                    && !world.Can.Keeping.Contains(p.Shape.Name)))
                 {
                     Share(kernel.Model, program, round);
                 }

@@ -89,12 +89,18 @@ internal sealed class KfuncKernel : IDisposable
     {
         World = world;
         Model = world.Boot();
+        Exited = Model.Tasks.Fork(Model.Tasks.Init, "exited");
+        Model.Tasks.Exit(Exited);
+        Model.Quiesce();
         Programs = world.Kfuncs.ToDictionary(k => k.Name, k => new KfuncProgram(Model, k));
     }
 
     internal KfuncWorld World { get; }
 
     internal KernelModel Model { get; }
+
+    /// <summary>A task that has exited and is not reaped: programs run on behalf of such, too.</summary>
+    internal TaskStruct Exited { get; }
 
     internal Dictionary<string, KfuncProgram> Programs { get; }
 

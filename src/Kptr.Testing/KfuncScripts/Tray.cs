@@ -23,9 +23,12 @@ internal sealed class Tray
 
     internal Dictionary<ulong, KernelRef<KernelObject>> References { get; } = [];
 
+    /// <summary>Whether bytes behind the kfunc's memory changed.</summary>
+    internal bool IsOverrun { get; set; }
+
     internal void Load(Passed?[] objects, ulong[] numbers)
     {
-        (Objects, Numbers) = (objects, numbers);
+        (Objects, Numbers, IsOverrun) = (objects, numbers, false);
         Addresses.Clear();
         References.Clear();
     }
@@ -46,6 +49,11 @@ internal sealed class Trays : IDisposable
 internal static class TrayKfuncs
 {
     internal const string Number = "kptr_testing_number";
+    internal const string Canary = "kptr_testing_canary";
+
+    /// <summary>What lies behind the memory that a kfunc is given.</summary>
+    internal const int CanaryWord = 0x5eed5eed;
+
     private const KfuncHooks Everywhere = KfuncHooks.Syscall | KfuncHooks.Tracing;
 
     internal static string Give(string type) => $"kptr_testing_give_{type}";
@@ -56,12 +64,19 @@ internal static class TrayKfuncs
     internal static KfuncRegistry AddTo(KfuncRegistry kfuncs, IEnumerable<string> types) => kfuncs.With([
         Declare(Number, KfuncFlags.None, $"u64 {Number}(u32 place)",
             static (ctx, place, _, _, _, _) => Trays.Of(ctx.Core).Numbers[place]),
+        Declare(Canary, KfuncFlags.None, $"void {Canary}(u64 word)", CanaryBody),
         .. types.SelectMany(type => (KfuncDeclaration[])[
             Declare(Give(type), KfuncFlags.Acquire, $"struct {type} *{Give(type)}(u32 place)", GiveBody),
             Declare(Take(type), KfuncFlags.Release, $"void {Take(type)}(struct {type} *obj, u32 place)", TakeBody)])]);
 
     private static KfuncDeclaration Declare(string name, KfuncFlags flags, string prototype, CallThunk body) => new(
         new KfuncAttribute(name, flags) { Prototype = prototype, Hooks = Everywhere, Profiles = ProfileSet.All }, body);
+
+    private static ulong CanaryBody(ProgContext ctx, ulong word, ulong r2, ulong r3, ulong r4, ulong r5)
+    {
+        Trays.Of(ctx.Core).IsOverrun |= word != CanaryWord;
+        return 0;
+    }
 
     private static ulong GiveBody(ProgContext ctx, ulong place, ulong r2, ulong r3, ulong r4, ulong r5)
     {

@@ -31,6 +31,10 @@ public class KfuncMutantTests
         { KfuncFault.OpenLeavesOne, "Conservation" },
         { KfuncFault.CookieThrows, "NoExceptions" },
         { KfuncFault.GetRaced, "Threads" },
+        { KfuncFault.DecidesTwice, "Threads" },
+        { KfuncFault.GetOfDyingWithoutFlag, "RetNull" },
+        { KfuncFault.FollowsTheExited, "NoExceptions" },
+        { KfuncFault.ErrorBehindSize, "Memory" },
         { KfuncFault.WaitsForEver, "Ends" },
     };
 

@@ -33,12 +33,19 @@ public enum KfuncFault
     OpenLeavesOne,
     CookieThrows,
     GetRaced,
+    GetOfDyingWithoutFlag,
+    FollowsTheExited,
+    ErrorBehindSize,
+    DecidesTwice,
     WaitsForEver,
 }
 
 /// <summary>The kfuncs of <see cref="NaiveObject"/>: sound ones, and one of them replaced by a faulty one.</summary>
 internal static class NaiveKfuncs
 {
+    // Races are held open for so long: machines are busy, and threads rarely meet where they could.
+    private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(1);
+    private static readonly ManualResetEventSlim Window = new();
     private const KfuncFlags Open = KfuncFlags.Acquire | KfuncFlags.RetNull;
     private const KfuncFlags Get = KfuncFlags.Acquire | KfuncFlags.RetNull | KfuncFlags.Rcu;
     private const string GetPrototype = "struct naive *naive_get(struct naive *n)";
@@ -67,6 +74,12 @@ internal static class NaiveKfuncs
                 (ctx, n, _) => ctx.GiveRef(ctx.Core.Tasks.Init.TryAcquire())),
             Make("naive_same", KfuncFlags.TrustedArgs, "bool naive_same(struct naive *left, struct naive *right)",
                 (ctx, left, right) => left == right ? 1UL : 0),
+            Make("naive_stat", KfuncFlags.TrustedArgs,
+                "int naive_stat(struct naive *n, void *opts, u32 opts__sz)", (ctx, n, opts) =>
+                {
+                    ctx.Write(opts, At(ctx, n).Read<ulong>("cookie"));
+                    return 0;
+                }),
             Make("naive_wait", KfuncFlags.TrustedArgs | KfuncFlags.Sleepable, "int naive_wait(struct naive *n)",
                 (ctx, n, _) => Wait(ctx)),
         ]);
@@ -184,6 +197,17 @@ internal static class NaiveKfuncs
             return New(ctx, cookie);
         }),
         KfuncFault.CookieThrows => FaultyCookie((_, n) => checked((ulong)((int)n.Read<uint>("owner") - 2))),
+        KfuncFault.GetOfDyingWithoutFlag => Make("naive_get", KfuncFlags.Acquire | KfuncFlags.Rcu, GetPrototype,
+            (ctx, n, _) => ctx.GiveRef(At(ctx, n).TryAcquire())),
+        KfuncFault.FollowsTheExited => FaultyCookie((ctx, _) => (ulong)ctx.Current.Mm!.SizeBytes),
+        KfuncFault.ErrorBehindSize => Make("naive_stat", KfuncFlags.TrustedArgs,
+            "int naive_stat(struct naive *n, void *opts, u32 opts__sz)", (ctx, _, opts) =>
+            {
+                ctx.Write(opts + 8, -22);
+                return unchecked((ulong)-22);
+            }),
+        KfuncFault.DecidesTwice => Make("naive_same", KfuncFlags.TrustedArgs,
+            "bool naive_same(struct naive *left, struct naive *right)", (ctx, left, _) => DecideTwice(ctx, left)),
         KfuncFault.GetRaced => FaultyGet((ctx, n) =>
         {
             var before = n.Count.Value;
@@ -198,6 +222,21 @@ internal static class NaiveKfuncs
             return 0;
         }),
     };
+
+    // Whether to take and whether to give back is read from memory that others write.
+    private static ulong DecideTwice(ProgContext ctx, ulong n)
+    {
+        var pin = At(ctx, n).Read<uint>("owner") % 2 == 0 ? null : ctx.Core.Tasks.Init.TryAcquire();
+        Window.Wait(RaceWindow);
+        var owner = At(ctx, n).Read<uint>("owner");
+        if (owner % 2 != 0)
+        {
+            pin?.Release();
+        }
+
+        At(ctx, n).Write("owner", owner + 1);
+        return 0;
+    }
 
     private static ulong ReadAndRelease(KernelRef<NaiveObject> owned)
     {
