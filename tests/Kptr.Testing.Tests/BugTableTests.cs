@@ -4,13 +4,16 @@ using Kptr.Tests.Shared;
 
 namespace Kptr.Testing.Tests;
 
-/// <summary>The table of Linux's bugs in README.md names mutants and scenarios that exist, and leaves none out.</summary>
+/// <summary>
+/// The table of Linux's bugs in README.md names mutants and scenarios that exist, and leaves none out.
+/// </summary>
 public class BugTableTests
 {
     private const int RowsMin = 40;
     private static readonly string Scenarios = string.Concat(
-        new[] { "Maps/Bugs", "Objects" }.SelectMany(f =>
-            Directory.GetFiles(Path.Combine(RepoRoot.Path, "tests", "Kptr.Tests", f), "*.cs")).Select(File.ReadAllText));
+        new[] { "Maps/Bugs", "Objects" }
+            .SelectMany(f => Directory.GetFiles(Path.Combine(RepoRoot.Path, "tests", "Kptr.Tests", f), "*.cs"))
+            .Select(File.ReadAllText));
 
     private static readonly List<string> Lines = [.. File.ReadLines(
         Path.Combine(RepoRoot.Path, "tests", "Kptr.Testing.Tests", "README.md"))
