@@ -23,6 +23,9 @@ internal static class ProgText
         {
             SectionName = "syscall", IsSleepable = true, License = "GPL",
         };
-        return BpfObject.From(new("text") { Progs = [prog] }).Load(kernel).Programs["prog"];
+        return Loaded(BpfObject.From(new("text") { Progs = [prog] }), kernel).Programs["prog"];
     }
+
+    // The kernel's end takes the object with it.
+    private static BpfObject Loaded(BpfObject obj, KernelModel kernel) => obj.Load(kernel);
 }

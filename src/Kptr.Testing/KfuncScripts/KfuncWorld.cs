@@ -11,7 +11,7 @@ internal sealed class KfuncWorld
     {
         ["task_struct"] = DeadTask,
         ["cgroup"] = RemovedCgroup,
-        ["bpf_cpumask"] = core => CpumaskKfuncs.CpumaskCreate(core)!.Value.Target,
+        ["bpf_cpumask"] = core => Unwrapped(CpumaskKfuncs.CpumaskCreate(core)),
     };
 
     private readonly KfuncRegistry _registry;
@@ -65,21 +65,25 @@ internal sealed class KfuncWorld
     private static TaskStruct DeadTask(KernelCore core)
     {
         var task = core.Tasks.Fork(core.Tasks.Init, "kptr_testing");
-        task.TryAcquire();
+        var made = Unwrapped(task.TryAcquire());
         core.Tasks.Exit(task);
         core.Tasks.Reap(task);
         core.Quiesce();
-        return task;
+        return made;
     }
 
     private static Cgroup RemovedCgroup(KernelCore core)
     {
         var cgroup = core.Cgroups.Create("kptr_testing");
-        cgroup.TryAcquire();
+        var made = Unwrapped(cgroup.TryAcquire());
         core.Cgroups.Remove(cgroup);
         core.Quiesce();
-        return cgroup;
+        return made;
     }
+
+    // The reference stays counted; whoever asked wraps it again.
+    private static T Unwrapped<T>(KernelRef<T>? owned)
+        where T : KernelObject => owned!.Value.Target;
 }
 
 /// <summary>A kernel with a program for each kfunc.</summary>

@@ -233,7 +233,7 @@ internal sealed unsafe class ObjectScenes<T>(
         var owned = Make(kernel, out var made);
         using (kernel.Rcu.ReadLock())
         {
-            map.LookupOrInit(made).Slot.Exchange(task.TryAcquire());
+            map.LookupOrInit(made).Slot.Exchange(task.TryAcquire())?.Release();
         }
 
         _log.Add("keep a task in its local storage");

@@ -60,9 +60,22 @@ public sealed class KfuncRegistry
     public override string ToString() => $"{_all.Length} kfuncs";
 
     /// <summary>Which kfunc destroys the <c>__kptr</c> fields of which kernel struct.</summary>
-    public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile) =>
-        Of(profile).Where(d => d.DestructorOf is not null).ToImmutableDictionary(
-            d => d.DestructorOf!, d => d.Spec.Name);
+    /// <exception cref="ArgumentException">Two are declared for one struct.</exception>
+    public ImmutableDictionary<string, string> DtorsOf(KernelProfile profile)
+    {
+        var dtors = ImmutableDictionary.CreateBuilder<string, string>();
+        foreach (var declared in Of(profile).Where(d => d.DestructorOf is not null))
+        {
+            if (!dtors.TryAdd(declared.DestructorOf!, declared.Spec.Name))
+            {
+                throw new ArgumentException(
+                    $"{dtors[declared.DestructorOf!]} and {declared.Spec.Name} are both declared the destructor of "
+                    + $"struct {declared.DestructorOf}");
+            }
+        }
+
+        return dtors.ToImmutable();
+    }
 
     /// <summary>The body of a kfunc; null where the kernel has no such kfunc or the model no body for it.</summary>
     internal CallThunk? FindBody(string name, KernelProfile profile) =>

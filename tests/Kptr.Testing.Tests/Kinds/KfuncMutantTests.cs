@@ -86,6 +86,23 @@ public class KfuncMutantTests
     }
 
     [Fact]
+    public void TwoDestructorsOfOneStruct_AreRefusedByName()
+    {
+        var run = () => KfuncConformance.Run(NaiveKfuncs.WithSecondDestructor(), NaiveKfuncs.Capabilities);
+        run.Should().Throw<ArgumentException>().WithMessage("*naive_put*naive_drop*destructor of struct naive*");
+    }
+
+    [Fact]
+    public void Kfuncs_ThatKeepWhatTheyTake_AreSoundWhereTheySaySo()
+    {
+        var can = NaiveKfuncs.Capabilities with { Keeping = ["naive_push", "naive_pop"], Numbers = [42] };
+        var options = new ConformanceOptions { Scripts = 100, Rounds = 1 };
+        KfuncConformance.Check(NaiveKfuncs.WithQueue(), can, options);
+        KfuncConformance.Run(NaiveKfuncs.WithQueue(), can with { Keeping = [] }, options).Failures
+            .Should().Contain(f => f.Check.Name == "Release");
+    }
+
+    [Fact]
     public void Kfuncs_ThatCannotBeTried_AreNamedWithTheReason()
     {
         var report = KfuncConformance.Run(Kfuncs.KfuncRegistry.Builtin, new()

@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using Kptr.Kfuncs;
 using Kptr.Objects;
 using Kptr.Specs;
+
+#pragma warning disable KPTR001, KPTR002 // the faults that are meant
 
 namespace Kptr.Testing.Tests.Kinds;
 
@@ -85,6 +88,23 @@ internal static class NaiveKfuncs
         ]);
         return fault == KfuncFault.None ? sound : sound.With(Faulty(fault));
     }
+
+    /// <summary>A queue: what one kfunc takes, another hands out.</summary>
+    internal static KfuncRegistry WithQueue() => With(KfuncFault.None).With([
+        Make("naive_push", KfuncFlags.Release, PutPrototype("naive_push"), (ctx, n, _) =>
+        {
+            ctx.Core.Single(static _ => new ConcurrentQueue<KernelRef<NaiveObject>>())
+                .Enqueue(ctx.TakeRef<NaiveObject>(n)!.Value);
+            return 0;
+        }),
+        Make("naive_pop", Open, "struct naive *naive_pop(u64 unused)", (ctx, _, _) =>
+            ctx.Core.Single(static _ => new ConcurrentQueue<KernelRef<NaiveObject>>()).TryDequeue(out var first)
+                ? ctx.GiveRef<NaiveObject>(first) : 0),
+    ]);
+
+    /// <summary>Two kfuncs that both say to destroy.</summary>
+    internal static KfuncRegistry WithSecondDestructor() => With(KfuncFault.None).With(
+        Make("naive_drop", KfuncFlags.Release, PutPrototype("naive_drop"), Put, "naive"));
 
     private static string PutPrototype(string name) => $"void {name}(struct naive *n)";
 
