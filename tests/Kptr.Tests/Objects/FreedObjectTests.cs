@@ -277,6 +277,7 @@ public class FreedObjectTests
     {
         null or "" or false => true,
         List<object> list => list.Count == 0,
+        CpuTime time => time == default,
         Enum or ValueType => Convert.ToInt64(value is Enum or IConvertible ? value : 1L, null) == 0,
         _ => false,
     };

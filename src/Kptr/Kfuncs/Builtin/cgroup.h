@@ -51,6 +51,16 @@ struct cgroup_freezer_state {
 	int nr_frozen_tasks;
 };
 
+struct task_cputime {
+	u64 stime;
+	u64 utime;
+	unsigned long long sum_exec_runtime;
+};
+
+struct cgroup_base_stat {
+	struct task_cputime cputime;
+};
+
 struct cgroup {
 	struct cgroup_subsys_state self;
 	unsigned long flags;
@@ -73,6 +83,7 @@ struct cgroup {
 	struct list_head cset_links;
 	struct cgroup *dom_cgrp;
 	struct cgroup_rstat_cpu *rstat_cpu;
+	struct cgroup_base_stat bstat;
 	struct cgroup_freezer_state freezer;
 	struct bpf_local_storage *bpf_cgrp_storage;
 	struct cgroup *ancestors[32];

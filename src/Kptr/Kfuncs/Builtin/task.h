@@ -179,6 +179,11 @@ struct signal_struct {
 	int leader;
 	u64 utime;
 	u64 stime;
+	u64 cutime;
+	u64 cstime;
+	u64 gtime;
+	u64 cgtime;
+	unsigned long long sum_sched_runtime;
 	short int oom_score_adj;
 	struct mm_struct *oom_mm;
 };

@@ -18,6 +18,7 @@ public sealed class Cgroup : KernelObject
         new("self.parent", 8), new("self.id", 4),
         new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4),
         new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
+        new("bstat.cputime.utime", 8), new("bstat.cputime.stime", 8), new("bstat.cputime.sum_exec_runtime", 8),
         FieldSpec.Link("self.children"), FieldSpec.Link("self.sibling"),
         .. Enumerable.Range(0, AncestorsMax).Select(i => new FieldSpec($"ancestors[{i}]", 8)),
     ];
@@ -65,6 +66,23 @@ public sealed class Cgroup : KernelObject
 
     /// <summary>Whether its last reference is gone.</summary>
     public bool IsReleased => _isReleased;
+
+    /// <summary>
+    /// CPU time that tasks used in it and below it while they were there (<c>cpu.stat</c>); of the root, what all
+    /// tasks used.
+    /// </summary>
+    /// <remarks>
+    /// Tasks that move away or end, and cgroups below that are removed, leave behind what they used. Kernel:
+    /// <c>cgroup_base_stat_cputime_show</c> (kernel/cgroup/rstat.c, 6.12).
+    /// </remarks>
+    public CpuTime CpuTime
+    {
+        get
+        {
+            var used = Core.Cgroups.CpuTimeOf(this);
+            return IsReadTooLate("bstat") ? default : used;
+        }
+    }
 
     internal CssSet CssSet { get; }
 
@@ -125,6 +143,23 @@ public sealed class Cgroup : KernelObject
 
     /// <summary>Address of the list of its children, or of its link among its parent's.</summary>
     internal ulong LinkAt(string path) => Address + (ulong)Layout.Field(path).OffsetBytes;
+
+    /// <summary>What was charged to it and below it. Caller holds the lock of the tasks.</summary>
+    internal CpuTime ChargedLocked => new((long)Peek("bstat.cputime.utime"), (long)Peek("bstat.cputime.stime"));
+
+    /// <summary>A task in it or below it used time. Caller holds the lock of the tasks.</summary>
+    internal void ChargeLocked(CpuTime time)
+    {
+        Add("bstat.cputime.utime", time.UserNs);
+        Add("bstat.cputime.stime", time.SystemNs);
+        Add("bstat.cputime.sum_exec_runtime", time.TotalNs);
+    }
+
+    // Not by Get and Put, which may report: nobody is called under the lock.
+    private ulong Peek(string path) => KernelMemory.Get(Address, Layout.Field(path));
+
+    private void Add(string path, long timeNs) =>
+        KernelMemory.Put(Address, Layout.Field(path), Peek(path) + (ulong)timeNs);
 
     internal void GoOffline()
     {

@@ -11,6 +11,7 @@ public sealed class CgroupTree
     private readonly RankedLock _lock = new(LockRank.CgroupTree);
     private readonly Dictionary<ulong, Cgroup> _byId = [];
     private ulong _lastId;
+    private CpuTime _used; // under the tasks' lock
 
     internal CgroupTree(KernelCore core)
     {
@@ -153,6 +154,27 @@ public sealed class CgroupTree
 
         _core.Fire("cgroup_attach_task", cgroup.Address, 0, task.Leader.Address, 1);
         return Errno.None;
+    }
+
+    /// <summary>
+    /// A task in a cgroup used time: so did that and all above it but the root, which shows what the machine used. Caller
+    /// holds the lock of the tasks.
+    /// </summary>
+    internal void ChargeLocked(Cgroup cgroup, CpuTime time)
+    {
+        _used += time;
+        for (var at = cgroup; at.Parent is not null && !at.IsFreed; at = at.Parent)
+        {
+            at.ChargeLocked(time);
+        }
+    }
+
+    internal CpuTime CpuTimeOf(Cgroup cgroup)
+    {
+        using (_core.Tasks.Lock())
+        {
+            return cgroup.Parent is null ? _used : cgroup.ChargedLocked;
+        }
     }
 
     /// <summary>A cgroup is released: programs that walk its parent's children do not meet it any more.</summary>

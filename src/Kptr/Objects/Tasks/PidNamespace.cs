@@ -3,6 +3,7 @@ namespace Kptr.Objects;
 /// <summary>A pid namespace: a task inside is seen with a number in it and in every namespace above.</summary>
 public sealed class PidNamespace
 {
+    private const int ReservedPids = 300;
     private readonly Dictionary<int, TaskStruct> _byNumber = [];
     private readonly KernelStruct _native;
     private readonly KernelStruct _nsproxy;
@@ -53,11 +54,15 @@ public sealed class PidNamespace
     /// <summary>The task with this number here, or null. Caller holds the table's lock.</summary>
     internal TaskStruct? FindLocked(int number) => _byNumber.GetValueOrDefault(number);
 
-    internal int AllocateLocked(int numberMax)
+    /// <summary>
+    /// The next unused number. Once they have passed 300 they do not come back below it. Kernel: <c>alloc_pid</c>.
+    /// </summary>
+    internal int AllocateLocked(int end)
     {
-        for (var tries = 0; tries < numberMax; tries++)
+        var first = _lastNumber >= ReservedPids ? ReservedPids : 1;
+        for (var tries = 0; tries < end; tries++)
         {
-            _lastNumber = _lastNumber >= numberMax ? 1 : _lastNumber + 1;
+            _lastNumber = _lastNumber >= end - 1 ? first : _lastNumber + 1;
             if (!_byNumber.ContainsKey(_lastNumber))
             {
                 return _lastNumber;
@@ -65,6 +70,22 @@ public sealed class PidNamespace
         }
 
         throw new InvalidOperationException("every pid is in use");
+    }
+
+    /// <summary>A number that somebody chose. Where the next comes from stays as it is.</summary>
+    internal int ClaimLocked(int number, int end)
+    {
+        if (number < 1 || number >= end)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(number), number, $"pids are 1 to {end - 1}");
+        }
+
+        return _byNumber.TryGetValue(number, out var user)
+            ? throw new InvalidOperationException($"pid {number} is in use in the {this}: {user}")
+            : number != 1 && ChildReaper is null
+            ? throw new InvalidOperationException($"the first task of the {this} has pid 1 there, not {number}")
+            : number;
     }
 
     /// <summary>The next task gets a number above this one.</summary>

@@ -18,7 +18,7 @@ internal static class TaskFields
         new("__state", 4), new("exit_state", 4),
         new("exit_code", 4), new("comm", 16), new("real_parent", 8), new("parent", 8), new("group_leader", 8),
         new("thread_pid", 8),
-        new("utime", 8), new("stime", 8), new("start_time", 8), new("start_boottime", 8), new("nr_cpus_allowed", 4),
+        new("utime", 8), new("stime", 8), new("se.sum_exec_runtime", 8), new("start_time", 8), new("start_boottime", 8), new("nr_cpus_allowed", 4),
         new("cpus_ptr", 8), new("cpus_mask", 1024), new("cgroups", 8), new("mm", 8),
         new("nsproxy", 8), new("signal", 8),
         new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("on_cpu", 4), new("exit_signal", 4),
@@ -41,9 +41,11 @@ internal static class TaskFields
         "pid_ns_for_children", 8)];
 
     internal static IReadOnlyList<FieldSpec> Signal { get; } =
-        [new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4), new(
-            "utime", 8), new("stime", 8),
-         FieldSpec.Link("thread_head")];
+    [
+        new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4),
+        new("utime", 8), new("stime", 8), new("cutime", 8), new("cstime", 8), new("sum_sched_runtime", 8),
+        FieldSpec.Link("thread_head"),
+    ];
 
     internal static IReadOnlyList<FieldSpec> Cred { get; } =
     [

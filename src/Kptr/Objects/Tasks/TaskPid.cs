@@ -32,12 +32,26 @@ internal sealed class TaskPid
 
     internal ulong Address => _native.Address;
 
-    internal static TaskPid AllocateLocked(KernelCore core, PidNamespace ns, int numberMax)
+    /// <summary>Numbers for a task of a namespace.</summary>
+    /// <param name="core">The kernel.</param>
+    /// <param name="ns">Its innermost namespace.</param>
+    /// <param name="chosen">Those that somebody chose, from the first namespace down; maybe fewer than namespaces.</param>
+    /// <param name="end">Numbers are below it.</param>
+    /// <exception cref="ArgumentException">A number is out of range, or there are too many.</exception>
+    /// <exception cref="InvalidOperationException">A number is in use, or all are.</exception>
+    internal static TaskPid AllocateLocked(KernelCore core, PidNamespace ns, ImmutableArray<int> chosen, int end)
     {
+        if (!chosen.IsDefault && chosen.Length > ns.Level + 1)
+        {
+            throw new ArgumentException($"{chosen.Length} pids were named for a task of {ns}", nameof(chosen));
+        }
+
         var numbers = ImmutableArray.CreateBuilder<(PidNamespace, int)>();
         for (var each = ns; each is not null; each = each.Parent)
         {
-            numbers.Add((each, each.AllocateLocked(numberMax)));
+            numbers.Add((each, !chosen.IsDefault && each.Level < chosen.Length
+                ? each.ClaimLocked(chosen[each.Level], end)
+                : each.AllocateLocked(end)));
         }
 
         return new(core, ns, numbers.ToImmutable());

@@ -17,7 +17,7 @@ public sealed class TaskStruct : KernelObject
     private int _isReapClaimed;
     private int _isSwitchClaimed;
 
-    internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm, long nowNs)
+    internal TaskStruct(KernelCore core, TaskPid pid, ThreadGroup group, string comm, long startNs)
         : base(core, core.LayoutOf("task_struct", TaskFields.Task), TaskFields.RcuUsers)
     {
         ThreadPid = pid;
@@ -34,8 +34,8 @@ public sealed class TaskStruct : KernelObject
         Put("thread_pid", pid.Address);
         Put("signal", group.SignalAddress);
         Put("nsproxy", pid.Namespace.NsproxyAddress);
-        Put("start_time", (ulong)nowNs);
-        Put("start_boottime", (ulong)nowNs);
+        Put("start_time", (ulong)startNs);
+        Put("start_boottime", (ulong)startNs);
         Put("prio", 120);
         Put("static_prio", 120);
         Put("normal_prio", 120);
@@ -89,6 +89,20 @@ public sealed class TaskStruct : KernelObject
     /// <summary>When it was forked, in nanoseconds since boot.</summary>
     public long StartTimeNs => (long)Get("start_time");
 
+    /// <summary>CPU time that this thread used (<c>utime</c>, <c>stime</c>, <c>se.sum_exec_runtime</c>).</summary>
+    public CpuTime CpuTime => Asked(static t => t.CpuTimeLocked, "utime");
+
+    /// <summary>
+    /// CPU time that its process used: of all threads, those that ended too (<c>thread_group_cputime</c>).
+    /// </summary>
+    public CpuTime ProcessCpuTime => Asked(static t => t.Group.UsedLocked(), "signal");
+
+    /// <summary>
+    /// CPU time of its process's children that ended and were reaped, and of theirs (<c>signal->cutime</c> and
+    /// <c>cstime</c>).
+    /// </summary>
+    public CpuTime ChildrenCpuTime => Asked(static t => t.Group.OfChildrenLocked(), "signal");
+
     /// <summary><c>task->flags</c>.</summary>
     public TaskFlags Flags
     {
@@ -129,9 +143,29 @@ public sealed class TaskStruct : KernelObject
     /// <summary>The number that a namespace sees; 0 where it does not see the task.</summary>
     public int PidIn(PidNamespace ns) => ThreadPid.NumberIn(ns);
 
-    /// <summary>Accounts CPU time to the task.</summary>
+    /// <summary>Accounts CPU time to the task and its cgroup, in steps of 100 ns.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A time is negative or more than 2^63 - 1 ns.</exception>
     public void AddCpuTime(TimeSpan user, TimeSpan system)
     {
+        const long NsPerTick = 100;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(user.Ticks, long.MaxValue / NsPerTick, nameof(user));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(system.Ticks, long.MaxValue / NsPerTick, nameof(system));
+        AddCpuTime(user.Ticks * NsPerTick, system.Ticks * NsPerTick);
+    }
+
+    /// <summary>Accounts CPU time to the task and to the cgroup that it is in now.</summary>
+    /// <param name="userNs">Time in user mode; also time of which the kernel's share is not known.</param>
+    /// <param name="systemNs">Time in the kernel.</param>
+    /// <remarks>
+    /// What the task used before stays where it was accounted when the task moves to another cgroup. A dead task may
+    /// still use time, until it is freed. Kernel: <c>account_user_time</c>, <c>account_system_time</c>,
+    /// <c>cgroup_account_cputime</c> (kernel/sched/cputime.c, 6.12).
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">A time is negative.</exception>
+    public void AddCpuTime(long userNs, long systemNs)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(userNs);
+        ArgumentOutOfRangeException.ThrowIfNegative(systemNs);
         if (!MayWrite("utime"))
         {
             return;
@@ -139,8 +173,13 @@ public sealed class TaskStruct : KernelObject
 
         using (Core.Tasks.Lock())
         {
-            AddLocked("utime", user);
-            AddLocked("stime", system);
+            if (!IsFreed)
+            {
+                AddLocked("utime", userNs);
+                AddLocked("stime", systemNs);
+                AddLocked("se.sum_exec_runtime", userNs + systemNs);
+                Core.Cgroups.ChargeLocked(Cgroup, new(userNs, systemNs));
+            }
         }
     }
 
@@ -224,14 +263,26 @@ public sealed class TaskStruct : KernelObject
         }
     }
 
+    /// <summary>What it used; caller holds the table's lock. Not by Get, which may report.</summary>
+    internal CpuTime CpuTimeLocked => new(
+        (long)KernelMemory.Get(Address, Layout.Field("utime")), (long)KernelMemory.Get(Address, Layout.Field("stime")));
+
     // Not by Put, which may report: nobody is called under the lock.
-    private void AddLocked(string path, TimeSpan time)
+    private void AddLocked(string path, long timeNs)
     {
         var field = Layout.Field(path);
-        if (!IsFreed)
+        KernelMemory.Put(Address, field, KernelMemory.Get(Address, field) + (ulong)timeNs);
+    }
+
+    private CpuTime Asked(Func<TaskStruct, CpuTime> ask, string path)
+    {
+        CpuTime used;
+        using (Core.Tasks.Lock())
         {
-            KernelMemory.Put(Address, field, KernelMemory.Get(Address, field) + ((ulong)time.Ticks * 100));
+            used = ask(this);
         }
+
+        return IsReadTooLate(path) ? default : used;
     }
 
     internal void SetParent(TaskStruct? parent)

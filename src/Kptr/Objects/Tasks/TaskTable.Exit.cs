@@ -59,7 +59,6 @@ public sealed partial class TaskTable
         using (_lock.Enter())
         {
             task.BecomeZombie(exitCode);
-            task.Group.AccountLocked(task);
             task.Group.UpdateLocked();
             isReapedByItself = !task.IsLeader;
             if (task.Group.Threads.All(t => t.Phase != TaskPhase.Alive))
@@ -85,7 +84,7 @@ public sealed partial class TaskTable
 
         foreach (var victim in victims)
         {
-            Reap(victim);
+            Reap(victim, by: task.Group); // zap_pid_ns_processes waits for them
         }
 
         return true;
@@ -166,9 +165,15 @@ public sealed partial class TaskTable
     /// The parent waits for a zombie: its pid is freed, and what user space saw of it drops its reference.
     /// </summary>
     /// <returns>False when there is nothing to reap: not a zombie, or threads of it are left.</returns>
+    /// <remarks>What it used, and what its own children did, is its parent's children's from then on.</remarks>
     public bool Reap(TaskStruct task)
     {
         _core.CheckOwn(task);
+        return Reap(task, by: null);
+    }
+
+    private bool Reap(TaskStruct task, ThreadGroup? by)
+    {
         using (_lock.Enter())
         {
             if (task.Phase != TaskPhase.Zombie || task.Group.Threads.Any(t => t != task))
@@ -177,7 +182,7 @@ public sealed partial class TaskTable
             }
         }
 
-        return ReleaseTask(task);
+        return ReleaseTask(task, t => (by ?? t.Parent?.Group)?.WaitedForLocked(t.Group));
     }
 
     // Children go to the reaper of their namespace. When the reaper itself dies, the whole namespace dies with it,
@@ -221,7 +226,8 @@ public sealed partial class TaskTable
         }
     }
 
-    private bool ReleaseTask(TaskStruct task)
+    // Who waits for a process is told under the lock, once, before it leaves its group.
+    private bool ReleaseTask(TaskStruct task, Action<TaskStruct>? waited = null)
     {
         using (_core.HoldFaults())
         using (_lock.Enter())
@@ -231,6 +237,7 @@ public sealed partial class TaskTable
                 return false;
             }
 
+            waited?.Invoke(task);
             task.ThreadPid.UnhashLocked(task);
             task.Group.LeaveLocked(task);
             task.Parent?.RemoveChild(task);

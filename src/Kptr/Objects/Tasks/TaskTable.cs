@@ -10,7 +10,7 @@ namespace Kptr.Objects;
 /// </remarks>
 public sealed partial class TaskTable
 {
-    /// <summary>The largest pid (<c>PID_MAX_LIMIT</c>).</summary>
+    /// <summary>No pid reaches this number (<c>pid_max</c>, here <c>PID_MAX_LIMIT</c>).</summary>
     public const int PidMax = 4 * 1024 * 1024;
 
     private readonly KernelCore _core;
@@ -28,7 +28,8 @@ public sealed partial class TaskTable
         var nowNs = core.NowNs;
         using (_lock.Enter())
         {
-            Init = MakeLocked(null, CloneFlags.None, "init", InitNamespace, nowNs);
+            Init = MakeLocked(
+                null, CloneFlags.None, "init", TaskPid.AllocateLocked(_core, InitNamespace, [], PidMax), nowNs);
             Init.Flags = TaskFlags.None;
         }
 
@@ -79,7 +80,9 @@ public sealed partial class TaskTable
         return new(_core.Thread, task);
     }
 
-    /// <summary>The next task of the first namespace gets a pid above this one.</summary>
+    /// <summary>
+    /// The next task of the first namespace gets a pid above this one; behind the last it goes on with 300, as Linux.
+    /// </summary>
     public void SetLastPid(int pid)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(pid);
@@ -103,24 +106,61 @@ public sealed partial class TaskTable
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
     /// <exception cref="InvalidOperationException">The parent or its pid namespace has ended, the namespaces would nest
     /// too deep, or <see cref="ForkFault"/> said so.</exception>
-    public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
+    public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None) =>
+        Fork(parent, new ForkOptions { Comm = comm, Flags = flags });
+
+    /// <summary>Makes a new process or thread that is as a trace or a test says it.</summary>
+    /// <param name="parent">Who forks; for a thread, any thread of the process.</param>
+    /// <param name="options">Its pid, process, start and name.</param>
+    /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
+    /// <exception cref="ArgumentException">A pid is out of range, there are more than namespaces, the start lies in the
+    /// future, or the process is neither the parent's nor a new one.</exception>
+    /// <exception cref="InvalidOperationException">A pid is in use, or the first of a new namespace is not 1; the
+    /// parent or its pid namespace has ended, the namespaces would nest too deep, or <see cref="ForkFault"/> said
+    /// so.</exception>
+    public TaskStruct Fork(TaskStruct parent, ForkOptions options)
     {
         _core.CheckOwn(parent);
-        var child = Fork(parent, comm, flags, isKthread: false);
+        ArgumentNullException.ThrowIfNull(options);
+        var flags = FlagsOf(parent, options);
+        var child = Fork(parent, options with { Flags = flags }, isKthread: false);
         Announce(parent, child, flags);
         return child;
     }
 
-    private TaskStruct Fork(TaskStruct parent, string? comm, CloneFlags flags, bool isKthread)
+    private static CloneFlags FlagsOf(TaskStruct parent, ForkOptions options)
+    {
+        var isThread = (options.Flags & CloneFlags.Thread) != 0;
+        return options.Tgid switch
+        {
+            null => options.Flags,
+            { } own when own == options.Pid && !isThread => options.Flags,
+            { } of when of == parent.Tgid && of != options.Pid => options.Flags | CloneFlags.Thread | CloneFlags.Vm,
+            _ => throw new ArgumentException(
+                $"{options}: it is a process of its own, or a thread of its maker's, which is {parent.Tgid}",
+                nameof(options)),
+        };
+    }
+
+    private TaskStruct Fork(TaskStruct parent, ForkOptions options, bool isKthread)
     {
         TaskStruct child;
         MmStruct? mm;
+        var flags = options.Flags;
         var nowNs = _core.NowNs;
+        var startNs = options.StartTimeNs ?? nowNs;
+        if (startNs < 0 || startNs > nowNs)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), startNs, $"{options} starts before boot or later than now, which is {nowNs} ns");
+        }
+
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
             RequireAlive(parent);
-            child = MakeLocked(parent, flags, comm ?? parent.Comm, NamespaceForLocked(parent, flags), nowNs);
+            var pid = TaskPid.AllocateLocked(_core, NamespaceForLocked(parent, flags), options.Pids, PidMax);
+            child = MakeLocked(parent, flags, options.Comm ?? parent.Comm, pid, startNs);
             child.Flags |= isKthread ? TaskFlags.Kthread : TaskFlags.None;
 
             // The parent may end meanwhile: what the child gets of its memory is held from here on.
@@ -162,7 +202,7 @@ public sealed partial class TaskTable
     /// <summary>Makes a kernel thread: it has no address space.</summary>
     public TaskStruct ForkKthread(string comm)
     {
-        var task = Fork(Init, comm, CloneFlags.None, isKthread: true);
+        var task = Fork(Init, new ForkOptions { Comm = comm }, isKthread: true);
         Announce(Init, task, CloneFlags.None);
         return task;
     }
@@ -259,12 +299,11 @@ public sealed partial class TaskTable
             : new PidNamespace(_core, parent.PidNamespace, --_lastNsInum);
     }
 
-    private TaskStruct MakeLocked(TaskStruct? maker, CloneFlags flags, string comm, PidNamespace ns, long nowNs)
+    private TaskStruct MakeLocked(TaskStruct? maker, CloneFlags flags, string comm, TaskPid pid, long startNs)
     {
         var isThread = (flags & CloneFlags.Thread) != 0;
-        var pid = TaskPid.AllocateLocked(_core, ns, PidMax);
         var group = isThread ? maker!.Group : new ThreadGroup(_core);
-        var task = new TaskStruct(_core, pid, group, comm, nowNs);
+        var task = new TaskStruct(_core, pid, group, comm, startNs);
         group.Leader ??= task;
         task.SetGroup(group, group.Leader.Pid);
         var parent = isThread ? maker!.Parent : maker?.Leader;

@@ -32,8 +32,11 @@ internal sealed class ThreadGroup
         UpdateLocked();
     }
 
+    /// <summary>A thread is released: what it used goes to the process. Kernel: <c>__exit_signal</c>.</summary>
     internal void LeaveLocked(TaskStruct task)
     {
+        AddTo("utime", "stime", task.CpuTimeLocked);
+        Put("sum_sched_runtime", Get("sum_sched_runtime") + task.CpuTimeLocked.TotalNs);
         Threads.Remove(task);
         NativeList.Remove(task.LinkAt("thread_node"));
         UpdateLocked();
@@ -52,17 +55,37 @@ internal sealed class ThreadGroup
         }
     }
 
-    /// <summary>Adds what a dead thread used to the process's account.</summary>
-    internal void AccountLocked(TaskStruct task)
-    {
-        _signal.Put("utime", _signal.Get("utime") + (ulong)task.UserTimeNs);
-        _signal.Put("stime", _signal.Get("stime") + (ulong)task.SystemTimeNs);
-    }
+    /// <summary>
+    /// What its threads used, released ones included (<c>thread_group_cputime</c>). Zero once it is freed.
+    /// </summary>
+    internal CpuTime UsedLocked() => IsFreed ? default : Threads.Aggregate(
+        new CpuTime(Get("utime"), Get("stime")), static (sum, thread) => sum + thread.CpuTimeLocked);
+
+    /// <summary>What children that were waited for used, theirs included. Zero once it is freed.</summary>
+    internal CpuTime OfChildrenLocked() => IsFreed ? default : new(Get("cutime"), Get("cstime"));
+
+    /// <summary>
+    /// A process is waited for: what it and its own children used goes to this one. Kernel: <c>wait_task_zombie</c>.
+    /// </summary>
+    internal void WaitedForLocked(ThreadGroup child) =>
+        AddTo("cutime", "cstime", child.UsedLocked() + child.OfChildrenLocked());
 
     internal void UpdateLocked()
     {
         _signal.Put("nr_threads", (ulong)Threads.Count);
         _signal.Put("live.counter", (ulong)Threads.Count(t => t.Phase == TaskPhase.Alive));
         _signal.Put("sigcnt.refs.counter", (ulong)Volatile.Read(ref _users));
+    }
+
+    private bool IsFreed => Volatile.Read(ref _users) == 0;
+
+    private long Get(string path) => (long)_signal.Get(path);
+
+    private void Put(string path, long value) => _signal.Put(path, (ulong)value);
+
+    private void AddTo(string user, string system, CpuTime used)
+    {
+        Put(user, Get(user) + used.UserNs);
+        Put(system, Get(system) + used.SystemNs);
     }
 }
