@@ -157,8 +157,8 @@ public sealed class CgroupTree
     }
 
     /// <summary>
-    /// A task in a cgroup used time: so did that and all above it but the root, which shows what the machine used. Caller
-    /// holds the lock of the tasks.
+    /// A task in a cgroup used time: so did that and all above it but the root, which shows what the machine used.
+    /// Caller holds the lock of the tasks.
     /// </summary>
     internal void ChargeLocked(Cgroup cgroup, CpuTime time)
     {

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Kptr.Objects;
 
-/// <summary>What a new task is to be, where a trace or a test says it; every part left out is as a plain fork.</summary>
+/// <summary>What a new task is to be, where a trace or a test says it; what is left out is as a plain fork.</summary>
 /// <remarks>Kernel: <c>clone3(2)</c> with <c>set_tid</c> (<c>alloc_pid</c>, kernel/pid.c, 6.12).</remarks>
 public sealed record ForkOptions
 {
@@ -24,8 +24,8 @@ public sealed record ForkOptions
     /// the kernel chooses those that are not named.
     /// </summary>
     /// <remarks>
-    /// A number is from 1 to <see cref="TaskTable.PidMax"/> - 1 and unused; a new namespace begins with 1. Numbers that the kernel
-    /// chooses later go on where they were, past what is in use, as in Linux.
+    /// A number is from 1 to <see cref="TaskTable.PidMax"/> - 1 and unused; a new namespace begins with 1. Numbers that
+    /// the kernel chooses later go on where they were, past what is in use, as in Linux.
     /// </remarks>
     public ImmutableArray<int> Pids { get; init; } = [];
 

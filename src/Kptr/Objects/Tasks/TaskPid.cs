@@ -35,7 +35,7 @@ internal sealed class TaskPid
     /// <summary>Numbers for a task of a namespace.</summary>
     /// <param name="core">The kernel.</param>
     /// <param name="ns">Its innermost namespace.</param>
-    /// <param name="chosen">Those that somebody chose, from the first namespace down; maybe fewer than namespaces.</param>
+    /// <param name="chosen">Those that somebody chose, from the first namespace down; perhaps not all.</param>
     /// <param name="end">Numbers are below it.</param>
     /// <exception cref="ArgumentException">A number is out of range, or there are too many.</exception>
     /// <exception cref="InvalidOperationException">A number is in use, or all are.</exception>
