@@ -13,6 +13,8 @@ public sealed class BpfLink : IDisposable
         Hook = hook;
         Cookie = cookie;
         Place = PlaceOf(program.Spec);
+        Kind = KindOf(program.Spec);
+        program.Kernel.HookTable.Names.RequireFor(program.Spec, hook);
         ObjectDisposedException.ThrowIf(!program.Object.TryHold(Purpose), program);
         program.Kernel.HookTable.Add(this);
     }
@@ -27,6 +29,9 @@ public sealed class BpfLink : IDisposable
     public ulong Cookie { get; }
 
     internal LinkPlace Place { get; }
+
+    /// <summary>What it is at, where tracepoints and functions have one name; none for what may be at either.</summary>
+    internal HookKinds Kind { get; }
 
     /// <summary>Whether it was detached.</summary>
     public bool IsDetached => Volatile.Read(ref _isDetached) != 0;
@@ -45,6 +50,16 @@ public sealed class BpfLink : IDisposable
             Program.Object.Put(Purpose);
         }
     }
+
+    private static HookKinds KindOf(ProgSpec spec) => spec switch
+    {
+        { Type: ProgType.RawTracepoint or ProgType.RawTracepointWritable }
+            or { ExpectedAttachType: AttachType.TraceRawTp } => HookKinds.Tracepoint,
+        { Type: ProgType.Kprobe or ProgType.Lsm }
+            or { Type: ProgType.Tracing, ExpectedAttachType: AttachType.TraceFentry or AttachType.TraceFexit
+                or AttachType.ModifyReturn } => HookKinds.Function,
+        _ => HookKinds.None,
+    };
 
     private static LinkPlace PlaceOf(ProgSpec spec) => spec switch
     {

@@ -54,6 +54,8 @@ public sealed partial class BpfProgram
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
     /// <returns>The attachment; dispose it to detach.</returns>
     /// <exception cref="NotSupportedException">Its kind of program has no place in the model to attach to.</exception>
+    /// <exception cref="ArgumentException">The kernel has no such hook (the message lists near names), and
+    /// <see cref="KernelModel.DeclareHook"/> did not add it.</exception>
     /// <exception cref="ObjectDisposedException">It is unloaded.</exception>
     public BpfLink Attach(ulong cookie = 0) => Spec.AttachTarget is { Length: > 0 } target && IsHooked(Spec)
         ? new BpfLink(this, target, cookie)
@@ -64,6 +66,8 @@ public sealed partial class BpfProgram
     /// <param name="hook">A name that <see cref="KernelModel.Raise"/>, <see cref="KernelModel.Call"/> or the
     /// model itself passes.</param>
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
+    /// <exception cref="ArgumentException">The kernel has no such hook of the program's kind (the message lists near
+    /// names), and <see cref="KernelModel.DeclareHook"/> did not add it.</exception>
     /// <exception cref="ObjectDisposedException">It is unloaded.</exception>
     public BpfLink AttachTo(string hook, ulong cookie = 0)
     {

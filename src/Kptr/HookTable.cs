@@ -6,14 +6,21 @@ using Kptr.Specs;
 
 namespace Kptr;
 
-/// <summary>Which programs are attached to what, and how a tracepoint, a function or an event runs them.</summary>
-internal sealed class HookTable : IHookSink
+/// <summary>
+/// Which programs are attached to what and which handlers are told, and how a tracepoint, a function or an event
+/// runs them.
+/// </summary>
+internal sealed class HookTable(KernelCore core) : IHookSink
 {
     private const ulong TextStart = 0xffff_ffff_8100_0000;
     private const ulong FuncBytes = 64;
     private readonly ConcurrentDictionary<string, ImmutableArray<BpfLink>> _links = new();
+    private readonly ConcurrentDictionary<string, ImmutableArray<HookHandler>> _handlers = new();
     private readonly ConcurrentDictionary<string, ulong> _addresses = new();
     private long _lastFunc = -1;
+
+    /// <summary>The hooks that this kernel has.</summary>
+    internal HookNames Names { get; } = new(core.Spec.Types);
 
     internal void Add(BpfLink link) =>
         _links.AddOrUpdate(link.Hook, _ => [link], (_, all) => all.Add(link));
@@ -27,12 +34,40 @@ internal sealed class HookTable : IHookSink
         }
     }
 
-    /// <summary>Runs the programs attached to a hook, in the order they were attached.</summary>
+    internal HookHandler Add(HookShape shape, int arity, HookHandler.HookCall call)
+    {
+        var handler = new HookHandler(this, shape.Name, shape.Kinds, arity, call);
+        _handlers.AddOrUpdate(shape.Name, _ => [handler], (_, all) => all.Add(handler));
+        return handler;
+    }
+
+    internal void Remove(HookHandler handler)
+    {
+        if (_handlers.TryGetValue(handler.Hook, out var all) && all.Contains(handler)
+            && _handlers.AddOrUpdate(handler.Hook, _ => [], (_, now) => now.Remove(handler)).IsEmpty)
+        {
+            _handlers.TryRemove(new(handler.Hook, []));
+        }
+    }
+
+    /// <summary>
+    /// Runs the programs attached to a tracepoint, in the order they were attached, and tells the handlers then.
+    /// </summary>
     public void Fire(string tracepoint, ReadOnlySpan<ulong> args)
     {
-        foreach (var link in LinksOf(tracepoint))
+        try
         {
-            link.Program.RunHook(args, new(args.Length, Cookie: link.Cookie));
+            foreach (var link in LinksOf(tracepoint))
+            {
+                if (link.Kind != HookKinds.Function)
+                {
+                    link.Program.RunHook(args, new(args.Length, Cookie: link.Cookie));
+                }
+            }
+        }
+        finally
+        {
+            Tell(tracepoint, args, HookKinds.Tracepoint);
         }
     }
 
@@ -46,7 +81,7 @@ internal sealed class HookTable : IHookSink
     }
 
     /// <summary>
-    /// Calls a function: entry programs, those that may answer in its place, its body, exit programs.
+    /// Calls a function: entry programs, handlers, programs that may answer in its place, its body, exit programs.
     /// </summary>
     /// <remarks>
     /// As the trampoline does it: the first non-zero answer of a <c>fmod_ret</c> or LSM program is the function's, and
@@ -54,13 +89,14 @@ internal sealed class HookTable : IHookSink
     /// </remarks>
     internal long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body)
     {
-        var links = LinksOf(function);
+        var links = LinksOf(function).RemoveAll(static l => l.Kind == HookKinds.Tracepoint);
         var address = AddressOf(function);
         foreach (var link in links.Where(l => l.Place == LinkPlace.Entry))
         {
             RunAt(link, args, null, address);
         }
 
+        Tell(function, args, HookKinds.Function);
         var result = 0L;
         var isAnswered = false;
         foreach (var link in links.Where(l => l.Place == LinkPlace.Instead))
@@ -91,6 +127,17 @@ internal sealed class HookTable : IHookSink
     /// </summary>
     internal ulong AddressOf(string function) =>
         _addresses.GetOrAdd(function, _ => TextStart + ((ulong)Interlocked.Increment(ref _lastFunc) * FuncBytes));
+
+    private void Tell(string hook, ReadOnlySpan<ulong> args, HookKinds kind)
+    {
+        foreach (var handler in _handlers.GetValueOrDefault(hook, []))
+        {
+            if ((handler.Kinds & kind) != 0)
+            {
+                handler.Tell(core, args);
+            }
+        }
+    }
 
     private ImmutableArray<BpfLink> LinksOf(string hook) => _links.GetValueOrDefault(hook, []);
 

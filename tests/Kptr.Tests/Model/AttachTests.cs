@@ -76,7 +76,10 @@ public class AttachTests : RunTestBase
     {
         using var kernel = NewKernel();
         using var obj = Load(kernel, "hooks");
-        using var link = obj.Programs["on_event"].Attach();
+        var attach = () => obj.Programs["on_event"].Attach();
+        attach.Should().Throw<ArgumentException>().WithMessage("*\"some/event\"*DeclareHook*");
+        kernel.DeclareHook("some/event");
+        using var link = attach();
 
         kernel.RaiseEvent("some/event", [0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0]);
 
@@ -191,6 +194,7 @@ public class AttachTests : RunTestBase
     {
         using var kernel = NewKernel();
         var obj = Load(kernel, "hooks");
+        kernel.DeclareHook("anything");
         var link = obj.Programs["each_task"].AttachTo("anything");
         var program = link.Program.Object;
 

@@ -32,6 +32,9 @@ internal sealed class ThreadState
     /// <summary>Whether handlers of faults run on this thread now.</summary>
     internal bool IsTellingOfFault { get; set; }
 
+    /// <summary>Handlers of hooks that this thread is inside of.</summary>
+    internal int HandlerDepth { get; set; }
+
     /// <summary>Calls of a program on this thread whose acquires are not made to fail.</summary>
     internal int CertainCalls { get; set; }
 
