@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Kptr.Btf;
-using Kptr.Maps;
 using Kptr.Objects;
 
 namespace Kptr;
@@ -34,14 +33,15 @@ internal static class HookArg
     {
         if (declared is { } type && !Fits(typeof(T), type.SkipModifiers()))
         {
-            throw new ArgumentException($"{where} is {Wanted(type.SkipModifiers())}, not {Shown(typeof(T))}", "handler");
+            throw new ArgumentException(
+                $"{where} is {Wanted(type.SkipModifiers())}, not {Shown(typeof(T))}");
         }
 
         return typeof(T) == typeof(string) ? (Func<ulong, T>)(object)new Func<ulong, string?>(a => TextAt(core, a))
             : typeof(T) == typeof(bool) ? (Func<ulong, T>)(object)new Func<ulong, bool>(static v => (byte)v != 0)
             : typeof(T).IsAssignableTo(typeof(KernelObject)) ? a => (T)(object)core.Heap.FindObject(a)!
             : IsNumber(typeof(T)) ? static v => Unsafe.As<ulong, T>(ref v)
-            : throw new ArgumentException($"{where} cannot be taken as {Shown(typeof(T))}", "handler");
+            : throw new ArgumentException($"{where} cannot be taken as {Shown(typeof(T))}");
     }
 
     private static bool Fits(Type type, BtfType declared) => declared.Kind switch

@@ -26,7 +26,9 @@ internal sealed class HookHandler : IDisposable
     /// <summary>Its hook.</summary>
     public override string ToString() => $"handler of {Hook}{(_isRemoved ? " (removed)" : "")}";
 
-    /// <summary>Removes it: no call begins from here on. One that has begun on another thread ends in its own time.</summary>
+    /// <summary>
+    /// Removes it: no call begins from here on. One that has begun on another thread ends in its own time.
+    /// </summary>
     public void Dispose()
     {
         _isRemoved = true;

@@ -56,6 +56,6 @@ internal sealed record HookShape(
         var count = proto.VLen - SkippedParams;
         return index < count && proto.Param(index + SkippedParams) is { TypeId: not 0 } param
             ? HookArg.Reader<T>(Core, proto.Btf[param.TypeId], $"{where} (\"{param.Name}\")")
-            : throw new ArgumentException($"there is no {where}: it has {count}", "handler");
+            : throw new ArgumentException($"there is no {where}: it has {count}");
     }
 }

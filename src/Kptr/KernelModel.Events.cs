@@ -1,4 +1,3 @@
-using Kptr.Btf;
 using Kptr.Objects;
 
 namespace Kptr;
@@ -41,7 +40,8 @@ public sealed partial class KernelModel
     /// </summary>
     /// <param name="name">What the programs are attached to (<c>sched/sched_switch</c>).</param>
     /// <param name="record">The record, as the event's format has it.</param>
-    /// <exception cref="ArgumentException">The name does not end with a tracepoint's, and nobody declared it.</exception>
+    /// <exception cref="ArgumentException">The name does not end with a tracepoint's, and nobody declared
+    /// it.</exception>
     public void RaiseEvent(string name, ReadOnlySpan<byte> record)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -50,8 +50,8 @@ public sealed partial class KernelModel
     }
 
     /// <summary>
-    /// Names a hook that the kernel's types do not have: an event of a trace or of a module, a static function. Programs
-    /// can be attached to it, and it can be raised and called.
+    /// Names a hook that the kernel's types do not have: an event of a trace or of a module, a static function.
+    /// Programs can be attached to it, and it can be raised and called.
     /// </summary>
     /// <param name="name">Its name, at most 511 characters; declaring it again changes nothing.</param>
     /// <exception cref="ArgumentException">It is empty or longer.</exception>
@@ -68,16 +68,17 @@ public sealed partial class KernelModel
     /// </param>
     /// <param name="handler">
     /// Takes the hook's first arguments, as many as it wants, and of a function those it is called with: numbers of the
-    /// same size and sign, enums, pointers to objects of the model as <see cref="TaskStruct"/>, <see cref="Cgroup"/> and
-    /// so on (null where there is no live object), <c>char *</c> as a string, and any pointer as its address.
+    /// same size and sign, enums, pointers to objects of the model as <see cref="TaskStruct"/>,
+    /// <see cref="Cgroup"/> and so on (null where there is no live object), <c>char *</c> as a string, and any pointer
+    /// as its address.
     /// </param>
     /// <returns>The registration: dispose it, on any thread and also inside a handler, to end it.</returns>
     /// <remarks>
-    /// Runs on the thread that passes the hook, with no lock of Kptr held: behind all programs at a tracepoint, and at a
-    /// function behind the programs at its entry and before those that may answer for it. Handlers run in the order they
-    /// were added; one that is added meanwhile is told from the next time on. What a handler throws keeps nobody else from being told:
-    /// the next <see cref="KernelCore.Quiesce"/> throws it. Handlers that raise hooks inside each other go 32 deep.
-    /// A hook of <see cref="DeclareHook"/> has no types: there the handler's own are believed.
+    /// Runs on the thread that passes the hook, with no lock of Kptr held: behind all programs at a tracepoint, and at
+    /// a function behind the programs at its entry and before those that may answer for it. Handlers run in the order
+    /// they were added; one that is added meanwhile is told from the next time on. What a handler throws keeps nobody
+    /// else from being told: the next <see cref="KernelCore.Quiesce"/> throws it. Handlers that raise hooks inside each
+    /// other go 32 deep. A hook of <see cref="DeclareHook"/> has no types: there the handler's own are believed.
     /// </remarks>
     /// <exception cref="ArgumentException">The kernel has no such hook (the message lists near names), or its arguments
     /// are of other types.</exception>

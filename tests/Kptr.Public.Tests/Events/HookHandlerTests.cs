@@ -77,7 +77,7 @@ public class HookHandlerTests
         Refused(() => kernel.On("sched_process_exit", (Cgroup c) => { }), "(\"p\") is struct task_struct ?, which is "
             + "TaskStruct or ulong, not Cgroup");
         Refused(() => kernel.On("sched_process_exit", (TaskStruct t, int n) => { }), "it has 1");
-        Refused(() => kernel.On("task_newtask", (TaskStruct t, long flags) => { }), "(\"clone_flags\") is ulong, not long");
+        Refused(() => kernel.On("task_newtask", (TaskStruct t, long flags) => { }), "is ulong, not long");
         Refused(() => kernel.On("sched_process_exec", (TaskStruct t, uint pid) => { }), "is int, not uint");
         Refused(() => kernel.On("sched_switch", (int preempt) => { }), "is bool, not int");
         Refused(() => kernel.On("cgroup_mkdir", (Cgroup c, int path) => { }), "char ?, which is string or ulong");
@@ -198,7 +198,8 @@ public class HookHandlerTests
 
         kernel.Raise("sched_process_fork", kernel.Tasks.Init.Address);
 
-        kernel.Invoking(k => k.Quiesce()).Should().Throw<InvalidOperationException>().WithMessage("*1 arguments*takes 2*");
+        kernel.Invoking(k => k.Quiesce()).Should().Throw<InvalidOperationException>()
+            .WithMessage("*1 arguments*takes 2*");
     }
 
     [Fact]

@@ -244,10 +244,11 @@ public class ExactlyOnceTests : RunTestBase
     [Fact]
     public void Hooks_CalledFirstByTwoThreads_HaveAddressesOfTheirOwn()
     {
+        using var kernel = NewKernel();
         using var pair = new ThreadPair();
         for (var round = 0; round < Rounds; round++)
         {
-            var hooks = new HookTable();
+            var hooks = new HookTable(kernel);
             var (turn, seen) = (0, new ulong[2]);
             pair.Both(() =>
             {
