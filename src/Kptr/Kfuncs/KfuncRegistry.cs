@@ -15,8 +15,9 @@ public sealed class KfuncRegistry
     /// <summary>
     /// Every kfunc declared in Kptr, with a body or as a row of the table of those that the model does not run.
     /// </summary>
-    public static KfuncRegistry Builtin { get; } = new(
-        [.. KfuncTables.All.SelectMany(t => t.Declarations), .. UnmodelledKfuncs.Read()]);
+    public static KfuncRegistry Builtin { get; } = new KfuncRegistry(
+        [.. KfuncTables.All.SelectMany(t => t.Declarations), .. UnmodelledKfuncs.Read()])
+        .With([.. UnmodelledKfuncs.ReadLater()]);
 
     /// <summary>The declarations, for the table in the documentation.</summary>
     internal ImmutableArray<KfuncDeclaration> All => _all;

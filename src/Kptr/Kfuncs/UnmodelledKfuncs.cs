@@ -10,21 +10,15 @@ namespace Kptr.Kfuncs;
 internal static class UnmodelledKfuncs
 {
     /// <summary>
-    /// Reads <c>Builtin/unmodelled.tsv</c>, and the same of other kernels: name, flags, hooks, attach types, module,
+    /// Reads <c>Builtin/unmodelled.tsv</c>, and the same of early kernels: name, flags, hooks, attach types, module,
     /// prototype; <c>-</c> is none.
     /// </summary>
     internal static IEnumerable<KfuncDeclaration> Read() =>
-        Other([.. Read("unmodelled.tsv", ProfileSet.Linux6_12 | ProfileSet.Linux7_2)],
-            [.. Read("unmodelled-7.2.tsv", ProfileSet.Linux7_2)])
+        Read("unmodelled.tsv", ProfileSet.Linux6_12 | ProfileSet.Linux7_2)
             .Concat(Read("unmodelled-early.tsv", ProfileSet.Early));
 
-    // What a later kernel has otherwise takes the place of the row for both.
-    private static IEnumerable<KfuncDeclaration> Other(KfuncDeclaration[] rows, KfuncDeclaration[] later)
-    {
-        var names = later.Select(d => d.Spec.Name).ToHashSet();
-        return rows.Select(d => names.Contains(d.Spec.Name) ? d.Without(ProfileSet.Linux7_2) : d)
-            .OfType<KfuncDeclaration>().Concat(later);
-    }
+    /// <summary>Those that 7.2 has besides, or has otherwise than the rows for both.</summary>
+    internal static IEnumerable<KfuncDeclaration> ReadLater() => Read("unmodelled-7.2.tsv", ProfileSet.Linux7_2);
 
     private static IEnumerable<KfuncDeclaration> Read(string file, ProfileSet profiles) =>
         from line in EmbeddedText.Read(file).Split('\n')

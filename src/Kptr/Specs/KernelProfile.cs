@@ -138,7 +138,9 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         HasPercpuFlags = true,
         TrustsKfuncArgs = true,
         HidesKfuncArgs = true,
+        SizedBuffersMayBeNull = true,
         LooksIntoGraphs = true,
+        ChecksRefcountOffset = true,
         GlobalsReturnMore = true,
         ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
@@ -206,10 +208,19 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     internal bool HidesKfuncArgs { get; init; }
 
     /// <summary>
+    /// Whether a kfunc's optional buffer that is null is still a buffer with the size after it, which may have to be a
+    /// known one: in 7.2. In 6.12 the size is then a number of its own.
+    /// </summary>
+    internal bool SizedBuffersMayBeNull { get; init; }
+
+    /// <summary>
     /// Whether programs look at nodes that stay in their list or tree (<c>bpf_list_front</c>, <c>bpf_rbtree_left</c>),
     /// whether what they look at may be taken out, and an owned node too: in 7.2.
     /// </summary>
     internal bool LooksIntoGraphs { get; init; }
+
+    /// <summary>Whether <c>bpf_refcount_acquire</c> wants the object's own address: in 7.2.</summary>
+    internal bool ChecksRefcountOffset { get; init; }
 
     /// <summary>
     /// Whether global functions may return nothing, or a pointer into an arena, which callers take for a number, and

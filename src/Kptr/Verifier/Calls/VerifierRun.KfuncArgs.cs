@@ -181,7 +181,8 @@ internal sealed partial class VerifierRun
             return KfuncArg.Ctx;
         }
 
-        if (param.Has(KfuncParamTag.Nullable) && reg.IsNull && !(Kernel.Profile.HidesKfuncArgs && IsSized(i, meta.Fn)))
+        if (param.Has(KfuncParamTag.Nullable) && reg.IsNull
+            && !(Kernel.Profile.SizedBuffersMayBeNull && IsSized(i, meta.Fn)))
         {
             return KfuncArg.Null;
         }

@@ -301,7 +301,7 @@ internal sealed partial class VerifierRun
     private void CheckRefcounted(int i, KfuncCallMeta meta)
     {
         ref readonly var reg = ref Reg(i + 1);
-        if (Kernel.Profile.LooksIntoGraphs)
+        if (Kernel.Profile.ChecksRefcountOffset)
         {
             CheckPtrOffReg(reg, i + 1, fixedOffOk: false);
         }

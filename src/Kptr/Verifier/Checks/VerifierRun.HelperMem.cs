@@ -39,7 +39,7 @@ internal sealed partial class VerifierRun
             case RegType.PtrToCtx when IsCtxIndexed:
                 CheckMemRegion(regno, reg.Off, size, ushort.MaxValue, zeroSizeAllowed);
                 return;
-            case RegType.PtrToCtx when IsCtxPlainMemory && !Kernel.Profile.IndexesSyscallContext:
+            case RegType.PtrToCtx when IsCtxPlainMemory:
                 CheckHelperCtx(regno, size, write, zeroSizeAllowed);
                 return;
             default:
