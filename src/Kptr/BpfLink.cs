@@ -65,7 +65,7 @@ public sealed class BpfLink : IDisposable
     {
         { ExpectedAttachType: AttachType.ModifyReturn or AttachType.LsmMac or AttachType.LsmCgroup } =>
             LinkPlace.Instead,
-        { ExpectedAttachType: AttachType.TraceFexit } => LinkPlace.Exit,
+        { ExpectedAttachType: AttachType.TraceFexit or AttachType.TraceFexitMulti } => LinkPlace.Exit,
         { Type: ProgType.Kprobe } when
             spec.SectionName.Split('/')[0].Contains("ret", StringComparison.Ordinal) => LinkPlace.Exit,
         _ => LinkPlace.Entry,

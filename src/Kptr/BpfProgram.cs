@@ -68,11 +68,15 @@ public sealed partial class BpfProgram
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>
     /// <exception cref="ArgumentException">The kernel has no such hook of the program's kind (the message lists near
     /// names), and <see cref="KernelModel.DeclareHook"/> did not add it.</exception>
+    /// <exception cref="NotSupportedException">It is a session's, which would run at entry and return.</exception>
     /// <exception cref="ObjectDisposedException">It is unloaded.</exception>
     public BpfLink AttachTo(string hook, ulong cookie = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(hook);
-        return new(this, hook, cookie);
+        return Spec.ExpectedAttachType is AttachType.TraceUprobeSession or AttachType.TraceFsession
+            or AttachType.TraceFsessionMulti
+                ? throw new NotSupportedException($"program \"{Name}\": sessions are not run by the model")
+                : new(this, hook, cookie);
     }
 
     /// <summary>Name, section and how often it ran.</summary>
@@ -127,6 +131,8 @@ public sealed partial class BpfProgram
     }
 
     private static bool IsHooked(ProgSpec spec) =>
-        spec.Type is ProgType.RawTracepoint or ProgType.Lsm or ProgType.Tracepoint or ProgType.Kprobe
-            || (spec.Type == ProgType.Tracing && spec.ExpectedAttachType != AttachType.TraceIter);
+        spec.Type is ProgType.RawTracepoint or ProgType.Lsm or ProgType.Tracepoint
+            || (spec.Type == ProgType.Kprobe && spec.ExpectedAttachType != AttachType.TraceUprobeSession)
+            || (spec.Type == ProgType.Tracing && spec.ExpectedAttachType is AttachType.TraceRawTp
+                or AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn);
 }

@@ -59,6 +59,9 @@ public enum KfuncHooks
     /// functions.</summary>
     SchedExt = 1 << 14,
 
+    /// <summary>Queueing disciplines (<c>struct Qdisc_ops</c>).</summary>
+    Qdisc = 1 << 15,
+
     /// <summary>The kernel's generic set: objects, tasks, cgroups.</summary>
     Generic = Tracing | Tc | Xdp | StructOps | Syscall | Cgroup,
 }
@@ -86,6 +89,7 @@ internal static class KfuncHooksExtensions
         (KfuncHooks.Kprobe, [ProgType.Kprobe]),
         (KfuncHooks.LsmOnly, [ProgType.Lsm]),
         (KfuncHooks.SchedExt, [ProgType.StructOps]),
+        (KfuncHooks.Qdisc, [ProgType.StructOps]),
     ];
 
     /// <summary>

@@ -113,7 +113,10 @@ public sealed class KfuncRegistry
             types = types.Contains(ProgType.CgroupSkb) ? types.Add(ProgType.SockOps) : types;
         }
 
-        return spec with { ProgTypes = types };
+        // Queueing disciplines have the dynptrs of packets too.
+        return profile.WidensKfuncHooks && spec.Name == "bpf_dynptr_from_skb"
+            ? spec with { ProgTypes = types.Add(ProgType.StructOps), StructOpsType = "Qdisc_ops" }
+            : spec with { ProgTypes = types };
     }
 
     private static IEnumerable<KfuncDeclaration> Declared(Type type)

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 using Kptr.Diagnostics;
 using Kptr.Specs;
 
@@ -33,21 +35,34 @@ internal static class UnmodelledKfuncs
             cells[0], cells[5] == "-" ? "" : cells[5], Enum.Parse<KfuncFlags>(cells[1].Replace('|', ',')))
         {
             ProgTypes = hooks.ToProgTypes(),
-            AttachTypes = cells[3] == "-" ? [] : [Enum.Parse<AttachType>(cells[3])],
+            AttachTypes = cells[3] == "-" ? [] : [.. cells[3].Split('|').Select(Enum.Parse<AttachType>)],
             Module = cells[4] == "-" ? null : cells[4],
             Profiles = profiles,
-            StructOpsType = hooks.HasFlag(KfuncHooks.SchedExt) ? "sched_ext_ops" : null,
+            StructOpsType = hooks.HasFlag(KfuncHooks.SchedExt) ? "sched_ext_ops"
+                : hooks.HasFlag(KfuncHooks.Qdisc) ? "Qdisc_ops" : null,
+            StructOpsMembers = MembersOf(cells[0]),
         };
         return new(spec, hooks, DestructorOf(cells[0]));
     }
 
+    /// <summary>The members of <c>Qdisc_ops</c> that its filter of kfuncs names (net/sched/bpf_qdisc.c, 7.2).</summary>
+    private static ImmutableArray<string> MembersOf(string name) => name switch
+    {
+        "bpf_qdisc_skb_drop" => ["enqueue"],
+        "bpf_qdisc_watchdog_schedule" => ["enqueue", "dequeue"],
+        "bpf_qdisc_bstats_update" => ["dequeue"],
+        _ => [],
+    };
+
     /// <summary>
-    /// The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12).
+    /// The two destructors that the kernel's own test code registers in vmlinux (net/bpf/test_run.c, 6.12), and that of
+    /// packets (net/sched/bpf_qdisc.c, 7.2).
     /// </summary>
     private static string? DestructorOf(string name) => name switch
     {
         "bpf_kfunc_call_test_release" => "prog_test_ref_kfunc",
         "bpf_kfunc_call_memb_release" => "prog_test_member",
+        "bpf_kfree_skb" => "sk_buff",
         _ => null,
     };
 }

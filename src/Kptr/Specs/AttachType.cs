@@ -1,6 +1,8 @@
 namespace Kptr.Specs;
 
-/// <summary>Attach types, with the numbers of <c>enum bpf_attach_type</c> (6.12).</summary>
+/// <summary>
+/// Attach types, with the numbers of <c>enum bpf_attach_type</c> (7.2; 6.12 ends with the sessions of kprobes).
+/// </summary>
 public enum AttachType
 {
 #pragma warning disable CS1591 // each is the kernel's BPF_ name in .NET case
@@ -61,5 +63,10 @@ public enum AttachType
     NetkitPrimary,
     NetkitPeer,
     TraceKprobeSession,
+    TraceUprobeSession,
+    TraceFsession,
+    TraceFentryMulti,
+    TraceFexitMulti,
+    TraceFsessionMulti,
 #pragma warning restore CS1591
 }

@@ -144,6 +144,10 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         GlobalsReturnMore = true,
         ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
+        CallFramesMax = 16,
+        DynptrsFollowReferences = true,
+        HasSessions = true,
+        TracepointsSleep = true,
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
@@ -227,6 +231,27 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// whether a type's own tag makes an argument such a pointer: in 7.2.
     /// </summary>
     internal bool GlobalsReturnMore { get; init; }
+
+    /// <summary>Functions that may be open at once, the main program among them (<c>MAX_CALL_FRAMES</c>).</summary>
+    internal int CallFramesMax { get; init; } = 8;
+
+    /// <summary>
+    /// Whether a dynptr ends with the reference that it is over or shares, in every frame and its slices with it, and
+    /// may be overwritten while another shares its reference: in 7.2.
+    /// </summary>
+    internal bool DynptrsFollowReferences { get; init; }
+
+    /// <summary>
+    /// Whether one program runs at a function's entry and return (<c>fsession</c>, <c>uprobe.session</c>), and whether
+    /// one may be attached to many functions (<c>fentry.multi</c>): in 7.2.
+    /// </summary>
+    internal bool HasSessions { get; init; }
+
+    /// <summary>
+    /// Whether programs of tracepoints may sleep, those with types at <c>sys_enter</c> and <c>sys_exit</c> alone: in
+    /// 7.2.
+    /// </summary>
+    internal bool TracepointsSleep { get; init; }
 
     /// <summary>
     /// Whether what a function throws must be what the program may return: in 7.2. 6.12 asks a function's own rule.

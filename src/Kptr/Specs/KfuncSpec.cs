@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 
+using Kptr.Btf;
+
 namespace Kptr.Specs;
 
 /// <summary>Blueprint of a kfunc, made from its one declaration.</summary>
@@ -21,6 +23,9 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>The kernel's struct of functions whose members alone may call it; null for every one's.</summary>
     internal string? StructOpsType { get; init; }
 
+    /// <summary>Of that struct, the members that may call it; empty means every one.</summary>
+    internal ImmutableArray<string> StructOpsMembers { get; init; } = [];
+
     /// <summary>Profiles that have it.</summary>
     public ProfileSet Profiles { get; init; } = ProfileSet.All;
 
@@ -33,7 +38,10 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>Whether a program may call it at all; sleepable kfuncs ask for more.</summary>
     internal bool IsOpenTo(ProgSpec prog, KernelSpec kernel) => (Profiles & kernel.Profile.Member) != 0
         && (StructOpsType is null || prog.Type != ProgType.StructOps || !kernel.Profile.FiltersSchedulerKfuncs
-            || (prog.AttachBtf is { } type && kernel.Types[type].Name == StructOpsType))
+            || (prog.AttachBtf is { } type && IsOpenTo(kernel.Types[type], prog.StructOpsMember)))
         && (ProgTypes.IsDefaultOrEmpty || ProgTypes.Contains(prog.Type))
         && (AttachTypes.IsDefaultOrEmpty || (prog.ExpectedAttachType is { } at && AttachTypes.Contains(at)));
+
+    private bool IsOpenTo(BtfType type, int member) => type.Name == StructOpsType && (StructOpsMembers.IsDefaultOrEmpty
+        || ((uint)member < (uint)type.VLen && StructOpsMembers.Contains(type.Member(member).Name)));
 }

@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 
 namespace Kptr.Specs;
 
-/// <summary>The <c>SEC()</c> names libbpf 1.5 knows, which is every program type of Linux 6.12.</summary>
-/// <remarks>Kernel: <c>section_defs</c> in tools/lib/bpf/libbpf.c (6.12); the first match counts, as there.</remarks>
+/// <summary>
+/// The <c>SEC()</c> names that libbpf of Linux 7.2 knows; the verifier refuses what the program's kernel has not.
+/// </summary>
+/// <remarks>Kernel: <c>section_defs</c> in tools/lib/bpf/libbpf.c (7.2); the first match counts, as there.</remarks>
 internal static class SectionDefs
 {
     /// <summary>The table, in order of precedence.</summary>
@@ -23,8 +25,10 @@ internal static class SectionDefs
         new("kprobe.session+", ProgType.Kprobe, AttachType.TraceKprobeSession),
         new("uprobe.multi+", ProgType.Kprobe, AttachType.TraceUprobeMulti),
         new("uretprobe.multi+", ProgType.Kprobe, AttachType.TraceUprobeMulti),
+        new("uprobe.session+", ProgType.Kprobe, AttachType.TraceUprobeSession),
         new("uprobe.multi.s+", ProgType.Kprobe, AttachType.TraceUprobeMulti, SectionFlags.Sleepable),
         new("uretprobe.multi.s+", ProgType.Kprobe, AttachType.TraceUprobeMulti, SectionFlags.Sleepable),
+        new("uprobe.session.s+", ProgType.Kprobe, AttachType.TraceUprobeSession, SectionFlags.Sleepable),
         new("ksyscall+", ProgType.Kprobe, null),
         new("kretsyscall+", ProgType.Kprobe, null),
         new("usdt+", ProgType.Kprobe, null, SectionFlags.Usdt),
@@ -40,17 +44,30 @@ internal static class SectionDefs
         new("netkit/peer", ProgType.SchedCls, AttachType.NetkitPeer),
         new("tracepoint+", ProgType.Tracepoint, null),
         new("tp+", ProgType.Tracepoint, null),
+        new("tracepoint.s+", ProgType.Tracepoint, null, SectionFlags.Sleepable),
+        new("tp.s+", ProgType.Tracepoint, null, SectionFlags.Sleepable),
         new("raw_tracepoint+", ProgType.RawTracepoint, null),
         new("raw_tp+", ProgType.RawTracepoint, null),
+        new("raw_tracepoint.s+", ProgType.RawTracepoint, null, SectionFlags.Sleepable),
+        new("raw_tp.s+", ProgType.RawTracepoint, null, SectionFlags.Sleepable),
         new("raw_tracepoint.w+", ProgType.RawTracepointWritable, null),
         new("raw_tp.w+", ProgType.RawTracepointWritable, null),
         new("tp_btf+", ProgType.Tracing, AttachType.TraceRawTp, SectionFlags.AttachBtf),
+        new("tp_btf.s+", ProgType.Tracing, AttachType.TraceRawTp, SectionFlags.Sleepable | SectionFlags.AttachBtf),
         new("fentry+", ProgType.Tracing, AttachType.TraceFentry, SectionFlags.AttachBtf),
         new("fmod_ret+", ProgType.Tracing, AttachType.ModifyReturn, SectionFlags.AttachBtf),
         new("fexit+", ProgType.Tracing, AttachType.TraceFexit, SectionFlags.AttachBtf),
         new("fentry.s+", ProgType.Tracing, AttachType.TraceFentry, SectionFlags.Sleepable | SectionFlags.AttachBtf),
         new("fmod_ret.s+", ProgType.Tracing, AttachType.ModifyReturn, SectionFlags.Sleepable | SectionFlags.AttachBtf),
         new("fexit.s+", ProgType.Tracing, AttachType.TraceFexit, SectionFlags.Sleepable | SectionFlags.AttachBtf),
+        new("fsession+", ProgType.Tracing, AttachType.TraceFsession, SectionFlags.AttachBtf),
+        new("fsession.s+", ProgType.Tracing, AttachType.TraceFsession, SectionFlags.Sleepable | SectionFlags.AttachBtf),
+        new("fsession.multi+", ProgType.Tracing, AttachType.TraceFsessionMulti),
+        new("fsession.multi.s+", ProgType.Tracing, AttachType.TraceFsessionMulti, SectionFlags.Sleepable),
+        new("fentry.multi+", ProgType.Tracing, AttachType.TraceFentryMulti),
+        new("fexit.multi+", ProgType.Tracing, AttachType.TraceFexitMulti),
+        new("fentry.multi.s+", ProgType.Tracing, AttachType.TraceFentryMulti, SectionFlags.Sleepable),
+        new("fexit.multi.s+", ProgType.Tracing, AttachType.TraceFexitMulti, SectionFlags.Sleepable),
         new("freplace+", ProgType.Ext, null, SectionFlags.AttachBtf),
         new("lsm+", ProgType.Lsm, AttachType.LsmMac, SectionFlags.AttachBtf),
         new("lsm.s+", ProgType.Lsm, AttachType.LsmMac, SectionFlags.Sleepable | SectionFlags.AttachBtf),

@@ -3,8 +3,8 @@ namespace Kptr.Verifier;
 /// <summary>The kernel's limits under the kernel's names, in .NET case.</summary>
 internal static class Limits
 {
-    /// <summary><c>MAX_CALL_FRAMES</c></summary>
-    public const int MaxCallFrames = 8;
+    /// <summary><c>MAX_CALL_FRAMES</c> of the kernel that has most; which a kernel has, its profile says.</summary>
+    public const int MaxCallFrames = 16;
 
     /// <summary><c>MAX_BPF_STACK</c>, bytes of stack over all frames of a chain of calls.</summary>
     public const int MaxBpfStack = 512;

@@ -113,6 +113,7 @@ public class KernelsDocTests
             .Select(d => $"`{d}`"))),
         Row("update and delete destroy the value's kptrs", p => p.Destroy == DestroyBehavior.Eager
             ? "at once" : "when the memory goes"),
+        Row("functions open at once", p => $"{p.CallFramesMax}"),
         Row("newest map type", p => $"{p.LastMapType}"),
         Row("newest program type", p => $"{p.LastProgType}"),
     ];

@@ -18,6 +18,14 @@ internal static class AttachTargets
             prog = prog with { ExpectedAttachType = AttachType.TraceUprobeMulti };
         }
 
+        // Programs for many functions are verified as if for one that has no arguments.
+        if (prog.ExpectedAttachType is AttachType.TraceFentryMulti or AttachType.TraceFexitMulti
+            or AttachType.TraceFsessionMulti)
+        {
+            return Find("vmlinux:bpf_multi_func", prog.ExpectedAttachType, kernel) is { } any
+                ? prog with { AttachBtf = any } : prog;
+        }
+
         if ((flags & SectionFlags.AttachBtf) == 0 || prog.AttachBtf is not null)
         {
             return prog;

@@ -36,7 +36,7 @@ internal unsafe struct Machine
 {
     internal const int RegCount = 11;
     internal const int StackBytes = 512;
-    internal const int FramesMax = 8;
+    internal const int FramesMax = 16;
 
     /// <summary>How often <c>may_goto</c> falls through in one call of a function (<c>BPF_MAX_LOOPS</c>).</summary>
     internal const long MayGotoMax = 8 * 1024 * 1024;

@@ -53,7 +53,9 @@ internal static class HelperAccess
     public static bool HasTrampoline(ProgSpec prog) => prog.Type switch
     {
         ProgType.Tracing =>
-            prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn,
+            prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn
+                or AttachType.TraceFsession or AttachType.TraceFentryMulti or AttachType.TraceFexitMulti
+                or AttachType.TraceFsessionMulti,
         ProgType.Lsm => prog.ExpectedAttachType == AttachType.LsmMac,
         _ => false,
     };
@@ -202,7 +204,7 @@ internal static class HelperAccess
     private static bool MayTraceStorage(ProgSpec prog, string? attachFunc) => prog.ExpectedAttachType switch
     {
         AttachType.TraceIter or AttachType.TraceRawTp => true,
-        AttachType.TraceFentry or AttachType.TraceFexit =>
+        AttachType.TraceFentry or AttachType.TraceFexit or AttachType.TraceFsession =>
             attachFunc is not null && !attachFunc.StartsWith("bpf_sk_storage", StringComparison.Ordinal),
         _ => false,
     };

@@ -61,8 +61,9 @@ internal sealed partial class VerifierRun
     /// <param name="regno">The argument.</param>
     /// <param name="flags">Modifiers of the argument: <see cref="RegType.MemUninit"/>,
     /// <see cref="RegType.MemRdOnly"/> and the kind.</param>
-    /// <param name="cloneRefObjId">Reference that a clone shares with its parent; 0 for none.</param>
-    private void ProcessDynptr(int regno, RegType flags, int cloneRefObjId)
+    /// <param name="parentRefObjId">Reference that a clone shares with its parent, or of the object that the dynptr is
+    /// over; 0 for none.</param>
+    private void ProcessDynptr(int regno, RegType flags, int parentRefObjId)
     {
         ref var reg = ref Reg(regno);
         if (reg.Type is not (RegType.PtrToStack or RegType.ConstPtrToDynptr))
@@ -85,7 +86,7 @@ internal sealed partial class VerifierRun
                 CheckMemAccess(regno, i, 8, write: true, valueRegno: -1);
             }
 
-            MarkStackSlotsDynptr(regno, KindOf(flags), cloneRefObjId);
+            MarkStackSlotsDynptr(regno, KindOf(flags), parentRefObjId);
             return;
         }
 
@@ -161,7 +162,7 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private void MarkStackSlotsDynptr(int regno, DynptrKind kind, int cloneRefObjId)
+    private void MarkStackSlotsDynptr(int regno, DynptrKind kind, int parentRefObjId)
     {
         ref readonly var reg = ref Reg(regno);
         var frame = Cur.FrameOf(reg);
@@ -179,11 +180,8 @@ internal sealed partial class VerifierRun
         var id = Kernel.Profile.TracksConstDynptrs ? NewId() : 0;
         MarkDynptrReg(ref first.Spilled, kind, firstSlot: true, id);
         MarkDynptrReg(ref second.Spilled, kind, firstSlot: false, id);
-        if (IsRefcounted(kind))
-        {
-            var refObjId = cloneRefObjId != 0 ? cloneRefObjId : AcquireRef(InsnIdx);
-            first.Spilled.RefObjId = second.Spilled.RefObjId = refObjId;
-        }
+        var refObjId = parentRefObjId == 0 && IsRefcounted(kind) ? AcquireRef(InsnIdx) : parentRefObjId;
+        first.Spilled.RefObjId = second.Spilled.RefObjId = refObjId;
 
         first.Spilled.Live |= LiveMarks.Written;
         second.Spilled.Live |= LiveMarks.Written;
@@ -253,20 +251,55 @@ internal sealed partial class VerifierRun
             spi++;
         }
 
-        if (IsRefcounted(frame.Stack[spi].Spilled.DynptrKind))
+        ref readonly var old = ref frame.Stack[spi].Spilled;
+        if (IsRefcounted(old.DynptrKind)
+            && !(Kernel.Profile.DynptrsFollowReferences && CountDynptrsOver(old.RefObjId) > 1))
         {
             Reject(DiagCode.DynptrInvalid, "cannot overwrite referenced dynptr");
         }
 
+        EndDynptr(frame, spi);
+    }
+
+    private void EndDynptr(FuncState frame, int spi)
+    {
         var id = frame.Stack[spi].Spilled.Id;
         ForEachReg((ref RegState reg) =>
         {
-            if ((reg.Type & ~RegType.MaybeNull) == RegType.PtrToMem && reg.DynptrId == id)
+            var type = Kernel.Profile.DynptrsFollowReferences ? reg.Type.Base() : reg.Type & ~RegType.MaybeNull;
+            if (type == RegType.PtrToMem && reg.DynptrId == id)
             {
                 MarkInvalid(ref reg);
             }
         });
         InvalidateDynptr(frame, spi);
+    }
+
+    /// <summary>Dynptrs over an object that the program owned end with its reference, and their slices.</summary>
+    private void EndDynptrsOver(int refObjId)
+    {
+        foreach (var (frame, spi) in DynptrsOver(refObjId))
+        {
+            EndDynptr(frame, spi);
+        }
+    }
+
+    private int CountDynptrsOver(int refObjId) => DynptrsOver(refObjId).Count();
+
+    private IEnumerable<(FuncState Frame, int Spi)> DynptrsOver(int refObjId)
+    {
+        for (var fr = 0; fr <= Cur.CurFrame; fr++)
+        {
+            var frame = Cur.Frames[fr]!;
+            for (var i = 1; i < frame.SlotCount; i++)
+            {
+                if (frame.Stack[i][0] == SlotKind.Dynptr && frame.Stack[i].Spilled.DynptrFirstSlot
+                    && frame.Stack[i].Spilled.RefObjId == refObjId)
+                {
+                    yield return (frame, i);
+                }
+            }
+        }
     }
 
     private static bool IsRefcounted(DynptrKind kind) => kind == DynptrKind.Ringbuf;

@@ -8,7 +8,7 @@ internal sealed partial class VerifierRun
 {
     private readonly HelperCallMeta _noHelper = new();
 
-    private void CheckGlobalDynptrArg(int regno) => ProcessDynptr(regno, RegType.MemRdOnly, cloneRefObjId: 0);
+    private void CheckGlobalDynptrArg(int regno) => ProcessDynptr(regno, RegType.MemRdOnly, parentRefObjId: 0);
 
     private void CheckGlobalBtfArg(int regno, in SubprogArg arg)
     {

@@ -167,7 +167,7 @@ internal sealed partial class VerifierRun
                     arg.Base == ArgKind.ConstSizeOrZero, meta.Raw);
                 break;
             case ArgKind.Dynptr:
-                ProcessDynptr(regno, (RegType)((uint)arg.Kind & ~(uint)ArgKind.BaseMask), cloneRefObjId: 0);
+                ProcessDynptr(regno, (RegType)((uint)arg.Kind & ~(uint)ArgKind.BaseMask), parentRefObjId: 0);
                 break;
             case ArgKind.ConstAllocSizeOrZero:
                 if (!reg.Var.IsConst)

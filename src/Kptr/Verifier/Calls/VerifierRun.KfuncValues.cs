@@ -186,24 +186,25 @@ internal sealed partial class VerifierRun
         var flags = Reg(regno).Type == RegType.ConstPtrToDynptr ? RegType.MemRdOnly : 0;
         var uninit = param.Has(KfuncParamTag.Uninit);
         flags |= uninit ? RegType.MemUninit : 0;
-        var clone = 0;
+        var parent = 0;
         switch (meta.Fn.Special)
         {
             case SpecialKfunc.DynptrFromSkb:
                 flags |= RegType.DynptrSkb;
+                parent = Kernel.Profile.DynptrsFollowReferences ? meta.RefObjId : 0;
                 break;
             case SpecialKfunc.DynptrFromXdp:
                 flags |= RegType.DynptrXdp;
                 break;
             case SpecialKfunc.DynptrClone when uninit:
                 flags |= FlagOf(meta.DynptrKind);
-                clone = meta.DynptrRefObjId;
+                parent = meta.DynptrRefObjId;
                 break;
             default:
                 break;
         }
 
-        ProcessDynptr(regno, flags, clone);
+        ProcessDynptr(regno, flags, parent);
         if (!uninit)
         {
             ref readonly var dynptr = ref DynptrSlotOf(regno);

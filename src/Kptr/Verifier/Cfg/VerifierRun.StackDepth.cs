@@ -35,7 +35,7 @@ internal sealed partial class VerifierRun
                 idx = callee;
                 i = Subprogs[idx].Start;
                 tailCallReachable |= Subprogs[idx].HasTailCall;
-                if (frames.Count >= Limits.MaxCallFrames)
+                if (frames.Count >= Kernel.Profile.CallFramesMax)
                 {
                     Reject(DiagCode.CallDepthExceeded, $"the call stack of {frames.Count} frames is too deep !",
                         errno: Errno.E2BIG);

@@ -7,7 +7,9 @@ namespace Kptr.Verifier;
 /// <param name="Btf">Of typed pointers: the BTF.</param>
 /// <param name="BtfId">Of typed pointers: the type.</param>
 /// <param name="IsRetval">The field is the traced function's return value.</param>
-internal readonly record struct CtxAccess(RegType Type, BtfSpec? Btf = null, int BtfId = 0, bool IsRetval = false);
+/// <param name="RefId">The reference that came with the argument; 0 where none did.</param>
+internal readonly record struct CtxAccess(
+    RegType Type, BtfSpec? Btf = null, int BtfId = 0, bool IsRetval = false, int RefId = 0);
 
 /// <summary>Memory that a helper fills, which may be uninitialised before (<c>raw_mode</c> of its call).</summary>
 internal sealed class RawStackArg

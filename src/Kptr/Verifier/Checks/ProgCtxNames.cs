@@ -91,7 +91,8 @@ internal static class ProgCtxNames
             {
                 AttachType.TraceRawTp => isU64 || (isStruct && target.Name == "bpf_raw_tracepoint_args"),
                 AttachType.TraceIter => isStruct && target.Name.StartsWith("bpf_iter__", StringComparison.Ordinal),
-                AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn => isU64,
+                AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn
+                    or AttachType.TraceFsession => isU64,
                 _ => false,
             },
             _ => false,

@@ -207,6 +207,12 @@ internal sealed partial class VerifierRun
             return;
         }
 
+        if (access.RefId != 0 && !Cur.Cur.TryFindRef(access.RefId, out _))
+        {
+            Reject(DiagCode.ReleaseUnowned,
+                $"invalid bpf_context access off={off}. Reference may already be released", regno, Errno.EACCES);
+        }
+
         if (write || valueRegno < 0)
         {
             return;
@@ -234,6 +240,7 @@ internal sealed partial class VerifierRun
         {
             value.Btf = access.Btf;
             value.BtfId = access.BtfId;
+            value.RefObjId = access.RefId;
         }
     }
 

@@ -24,4 +24,8 @@ internal sealed record AttachTarget(string Name, BtfSpec Btf, BtfType Proto, int
 /// <param name="Off">Byte offset in the context.</param>
 /// <param name="Type">What a load gives.</param>
 /// <param name="TypeId">Struct pointed to; 0 for buffers.</param>
-internal readonly record struct CtxArg(int Off, RegType Type, int TypeId);
+internal readonly record struct CtxArg(int Off, RegType Type, int TypeId)
+{
+    /// <summary>Whether a reference comes with it, which the program has to release.</summary>
+    public bool IsRefcounted { get; init; }
+}

@@ -2,7 +2,7 @@ using Kptr.Btf;
 
 namespace Kptr.Verifier;
 
-/// <summary>What Linux 6.12 says of its struct_ops members besides their prototypes.</summary>
+/// <summary>What Linux says of its struct_ops members besides their prototypes.</summary>
 internal static class StructOpsRules
 {
     /// <summary>Whether a program may implement the member.</summary>
@@ -18,19 +18,11 @@ internal static class StructOpsRules
     };
 
     /// <summary>
-    /// Whether a reference comes with an argument, which the stub function calls <c>__ref</c>, or goes with the pointer
-    /// to a struct that is returned.
+    /// Arguments that may be null, which the struct's stub function calls <c>__nullable</c>, and those that a reference
+    /// comes with, which it calls <c>__ref</c> (as kernels name them that hand references over).
     /// </summary>
-    public static bool HandsOverReferences(BtfType type, string member, BtfType proto)
-    {
-        var result = type.Btf.SkipModifiers(proto.RefTypeId);
-        return (result.Kind == BtfKind.Ptr && type.Btf.SkipModifiers(result.RefTypeId).Kind == BtfKind.Struct)
-            || (StubOf(type, member) is { } stub && Enumerable.Range(0, stub.VLen).Any(
-                i => stub.Param(i).Name.EndsWith("__ref", StringComparison.Ordinal)));
-    }
-
-    /// <summary>Arguments that may be null: those the struct's stub function calls <c>__nullable</c>.</summary>
-    public static CtxArg[] NullableArgs(BtfType type, string member, BtfType proto)
+    /// <remarks>Kernel: <c>prepare_arg_info</c> (kernel/bpf/bpf_struct_ops.c, 7.2).</remarks>
+    public static CtxArg[] TaggedArgs(BtfType type, string member, BtfType proto, bool withReferences)
     {
         if (StubOf(type, member) is not { } stub)
         {
@@ -42,10 +34,13 @@ internal static class StructOpsRules
         for (var i = 0; i < Math.Min(proto.VLen, stub.VLen); i++)
         {
             var pointer = type.Btf.SkipModifiers(proto.Param(i).TypeId);
-            if (stub.Param(i).Name.EndsWith("__nullable", StringComparison.Ordinal) && pointer.Kind == BtfKind.Ptr)
+            var isNullable = stub.Param(i).Name.EndsWith("__nullable", StringComparison.Ordinal);
+            var isRef = withReferences && stub.Param(i).Name.EndsWith("__ref", StringComparison.Ordinal);
+            if ((isNullable || isRef) && pointer.Kind == BtfKind.Ptr)
             {
                 var pointee = type.Btf.SkipModifiers(pointer.RefTypeId);
-                args.Add(new(off, RegType.PtrToBtfId | RegType.PtrTrusted | RegType.MaybeNull, pointee.Id));
+                args.Add(new(off, RegType.PtrToBtfId | RegType.PtrTrusted | (isNullable ? RegType.MaybeNull : 0),
+                    pointee.Id) { IsRefcounted = isRef });
             }
 
             off += (Math.Max(type.Btf.ResolveSize(proto.Param(i).TypeId), 0) + 7) & ~7;

@@ -28,6 +28,9 @@ internal sealed partial class VerifierRun
     private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create(
         "bpf_fentry_test1", "bpf_testmod_test_read");
 
+    /// <summary>Tracepoints whose programs may fault and sleep (<c>TRACE_EVENT_SYSCALL</c>).</summary>
+    private static readonly FrozenSet<string> FaultableTracepoints = FrozenSet.Create("sys_enter", "sys_exit");
+
     /// <summary>What a BTF program is attached to; null for other types.</summary>
     public AttachTarget? Target { get; private set; }
 
@@ -46,8 +49,9 @@ internal sealed partial class VerifierRun
 
         if (Prog.IsSleepable && !MayBeSleepable)
         {
-            Reject(DiagCode.AttachTargetInvalid,
-                "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
+            Reject(DiagCode.AttachTargetInvalid, Kernel.Profile.TracepointsSleep
+                ? "Program of this type cannot be sleepable"
+                : "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
         }
 
         if (Prog.Type == ProgType.StructOps)
@@ -62,13 +66,18 @@ internal sealed partial class VerifierRun
 
     private bool MayBeSleepable => Prog.Type switch
     {
+        ProgType.Tracing when Prog.ExpectedAttachType == AttachType.TraceRawTp => Kernel.Profile.TracepointsSleep,
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
-            or AttachType.ModifyReturn or AttachType.TraceIter,
+            or AttachType.ModifyReturn or AttachType.TraceIter or AttachType.TraceFsession || IsForManyFunctions,
+        ProgType.RawTracepoint or ProgType.Tracepoint => Kernel.Profile.TracepointsSleep,
         ProgType.Lsm => Prog.ExpectedAttachType != AttachType.LsmCgroup,
         ProgType.Kprobe => true,
         ProgType.StructOps => Kernel.Profile.StructOpsSleep,
         _ => false,
     };
+
+    private bool IsForManyFunctions => Prog.ExpectedAttachType is AttachType.TraceFentryMulti
+        or AttachType.TraceFexitMulti or AttachType.TraceFsessionMulti;
 
     private AttachTarget ResolveTarget()
     {
@@ -93,7 +102,8 @@ internal sealed partial class VerifierRun
 
                 return new AttachTarget(type.Name, type.Btf, type.Ref, 0) { Args = args };
             case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFentry or AttachType.TraceFexit
-                or AttachType.ModifyReturn:
+                or AttachType.ModifyReturn or AttachType.TraceFsession or AttachType.TraceFentryMulti
+                or AttachType.TraceFexitMulti or AttachType.TraceFsessionMulti:
                 RequireFunc(type);
                 CheckFuncProto(type);
                 CheckHook(type);
@@ -118,6 +128,12 @@ internal sealed partial class VerifierRun
         }
 
         var name = type.Name[RawTpPrefix.Length..];
+        if (Prog.IsSleepable && !FaultableTracepoints.Contains(name))
+        {
+            Reject(DiagCode.AttachTargetInvalid,
+                $"Sleepable program cannot attach to non-faultable tracepoint {name}");
+        }
+
         var template = type.Btf.FindId("__bpf_trace_" + name, BtfKind.Func);
         var proto = template != 0 ? type.Btf[template].Ref : type.Ref.Ref;
         if (proto.Kind != BtfKind.FuncProto)
@@ -171,7 +187,7 @@ internal sealed partial class VerifierRun
 
     private void CheckHook(BtfType func)
     {
-        if (Prog.IsSleepable && !IsSleepableTarget(func.Name))
+        if (Prog.IsSleepable && !IsForManyFunctions && !IsSleepableTarget(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name} is not sleepable");
         }
@@ -189,7 +205,7 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name} cannot be traced");
         }
-        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn
+        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn or AttachType.TraceFsession
             && NoReturnTargets.Contains(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, "Attaching fexit/fmod_ret to __noreturn functions is rejected.");
@@ -264,13 +280,13 @@ internal sealed partial class VerifierRun
                 errno: Errno.ENOTSUPP);
         }
 
-        if (Kernel.Profile.StructOpsHandOverReferences && StructOpsRules.HandsOverReferences(type, member.Name, proto))
+        var args = StructOpsRules.TaggedArgs(
+            type, member.Name, proto, Kernel.Profile.StructOpsHandOverReferences);
+        if (args.Any(a => a.IsRefcounted) && Subprogs.Any(s => s.HasTailCall))
         {
-            Unsupported(DiagCode.UnsupportedProgType,
-                $"references handed over by member {member.Name} of struct {type.Name} are not modelled");
+            Reject(DiagCode.CallNotAllowedHere, "program with __ref argument cannot tail call");
         }
 
-        return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = StructOpsRules.NullableArgs(
-            type, member.Name, proto) };
+        return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = args };
     }
 }

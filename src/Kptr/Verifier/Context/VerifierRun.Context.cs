@@ -69,6 +69,12 @@ internal sealed partial class VerifierRun
         }
 
         var arg = ArgIndexAt(target, off);
+        if (arg == 2 && size == 8 && target.Name == "enqueue" && StructOpsName == "Qdisc_ops"
+            && Vmlinux.FindId("bpf_sk_buff_ptr", BtfKind.Struct) is not 0 and var list)
+        {
+            return new CtxAccess(RegType.PtrToBtfId | RegType.PtrTrusted, Vmlinux, list);
+        }
+
         if (arg < target.ParamCount)
         {
             return TypeOfArg(target, arg, off, size, target.Proto.Param(arg + target.SkippedParams));
@@ -122,6 +128,8 @@ internal sealed partial class VerifierRun
         {
             case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFexit:
                 return true;
+            case AttachType.TraceFsession:
+                return Kernel.Profile.HasSessions;
             case AttachType.ModifyReturn:
                 var ret = target.Btf.SkipModifiers(target.Proto.RefTypeId);
                 var isInt = IsSmallInt(ret);
@@ -168,7 +176,8 @@ internal sealed partial class VerifierRun
         {
             if (typed.Off == off && (typed.TypeId != 0 || typed.Type.Base() == RegType.PtrToBuf))
             {
-                return Promote(new CtxAccess(typed.Type & ~Untracked, target.Btf, typed.TypeId));
+                return Promote(new CtxAccess(typed.Type & ~Untracked, target.Btf, typed.TypeId,
+                    RefId: typed.IsRefcounted ? _argRefs[typed.Off] : 0));
             }
         }
 

@@ -1,3 +1,4 @@
+using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 using Kptr.Verifier.Scalars;
@@ -59,6 +60,12 @@ internal sealed partial class VerifierRun
             return;
         }
 
+        if (!isSubprog && regno == 0 && !frame.InAsyncCallback && ReturnsPointer && IsReferenceOfResult(Reg(regno)))
+        {
+            CheckPtrOffReg(Reg(regno), regno, fixedOffOk: false);
+            return;
+        }
+
         CheckRegArg(regno, RegUse.Src);
         if (isPlain && Kernel.Profile.GlobalsReturnMore && Reg(regno).Type == RegType.PtrToArena)
         {
@@ -89,6 +96,17 @@ internal sealed partial class VerifierRun
         }
     }
 
+    /// <summary>Whether a member of a kernel struct returns an object, with a reference to it.</summary>
+    private bool ReturnsPointer => Prog.Type == ProgType.StructOps && Kernel.Profile.StructOpsHandOverReferences
+        && ResultOfMember.Kind == BtfKind.Ptr;
+
+    private BtfType ResultOfMember => Target!.Btf.SkipModifiers(Target.Proto.RefTypeId);
+
+    // An owned object of just the type that the member returns.
+    private bool IsReferenceOfResult(in RegState reg) => reg.Type.Base() == RegType.PtrToBtfId && reg.RefObjId != 0
+        && ReferenceEquals(reg.Btf, Target!.Btf) && reg.BtfId == Target.Btf.SkipModifiers(ResultOfMember.RefTypeId).Id
+        && Cur.Cur.TryFindRef(reg.RefObjId, out _);
+
     private bool IsLsmMac => Prog.Type == ProgType.Lsm && !IsLsmCgroup;
 
     private bool IsLsmCgroup => Prog.Type == ProgType.Lsm && Prog.ExpectedAttachType == AttachType.LsmCgroup;
@@ -104,12 +122,15 @@ internal sealed partial class VerifierRun
         ProgType.RawTracepoint => Prog.AttachBtf is null ? null : new(0, 0),
         ProgType.Tracing => Prog.ExpectedAttachType switch
         {
-            AttachType.TraceFentry or AttachType.TraceFexit => new(0, 0),
+            AttachType.TraceFentry or AttachType.TraceFexit or AttachType.TraceFsession => new(0, 0),
+            _ when IsForManyFunctions => new(0, 0),
             AttachType.TraceIter => new(0, 1),
             _ => null,
         },
+        ProgType.Kprobe when Prog.ExpectedAttachType == AttachType.TraceUprobeSession => new(0, 1),
         ProgType.Kprobe => Prog.ExpectedAttachType == AttachType.TraceKprobeSession
             && Kernel.Profile.HasKprobeSession ? new(0, 1) : null,
+        ProgType.StructOps when ReturnsPointer => new(0, 0),
         ProgType.Lsm when IsLsmMac => Kernel.Profile.ChecksLsmReturn ? RetvalRange() : null,
         ProgType.Lsm => Target!.ReturnsVoid ? new(1, 1) : new(0, 1),
         _ => null,

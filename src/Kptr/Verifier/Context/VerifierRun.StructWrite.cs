@@ -15,6 +15,8 @@ internal sealed partial class VerifierRun
         "ecn_flags", "app_limited",
     ];
 
+    private static readonly string[] QdiscFields = ["limit", "q.qlen", "qstats"];
+
     private static readonly string[] TaskFields = ["scx.slice", "scx.dsq_vtime", "scx.disallow"];
 
     /// <summary>
@@ -23,7 +25,7 @@ internal sealed partial class VerifierRun
     private bool HasBtfStructWrite => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
         || (Prog.Type == ProgType.StructOps
             && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
-            && Prog.Type == ProgType.StructOps);
+                or "Qdisc_ops");
 
     private string StructOpsName => Prog.AttachBtf is { } at ? Types[at].Name : "";
 
@@ -59,12 +61,44 @@ internal sealed partial class VerifierRun
                 var args = type.Btf.FindId("st_ops_args", BtfKind.Struct);
                 RequireStruct(regno, args != 0 && off + size <= type.Btf[args].SizeBytes, "only read is supported");
                 break;
+            case "Qdisc_ops":
+                CheckQdiscWrite(regno, type, off, size);
+                break;
             default:
                 RequireStruct(regno, type.Name == "task_struct", "only read is supported");
                 CheckWritableField(regno, type, off, size, TaskFields, "task_struct");
                 break;
         }
     }
+
+    /// <summary>Kernel: <c>bpf_qdisc_btf_struct_access</c> (net/sched/bpf_qdisc.c, 7.2).</summary>
+    private void CheckQdiscWrite(int regno, BtfType type, int off, int size)
+    {
+        RequireStruct(regno, type.Name is "sk_buff" or "Qdisc" && ReferenceEquals(type.Btf, Vmlinux),
+            "only read is supported");
+        if (type.Name == "Qdisc")
+        {
+            CheckWritableField(regno, type, off, size, QdiscFields, "Qdisc");
+            return;
+        }
+
+        // Of a packet's control block, the part that is left to the discipline's own use.
+        var block = Vmlinux.FindId("qdisc_skb_cb", BtfKind.Struct);
+        if (block == 0 || !TryFindField(type, "cb", out var start, out _)
+            || !TryFindField(Vmlinux[block], "data", out var dataOff, out var bytes)
+            || off < start + dataOff || off >= start + dataOff + bytes)
+        {
+            CheckWritableField(regno, type, off, size, ["tstamp"], "sk_buff");
+        }
+        else if (off + size > start + dataOff + bytes)
+        {
+            RejectBeyondMember(regno, off, size, "sk_buff", start + dataOff + bytes);
+        }
+    }
+
+    private void RejectBeyondMember(int regno, int off, int size, string name, int end) => Reject(
+        DiagCode.BtfAccessInvalid,
+        $"write access at off {off} with size {size} beyond the member of {name} ended at {end}", regno, Errno.EACCES);
 
     private void RequireStruct(int regno, bool holds, string message)
     {
@@ -83,17 +117,16 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            // Only a private area may be entered in its middle.
-            if (off != start && !path.EndsWith("icsk_ca_priv", StringComparison.Ordinal) && name == "tcp_sock")
+            // Only private areas and statistics may be entered in their middle.
+            if (off != start && name != "task_struct" && !path.EndsWith("icsk_ca_priv", StringComparison.Ordinal)
+                && path != "qstats")
             {
                 continue;
             }
 
             if (off + size > start + bytes)
             {
-                Reject(DiagCode.BtfAccessInvalid,
-                    $"write access at off {off} with size {size} beyond the member of {name} ended at {start + bytes}",
-                    regno, Errno.EACCES);
+                RejectBeyondMember(regno, off, size, name, start + bytes);
             }
 
             return;

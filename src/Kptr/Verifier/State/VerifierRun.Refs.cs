@@ -5,6 +5,9 @@ namespace Kptr.Verifier;
 /// <content>References: taking, giving back, and what becomes invalid with them.</content>
 internal sealed partial class VerifierRun
 {
+    /// <summary>References that came with arguments of the main program, by the arguments' offsets.</summary>
+    private readonly Dictionary<int, int> _argRefs = [];
+
     /// <summary>What is done to each register and spilled register of a state.</summary>
     public delegate void RegAction(ref RegState reg);
 
@@ -17,6 +20,18 @@ internal sealed partial class VerifierRun
         Aux[insnIdx].Acquires = true;
         frame.AddRef(new RefState(id, insnIdx, frame.InCallback ? frame.Frameno : 0));
         return id;
+    }
+
+    /// <summary>Takes the references that come with arguments: the program owns them from its start.</summary>
+    private void AcquireArgRefs()
+    {
+        foreach (var arg in Target?.Args ?? [])
+        {
+            if (arg.IsRefcounted)
+            {
+                _argRefs[arg.Off] = AcquireRef(0);
+            }
+        }
     }
 
     /// <summary>
@@ -50,6 +65,11 @@ internal sealed partial class VerifierRun
                     MarkInvalid(ref slot.Spilled);
                 }
             }
+        }
+
+        if (Kernel.Profile.DynptrsFollowReferences)
+        {
+            EndDynptrsOver(refObjId);
         }
 
         return true;
@@ -113,6 +133,12 @@ internal sealed partial class VerifierRun
         for (var i = 0; i < frame.RefCount; i++)
         {
             if (!exceptionExit && frame.InCallback && frame.Refs[i].CallbackRef != frame.Frameno)
+            {
+                continue;
+            }
+
+            // Whether the kernel takes what is returned, the check of the return value says.
+            if (!exceptionExit && ReturnsPointer && frame.Frameno == 0 && Reg(0).RefObjId == frame.Refs[i].Id)
             {
                 continue;
             }

@@ -103,7 +103,7 @@ internal sealed partial class VerifierRun
     /// </remarks>
     public void SetupFuncEntry(int subprog, int callsite, CalleeSetup setup, VerifierState state)
     {
-        if (state.CurFrame + 1 >= Limits.MaxCallFrames)
+        if (state.CurFrame + 1 >= Kernel.Profile.CallFramesMax)
         {
             Reject(DiagCode.CallDepthExceeded, $"the call stack of {state.CurFrame + 2} frames is too deep",
                 errno: Errno.E2BIG);

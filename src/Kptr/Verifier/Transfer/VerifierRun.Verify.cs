@@ -93,6 +93,12 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.AttachTargetInvalid, $"{Kernel.Profile} has no hook {Prog.ExpectedAttachType}");
         }
 
+        if (!Kernel.Profile.HasSessions && Prog.Type is ProgType.Kprobe or ProgType.Tracing
+            && Prog.ExpectedAttachType is >= AttachType.TraceUprobeSession and <= AttachType.TraceFsessionMulti)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"{Kernel.Profile} has no hook {Prog.ExpectedAttachType}");
+        }
+
         if (Prog.Type == ProgType.Ext)
         {
             Unsupported(DiagCode.UnsupportedProgType, "programs that replace other programs are not modelled");
@@ -115,6 +121,7 @@ internal sealed partial class VerifierRun
         {
             Reg(1).MarkKnownZero(RegType.PtrToCtx);
             MarkMainReliability(sub);
+            AcquireArgRefs();
         }
 
         _explored = new VerifierState?[Insns.Length];
