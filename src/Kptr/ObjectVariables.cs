@@ -37,6 +37,8 @@ internal sealed class ObjectVariables : IReadOnlyDictionary<string, BpfVariable>
         : throw new KeyNotFoundException(
             $"{_spec.Name} has no variable \"{key}\"; {NearNames.Text(key, _byName.Keys)}");
 
+    public override string ToString() => $"{Count} variables of {_spec.Name}";
+
     public bool ContainsKey(string key) => _byName.ContainsKey(key);
 
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out BpfVariable value) =>

@@ -57,7 +57,7 @@ public class PruningSetTests
     [Fact]
     public void Ids_MoreThanStatesCanHold_DoNotAgree()
     {
-        const int PairsMax = (11 + 64) * 8;
+        const int PairsMax = (11 + 64) * 16;
         var ids = new IdMap();
         ids.Reset(0);
 
