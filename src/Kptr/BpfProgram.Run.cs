@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Kptr.Execution;
 using Kptr.Kfuncs;
@@ -75,12 +76,70 @@ public sealed partial class BpfProgram
     }
 
     /// <summary>Runs it with arguments for a hook that it is attached to.</summary>
-    internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised) =>
-        RunOn(args, new() { Event = raised, IsHook = true });
+    internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised)
+    {
+        if (!TryEnter())
+        {
+            return default;
+        }
+
+        try
+        {
+            return RunOn(args, new() { Event = raised, IsHook = true });
+        }
+        finally
+        {
+            Leave();
+        }
+    }
 
     /// <summary>Runs it with a record for an event that it is attached to.</summary>
-    internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised) =>
-        RunOn(record.ToArray(), new() { Event = raised, IsHook = true });
+    internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised)
+    {
+        if (!TryEnter())
+        {
+            return default;
+        }
+
+        try
+        {
+            return RunOn(record.ToArray(), new() { Event = raised, IsHook = true });
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    // An event that a program causes while it runs does not run it again on the same CPU, here the same thread. Kernel:
+    // bpf_trace_run, __bpf_prog_enter_recur, and bpf_prog_active of trace_call_bpf, 6.12. LSM programs are not asked.
+    private bool TryEnter()
+    {
+        if (!_checksRecursion)
+        {
+            return true;
+        }
+
+        var active = Kernel.Thread.ActivePrograms;
+        object mark = _sharesRecursion ? Kernel : this;
+        if (active.Contains(mark))
+        {
+            Interlocked.Increment(ref _recursionMisses);
+            return false;
+        }
+
+        active.Add(mark);
+        return true;
+    }
+
+    private void Leave()
+    {
+        if (_checksRecursion)
+        {
+            var active = Kernel.Thread.ActivePrograms;
+            active.RemoveAt(active.Count - 1);
+        }
+    }
 
     private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
     {
@@ -127,6 +186,7 @@ public sealed partial class BpfProgram
         }
 
         Interlocked.Increment(ref _runCount);
+        var startedAt = Kernel.IsBpfStatsEnabled ? Stopwatch.GetTimestamp() : 0;
         var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
         {
             Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq =
@@ -148,6 +208,12 @@ public sealed partial class BpfProgram
         }
         finally
         {
+            if (startedAt != 0)
+            {
+                Interlocked.Add(ref _runTimeTicks, Stopwatch.GetTimestamp() - startedAt);
+                Interlocked.Increment(ref _timedCount);
+            }
+
             ctx.End();
             retval = ctx.Retval;
         }

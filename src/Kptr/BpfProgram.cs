@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Kptr.Execution;
 using Kptr.Kfuncs;
 using Kptr.Maps;
@@ -17,7 +18,12 @@ public sealed partial class BpfProgram
     private readonly Interpreter _interpreter;
     private readonly HeapSlab _contexts;
     private volatile bool _isUnloaded;
+    private readonly bool _sharesRecursion;
+    private readonly bool _checksRecursion;
     private long _runCount;
+    private long _timedCount;
+    private long _runTimeTicks;
+    private long _recursionMisses;
 
     internal BpfProgram(KernelModel kernel, VerifiedProgram verified, ImmutableArray<BpfMap?> maps)
     {
@@ -27,6 +33,9 @@ public sealed partial class BpfProgram
         _interpreter = Interpreter.ForLinked(
             ContextRewriter.Apply(verified, kernel), new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads);
         _contexts = kernel.ArgBlocks;
+        _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
+        _checksRecursion = _sharesRecursion
+            || Spec.Type is ProgType.Tracing or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
         HoldMaps();
 
         Object = new(kernel, Name, Loader, LetMapsGo);
@@ -49,6 +58,12 @@ public sealed partial class BpfProgram
 
     /// <summary>How often it has run.</summary>
     public long RunCount => Interlocked.Read(ref _runCount);
+
+    /// <summary>What its runs cost so far.</summary>
+    public ProgStats Stats => new(
+        Interlocked.Read(ref _timedCount),
+        (long)(Interlocked.Read(ref _runTimeTicks) * (1e9 / Stopwatch.Frequency)),
+        Interlocked.Read(ref _recursionMisses));
 
     /// <summary>Attaches it where its section says.</summary>
     /// <param name="cookie">What it gets from <c>bpf_get_attach_cookie</c>.</param>

@@ -11,6 +11,7 @@ namespace Kptr;
 public sealed partial class KernelModel : KernelCore
 {
     private readonly HookTable _hooks;
+    private bool _isBpfStatsEnabled;
 
     /// <summary>Boots a Linux 6.12 with two CPUs and one task.</summary>
     public KernelModel()
@@ -46,6 +47,16 @@ public sealed partial class KernelModel : KernelCore
     /// <exception cref="InvalidOperationException">The options named another clock.</exception>
     public VirtualClock VirtualClock =>
         Clock as VirtualClock ?? throw new InvalidOperationException("this kernel runs on a clock of the user's own");
+
+    /// <summary>
+    /// Whether runs of programs are counted and timed for <see cref="BpfProgram.Stats"/>: <c>bpf_stats_enabled</c>.
+    /// Off at first: the clock is asked twice a run. Any thread may turn it on and off.
+    /// </summary>
+    public bool IsBpfStatsEnabled
+    {
+        get => Volatile.Read(ref _isBpfStatsEnabled);
+        set => Volatile.Write(ref _isBpfStatsEnabled, value);
+    }
 
     /// <summary>Map types of the user's own, which objects declare by number.</summary>
     public IReadOnlyList<MapType> MapTypes { get; }

@@ -89,6 +89,25 @@ public class OtherMapTests
         }
     }
 
+    [Theory]
+    [InlineData(RingWakeup.No)]
+    [InlineData(RingWakeup.Default)]
+    public async Task RingBuf_ConsumerThatSawTheOldestUnfinished_IsWokenWhenItIsSubmitted(RingWakeup flags)
+    {
+        using var core = MapKernel.Boot();
+        using var map = (RingBufMap)MapFactory.Create(core, new("r", BpfMapType.Ringbuf) { MaxEntries = 4096 });
+        var kept = map.Reserve(4);
+        map.Output(Bytes(2)).Should().Be(Errno.None);
+        await using var records = map.ReadAllAsync<int>().GetAsyncEnumerator();
+        var waiting = records.MoveNextAsync().AsTask();
+        waiting.IsCompleted.Should().BeFalse();
+
+        map.Commit(kept, isDiscarded: true, flags);
+
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(30))).Should().BeTrue();
+        records.Current.Value.Should().Be(2);
+    }
+
     [Fact]
     public unsafe void RingBuf_RecordsOverTheEnd_ComeOutWholeAndInOrder()
     {

@@ -16,25 +16,19 @@ internal static class RingBufHelpers
     internal static Errno Output(ProgContext ctx, ulong map, ulong data, ulong size, ulong flags) =>
         (flags & ~WakeupFlags) != 0
             ? Errno.EINVAL
-            : RingAt(ctx, map).Output(ctx.Memory(data, (int)size, isWrite: false));
+            : RingAt(ctx, map).Output(ctx.Memory(data, (int)size, isWrite: false), (RingWakeup)flags);
 
     [Helper(HelperId.RingbufReserve)]
     internal static ulong Reserve(ProgContext ctx, ulong map, ulong size, ulong flags) =>
         flags != 0 ? 0 : RingAt(ctx, map).Reserve(size);
 
     [Helper(HelperId.RingbufSubmit)]
-    internal static void Submit(ProgContext ctx, ulong record, ulong flags)
-    {
-        _ = flags;
-        RingOf(ctx, record).Commit(record, isDiscarded: false);
-    }
+    internal static void Submit(ProgContext ctx, ulong record, ulong flags) =>
+        RingOf(ctx, record).Commit(record, isDiscarded: false, WakeupOf(flags));
 
     [Helper(HelperId.RingbufDiscard)]
-    internal static void Discard(ProgContext ctx, ulong record, ulong flags)
-    {
-        _ = flags;
-        RingOf(ctx, record).Commit(record, isDiscarded: true);
-    }
+    internal static void Discard(ProgContext ctx, ulong record, ulong flags) =>
+        RingOf(ctx, record).Commit(record, isDiscarded: true, WakeupOf(flags));
 
     [Helper(HelperId.RingbufQuery)]
     internal static ulong Query(ProgContext ctx, ulong map, ulong what) => RingAt(ctx, map).Query(what);
@@ -118,14 +112,16 @@ internal static class RingBufHelpers
 
     private static void CommitDynptr(ProgContext ctx, ulong at, ulong flags, bool isDiscarded)
     {
-        _ = flags;
         var ptr = Dynptr.Read(ctx, at);
         if (!ptr.IsNull)
         {
-            RingOf(ctx, ptr.Data).Commit(ptr.Data, isDiscarded);
+            RingOf(ctx, ptr.Data).Commit(ptr.Data, isDiscarded, WakeupOf(flags));
             default(Dynptr).Write(ctx, at);
         }
     }
+
+    // Submit and discard look at these two and let any other bit pass.
+    private static RingWakeup WakeupOf(ulong flags) => (RingWakeup)(flags & WakeupFlags);
 
     private static RingBufMap RingAt(ProgContext ctx, ulong map) => ctx.MapAt(map) as RingBufMap ?? throw NotARing(map);
 

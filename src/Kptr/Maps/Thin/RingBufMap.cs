@@ -14,8 +14,7 @@ namespace Kptr.Maps;
 ///          8  data, the whole rounded up to 8
 /// </code>
 /// Linux maps the data twice in a row so that a record may run over the end; here the second half is memory of its own
-/// that only such records use. User space reads here by calls, not by mapping, and nobody is woken: there is no poll.
-/// Kernel: <c>ringbuf.c</c> (6.12).
+/// that only such records use. User space reads here by calls, not by mapping. Kernel: <c>ringbuf.c</c> (6.12).
 /// </remarks>
 public sealed unsafe class RingBufMap : KeylessMap
 {
@@ -25,7 +24,9 @@ public sealed unsafe class RingBufMap : KeylessMap
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly ulong _data;
     private readonly ulong _mask;
+    private readonly RecordChannel _channel;
     private bool _isGone;
+    private int _isHeadAwaited; // the consumer saw that the oldest record is not submitted yet
     private ulong _producer;
     private ulong _consumer;
 
@@ -35,6 +36,7 @@ public sealed unsafe class RingBufMap : KeylessMap
         : base(core, MapRules.Admit(core, spec, BpfMapType.Ringbuf))
     {
         _mask = Spec.MaxEntries - 1;
+        _channel = new(this, TryTake);
         _data = core.Heap.AllocateBlock($"ring buffer {Name}", 2L * Spec.MaxEntries, this);
     }
 
@@ -44,33 +46,43 @@ public sealed unsafe class RingBufMap : KeylessMap
     /// <summary>Takes the oldest record; discarded ones are skipped.</summary>
     /// <returns>False when there is none or the oldest is not submitted yet.</returns>
     /// <exception cref="ObjectDisposedException">The map is freed.</exception>
+    /// <exception cref="InvalidOperationException">The buffer has a consumer.</exception>
     public bool TryRead(out byte[] record)
     {
-        using (_lock.Enter())
-        {
-            ObjectDisposedException.ThrowIf(_isGone, this);
-            while (_consumer != _producer)
-            {
-                var at = At(_consumer);
-                var header = Volatile.Read(ref *(uint*)at);
-                if ((header & BusyBit) != 0)
-                {
-                    break;
-                }
-
-                var length = header & ~DiscardBit;
-                _consumer += TotalBytes(length);
-                if ((header & DiscardBit) == 0)
-                {
-                    record = new ReadOnlySpan<byte>((void*)(at + HeaderBytes), (int)length).ToArray();
-                    return true;
-                }
-            }
-
-            record = [];
-            return false;
-        }
+        _channel.RequireFree();
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isGone), this);
+        var isTaken = TryTake(out var taken);
+        record = isTaken ? taken.Bytes : [];
+        return isTaken;
     }
+
+    /// <summary>
+    /// Every record, now and as they are submitted. Who waits is woken as in Linux: by the record that it is waiting
+    /// for, unless that says <c>BPF_RB_NO_WAKEUP</c>, and by any with <c>BPF_RB_FORCE_WAKEUP</c>.
+    /// </summary>
+    /// <param name="cancellation">Ends the wait with <see cref="OperationCanceledException"/>.</param>
+    /// <typeparam name="T">What the records begin with; <see cref="RingRecord{T}.Bytes"/> has all of each.</typeparam>
+    /// <remarks>
+    /// Ends when user space lets go of the map. There is one consumer, from the first <c>MoveNextAsync</c> to the end:
+    /// another one, and <c>TryRead</c> meanwhile, is an <see cref="InvalidOperationException"/>. A record that is
+    /// too short for the type is an <see cref="InvalidDataException"/>; it is taken out.
+    /// </remarks>
+    public IAsyncEnumerable<RingRecord<T>> ReadAllAsync<T>(CancellationToken cancellation = default)
+        where T : unmanaged =>
+        _channel.ReadAllAsync<T>(cancellation);
+
+    /// <summary>Calls a method for every record, as libbpf's callbacks: as work of the kernel.</summary>
+    /// <param name="received">
+    /// Called one at a time, on the background thread or in <see cref="KernelCore.Quiesce"/>; not on the thread of the
+    /// program. What it throws, and that a record is too short for the type, the next Quiesce throws.
+    /// </param>
+    /// <typeparam name="T">What the records begin with.</typeparam>
+    /// <returns>The registration: dispose it to end it. It ends by itself when user space lets go of the map.</returns>
+    /// <exception cref="InvalidOperationException">There is a consumer already.</exception>
+    /// <exception cref="ObjectDisposedException">User space has let go of the map.</exception>
+    public IDisposable Consume<T>(Action<RingRecord<T>> received)
+        where T : unmanaged =>
+        _channel.Consume(received);
 
     /// <summary>Reserves a record (<c>bpf_ringbuf_reserve</c>).</summary>
     /// <returns>Address of its data, or 0 when it does not fit.</returns>
@@ -98,14 +110,26 @@ public sealed unsafe class RingBufMap : KeylessMap
     /// <summary>Hands a reserved record to user space, or drops it.</summary>
     /// <param name="record">What <see cref="Reserve"/> gave.</param>
     /// <param name="isDiscarded">Whether to drop it.</param>
-    internal void Commit(ulong record, bool isDiscarded)
+    /// <param name="flags">Whom to wake; of both flags, the one that wakes counts.</param>
+    /// <remarks>
+    /// Wakes a consumer that has taken all records before this one. Kernel: <c>bpf_ringbuf_commit</c>. A consumer that
+    /// found this record unfinished is woken whatever the flags say: epoll would show it the buffer again and again.
+    /// </remarks>
+    internal void Commit(ulong record, bool isDiscarded, RingWakeup flags = RingWakeup.Default)
     {
-        ref var header = ref *(uint*)(record - HeaderBytes);
-        Volatile.Write(ref header, (header & ~BusyBit) | (isDiscarded ? DiscardBit : 0));
+        var at = record - HeaderBytes;
+        ref var header = ref *(uint*)at;
+        Interlocked.Exchange(ref header, (header & ~BusyBit) | (isDiscarded ? DiscardBit : 0));
+        var isNext = (Volatile.Read(ref _consumer) & _mask) == at - _data;
+        if ((flags & RingWakeup.Force) != 0
+            || (isNext && ((flags & RingWakeup.No) == 0 || Volatile.Read(ref _isHeadAwaited) != 0)))
+        {
+            _channel.Wake();
+        }
     }
 
     /// <summary>Copies a record in (<c>bpf_ringbuf_output</c>).</summary>
-    internal Errno Output(ReadOnlySpan<byte> record)
+    internal Errno Output(ReadOnlySpan<byte> record, RingWakeup flags = RingWakeup.Default)
     {
         var at = Reserve((ulong)record.Length);
         if (at == 0)
@@ -114,7 +138,7 @@ public sealed unsafe class RingBufMap : KeylessMap
         }
 
         record.CopyTo(new Span<byte>((void*)at, record.Length));
-        Commit(at, isDiscarded: false);
+        Commit(at, isDiscarded: false, flags);
         return Errno.None;
     }
 
@@ -145,14 +169,71 @@ public sealed unsafe class RingBufMap : KeylessMap
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOTSUPP;
 
     /// <inheritdoc/>
+    protected override void ReleaseUserRef()
+    {
+        base.ReleaseUserRef();
+        _channel.End();
+    }
+
+    /// <inheritdoc/>
     protected override void OnFree()
     {
         using (_lock.Enter())
         {
-            _isGone = true;
+            Volatile.Write(ref _isGone, true);
         }
 
         Core.Heap.FreeBlock(_data);
+    }
+
+    private bool TryTake(out RawRecord record)
+    {
+        using (_lock.Enter())
+        {
+            while (!_isGone && _consumer != Volatile.Read(ref _producer))
+            {
+                var at = At(_consumer);
+                if (!IsCommitted(at, out var header))
+                {
+                    break;
+                }
+
+                var length = header & ~DiscardBit;
+                var isKept = (header & DiscardBit) == 0;
+                record = new(
+                    isKept ? new ReadOnlySpan<byte>((void*)(at + HeaderBytes), (int)length).ToArray() : [], -1, 0);
+
+                // Written before the next header is read: of consumer and producer, one sees the other.
+                Interlocked.Exchange(ref _consumer, _consumer + TotalBytes(length));
+                if (isKept)
+                {
+                    return true;
+                }
+            }
+
+            record = default;
+            return false;
+        }
+    }
+
+    private bool IsCommitted(ulong at, out uint header)
+    {
+        header = Volatile.Read(ref *(uint*)at);
+        if ((header & BusyBit) == 0)
+        {
+            Volatile.Write(ref _isHeadAwaited, 0);
+            return true;
+        }
+
+        Interlocked.Exchange(ref _isHeadAwaited, 1);
+        header = Volatile.Read(ref *(uint*)at);
+        if ((header & BusyBit) != 0)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _isHeadAwaited, 0);
+        return true;
     }
 
     private static ulong TotalBytes(ulong length) => (length + HeaderBytes + 7) & ~7UL;

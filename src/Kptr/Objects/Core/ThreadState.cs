@@ -32,6 +32,9 @@ internal sealed class ThreadState
     /// <summary>Whether handlers of faults run on this thread now.</summary>
     internal bool IsTellingOfFault { get; set; }
 
+    /// <summary>Programs that events run on this thread now, and the kernel for those that share one mark.</summary>
+    internal List<object> ActivePrograms { get; } = [];
+
     /// <summary>Handlers of hooks that this thread is inside of.</summary>
     internal int HandlerDepth { get; set; }
 
