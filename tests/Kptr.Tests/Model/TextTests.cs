@@ -38,6 +38,7 @@ public class TextTests : RunTestBase
         [typeof(StructOpsInstance)] = "needs a kernel that has the struct",
         [typeof(BtfExt)] = "read inside of an object",
         [typeof(KfuncDeclaration)] = "kept inside of a registry",
+        [typeof(RingRecord<>)] = "made where a record is read",
         [typeof(ForkOptions)] = "says which pid and process, and is handed in",
     };
 
