@@ -24,7 +24,7 @@ internal static class ConformanceRunner
     internal static ConformanceReport Run(
         IReadOnlyList<ConformanceCheck> all, ConformanceCheck ends, ConformanceOptions options, IBench bench)
     {
-        var checks = Chosen(all, options);
+        var checks = Chosen(all, options.Only);
         var passed = new List<ConformanceCheck>();
         var failures = new List<ConformanceFailure>();
         var skipped = new List<(ConformanceCheck, string)>();
@@ -61,14 +61,16 @@ internal static class ConformanceRunner
         return new(passed, failures, skipped);
     }
 
-    private static List<ConformanceCheck> Chosen(IReadOnlyList<ConformanceCheck> all, ConformanceOptions options)
+    /// <summary>Those of all checks that have one of the names; all of them for no names.</summary>
+    /// <exception cref="ArgumentException">No check has that name.</exception>
+    internal static List<ConformanceCheck> Chosen(IReadOnlyList<ConformanceCheck> all, IReadOnlyList<string> only)
     {
-        var unknown = options.Only.FirstOrDefault(name => all.All(c => c.Name != name));
+        var unknown = only.FirstOrDefault(name => all.All(c => c.Name != name));
         return unknown is null
-            ? [.. all.Where(c => options.Only.Count == 0 || options.Only.Contains(c.Name))]
+            ? [.. all.Where(c => only.Count == 0 || only.Contains(c.Name))]
             : throw new ArgumentException(
                 $"no check is called \"{unknown}\"; there are {string.Join(", ", all.Select(c => c.Name))}",
-                nameof(options));
+                nameof(only));
     }
 
     private static ConformanceFailure? RunWatched(

@@ -28,8 +28,6 @@ internal abstract class Desk<TStep> : IDisposable
 internal abstract class ScriptBench<TStep>(ConformanceOptions options) : IBench
     where TStep : IStep<TStep>
 {
-    private const int ShrinkRunsMax = 400;
-
     // For each script that was played: the rules it saw broken.
     private readonly Dictionary<DestroyBehavior, List<List<ConformanceCheck>>> _rulesBroken = [];
 
@@ -78,34 +76,8 @@ internal abstract class ScriptBench<TStep>(ConformanceOptions options) : IBench
     private static ConformanceFailure Shrink(
         Desk<TStep> desk, ConformanceCheck check, DestroyBehavior policy, int seed)
     {
-        var runs = 0;
-        bool IsAsBroken(List<TStep> other) => ++runs <= ShrinkRunsMax && BreachOf(other) is not null;
         BrokenRuleException? BreachOf(List<TStep> other) => desk.Play(other).FirstOrDefault(b => b.Rule == check);
-        var best = desk.ScriptOf(seed).ToList();
-        for (var size = Math.Max(1, best.Count / 2); size >= 1; size /= 2)
-        {
-            for (var at = 0; at < best.Count;)
-            {
-                List<TStep> fewer = [.. best.Take(at), .. best.Skip(at + size)];
-                if (IsAsBroken(fewer))
-                {
-                    best = fewer;
-                }
-                else
-                {
-                    at += size;
-                }
-            }
-        }
-
-        for (var at = 0; at < best.Count;)
-        {
-            var simpler = best[at].Simpler().Where(s => !s.Equals(best[at]))
-                .Select(s => (List<TStep>)[.. best[..at], s, .. best[(at + 1)..]]).FirstOrDefault(IsAsBroken);
-            at += simpler is null ? 1 : 0;
-            best = simpler ?? best;
-        }
-
+        var best = Shrinker.Shrink(desk.ScriptOf(seed), s => s.Simpler(), other => BreachOf(other) is not null);
         var broken = BreachOf(best);
         return new(check, policy, seed, desk.Log, broken?.Expected ?? "the same each time",
             broken?.Found ?? "a script that shows it only sometimes");

@@ -20,7 +20,7 @@ internal static class ScriptMaker
     internal static IReadOnlyList<Step> Make(Random random, MapCapabilities can, MapShape shape, int stepsMax)
     {
         // Each script has a mood: a few kinds of steps, some of them often. Of all kinds at once, few rare things meet.
-        var kinds = Moods(random, Kinds(can, shape));
+        var kinds = Moods(random, Kinds(can, shape), [StepKind.Update, StepKind.Update, StepKind.Update]);
         // Few keys: what has happened to one is what the next step meets. Now and then all of them, to fill the map.
         var keys = random.Next(3) == 0 ? shape.KeyCount : Math.Min(shape.KeyCount, random.Next(1, 4));
         var isPlain = random.Next(2) == 0;
@@ -46,9 +46,10 @@ internal static class ScriptMaker
         return steps;
     }
 
-    private static List<StepKind> Moods(Random random, List<StepKind> kinds)
+    /// <summary>A few kinds of steps, some of them often, beside those that are always there.</summary>
+    internal static List<TKind> Moods<TKind>(Random random, IReadOnlyList<TKind> kinds, IReadOnlyList<TKind> always)
     {
-        List<StepKind> chosen = [StepKind.Update, StepKind.Update, StepKind.Update];
+        List<TKind> chosen = [.. always];
         foreach (var kind in kinds)
         {
             chosen.AddRange(Enumerable.Repeat(kind, Weights[random.Next(Weights.Length)]));
