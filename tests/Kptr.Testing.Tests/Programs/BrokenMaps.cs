@@ -55,7 +55,9 @@ internal sealed class NeverFreedMap : BpfMap
 
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.EPERM;
 
+#pragma warning disable CA2215 // the fault that is meant
     protected override void Dispose(bool disposing)
+#pragma warning restore CA2215
     {
     }
 }

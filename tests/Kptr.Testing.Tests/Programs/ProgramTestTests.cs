@@ -9,7 +9,8 @@ namespace Kptr.Testing.Tests.Programs;
 /// apart.</summary>
 public class ProgramTestTests
 {
-    public static TheoryData<string> Clean => ["arena", "control", "graphs", "lists", "places", "seats", "stash", "widget"];
+    public static TheoryData<string> Clean =>
+        ["arena", "control", "graphs", "lists", "places", "seats", "stash", "widget"];
 
     /// <summary>Kfuncs with one fault each, the check that finds it, and the kfunc it names.</summary>
     public static TheoryData<Type, string, string> Broken => new()
