@@ -57,6 +57,9 @@ internal sealed class TaskPid
         return new(core, ns, numbers.ToImmutable());
     }
 
+    /// <summary>The number 0, which all idle tasks have and under which nobody is found.</summary>
+    internal static TaskPid OfIdle(KernelCore core, PidNamespace ns) => new(core, ns, [(ns, 0)]);
+
     /// <summary>The number in this namespace; 0 where it is not seen.</summary>
     internal int NumberIn(PidNamespace ns) => Numbers.FirstOrDefault(n => n.Ns == ns).Number;
 

@@ -335,6 +335,14 @@ public sealed class TaskStruct : KernelObject
         return old;
     }
 
+    /// <summary>Is in a css set without being among its tasks, as idle tasks are.</summary>
+    internal void StayIn(CssSet set)
+    {
+        set.Get();
+        CssSet = set;
+        Put("cgroups", set.Address);
+    }
+
     internal void BecomeZombie(int exitCode)
     {
         Put("exit_code", (ulong)exitCode);

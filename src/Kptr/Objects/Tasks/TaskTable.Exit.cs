@@ -20,9 +20,9 @@ public sealed partial class TaskTable
     public void Exit(TaskStruct task, int exitCode = 0, bool switchOut = true)
     {
         _core.CheckOwn(task);
-        if (task == Init)
+        if (task == Init || task.Pid == 0)
         {
-            throw new InvalidOperationException("the first task must not exit");
+            throw new InvalidOperationException("the first task and idle tasks must not exit");
         }
 
         if (!TryExit(task, exitCode, switchOut))
@@ -134,11 +134,14 @@ public sealed partial class TaskTable
     /// The scheduler switches away from a dead task for the last time (firing
     /// <c>sched_switch</c>) and drops its reference.
     /// </summary>
+    /// <param name="task">The dead task.</param>
+    /// <param name="next">Who runs on that CPU now; null for the first task.</param>
     /// <returns>False when it did so before.</returns>
     /// <exception cref="InvalidOperationException">The task is alive.</exception>
-    public bool SwitchOut(TaskStruct task)
+    public bool SwitchOut(TaskStruct task, TaskStruct? next = null)
     {
         _core.CheckOwn(task);
+        _core.CheckOwn(next ?? Init);
         if (task.Phase == TaskPhase.Alive)
         {
             throw new InvalidOperationException($"{task} is alive");
@@ -151,7 +154,7 @@ public sealed partial class TaskTable
 
         try
         {
-            _core.Fire("sched_switch", 0, task.Address, Init.Address, TaskDead);
+            _core.Fire("sched_switch", 0, task.Address, (next ?? Init).Address, TaskDead);
         }
         finally
         {

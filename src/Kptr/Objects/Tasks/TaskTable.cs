@@ -275,6 +275,11 @@ public sealed partial class TaskTable
         {
             throw new InvalidOperationException($"{task} is {task.Phase}");
         }
+
+        if (task.Pid == 0)
+        {
+            throw new InvalidOperationException($"{task} is an idle task");
+        }
     }
 
     private PidNamespace NamespaceForLocked(TaskStruct parent, CloneFlags flags)
