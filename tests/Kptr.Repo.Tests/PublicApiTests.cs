@@ -43,7 +43,9 @@ public class PublicApiTests
         }
     }
 
-    [Theory, InlineData(typeof(KernelModel)), InlineData(typeof(Testing.MapConformance))]
+    [Theory]
+    [InlineData(typeof(KernelModel)), InlineData(typeof(Testing.MapConformance))]
+    [InlineData(typeof(Tracing.TraceReplay))]
     public void DocumentationFile_SpeaksOfPublicTypesOnly(Type ofPackage)
     {
         var assembly = ofPackage.Assembly;
@@ -70,6 +72,7 @@ public class PublicApiTests
     private static Dictionary<string, string> Describe() =>
         typeof(KernelModel).Assembly.GetExportedTypes()
             .Concat(typeof(Testing.MapConformance).Assembly.GetExportedTypes())
+            .Concat(typeof(Tracing.TraceReplay).Assembly.GetExportedTypes())
             .GroupBy(t => t.Namespace!)
             .ToDictionary(g => g.Key, g => g.ToArray().GeneratePublicApi(Options).ReplaceLineEndings("\n") + "\n");
 

@@ -1,0 +1,39 @@
+namespace Kptr.Tracing;
+
+/// <summary>How a trace drives a model.</summary>
+public sealed record TraceReplayOptions
+{
+    /// <summary>
+    /// How many events are held back to bring those of different CPUs into the order of their time; 0 takes them as
+    /// they come.
+    /// </summary>
+    public int ReorderWindow { get; init; } = 1024;
+
+    /// <summary>
+    /// How much time of the trace passes between two drains of deferred work
+    /// (<see cref="Objects.KernelCore.Quiesce"/>), which end all grace periods.
+    /// </summary>
+    public TimeSpan GracePeriod { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>
+    /// Whether the model's clock is first brought to the trace's first timestamp, so that programs read the trace's own
+    /// times. If not, the clock starts where it is. It is not where the clock is past that already.
+    /// </summary>
+    public bool KeepsTraceTime { get; init; } = true;
+
+    /// <summary>
+    /// How long after its exit a task is reaped of which no <c>sched_process_free</c> was seen. Null: a second in
+    /// traces without that event; in others, not before its pid begins anew.
+    /// </summary>
+    public TimeSpan? ReapAfter { get; init; }
+
+    /// <summary>
+    /// Whether every event is raised as a record of bytes too, for programs attached to <c>tp/SYSTEM/EVENT</c>. Needs
+    /// the events' formats: those of a <c>trace.dat</c> read with <see cref="TraceReaderOptions.KeepsRecords"/>, or
+    /// <see cref="Formats"/>.
+    /// </summary>
+    public bool RaisesRecords { get; init; }
+
+    /// <summary>How events of text traces are laid out as records.</summary>
+    public IReadOnlyCollection<TraceEventFormat> Formats { get; init; } = [];
+}
