@@ -3,6 +3,7 @@ using BenchmarkDotNet.Running;
 using Kptr.Benchmarks;
 using Kptr.Benchmarks.Maps;
 using Kptr.Benchmarks.Objects;
+using Kptr.Benchmarks.Tracing;
 using Kptr.Execution;
 
 // `time interpreter|jit PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines
@@ -10,6 +11,7 @@ using Kptr.Execution;
 // `engines` measures what it costs to compile, to enter and to call;
 // `references` measures acquire, release, exchange and RCU in seconds;
 // `maps ROUNDS ENTRIES THREADS dense|sparse [OPERATION]` measures the maps against ConcurrentDictionary in seconds;
+// `tracing EVENTS` replays made traces of every format with task_tracker attached, and checks what came of them;
 // anything else goes to BenchmarkDotNet.
 if (args is ["time", var engine, .. var rest] && rest.Length % 2 == 0)
 {
@@ -50,6 +52,16 @@ if (args is ["maps", var rounds, var entries, var threads, var keys, .. var only
         int.Parse(rounds, CultureInfo.InvariantCulture),
         keys == "sparse",
         only.FirstOrDefault(""));
+    return;
+}
+
+if (args is ["tracing", var events])
+{
+    foreach (var line in TraceTiming.Measure(int.Parse(events, CultureInfo.InvariantCulture)))
+    {
+        Console.WriteLine(line);
+    }
+
     return;
 }
 

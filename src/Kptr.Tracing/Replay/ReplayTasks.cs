@@ -6,7 +6,7 @@ namespace Kptr.Tracing.Replay;
 internal sealed class ReplayTasks(KernelModel kernel, IssueLog issues)
 {
     // Clocks of CPUs differ by less than this.
-    private const long SkewNsMax = 10_000_000;
+    private const long SkewNsMax = 1_000_000;
     private readonly Dictionary<int, ReplayTask> _byPid = [];
     private readonly LinkedList<ReplayTask> _dead = new();
 
