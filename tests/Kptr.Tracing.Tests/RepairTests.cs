@@ -4,7 +4,9 @@ using Kptr.Objects;
 
 namespace Kptr.Tracing.Tests;
 
-/// <summary>What a trace leaves open, case by case: the model has each task once, and the report says what was done.</summary>
+/// <summary>
+/// What a trace leaves open, case by case: the model has each task once, and the report says what was done.
+/// </summary>
 public sealed class RepairTests : IDisposable
 {
     private readonly KernelModel _kernel = new(new() { Driver = DeferredDriver.Manual, CpuCount = 4 });
@@ -102,6 +104,17 @@ public sealed class RepairTests : IDisposable
         var task = _kernel.Tasks.Find(50)!;
         (task.Comm, task.Tgid, task.IsLeader).Should().Be(("other", 50, true));
         _kernel.Tasks.All.Should().HaveCount(2);
+    }
+
+    [Fact]
+    public void FreedThread_IsLeftAlone()
+    {
+        var report = Run(
+            NewTask(1000, 1, 50, "a", 0), Fork(1001, 1, 50, "a"), NewTask(2000, 50, 51, "a", 0x10100),
+            Switch(3000, 0, 51, "R"), Exit(4000, 51), Switch(5000, 51, 0, "X"), Wakeup(90_000_000, 50, "a"),
+            new("sched_stat_runtime", 91_000_000, new("comm", 0, "a"), new("pid", 51), new("runtime", 400)));
+
+        Count(report).Should().Equal((TraceIssueKind.LateForEnded, 1));
     }
 
     [Fact]

@@ -151,7 +151,12 @@ internal sealed class ReplayEvents(KernelModel kernel, IssueLog issues, ReplayRe
 
         // The last of a dead task may be told once it is gone from its CPU.
         var task = Tasks.Find(pid) is { IsDead: true } dead ? dead : Tasks.Get(pid, at.TextOf("comm"), at, isLate);
-        if (task is null)
+        if (task is { Task.IsFreed: true })
+        {
+            issues.Add(TraceIssueKind.LateForEnded, at, "was freed", pid);
+        }
+
+        if (task is null or { Task.IsFreed: true })
         {
             return false;
         }
@@ -248,7 +253,7 @@ internal sealed class ReplayEvents(KernelModel kernel, IssueLog issues, ReplayRe
             return at.Pid == 0 ? kernel.Tasks.IdleOf(kernel.CurrentCpu) : kernel.Tasks.Init;
         }
 
-        return Tasks.Find(at.Pid)?.Task ?? kernel.Tasks.Init;
+        return Tasks.Find(at.Pid) is { IsSwitchedOut: false } task ? task.Task : kernel.Tasks.Init;
     }
 
     private int CpuOf(TraceEvent at)

@@ -49,7 +49,9 @@ internal sealed class ReplayTask(TaskStruct task, int pid, string comm, long fir
     {
         _pendingNs += ns;
         var (ticks, rest) = Math.DivRem(_pendingNs, NsPerTick);
-        if (ticks > 0)
+
+        // A thread that has exited is freed by itself, and the trace may speak of it later.
+        if (ticks > 0 && !Task.IsFreed)
         {
             _pendingNs = rest;
             var isKthread = (Task.Flags & TaskFlags.Kthread) != 0;

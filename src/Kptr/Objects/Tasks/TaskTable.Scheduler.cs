@@ -31,9 +31,13 @@ public sealed partial class TaskTable
     /// <param name="pid">Its number in the parent's pid namespace, which nobody has.</param>
     /// <param name="comm">Its name.</param>
     /// <param name="flags">What it shares.</param>
+    /// <param name="isKthread">Whether it is a kernel thread, as its children are then.</param>
+    /// <param name="startTimeNs">When it was forked, in nanoseconds since boot; null for now.</param>
     /// <exception cref="InvalidOperationException">The number is in use, or the parent or its pid namespace has
     /// ended.</exception>
-    public TaskStruct Adopt(TaskStruct parent, int pid, string comm, CloneFlags flags = CloneFlags.None)
+    public TaskStruct Adopt(
+        TaskStruct parent, int pid, string comm, CloneFlags flags = CloneFlags.None, bool isKthread = false,
+        long? startTimeNs = null)
     {
         _core.CheckOwn(parent);
         ArgumentNullException.ThrowIfNull(comm);
@@ -44,11 +48,16 @@ public sealed partial class TaskTable
             parent.PidNamespace.SetLastNumber(pid - 1);
         }
 
-        var child = Fork(parent, comm, flags, isKthread: false);
+        var child = Fork(parent, comm, flags, isKthread);
         if (child.PidIn(parent.PidNamespace) != pid)
         {
             Abandon(child);
             throw new InvalidOperationException($"pid {pid} is in use");
+        }
+
+        if (startTimeNs is { } start)
+        {
+            child.StartAt(start);
         }
 
         return child;

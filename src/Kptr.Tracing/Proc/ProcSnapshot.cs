@@ -1,0 +1,198 @@
+using System.Globalization;
+using Kptr.Tracing.Proc;
+
+namespace Kptr.Tracing;
+
+/// <summary>
+/// The tasks and cgroups of a machine at a moment, from its <c>/proc</c> and <c>/sys/fs/cgroup</c>; needs no root.
+/// </summary>
+/// <remarks>
+/// It is no atomic picture: tasks that begin or end while it is read may be missing. Does not change; safe for any
+/// number of threads.
+/// </remarks>
+public sealed class ProcSnapshot
+{
+    // USER_HZ, in which /proc counts on every architecture that .NET runs on.
+    private const long NsPerClockTick = 10_000_000;
+    private const uint Kthread = 0x0020_0000;
+    private const int CgroupDepthMax = 31;
+
+    private ProcSnapshot(long uptimeNs, IReadOnlyList<ProcTask> tasks, IReadOnlyList<string> cgroups,
+        IReadOnlyList<ProcGap> gaps)
+    {
+        UptimeNs = uptimeNs;
+        Tasks = tasks;
+        Cgroups = cgroups;
+        Gaps = gaps;
+    }
+
+    /// <summary>How long the machine was up, in nanoseconds; 0 where that cannot be read.</summary>
+    public long UptimeNs { get; }
+
+    /// <summary>Its threads, by pid.</summary>
+    public IReadOnlyList<ProcTask> Tasks { get; }
+
+    /// <summary>Paths of its cgroups in the v2 tree, parents first, without the root.</summary>
+    public IReadOnlyList<string> Cgroups { get; }
+
+    /// <summary>What could not be read; empty when all was.</summary>
+    public IReadOnlyList<ProcGap> Gaps { get; }
+
+    /// <summary>Reads a machine's tasks and cgroups.</summary>
+    /// <param name="proc">Where its proc file system is: this machine's, or another's that was unpacked.</param>
+    /// <param name="cgroup">Where its cgroup file system is.</param>
+    /// <exception cref="IOException">There is no proc file system there.</exception>
+    public static ProcSnapshot Read(string proc = "/proc", string cgroup = "/sys/fs/cgroup")
+    {
+        ArgumentException.ThrowIfNullOrEmpty(proc);
+        ArgumentException.ThrowIfNullOrEmpty(cgroup);
+        var files = new ProcFiles();
+        var tasks = ReadTasks(proc, files);
+        if (tasks.Count == 0)
+        {
+            throw new IOException($"{proc} shows no task: it is no proc file system, or all of it is hidden");
+        }
+
+        if (tasks[0].Pid != 1)
+        {
+            files.Miss("processes of others are hidden", proc);
+        }
+
+        return new(ReadUptime(proc, files), tasks, ReadCgroups(cgroup, files), files.Gaps);
+    }
+
+    /// <summary>
+    /// Makes its tasks and cgroups in a model, as ones that were there before: no tracepoint fires. Its clock is
+    /// brought to <see cref="UptimeNs"/>, if it is not past that.
+    /// </summary>
+    /// <param name="kernel">The model, on a virtual clock. Its first task plays the machine's.</param>
+    /// <returns>What could not be made, and why; empty when all was.</returns>
+    /// <exception cref="InvalidOperationException">The model runs on a clock of the user's own.</exception>
+    public IReadOnlyList<string> MakeIn(KernelModel kernel)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        return new ProcMaker(kernel, this).Make();
+    }
+
+    /// <summary>How much there is.</summary>
+    public override string ToString() =>
+        $"{Tasks.Count(t => t.IsLeader)} processes of {Tasks.Count} threads, {Cgroups.Count} cgroups"
+        + (Gaps.Count == 0 ? "" : $"; {string.Join("; ", Gaps)}");
+
+    private static List<ProcTask> ReadTasks(string proc, ProcFiles files)
+    {
+        List<ProcTask> tasks = [];
+        foreach (var tgid in files.Numbers(proc, "proc"))
+        {
+            foreach (var pid in files.Numbers($"{proc}/{tgid}/task", "threads"))
+            {
+                if (ReadTask($"{proc}/{tgid}/task/{pid}", pid, tgid, files) is { } task)
+                {
+                    tasks.Add(task);
+                }
+            }
+        }
+
+        return [.. tasks.OrderBy(t => t.Pid)];
+    }
+
+    // PID (COMM) STATE PPID ...: proc_pid_stat(5). The name may hold anything, so that the last parenthesis counts.
+    private static ProcTask? ReadTask(string folder, int pid, int tgid, ProcFiles files)
+    {
+        if (files.Read($"{folder}/stat", "stat") is not { } stat)
+        {
+            return null;
+        }
+
+        var (open, close) = (stat.IndexOf('('), stat.LastIndexOf(')'));
+        var words = stat[(close + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (open < 0 || close < open || words.Length < 20)
+        {
+            files.Miss("stat not understood", folder);
+            return null;
+        }
+
+        return new(pid, tgid, (int)Number(words[1]), stat[(open + 1)..close])
+        {
+            State = words[0][0],
+            IsKthread = (Number(words[6]) & Kthread) != 0,
+            UserTimeNs = Number(words[11]) * NsPerClockTick,
+            SystemTimeNs = Number(words[12]) * NsPerClockTick,
+            StartTimeNs = Number(words[19]) * NsPerClockTick,
+            User = ReadUser(folder, files),
+            CgroupPath = ReadCgroup(folder, files),
+        };
+    }
+
+    // Uid: REAL EFFECTIVE SAVED FS
+    private static (uint Uid, uint Gid)? ReadUser(string folder, ProcFiles files)
+    {
+        var lines = files.Read($"{folder}/status", "status")?.Split('\n') ?? [];
+        return First(lines, "Uid:") is { } uid && First(lines, "Gid:") is { } gid ? (uid, gid) : null;
+
+        static uint? First(string[] lines, string key) =>
+            lines.FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal)) is { } line
+                && uint.TryParse(line[key.Length..].Trim().Split('\t')[0], NumberStyles.None,
+                    CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
+
+    // The v2 tree is the line 0::PATH. Paths with .. lead out of what this cgroup namespace shows.
+    private static string? ReadCgroup(string folder, ProcFiles files)
+    {
+        var line = files.Read($"{folder}/cgroup", "cgroup")?.Split('\n')
+            .FirstOrDefault(l => l.StartsWith("0::", StringComparison.Ordinal));
+        if (line is null)
+        {
+            return null;
+        }
+
+        if (!line.Split('/').Contains(".."))
+        {
+            return line[3..];
+        }
+
+        files.Miss("cgroup outside of the namespace", folder);
+        return null;
+    }
+
+    private static long ReadUptime(string proc, ProcFiles files)
+    {
+        var text = files.Read($"{proc}/uptime", "uptime")?.Split(' ')[0];
+        var isRead = decimal.TryParse(
+            text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds);
+        return isRead && seconds < 9_000_000_000 ? (long)(seconds * 1_000_000_000) : 0;
+    }
+
+    private static List<string> ReadCgroups(string root, ProcFiles files)
+    {
+        List<string> found = [];
+
+        // Where both versions are mounted, the v2 tree is one folder down.
+        var top = File.Exists($"{root}/cgroup.controllers") ? root : $"{root}/unified";
+        if (!File.Exists($"{top}/cgroup.controllers"))
+        {
+            files.Miss("cgroups of v2 not mounted", root);
+            return found;
+        }
+
+        var open = new Queue<(string Folder, string Path, int Depth)>([(top, "", 0)]);
+        while (open.TryDequeue(out var at))
+        {
+            foreach (var child in files.Folders(at.Folder, "cgroup folder").Order(StringComparer.Ordinal))
+            {
+                var path = $"{at.Path}/{Path.GetFileName(child)}";
+                found.Add(path);
+                if (at.Depth + 1 < CgroupDepthMax)
+                {
+                    open.Enqueue((child, path, at.Depth + 1));
+                }
+            }
+        }
+
+        return found;
+    }
+
+    private static long Number(string word) =>
+        long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && number is >= 0 and <= long.MaxValue / NsPerClockTick ? number : 0;
+}
