@@ -175,7 +175,6 @@ public sealed class RepairTests : IDisposable
     {
         using var hooks = BpfObject.Open(Path.Combine(AppContext.BaseDirectory, "hooks.bpf.o"))
             .Load(_kernel, prog => prog.Name == "on_event");
-        using var link = hooks.Programs["on_event"].Attach();
         var format = TraceEventFormat.Parse("some", """
             name: event
             ID: 7
@@ -188,7 +187,9 @@ public sealed class RepairTests : IDisposable
             """.Replace("TAB", "\t"));
         var event42 = new TraceEvent("event", 1000, new("pid", 0x4242), new("what", 0, "it")) { Cpu = 2, Pid = 0 };
 
-        var report = new TraceReplay(_kernel, new() { RaisesRecords = true, Formats = [format] }).Run([event42]);
+        var replay = new TraceReplay(_kernel, new() { RaisesRecords = true, Formats = [format] });
+        using var link = hooks.Programs["on_event"].Attach();
+        var report = replay.Run([event42]);
 
         report.RecordsRaised.Should().Be(1);
         report.Unknown.Should().Equal(new Dictionary<string, long> { ["event"] = 1 });

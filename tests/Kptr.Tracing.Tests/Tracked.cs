@@ -10,7 +10,6 @@ namespace Kptr.Tracing.Tests;
 /// <summary>A model with task_tracker attached, which keeps every new task.</summary>
 internal sealed class Tracked : IDisposable
 {
-    private const long NsPerTick = 100;
     private readonly BpfObject _tracker;
     private readonly BpfLink[] _links;
 
@@ -57,7 +56,7 @@ internal sealed class Tracked : IDisposable
         counts.Should().Be(((ulong)truth.Execs, (ulong)truth.Exits));
         foreach (var (pid, made) in truth.LastForked)
         {
-            Summarise(pid).Should().Be((made.Tgid, made.Comm, made.RunNs / NsPerTick * NsPerTick), $"it is pid {pid}");
+            Summarise(pid).Should().Be((made.Tgid, made.Comm, made.RunNs), $"it is pid {pid}");
         }
 
         Array.ForEach(_links, link => link.Dispose());

@@ -66,13 +66,13 @@ internal sealed class ProcMaker(KernelModel kernel, ProcSnapshot snapshot)
         {
             var made = task.Pid == 1
                 ? kernel.Tasks.Init
-                : kernel.Tasks.Adopt(parent, task.Pid, task.Comm, flags, task.IsKthread, task.StartTimeNs);
+                : kernel.Tasks.Adopt(parent, OptionsOf(task, flags), task.IsKthread);
             if (task.Pid == 1)
             {
                 kernel.Tasks.Rename(made, task.Comm);
             }
 
-            made.AddCpuTime(TimeSpan.FromTicks(task.UserTimeNs / 100), TimeSpan.FromTicks(task.SystemTimeNs / 100));
+            made.AddCpuTime(task.UserTimeNs, task.SystemTimeNs);
             if (task.User is { } user)
             {
                 made.SetUser(user.Uid, user.Gid);
@@ -91,6 +91,15 @@ internal sealed class ProcMaker(KernelModel kernel, ProcSnapshot snapshot)
             _refused.Add($"pid {task.Pid}: {error.Message}");
         }
     }
+
+    // What began while the rest was read began now.
+    private ForkOptions OptionsOf(ProcTask task, CloneFlags flags) => new()
+    {
+        Pid = task.Pid,
+        Comm = task.Comm,
+        Flags = flags,
+        StartTimeNs = Math.Min(task.StartTimeNs, kernel.NowNs),
+    };
 
     private Cgroup? CgroupAt(string path)
     {

@@ -5,9 +5,6 @@ namespace Kptr.Tracing.Replay;
 /// <summary>A task of the model and what the trace has said of it so far.</summary>
 internal sealed class ReplayTask(TaskStruct task, int pid, string comm, long firstNs)
 {
-    private const long NsPerTick = 100;
-    private long _pendingNs;
-
     internal TaskStruct Task { get; } = task;
 
     /// <summary>Its number; another after an exec that took the leader's place.</summary>
@@ -44,19 +41,14 @@ internal sealed class ReplayTask(TaskStruct task, int pid, string comm, long fir
     /// <summary>Whether the time that it is on its CPU now was told by <c>sched_stat_runtime</c>.</summary>
     internal bool HasRuntime { get; set; }
 
-    /// <summary>Accounts CPU time. What no tick of the model's clock holds is kept for the next time.</summary>
+    /// <summary>Accounts CPU time: user time, of kernel threads system time.</summary>
     internal void AddCpuTime(long ns)
     {
-        _pendingNs += ns;
-        var (ticks, rest) = Math.DivRem(_pendingNs, NsPerTick);
-
         // A thread that has exited is freed by itself, and the trace may speak of it later.
-        if (ticks > 0 && !Task.IsFreed)
+        if (ns > 0 && !Task.IsFreed)
         {
-            _pendingNs = rest;
             var isKthread = (Task.Flags & TaskFlags.Kthread) != 0;
-            var time = TimeSpan.FromTicks(ticks);
-            Task.AddCpuTime(isKthread ? TimeSpan.Zero : time, isKthread ? time : TimeSpan.Zero);
+            Task.AddCpuTime(isKthread ? 0 : ns, isKthread ? ns : 0);
         }
     }
 }

@@ -46,7 +46,7 @@ internal sealed class ReplayTasks(KernelModel kernel, IssueLog issues)
             return known;
         }
 
-        if (pid is <= 0 or > TaskTable.PidMax)
+        if (pid is <= 0 or >= TaskTable.PidMax)
         {
             issues.Add(TraceIssueKind.BadFields, at, "is no number of a task", pid);
             return null;
@@ -80,7 +80,7 @@ internal sealed class ReplayTasks(KernelModel kernel, IssueLog issues)
         bool isLate)
     {
         var isAnnouncement = at.Name == "task_newtask";
-        if (pid is <= 1 or > TaskTable.PidMax || pid == parentPid)
+        if (pid is <= 1 or >= TaskTable.PidMax || pid == parentPid)
         {
             issues.Add(TraceIssueKind.BadFields, at, "cannot be a new task", pid);
             return false;
@@ -294,16 +294,8 @@ internal sealed class ReplayTasks(KernelModel kernel, IssueLog issues)
     {
         try
         {
-            TaskStruct task;
-            if (isAssumed)
-            {
-                task = kernel.Tasks.Adopt(parent, pid, comm, flags);
-            }
-            else
-            {
-                kernel.Tasks.SetLastPid(pid - 1);
-                task = kernel.Tasks.Fork(parent, comm, flags);
-            }
+            var options = new ForkOptions { Pid = pid, Comm = comm, Flags = flags };
+            var task = isAssumed ? kernel.Tasks.Adopt(parent, options) : kernel.Tasks.Fork(parent, options);
 
             return _byPid[pid] = new(task, pid, comm, at.TimestampNs) { IsOfTrace = true, IsAssumed = isAssumed };
         }

@@ -34,6 +34,10 @@ public sealed record TraceReplayOptions
     /// </summary>
     public bool RaisesRecords { get; init; }
 
-    /// <summary>How events of text traces are laid out as records.</summary>
+    /// <summary>
+    /// How events of text traces are laid out as records. Where <see cref="RaisesRecords"/>, the constructor of
+    /// <see cref="TraceReplay"/> declares each as a hook, so that programs can be attached to events that the model's
+    /// kernel does not have.
+    /// </summary>
     public IReadOnlyCollection<TraceEventFormat> Formats { get; init; } = [];
 }

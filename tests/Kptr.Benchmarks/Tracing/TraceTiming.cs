@@ -17,7 +17,8 @@ internal static class TraceTiming
 
     internal static IEnumerable<string> Measure(int events)
     {
-        yield return "format        size MB   read Mev/s   replay kev/s   heap and process MB at a quarter, half, end   as it was";
+        yield return "format        size MB   read Mev/s   replay kev/s   "
+            + "heap and process MB at a quarter, half, end   as it was";
         foreach (var format in new[]
         {
             TraceFormat.PerfScript, TraceFormat.Ftrace, TraceFormat.TraceDat, TraceFormat.Chrome, TraceFormat.Bpftrace,
@@ -110,7 +111,7 @@ internal static class TraceTiming
             && report.CountOf(TraceIssueKind.FreeNeverSeen) == truth.FreesNeverSeen
             && report.CountOf(TraceIssueKind.ForkNeverSeen) == truth.ForksNeverSeen
             && report.CountOf(TraceIssueKind.LostEvents) == truth.Lost
-            && truth.LastForked.All(t => CpuTimeOf(tracker, t.Key) == t.Value.RunNs / 100 * 100);
+            && truth.LastForked.All(t => CpuTimeOf(tracker, t.Key) == t.Value.RunNs);
     }
 
     private static long CpuTimeOf(BpfObject tracker, int pid)

@@ -29,12 +29,13 @@ public class SchedulerTaskTests
     {
         using var kernel = PublicKernel.Boot();
 
-        var leader = kernel.Tasks.Adopt(kernel.Tasks.Init, 700, "there before");
-        var thread = kernel.Tasks.Adopt(leader, 650, "thread", CloneFlags.Thread | CloneFlags.Vm);
+        var leader = kernel.Tasks.Adopt(kernel.Tasks.Init, new() { Pid = 700, Comm = "there before" });
+        var thread = kernel.Tasks.Adopt(leader, new() { Pid = 650, Tgid = 700 });
 
         (leader.Pid, leader.Tgid, thread.Pid, thread.Tgid).Should().Be((700, 700, 650, 700));
         kernel.Tasks.Find(650).Should().BeSameAs(thread);
-        FluentActions.Invoking(() => kernel.Tasks.Adopt(leader, 650, "x")).Should().Throw<InvalidOperationException>();
+        FluentActions.Invoking(() => kernel.Tasks.Adopt(leader, new() { Pid = 650 }))
+            .Should().Throw<InvalidOperationException>();
         kernel.Tasks.All.Should().HaveCount(3, "what could not be adopted leaves nothing behind");
 
         kernel.Tasks.Exit(thread);

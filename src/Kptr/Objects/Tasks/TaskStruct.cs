@@ -335,13 +335,6 @@ public sealed class TaskStruct : KernelObject
         return old;
     }
 
-    /// <summary>It was forked before the model knew of it.</summary>
-    internal void StartAt(long ns)
-    {
-        Put("start_time", (ulong)ns);
-        Put("start_boottime", (ulong)ns);
-    }
-
     /// <summary>Is in a css set without being among its tasks, as idle tasks are.</summary>
     internal void StayIn(CssSet set)
     {

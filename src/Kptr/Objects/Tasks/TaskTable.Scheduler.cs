@@ -24,43 +24,19 @@ public sealed partial class TaskTable
     }
 
     /// <summary>
-    /// Makes a task that was there before anybody watched: as <see cref="Fork(TaskStruct, string?, CloneFlags)"/> does,
-    /// but no tracepoint fires.
+    /// Makes a task that was there before anybody watched: as <see cref="Fork(TaskStruct, ForkOptions)"/> does, but no
+    /// tracepoint fires.
     /// </summary>
     /// <param name="parent">Its parent, or any thread of its process.</param>
-    /// <param name="pid">Its number in the parent's pid namespace, which nobody has.</param>
-    /// <param name="comm">Its name.</param>
-    /// <param name="flags">What it shares.</param>
+    /// <param name="options">Its pid, process, start and name.</param>
     /// <param name="isKthread">Whether it is a kernel thread, as its children are then.</param>
-    /// <param name="startTimeNs">When it was forked, in nanoseconds since boot; null for now.</param>
-    /// <exception cref="InvalidOperationException">The number is in use, or the parent or its pid namespace has
-    /// ended.</exception>
-    public TaskStruct Adopt(
-        TaskStruct parent, int pid, string comm, CloneFlags flags = CloneFlags.None, bool isKthread = false,
-        long? startTimeNs = null)
+    /// <exception cref="ArgumentException">As for a fork.</exception>
+    /// <exception cref="InvalidOperationException">As for a fork.</exception>
+    public TaskStruct Adopt(TaskStruct parent, ForkOptions options, bool isKthread = false)
     {
         _core.CheckOwn(parent);
-        ArgumentNullException.ThrowIfNull(comm);
-        ArgumentOutOfRangeException.ThrowIfLessThan(pid, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(pid, PidMax);
-        using (_lock.Enter())
-        {
-            parent.PidNamespace.SetLastNumber(pid - 1);
-        }
-
-        var child = Fork(parent, comm, flags, isKthread);
-        if (child.PidIn(parent.PidNamespace) != pid)
-        {
-            Abandon(child);
-            throw new InvalidOperationException($"pid {pid} is in use");
-        }
-
-        if (startTimeNs is { } start)
-        {
-            child.StartAt(start);
-        }
-
-        return child;
+        ArgumentNullException.ThrowIfNull(options);
+        return Fork(parent, options with { Flags = FlagsOf(parent, options) }, isKthread);
     }
 
     /// <summary>A task takes another name (<c>prctl(PR_SET_NAME)</c>); fires <c>task_rename</c>.</summary>
