@@ -11,10 +11,8 @@ var files = AppContext.BaseDirectory;
 var tracePath = args.Length > 0 ? args[0] : Path.Combine(files, "trace.txt");
 using var kernel = new KernelModel(new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
 using var tracker = BpfObject.Open(Path.Combine(files, "task_tracker.bpf.o")).Load(kernel);
-foreach (var program in tracker.Programs.Values.Where(p => p.Spec.SectionName.StartsWith("tp_btf/")))
-{
-    program.Attach();
-}
+var programs = tracker.Programs.Values.Where(p => p.Spec.SectionName.StartsWith("tp_btf/"));
+BpfLink[] links = [.. programs.Select(p => p.Attach())];
 
 using var trace = TraceReader.Open(tracePath, new() { SkipsBadLines = true });
 Console.WriteLine($"{trace.Format}: {new TraceReplay(kernel).Run(trace)}");
@@ -28,6 +26,7 @@ foreach (var pin in kernel.Ledger.Snapshot().Entries.Where(e => e.Holder is MapH
     Console.WriteLine($"{pin.Object,-34} {cgroup,-8} {summary.CpuTimeNs / 1_000_000,4} ms of CPU time");
 }
 
+Array.ForEach(links, link => link.Dispose());
 Console.WriteLine($"{kernel.Ledger.PinnedBytes()} bytes are pinned by {tracker.Maps["tasks"].Name}");
 
 // struct task_summary of task_tracker.bpf.c, as far as it is needed.

@@ -75,10 +75,8 @@ internal static class TraceTiming
     {
         using var kernel = new KernelModel(new() { CpuCount = Cpus, Driver = DeferredDriver.Manual });
         using var tracker = BpfObject.Open(Path.Combine(AppContext.BaseDirectory, "task_tracker.bpf.o")).Load(kernel);
-        foreach (var program in tracker.Programs.Values.Where(p => p.Spec.SectionName.StartsWith("tp_btf/")))
-        {
-            program.Attach();
-        }
+        var programs = tracker.Programs.Values.Where(p => p.Spec.SectionName.StartsWith("tp_btf/"));
+        BpfLink[] links = [.. programs.Select(p => p.Attach())];
 
         var replay = new TraceReplay(kernel);
         List<string> memory = [];
@@ -100,6 +98,7 @@ internal static class TraceTiming
 
             replay.Finish();
         });
+        Array.ForEach(links, link => link.Dispose());
         return (seconds - paused.TotalSeconds, memory, IsRight(replay.Report, tracker, truth));
     }
 
