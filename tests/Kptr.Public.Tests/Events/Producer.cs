@@ -1,6 +1,5 @@
 using Kptr.Isa;
 using Kptr.Maps;
-using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Public.Tests.Events;

@@ -22,7 +22,8 @@ public class ProgStatsTests
     public void Stats_AreCountedWhileTheyAreOn()
     {
         using var kernel = PublicKernel.Boot();
-        var prog = Load(kernel, "one", ProgType.RawTracepoint, "raw_tp/sched_switch");
+        using var obj = Load(kernel, ProgType.RawTracepoint, "raw_tp/sched_switch");
+        var prog = obj.Programs["prog"];
         using var link = prog.Attach();
         kernel.Raise("sched_switch", 0, 0, 0, 0);
         prog.Stats.Should().Be(default(ProgStats));
@@ -42,8 +43,9 @@ public class ProgStatsTests
     public void Program_ThatCausesItsOwnEvent_MissesItAndOthersDoNot()
     {
         using var kernel = PublicKernel.Boot();
-        var (one, two) = (Load(kernel, "one", ProgType.RawTracepoint, "raw_tp/sched_switch"),
-            Load(kernel, "two", ProgType.RawTracepoint, "raw_tp/sched_switch"));
+        using var first = Load(kernel, ProgType.RawTracepoint, "raw_tp/sched_switch");
+        using var other = Load(kernel, ProgType.RawTracepoint, "raw_tp/sched_switch");
+        var (one, two) = (first.Programs["prog"], other.Programs["prog"]);
         using var links = one.Attach();
         using var second = two.Attach();
         kernel.Traced += _ => kernel.Raise("sched_switch", 0, 0, 0, 0);
@@ -61,8 +63,9 @@ public class ProgStatsTests
     public void Programs_OfProbesAndEvents_AreNotRunInsideEachOther()
     {
         using var kernel = PublicKernel.Boot();
-        var probe = Load(kernel, "probe", ProgType.Kprobe, "kprobe/do_exit");
-        var tp = Load(kernel, "event", ProgType.Tracepoint, "tp/sched/sched_switch");
+        using var first = Load(kernel, ProgType.Kprobe, "kprobe/do_exit");
+        using var other = Load(kernel, ProgType.Tracepoint, "tp/sched/sched_switch");
+        var (probe, tp) = (first.Programs["prog"], other.Programs["prog"]);
         using var link = probe.Attach();
         using var second = tp.Attach();
         kernel.Traced += _ => kernel.RaiseEvent("sched/sched_switch", new byte[64]);
@@ -72,12 +75,12 @@ public class ProgStatsTests
         (probe.RunCount, tp.RunCount, tp.Stats.RecursionMisses).Should().Be((1, 0, 1));
     }
 
-    private static BpfProgram Load(KernelModel kernel, string name, ProgType type, string section)
+    private static BpfObject Load(KernelModel kernel, ProgType type, string section)
     {
-        var prog = new ProgSpec(name, type, [.. TextAssembler.Assemble(Print).Insns])
+        var prog = new ProgSpec("prog", type, [.. TextAssembler.Assemble(Print).Insns])
         {
             SectionName = section, License = "GPL", AttachTarget = section[(section.IndexOf('/') + 1)..],
         };
-        return BpfObject.From(new(name) { Progs = [prog] }).Load(kernel).Programs[name];
+        return BpfObject.From(new("text") { Progs = [prog] }).Load(kernel);
     }
 }

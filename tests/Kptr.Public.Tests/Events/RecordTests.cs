@@ -1,5 +1,4 @@
 using Kptr.Maps;
-using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Public.Tests.Events;
