@@ -50,33 +50,21 @@ internal sealed partial class Stage : IDisposable
         {
             _object = open() ?? throw new ArgumentException("no object was opened", nameof(open));
             _object.Load(_kernel, options.Load);
+            _kernel.Traced += _printed.Add;
+            _programs = [.. _object.Programs.Values.OrderBy(p => p.Name, StringComparer.Ordinal)];
+            _maps = [.. _object.Maps.Values.Where(IsUsers).OrderBy(m => m.Name, StringComparer.Ordinal)];
+            _calls = new(_kernel, _object.Programs);
+            _points = [.. PointsOf()];
+            _starter = new(_kernel, _tasks, _cgroups, options.Fuel);
+            Populate();
+            _links.AddRange(_programs.Select(Attach).OfType<BpfLink>());
+            options.Prepare?.Invoke(_kernel, _object);
         }
         catch
         {
-            _object?.Dispose();
-            _kernel.Dispose();
+            Dispose();
             throw;
         }
-
-        _kernel.Traced += _printed.Add;
-        _programs = [.. _object.Programs.Values.OrderBy(p => p.Name, StringComparer.Ordinal)];
-        _maps = [.. _object.Maps.Values.Where(IsUsers).OrderBy(m => m.Name, StringComparer.Ordinal)];
-        _calls = new(_kernel, _object.Programs);
-        _points = [.. PointsOf()];
-        _starter = new(_kernel, _tasks, _cgroups, options.Fuel);
-        for (var i = 0; i < TasksAtStart; i++)
-        {
-            AddTask(_kernel.Tasks.Fork(_kernel.Tasks.Init, $"task {_named++}"));
-        }
-
-        for (var i = 0; i < CgroupsAtStart; i++)
-        {
-            _cgroups.Add(_kernel.Cgroups.Create($"cgroup {_named++}"));
-        }
-
-        _links.AddRange(_programs.Select(Attach).OfType<BpfLink>());
-        options.Prepare?.Invoke(_kernel, _object);
-        _kernel.TakeFaults();
     }
 
     /// <summary>The steps so far, with what came of them.</summary>
@@ -100,6 +88,7 @@ internal sealed partial class Stage : IDisposable
     {
         try
         {
+            CheckFaults();      // of what Prepare did
             for (var i = 0; i < script.Count; i++)
             {
                 Do($"{i + 1,3}", script[i]);
@@ -115,11 +104,35 @@ internal sealed partial class Stage : IDisposable
         }
     }
 
+    /// <summary>Ends the kernel; what a broken map throws at its end was found before, or by another script.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "the script has told what it found")]
     public void Dispose()
     {
-        _links.ForEach(l => l.Dispose());
-        _object.Dispose();
-        _kernel.Dispose();
+        Action[] ends = [.. _links.Select<BpfLink, Action>(l => l.Dispose), () => _object?.Dispose(), _kernel.Dispose];
+        foreach (var end in ends)
+        {
+            try
+            {
+                end();
+            }
+            catch (Exception)
+            {
+                // The next ends all the same.
+            }
+        }
+    }
+
+    private void Populate()
+    {
+        for (var i = 0; i < TasksAtStart; i++)
+        {
+            AddTask(_kernel.Tasks.Fork(_kernel.Tasks.Init, $"task {_named++}"));
+        }
+
+        for (var i = 0; i < CgroupsAtStart; i++)
+        {
+            _cgroups.Add(_kernel.Cgroups.Create($"cgroup {_named++}"));
+        }
     }
 
     private static bool IsUsers(BpfMap map) =>

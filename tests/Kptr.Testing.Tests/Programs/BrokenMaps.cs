@@ -5,8 +5,8 @@ using Kptr.Specs;
 
 namespace Kptr.Testing.Tests.Programs;
 
-/// <summary>A map that throws where it should answer with an errno.</summary>
-internal sealed class ThrowingMap(KernelCore core, MapSpec spec) : BpfMap(core, spec)
+/// <summary>A map that throws where it should answer with an errno, or when it ends.</summary>
+internal sealed class ThrowingMap(KernelCore core, MapSpec spec, bool isEnd = false) : BpfMap(core, spec)
 {
     protected override bool TryGetKey(ValuePool pool, int slot, Span<byte> key) => false;
 
@@ -14,9 +14,18 @@ internal sealed class ThrowingMap(KernelCore core, MapSpec spec) : BpfMap(core, 
 
     protected override Errno UpdateValue(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-        throw new InvalidOperationException("nothing is ever taken in");
+        isEnd ? Errno.E2BIG : throw new InvalidOperationException("nothing is ever taken in");
 
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) => Errno.ENOENT;
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (isEnd)
+        {
+            throw new InvalidOperationException("nothing ever ends");
+        }
+    }
 }
 
 /// <summary>A map of few elements, none of which is ever deleted, and whose end is forgotten.</summary>

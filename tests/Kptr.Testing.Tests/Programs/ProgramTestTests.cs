@@ -29,7 +29,7 @@ public class ProgramTestTests
         {
             var report = ProgramTest.Check(() => Open(name), With(typeof(SoundWidgets)) with
             {
-                Seed = seed * 1000, Scripts = 10, Load = new() { Autoload = p => p.Name != "sit_down" },
+                Seed = seed * 1000, Scripts = 6, Fuel = 100_000, Load = new() { Autoload = p => p.Name != "sit_down" },
             });
             report.Passed.Should().BeEquivalentTo(ProgramTest.Checks, report.ToString());
         }
@@ -58,13 +58,36 @@ public class ProgramTestTests
             .Should().Contain(line => line.Contains("let alloc_object fail, the 2.", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void MapThatThrows_IsFound()
+    [Theory, InlineData(false, "nothing is ever taken in"), InlineData(true, "nothing ever ends")]
+    public void MapThatThrows_IsFound_AndDoesNotThrowFromTheTest(bool isEnd, string message)
     {
         var report = ProgramTest.Run(
-            () => Open("widget"), WithMap((kernel, spec) => new ThrowingMap(kernel, spec)));
+            () => Open("widget"), WithMap((kernel, spec) => new ThrowingMap(kernel, spec, isEnd)));
         report.Failures.Should().Contain(f => f.Check.Name == "NoExceptions", report.ToString())
-            .Which.Found.Should().Contain("nothing is ever taken in");
+            .Which.Found.Should().Contain(message);
+    }
+
+    [Fact]
+    public void Prepare_RunsBeforeEachScript_AndWhatFaultsInItIsFound()
+    {
+        var count = 0;
+        var options = With(typeof(ThrowingWidgets)) with
+        {
+            Scripts = 3, StepsMax = 1, Prepare = (_, obj) =>
+            {
+                count++;
+                obj.Programs["keep"].TestRun(BitConverter.GetBytes(7));
+            },
+        };
+        var report = ProgramTest.Run(() => Open("widget"), options);
+        count.Should().BeGreaterThan(12, "four kernels, three scripts");
+        var failure = report.Failures.Should().ContainSingle(report.ToString()).Which;
+        failure.Check.Name.Should().Be("NoFaults");
+        failure.Script.Should().BeEmpty();
+
+        var thrown = () => ProgramTest.Run(
+            () => Open("seats"), new() { Prepare = (_, _) => throw new InvalidOperationException("not now") });
+        thrown.Should().Throw<InvalidOperationException>().WithMessage("not now");
     }
 
     [Fact]
