@@ -148,6 +148,12 @@ internal sealed partial class Stage : IDisposable
         {
             return null;
         }
+        catch (ArgumentException) when (program.Spec.AttachTarget is { Length: > 0 } hook)
+        {
+            // The kernel that the object was written for has it, or a module.
+            program.Kernel.DeclareHook(hook);
+            return program.Attach();
+        }
     }
 
     private IEnumerable<string> PointsOf()

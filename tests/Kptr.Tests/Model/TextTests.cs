@@ -196,7 +196,7 @@ public class TextTests : RunTestBase
             new DeferredHolder("rcu", "free"), new CSharpHolder(site), new UnknownHolder(),
             new KconfigSlot(KconfigType.Int, 0, 4, true), new StructOpsSpec("ops", []), new KernelCore(kernel.Spec),
             new FieldDeath(map, DeathPath.InPlaceUpdate, DeathContext.Caller, field),
-            new ValueStructAttribute(typeof(long)),
+            new ValueStructAttribute(typeof(long)), new TakesOwnershipAttribute(),
             new KfuncAttribute("k"), new KfuncSetAttribute(default), new RunFault(DiagCode.RefUseAfterFree, "m", 3),
             new BtfRecordReader(btf, kernel.Spec.Types, _ => null), kernel.NewObject(btf[3], BtfRecord.Empty),
         ];
