@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Kptr.Diagnostics;
-using Kptr.Objects;
 using Kptr.Tests.Shared;
 
 namespace Kptr.Public.Tests;

@@ -153,7 +153,9 @@ internal sealed unsafe class ObjectScenes<T>(
             }
 
             kernel.TakeFaults();
+#pragma warning disable KPTR002 // what must be reported
             owned.Release();
+#pragma warning restore KPTR002
             _log.Add("release it again");
             var faults = kernel.TakeFaults();
             if (faults is not [{ Code: DiagCode.RefCountUnderflow }])
