@@ -147,6 +147,10 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         CallFramesMax = 16,
         DynptrsFollowReferences = true,
         HasSessions = true,
+        HasUntrustedArgs = true,
+        TakesUnionArgs = true,
+        KnowsBlockDeviceHooks = true,
+        TracepointsCountArgs = true,
         TracepointsSleep = true,
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
@@ -240,6 +244,27 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// may be overwritten while another shares its reference: in 7.2.
     /// </summary>
     internal bool DynptrsFollowReferences { get; init; }
+
+    /// <summary>
+    /// Whether global functions take any value as an argument that is tagged <c>arg:untrusted</c>, and read through it
+    /// with faults caught: in 7.2.
+    /// </summary>
+    internal bool HasUntrustedArgs { get; init; }
+
+    /// <summary>Whether programs may load arguments that are unions by value: in 7.2. In 6.12 structs alone.</summary>
+    internal bool TakesUnionArgs { get; init; }
+
+    /// <summary>
+    /// Whether programs at the LSM hooks of block devices may sleep, where devices are not trusted while they are made
+    /// and freed: in 7.2.
+    /// </summary>
+    internal bool KnowsBlockDeviceHooks { get; init; }
+
+    /// <summary>
+    /// Whether programs of tracepoints with types may use <c>bpf_get_func_arg</c> and <c>bpf_get_func_arg_cnt</c>: in
+    /// 7.2.
+    /// </summary>
+    internal bool TracepointsCountArgs { get; init; }
 
     /// <summary>
     /// Whether one program runs at a function's entry and return (<c>fsession</c>, <c>uprobe.session</c>), and whether

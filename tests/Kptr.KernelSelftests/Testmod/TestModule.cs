@@ -50,6 +50,21 @@ public sealed class TestModule
         ("bpf_kfunc_st_ops_inc10", KfuncFlags.TrustedArgs),
     ];
 
+    // What the module of 7.2 has besides: calls of programs, and of any type of program.
+    private static readonly (string Name, bool IsCommon)[] NotRunLater =
+    [
+        ("bpf_kfunc_multi_st_ops_test_1", false),
+        ("bpf_kfunc_multi_st_ops_test_1_assoc", false),
+        ("bpf_kfunc_implicit_arg", false),
+        ("bpf_kfunc_implicit_arg_legacy", false),
+        ("bpf_kfunc_implicit_arg_legacy_impl", false),
+        ("bpf_kfunc_call_test5", false),
+        ("bpf_kfunc_call_test_call_rcu_tasks_trace", false),
+        ("bpf_kfunc_trigger_ctx_check", false),
+        ("bpf_testmod_ops3_call_test_1", true),
+        ("bpf_testmod_ops3_call_test_2", true),
+    ];
+
     private TestModule(KernelCore kernel)
     {
         RefObject = new(kernel);
@@ -79,7 +94,14 @@ public sealed class TestModule
         return spec with
         {
             Kfuncs = spec.Kfuncs.SetItems(NotRun.Select(k => KeyValuePair.Create(
-                k.Name, new KfuncSpec(k.Name, "", k.Flags) { ProgTypes = CheckTypes, Module = "bpf_testmod" }))),
+                k.Name, new KfuncSpec(k.Name, "", k.Flags) { ProgTypes = CheckTypes, Module = "bpf_testmod" })))
+                .SetItems(NotRunLater.Select(k => KeyValuePair.Create(
+                    k.Name, new KfuncSpec(k.Name, "", KfuncFlags.TrustedArgs)
+                    {
+                        ProgTypes = k.IsCommon ? [] : CheckTypes,
+                        Module = "bpf_testmod",
+                        Profiles = ProfileSet.Linux7_2,
+                    }))),
         };
     }
 }

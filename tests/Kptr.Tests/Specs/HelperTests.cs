@@ -124,7 +124,7 @@ public class HelperTests
     {
         LsmHooks.IsSleepable("bpf_lsm_file_open", KernelProfile.Linux6_12).Should().BeTrue();
         LsmHooks.IsSleepable("task_free", KernelProfile.Linux6_12).Should().BeFalse();
-        LsmHooks.IsUntrusted("bpf_lsm_task_free").Should().BeTrue();
+        LsmHooks.IsUntrusted("bpf_lsm_task_free", KernelProfile.Linux6_12).Should().BeTrue();
         LsmHooks.IsBool("inode_xattr_skipcap").Should().BeTrue();
         LsmHooks.IsDisabled("bpf_lsm_getprocattr").Should().BeTrue();
         LsmHooks.AllowsSockopt("socket_post_create").Should().BeTrue();

@@ -90,6 +90,9 @@ internal static class HelperAccess
             HelperId.SeqPrintf or HelperId.SeqWrite or HelperId.SeqPrintfBtf when isIter => HelperTable.Find(id),
             HelperId.GetFuncArg or HelperId.GetFuncRet or HelperId.GetFuncArgCnt
                 when isTracing && HasTrampoline(prog) => HelperTable.Find(id),
+            HelperId.GetFuncArg or HelperId.GetFuncArgCnt when kernel.Profile.TracepointsCountArgs
+                && prog is { Type: ProgType.Tracing, ExpectedAttachType: AttachType.TraceRawTp } =>
+                    HelperTable.Find(id),
             HelperId.GetRetval or HelperId.SetRetval when MayReturnValue(prog) => HelperTable.Find(id),
             HelperId.GetNetnsCookie when kernel.Profile.PacketsHaveNetnsCookie
                 && prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb => HelperTable.Find(id),

@@ -55,13 +55,19 @@ internal static class LsmHooks
     public static bool IsSleepable(string hook, KernelProfile profile)
     {
         var name = Short(hook);
+        if (profile.KnowsBlockDeviceHooks && name is "bdev_alloc_security" or "bdev_setintegrity")
+        {
+            return true;
+        }
+
         var isPath = name != "path_notify" && name.StartsWith("path_", StringComparison.Ordinal);
         return profile.PathHooksSleep ? Sleepable.Contains(name)
             : EarlySleepable.Contains(name) || (!isPath && Sleepable.Contains(name));
     }
 
     /// <summary>Whether pointers the hook is given may be dying objects.</summary>
-    public static bool IsUntrusted(string hook) => Untrusted.Contains(Short(hook));
+    public static bool IsUntrusted(string hook, KernelProfile profile) => Untrusted.Contains(Short(hook))
+        || (profile.KnowsBlockDeviceHooks && Short(hook) is "bdev_alloc_security" or "bdev_free_security");
 
     /// <summary>Whether the hook returns 0 or 1 and not an errno.</summary>
     public static bool IsBool(string hook) => Bool.Contains(Short(hook));

@@ -310,6 +310,7 @@ internal sealed partial class VerifierRun
         RegType.DynptrRingbuf => DynptrKind.Ringbuf,
         RegType.DynptrSkb => DynptrKind.Skb,
         RegType.DynptrXdp => DynptrKind.Xdp,
+        RegType.DynptrSkbMeta => DynptrKind.SkbMeta,
         _ => DynptrKind.Invalid,
     };
 
@@ -319,6 +320,7 @@ internal sealed partial class VerifierRun
         DynptrKind.Ringbuf => RegType.DynptrRingbuf,
         DynptrKind.Skb => RegType.DynptrSkb,
         DynptrKind.Xdp => RegType.DynptrXdp,
+        DynptrKind.SkbMeta => RegType.DynptrSkbMeta,
         _ => 0,
     };
 
@@ -328,6 +330,7 @@ internal sealed partial class VerifierRun
         DynptrKind.Ringbuf => "ringbuf",
         DynptrKind.Skb => "skb",
         DynptrKind.Xdp => "xdp",
+        DynptrKind.SkbMeta => "skb_meta",
         _ => "unknown",
     };
 }

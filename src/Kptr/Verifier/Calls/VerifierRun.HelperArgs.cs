@@ -227,8 +227,15 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>Kernel: <c>process_timer_func</c>.</summary>
     private void ProcessTimer(int regno, HelperCallMeta meta)
+    {
+        meta.Map = RequireTimer(regno);
+        meta.MapUid = Reg(regno).MapUid;
+    }
+
+    /// <summary>Kernel: <c>process_timer_func</c>.</summary>
+    /// <returns>The map with the timer.</returns>
+    private MapSpec RequireTimer(int regno)
     {
         ref readonly var reg = ref Reg(regno);
         var map = reg.Map!;
@@ -252,8 +259,7 @@ internal sealed partial class VerifierRun
                 $"off {at} doesn't point to 'struct bpf_timer' that is at {timer.OffsetBytes}", regno);
         }
 
-        meta.MapUid = reg.MapUid;
-        meta.Map = map;
+        return map;
     }
 
     private void RequireMapBtf(MapSpec map, string user, int regno)

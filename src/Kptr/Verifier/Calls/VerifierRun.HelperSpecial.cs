@@ -54,7 +54,7 @@ internal sealed partial class VerifierRun
                 meta.RefObjId = DynptrSlotOf(1).RefObjId;
                 break;
             case HelperId.DynptrWrite:
-                return DynptrSlotOf(1).DynptrKind == DynptrKind.Skb;
+                return DynptrSlotOf(1).DynptrKind is DynptrKind.Skb or DynptrKind.SkbMeta;
             default:
                 break;
         }

@@ -26,6 +26,7 @@ internal sealed partial class VerifierRun
         ConstStr,
         Map,
         Workqueue,
+        Timer,
         Kptr,
     }
 
@@ -42,7 +43,7 @@ internal sealed partial class VerifierRun
         for (var i = 0; i < fn.Params.Length; i++)
         {
             ref readonly var param = ref fn.Params[i];
-            if (param.Has(KfuncParamTag.Ignore))
+            if (param.Has(KfuncParamTag.Ignore) || (Kernel.Profile.HidesKfuncArgs && param.PointsTo("bpf_prog_aux")))
             {
                 continue;
             }
@@ -239,6 +240,7 @@ internal sealed partial class VerifierRun
             : param.Has(KfuncParamTag.ConstStr) ? KfuncArg.ConstStr
             : param.Has(KfuncParamTag.Map) ? KfuncArg.Map
             : param.PointsTo("bpf_wq") ? KfuncArg.Workqueue
+            : param.PointsTo("bpf_timer") ? KfuncArg.Timer
             : null;
     }
 

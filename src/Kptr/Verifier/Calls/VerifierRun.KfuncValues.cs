@@ -72,6 +72,10 @@ internal sealed partial class VerifierRun
                 RequireMapValue(i, "a map value");
                 ProcessWorkqueue(regno, meta);
                 break;
+            case KfuncArg.Timer:
+                RequireMapValue(i, "a map value");
+                (meta.Map, meta.MapUid) = (RequireTimer(regno), Reg(regno).MapUid);
+                break;
             default:
                 break;
         }
@@ -192,6 +196,9 @@ internal sealed partial class VerifierRun
             case SpecialKfunc.DynptrFromSkb:
                 flags |= RegType.DynptrSkb;
                 parent = Kernel.Profile.DynptrsFollowReferences ? meta.RefObjId : 0;
+                break;
+            case SpecialKfunc.DynptrFromSkbMeta:
+                flags |= RegType.DynptrSkbMeta;
                 break;
             case SpecialKfunc.DynptrFromXdp:
                 flags |= RegType.DynptrXdp;

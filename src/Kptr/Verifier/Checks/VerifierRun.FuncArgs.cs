@@ -16,6 +16,7 @@ internal sealed partial class VerifierRun
         Trusted = 4,
         Nullable = 8,
         Arena = 16,
+        Untrusted = 32,
     }
 
     /// <summary>
@@ -52,6 +53,13 @@ internal sealed partial class VerifierRun
     {
         var regno = i + 1;
         ref var reg = ref Reg(regno);
+        if (arg.Flags.Has(RegType.PtrUntrusted))
+        {
+            // Anything will do: it is only read, and faults are caught.
+            CheckRegArg(regno, RegUse.Src);
+            return;
+        }
+
         switch (arg.Kind)
         {
             case SubprogArgKind.Anything:
@@ -182,6 +190,7 @@ internal sealed partial class VerifierRun
                 "arg:nonnull" => ArgTag.NonNull,
                 "arg:nullable" => ArgTag.Nullable,
                 "arg:arena" => ArgTag.Arena,
+                "arg:untrusted" when Kernel.Profile.HasUntrustedArgs => ArgTag.Untrusted,
                 _ => throw new RejectException(
                     MakeDiagnostic(DiagCode.BtfInfoInvalid, $"arg#{i} has unsupported set of tags", -1),
                     Errno.EOPNOTSUPP),
@@ -259,9 +268,14 @@ internal sealed partial class VerifierRun
 
         if (tags.HasFlag(ArgTag.Trusted))
         {
-            RejectTags(i, tags & ArgTag.NonNull);
+            RejectTags(i, tags & (ArgTag.NonNull | ArgTag.Untrusted));
             var flags = RegType.PtrTrusted | (tags.HasFlag(ArgTag.Nullable) ? RegType.MaybeNull : 0);
             return new(SubprogArgKind.PtrToBtfId, flags, 0, Vmlinux, KernelTypeOf(i, target));
+        }
+
+        if (tags.HasFlag(ArgTag.Untrusted))
+        {
+            return PrepareUntrustedArg(i, tags, target);
         }
 
         if (tags.HasFlag(ArgTag.Arena))
@@ -284,6 +298,28 @@ internal sealed partial class VerifierRun
 
         _ = sub;
         return new(SubprogArgKind.PtrToMem, tags.HasFlag(ArgTag.NonNull) ? 0 : RegType.MaybeNull, size, null, 0);
+    }
+
+    private SubprogArg PrepareUntrustedArg(int i, ArgTag tags, BtfType target)
+    {
+        if (tags != ArgTag.Untrusted)
+        {
+            Reject(DiagCode.BtfInfoInvalid, $"arg#{i} untrusted cannot be combined with any other tags");
+        }
+
+        if (target.Kind is BtfKind.Void or BtfKind.Int or BtfKind.Enum or BtfKind.Enum64)
+        {
+            return new(SubprogArgKind.PtrToMem, RegType.MemRdOnly | RegType.PtrUntrusted, 0, null, 0);
+        }
+
+        var id = KernelTypeOf(i, target);
+        if (Vmlinux[id].Kind != BtfKind.Struct)
+        {
+            Reject(DiagCode.BtfInfoInvalid, $"arg#{i} has type {KindWord(Vmlinux[id].Kind)} '{target.Name}', "
+                + "but only struct or primitive types are allowed");
+        }
+
+        return new(SubprogArgKind.PtrToBtfId, RegType.PtrUntrusted, 0, Vmlinux, id);
     }
 
     private void RejectTags(int i, ArgTag tags)
@@ -410,7 +446,8 @@ internal sealed partial class VerifierRun
                 reg.DynptrFirstSlot = true;
                 break;
             case SubprogArgKind.PtrToMem:
-                reg.MarkKnownZero(RegType.PtrToMem | (arg.Flags & RegType.MaybeNull));
+                reg.MarkKnownZero(RegType.PtrToMem
+                    | (arg.Flags & (RegType.MaybeNull | RegType.PtrUntrusted | RegType.MemRdOnly)));
                 reg.MemSize = arg.MemSize;
                 reg.Id = NewId();
                 break;

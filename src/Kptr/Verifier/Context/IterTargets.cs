@@ -3,7 +3,7 @@ using Kptr.Btf;
 
 namespace Kptr.Verifier;
 
-/// <summary>The seq-file iterators of Linux 6.12 and how far their arguments are trusted.</summary>
+/// <summary>The seq-file iterators of Linux, the last two of 7.2, and how far their arguments are trusted.</summary>
 /// <remarks>Kernel: <c>struct bpf_iter_reg</c> of each target.</remarks>
 internal static class IterTargets
 {
@@ -30,6 +30,8 @@ internal static class IterTargets
             ["bpf_iter_netlink"] = [("sk", OrNull)],
             ["bpf_iter_ipv6_route"] = [("rt", OrNull)],
             ["bpf_iter_ksym"] = [("ksym", OrNull)],
+            ["bpf_iter_kmem_cache"] = [("s", TrustedOrNull)],
+            ["bpf_iter_dmabuf"] = [("dmabuf", OrNull)],
         }.ToFrozenDictionary();
 
     /// <summary>

@@ -22,7 +22,8 @@ internal sealed partial class VerifierRun
     /// <summary>Functions whose return value programs may change besides LSM hooks and system calls.</summary>
     private static readonly FrozenSet<string> ModifiableTargets = FrozenSet.Create(
         "bpf_modify_return_test", "bpf_modify_return_test2", "bpf_modify_return_test_tp", "bpf_fentry_test1",
-        "update_socket_protocol", "bpf_testmod_test_read", "should_failslab", "should_fail_alloc_page");
+        "update_socket_protocol", "bpf_testmod_test_read", "should_failslab", "should_fail_alloc_page",
+        "bpf_testmod_trampoline_count_test");
 
     /// <summary>Of these, the ones that may sleep.</summary>
     private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create(

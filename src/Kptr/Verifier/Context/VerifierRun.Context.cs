@@ -36,7 +36,8 @@ internal sealed partial class VerifierRun
             return null;
         }
 
-        return ctx.FieldAt(off) is { } field && field.Allows(off, size, write, isLdsx, Prog.ExpectedAttachType)
+        var isRead = !write || (RunType == ProgType.Kprobe && Kernel.Profile.ProbesWriteRegs);
+        return ctx.FieldAt(off) is { } field && field.Allows(off, size, !isRead, isLdsx, Prog.ExpectedAttachType)
             ? new CtxAccess(off == field.Off ? field.Type : RegType.Scalar)
             : null;
     }
@@ -153,7 +154,8 @@ internal sealed partial class VerifierRun
     private CtxAccess? TypeOfArg(AttachTarget target, int arg, int off, int size, BtfParam param)
     {
         var type = target.Btf.SkipModifiers(param.TypeId);
-        if (IsSmallInt(type) || type.Kind is BtfKind.Enum or BtfKind.Enum64 or BtfKind.Struct)
+        if (IsSmallInt(type) || type.Kind is BtfKind.Enum or BtfKind.Enum64 or BtfKind.Struct
+            || (type.Kind == BtfKind.Union && Kernel.Profile.TakesUnionArgs))
         {
             return new CtxAccess(RegType.Scalar);
         }
@@ -245,7 +247,7 @@ internal sealed partial class VerifierRun
     private bool AreArgsTrusted => Kernel.Profile.TracksTrust && Prog.Type switch
     {
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceRawTp or AttachType.TraceIter,
-        ProgType.Lsm => !LsmHooks.IsUntrusted(Target!.Name),
+        ProgType.Lsm => !LsmHooks.IsUntrusted(Target!.Name, Kernel.Profile),
         ProgType.StructOps => true,
         _ => false,
     };

@@ -94,6 +94,7 @@ internal static class StatePrinter
         DynptrKind.Ringbuf => "ringbuf",
         DynptrKind.Skb => "skb",
         DynptrKind.Xdp => "xdp",
+        DynptrKind.SkbMeta => "skb_meta",
         _ => "<invalid>",
     };
 

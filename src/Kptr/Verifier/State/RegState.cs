@@ -222,6 +222,7 @@ internal enum DynptrKind
     Ringbuf,
     Skb,
     Xdp,
+    SkbMeta,
 }
 
 /// <summary>Where an open-coded iterator is (<c>enum bpf_iter_state</c>).</summary>

@@ -49,12 +49,13 @@ internal enum RegType : uint
     DynptrXdp = 1u << 24,
     MemAligned = 1u << 25,
     MemWrite = 1u << 26,
+    DynptrSkbMeta = 1u << 27,
 
     /// <summary>Modifiers that make a pointer safe to hand to kfuncs (<c>BPF_REG_TRUSTED_MODIFIERS</c>).</summary>
     TrustedModifiers = MemAlloc | PtrTrusted | NonOwnRef,
 
     /// <summary>Modifiers that say which kind of dynptr (<c>DYNPTR_TYPE_FLAG_MASK</c>).</summary>
-    DynptrMask = DynptrLocal | DynptrRingbuf | DynptrSkb | DynptrXdp,
+    DynptrMask = DynptrLocal | DynptrRingbuf | DynptrSkb | DynptrXdp | DynptrSkbMeta,
 }
 
 /// <summary>Questions about a <see cref="RegType"/>.</summary>

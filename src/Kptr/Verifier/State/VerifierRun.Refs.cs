@@ -115,7 +115,8 @@ internal sealed partial class VerifierRun
     });
 
     private static bool IsInPacket(in RegState reg) => reg.Type.IsPacket() || reg.Type == RegType.PtrToPacketEnd
-        || (reg.Type.Base() == RegType.PtrToMem && reg.Type.Has(RegType.DynptrSkb | RegType.DynptrXdp));
+        || (reg.Type.Base() == RegType.PtrToMem
+            && reg.Type.Has(RegType.DynptrSkb | RegType.DynptrXdp | RegType.DynptrSkbMeta));
 
     /// <summary>
     /// Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.
