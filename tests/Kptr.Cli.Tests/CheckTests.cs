@@ -105,6 +105,50 @@ public class CheckTests
     }
 
     [Fact]
+    public void DoubtfulProgram_IsAcceptedWithAWarning_AndRefusedWhereStrict()
+    {
+        var run = KptrTool.Run("check", KptrTool.DoubtfulObject);
+        run.ExitCode.Should().Be(0);
+        run.Output.Should().StartWith("accept ").And.Contain("    warning: insn ").And.Contain("(StrictLoopRounds)");
+
+        var json = KptrTool.Run("check", KptrTool.DoubtfulObject, "--format", "json");
+        var warning = JsonDocument.Parse(json.Output).RootElement.GetProperty("warnings").EnumerateArray().Single();
+        warning.GetProperty("code").GetString().Should().Be("StrictLoopRounds");
+
+        var strict = KptrTool.Run("check", KptrTool.DoubtfulObject, "--strict");
+        strict.ExitCode.Should().Be(1);
+        strict.Output.Should().StartWith("reject ").And.Contain("(StrictLoopRounds)");
+    }
+
+    [Fact]
+    public void FileThatCannotBeRead_IsReported_AndTheOthersAreJudged()
+    {
+        using var folder = new TempFolder();
+        var broken = folder.Write("broken.o", [1, 2, 3]);
+
+        var run = KptrTool.Run("check", broken, KptrTool.TrackerObject);
+
+        run.ExitCode.Should().Be(2);
+        run.Errors.Should().StartWith("kptr: ").And.Contain("broken.o");
+        run.Lines.Should().HaveCount(4).And.OnlyContain(l => l.StartsWith("accept "));
+    }
+
+    [Fact]
+    public void DirectoriesAndPatterns_StandForTheirFiles()
+    {
+        using var folder = new TempFolder();
+        var first = folder.Write("a.bpf.o", File.ReadAllBytes(KptrTool.TrackerObject));
+        folder.Write("b.bpf.o", File.ReadAllBytes(KptrTool.TrackerObject));
+        folder.Write("c.txt", [1]);
+        var path = Path.GetDirectoryName(first)!;
+
+        KptrTool.Run("check", path).Lines.Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])
+            .Distinct().Should().Equal("a.bpf.o", "b.bpf.o");
+        KptrTool.Run("check", Path.Combine(path, "b*.o")).Lines.Should().HaveCount(4);
+        KptrTool.Run("check", Path.Combine(path, "d*.o")).ExitCode.Should().Be(2, "nothing is no pass");
+    }
+
+    [Fact]
     public void AllKernels_AreAColumnEach_AndWhatDiffersIsSaid()
     {
         var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released_mended", "--kernels", "all");

@@ -14,6 +14,8 @@ internal static class KptrTool
 
     public static string LeakObject => Path.Combine(Root, "samples", "TaskTracker", "bpf", "task_leak.bpf.o");
 
+    public static string DoubtfulObject => Path.Combine(Root, "tests", "data", "run", "doubtful.bpf.o");
+
     public static ToolRun Run(params string[] args) => RunWith("", args);
 
     public static ToolRun RunWith(string input, params string[] args)

@@ -10,7 +10,7 @@ internal static class CheckCommand
 {
     private static readonly Argument<string[]> Files = new("FILE")
     {
-        Description = "BPF objects (clang's ELF files).",
+        Description = "BPF objects (clang's ELF files), directories with them (*.o), or patterns.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -28,6 +28,11 @@ internal static class CheckCommand
         HelpName = "0|1|2",
     };
 
+    private static readonly Option<bool> Strict = new("--strict")
+    {
+        Description = "Refuse what Linux accepts although it may go wrong; without it, that is a warning.",
+    };
+
     public static Command Create()
     {
         Format.AcceptOnlyFromAmong("text", "json");
@@ -40,10 +45,11 @@ internal static class CheckCommand
         });
         var command = new Command(
             "check", "Judges every program of each object as Linux's verifier would. Exit code 0: every kernel asked "
-                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage or input.")
+                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage, or a file that cannot "
+                + "be read (the others are judged).")
         {
             Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profiles,
-            KernelOptions.Kernels, KernelOptions.Nearest, Format, LogLevel,
+            KernelOptions.Kernels, KernelOptions.Nearest, Strict, Format, LogLevel,
         };
         KernelOptions.RequireKernelForModules(command);
         KernelOptions.RequireOneChoice(command);
@@ -60,12 +66,16 @@ internal static class CheckCommand
         }
         catch (DiagnosticException e)
         {
-            foreach (var d in e.Diagnostics)
-            {
-                Console.Error.WriteLine($"kptr: {d}");
-            }
-
+            Report(e);
             return ExitCodes.Unusable;
+        }
+    }
+
+    private static void Report(DiagnosticException e)
+    {
+        foreach (var d in e.Diagnostics)
+        {
+            Console.Error.WriteLine($"kptr: {d}");
         }
     }
 
@@ -77,21 +87,33 @@ internal static class CheckCommand
             ? new JsonVerdictWriter(Console.Out, withLog: logLevel > 0)
             : kernels.Count > 1 ? new ColumnVerdictWriter(Console.Out, kernels, withLog: logLevel > 0)
             : new TextVerdictWriter(Console.Out, withLog: logLevel > 0);
-        var options = new ObjectCheckOptions { ProgName = only, Verify = new() { LogLevel = logLevel } };
-        var (exit, judged) = (ExitCodes.Ok, 0);
-        foreach (var file in parsed.GetValue(Files)!)
+        var options = new ObjectCheckOptions
         {
-            foreach (var verdicts in ObjectCheck.Run(file, kernels, options))
+            ProgName = only, Verify = new() { LogLevel = logLevel, Strict = parsed.GetValue(Strict) },
+        };
+        var (exit, judged) = (ExitCodes.Ok, 0);
+        foreach (var file in InputFiles.Expand(parsed.GetValue(Files)!))
+        {
+            try
             {
-                judged++;
-                writer.Write(file, verdicts);
-                exit = verdicts.Kernels.All(k => k.Said.Verdict == Verdict.Accept) ? exit : ExitCodes.Rejected;
+                foreach (var verdicts in ObjectCheck.Run(file, kernels, options))
+                {
+                    judged++;
+                    writer.Write(file, verdicts);
+                    var isTaken = verdicts.Kernels.All(k => k.Said.Verdict == Verdict.Accept);
+                    exit = isTaken ? exit : Math.Max(exit, ExitCodes.Rejected);
+                }
+            }
+            catch (DiagnosticException e)
+            {
+                Report(e); // the others are judged all the same
+                exit = ExitCodes.Unusable;
             }
         }
 
         writer.Finish();
 
-        if (only is not null && judged == 0)
+        if (only is not null && judged == 0 && exit != ExitCodes.Unusable)
         {
             Console.Error.WriteLine($"kptr: no program is named '{only}'");
             return ExitCodes.Unusable;

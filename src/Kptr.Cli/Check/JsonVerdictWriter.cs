@@ -67,6 +67,18 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         json.WriteString("source", reason?.Source);
         json.WriteString("suggestion", reason?.Suggestion);
         json.WriteString("btf_fault", verdict.BtfFault?.Message);
+        json.WriteStartArray("warnings");
+        foreach (var warning in result.Warnings)
+        {
+            json.WriteStartObject();
+            json.WriteString("code", warning.Code.ToString());
+            json.WriteString("message", warning.Message);
+            WriteNumber(json, "insn", warning.InsnIdx);
+            json.WriteString("source", warning.Source);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteNumber("processed_insns", result.InsnsProcessed);
         json.WriteNumber("states", result.States);
         json.WriteNumber("time_us", (long)result.Time.TotalMicroseconds);

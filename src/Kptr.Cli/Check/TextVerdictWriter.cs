@@ -22,6 +22,15 @@ internal sealed class TextVerdictWriter(TextWriter output, bool withLog) : IVerd
             }
         }
 
+        foreach (var warning in result.IsAccepted ? result.Warnings : [])
+        {
+            output.WriteLine($"    warning: insn {warning.InsnIdx}: {warning.Message} ({warning.Code})");
+            if (warning.Source is { } source)
+            {
+                output.WriteLine($"        at {source}");
+            }
+        }
+
         if (verdict.BtfFault is { } fault)
         {
             output.WriteLine($"    note: {fault.Message}; the program is judged without BTF");
