@@ -8,19 +8,19 @@ namespace Kptr.Verifier;
 internal record struct HistEntry(int Idx, int PrevIdx, int Flags, ulong LinkedRegs);
 
 /// <summary>
-/// Bits of <see cref="HistEntry.Flags"/> (<c>INSN_F_*</c>): frame number in bits 0-2, slot in bits 3-8.
+/// Bits of <see cref="HistEntry.Flags"/> (<c>INSN_F_*</c>): frame number in bits 0-3, slot in bits 4-9.
 /// </summary>
 internal static class HistFlags
 {
-    public const int StackAccess = 1 << 9;
-    public const int DstRegStack = 1 << 10;
-    public const int SrcRegStack = 1 << 11;
+    public const int StackAccess = 1 << 10;
+    public const int DstRegStack = 1 << 11;
+    public const int SrcRegStack = 1 << 12;
 
-    public static int Access(int frameno, int slot) => StackAccess | (slot << 3) | frameno;
+    public static int Access(int frameno, int slot) => StackAccess | (slot << 4) | frameno;
 
-    public static int FrameOf(int flags) => flags & 7;
+    public static int FrameOf(int flags) => flags & 15;
 
-    public static int SlotOf(int flags) => (flags >> 3) & 0x3f;
+    public static int SlotOf(int flags) => (flags >> 4) & 0x3f;
 }
 
 /// <content>The history of the path, that precision is tracked back along.</content>
