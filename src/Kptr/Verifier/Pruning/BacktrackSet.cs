@@ -72,38 +72,39 @@ internal struct BacktrackSet
 internal static class LinkedRegs
 {
     public const int CountMax = 6;
-    private const int EntryBits = 10;
-    private const int CountBits = 4;
+    private const int FramesMax = Limits.MaxCallFrames;
+    private const int FirstReg = 64;
+    private const ulong Radix = ((FirstReg + 11) * FramesMax) + 1;
 
-    public static int Entry(int frame, int regOrSlot, bool isReg) => frame | (regOrSlot << 3) | (isReg ? 1 << 9 : 0);
+    public static int Entry(int frame, int regOrSlot, bool isReg) =>
+        ((regOrSlot + (isReg ? FirstReg : 0)) * FramesMax) + frame;
 
+    /// <summary>Digits of a number, each an entry and one; six of them stay below 2^62.</summary>
     public static ulong Pack(ReadOnlySpan<int> entries)
     {
         ulong packed = 0;
         foreach (var entry in entries)
         {
-            packed = (packed << EntryBits) | (uint)entry;
+            packed = (packed * Radix) + (uint)entry + 1;
         }
 
-        return (packed << CountBits) | (uint)entries.Length;
+        return packed;
     }
 
     public static int Unpack(ulong packed, Span<int> entries)
     {
-        var count = (int)(packed & ((1 << CountBits) - 1));
-        packed >>= CountBits;
-        for (var i = 0; i < count; i++)
+        var count = 0;
+        for (; packed != 0; packed /= Radix)
         {
-            entries[i] = (int)(packed & ((1 << EntryBits) - 1));
-            packed >>= EntryBits;
+            entries[count++] = (int)(packed % Radix) - 1;
         }
 
         return count;
     }
 
-    public static int FrameOf(int entry) => entry & 7;
+    public static int FrameOf(int entry) => entry % FramesMax;
 
-    public static int IndexOf(int entry) => (entry >> 3) & 0x3f;
+    public static int IndexOf(int entry) => entry / FramesMax % FirstReg;
 
-    public static bool IsReg(int entry) => (entry & (1 << 9)) != 0;
+    public static bool IsReg(int entry) => entry / FramesMax >= FirstReg;
 }

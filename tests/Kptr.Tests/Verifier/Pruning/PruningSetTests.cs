@@ -118,21 +118,21 @@ public class PruningSetTests
         [
             LinkedRegs.Entry(0, 0, isReg: true), LinkedRegs.Entry(7, 10, isReg: true),
             LinkedRegs.Entry(3, 63, isReg: false),
-            LinkedRegs.Entry(1, 1, isReg: false), LinkedRegs.Entry(7, 63, isReg: false),
+            LinkedRegs.Entry(1, 1, isReg: false), LinkedRegs.Entry(15, 63, isReg: false),
             LinkedRegs.Entry(2, 9, isReg: true),
         ];
         var unpacked = new int[LinkedRegs.CountMax];
 
         LinkedRegs.Unpack(LinkedRegs.Pack(entries), unpacked).Should().Be(6);
         unpacked.Select(e => (LinkedRegs.FrameOf(e), LinkedRegs.IndexOf(e), LinkedRegs.IsReg(e))).Should().Equal(
-            (2, 9, true), (7, 63, false), (1, 1, false), (3, 63, false), (7, 10, true), (0, 0, true));
+            (2, 9, true), (15, 63, false), (1, 1, false), (3, 63, false), (7, 10, true), (0, 0, true));
         LinkedRegs.Unpack(LinkedRegs.Pack(entries.AsSpan(0, 2)), unpacked).Should().Be(2);
         LinkedRegs.Unpack(0, unpacked).Should().Be(0);
     }
 
     [Theory]
     [InlineData(0, 0)]
-    [InlineData(7, 63)]
+    [InlineData(15, 63)]
     [InlineData(5, 1)]
     public void StackAccess_OfTheHistory_KnowsFrameAndSlot(int frame, int slot)
     {
