@@ -45,8 +45,8 @@ internal static class CheckCommand
         });
         var command = new Command(
             "check", "Judges every program of each object as Linux's verifier would. Exit code 0: every kernel asked "
-                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage, or a file that cannot "
-                + "be read (the others are judged).")
+                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage, or a file that "
+                + "cannot be read (the others are judged).")
         {
             Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profiles,
             KernelOptions.Kernels, KernelOptions.Nearest, Strict, Format, LogLevel,
