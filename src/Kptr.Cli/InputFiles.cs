@@ -31,7 +31,7 @@ internal static class InputFiles
     }
 
     // Nothing found is an error of its reader too: a check of no files must not pass.
-    private static IReadOnlyList<string> Sorted(IEnumerable<string> files, string argument)
+    private static List<string> Sorted(IEnumerable<string> files, string argument)
     {
         List<string> sorted = [.. files.Order(StringComparer.Ordinal)];
         return sorted.Count > 0 ? sorted : [argument];
