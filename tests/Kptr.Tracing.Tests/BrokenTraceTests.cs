@@ -59,6 +59,16 @@ public class BrokenTraceTests
     }
 
     [Fact]
+    public void EndlessString_IsRefused()
+    {
+        var text = "[\n{\"name\": \"a\", \"ts\": 1},\n{\"name\": \"" + new string('x', 2_000_000);
+        var reading = () => TraceReader.Open(Bytes(text), "a.json").Count();
+
+        var error = reading.Should().Throw<TraceFormatException>().Which;
+        (error.Line, error.Reason).Should().Be((3, "a string or number is longer than 1048576 bytes"));
+    }
+
+    [Fact]
     public void ArrayOfEvents_MayBeLeftOpen()
     {
         TraceReader.Open(Bytes("""[{"name": "a", "ts": 1.5}, {"name": "b", "ts": 2},"""), "a.trace")

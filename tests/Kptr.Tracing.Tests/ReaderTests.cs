@@ -1,3 +1,4 @@
+using System.Text;
 using Kptr.Tracing.Tests.Making;
 
 namespace Kptr.Tracing.Tests;
@@ -24,6 +25,44 @@ public class ReaderTests
         var lost = format is TraceFormat.Chrome;
         Made.Compare(reader, [.. made.Where(e => !lost || e.Name != TraceEvent.LostEvents)], isState: true);
         reader.PositionBytes.Should().BeGreaterThan(1000);
+    }
+
+    [Theory, MemberData(nameof(TextFormats))]
+    public void Pipe_IsReadAsAFileIs(TraceFormat format)
+    {
+        var bytes = new MemoryStream();
+        TextWriters.Write(format, Made.Events(new() { Events = 1000 }), bytes);
+        List<(string, long, long)> Read(Stream stream)
+        {
+            using var reader = TraceReader.Open(stream, "made", new() { Format = format });
+            return [.. reader.Select(e => (e.ToString(), e.Line, e.Offset))];
+        }
+
+        bytes.Position = 0;
+        var ofPipe = Read(new Pipe(bytes, 7));
+        bytes.Position = 0;
+
+        ofPipe.Should().HaveCountGreaterThan(900).And.Equal(Read(bytes));
+    }
+
+    [Theory, InlineData(60_000), InlineData(70_000), InlineData(900_000)]
+    public void LongText_IsReadWhole(int length)
+    {
+        var text = new string('x', length);
+        foreach (var trace in new[]
+        {
+            $" bash-12 [000] 1.5: sched_process_free: comm={text} pid=3\n bash-12 [000] 1.6: b: pid=3\n",
+            $$$"""[{"name": "sched_process_free", "ts": 1.5, "args": {"comm": "{{{text}}}"}}, {"name": "b", "ts": 2}]""",
+        })
+        {
+            using var reader = TraceReader.Open(
+                new Pipe(new MemoryStream(Encoding.UTF8.GetBytes(trace)), 4096), "made",
+                new() { Format = trace[0] == '[' ? TraceFormat.Chrome : TraceFormat.Ftrace });
+
+            var read = reader.ToList();
+            read.Select(e => e.Name).Should().Equal("sched_process_free", "b");
+            read[0].TextOf("comm").Should().Be(text);
+        }
     }
 
     [Theory, InlineData(6, false), InlineData(7, false), InlineData(6, true), InlineData(7, true)]
