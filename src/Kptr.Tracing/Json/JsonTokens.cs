@@ -15,13 +15,10 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
         CommentHandling = JsonCommentHandling.Disallow,
     };
 
-    private byte[] _buffer = new byte[64 * 1024];
-    private int _start;
-    private int _end;
-    private bool _isAtEnd;
+    private readonly ReadAhead _ahead = new(stream, TokenBytesMax);
     private JsonReaderState _state = new(Options);
     private string? _text;
-    private Range _value;
+    private Range _value; // of what was taken
 
     internal JsonTokenType Type { get; private set; }
 
@@ -34,20 +31,20 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
     internal long Offset { get; private set; }
 
     /// <summary>The bytes of a number.</summary>
-    internal ReadOnlySpan<byte> Number => _buffer.AsSpan(_value);
+    internal ReadOnlySpan<byte> Number => _ahead.Taken[_value];
 
     /// <summary>The text of a string or a property's name.</summary>
-    internal string Text => _text ??= names.Get(_buffer.AsSpan(_value));
+    internal string Text => _text ??= names.Get(_ahead.Taken[_value]);
 
     /// <summary>Whether only white space and commas are left.</summary>
-    internal bool IsNothingLeft => _isAtEnd && _buffer.AsSpan(_start, _end - _start).Trim(" \t\r\n,"u8).IsEmpty;
+    internal bool IsNothingLeft => _ahead.IsAtEnd && _ahead.Rest.Trim(" \t\r\n,"u8).IsEmpty;
 
     /// <summary>Reads a token; false at the end of the whole value.</summary>
     internal bool Read()
     {
         while (true)
         {
-            var reader = new Utf8JsonReader(_buffer.AsSpan(_start, _end - _start), _isAtEnd, _state);
+            var reader = new Utf8JsonReader(_ahead.Rest, _ahead.IsAtEnd, _state);
             try
             {
                 if (reader.Read())
@@ -66,7 +63,7 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
                 throw Broken("a string is no valid UTF-8 or has half of a surrogate pair");
             }
 
-            if (_isAtEnd)
+            if (_ahead.IsAtEnd)
             {
                 return false;
             }
@@ -74,7 +71,10 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
             // What was read over is white space.
             Advance((int)reader.BytesConsumed);
             _state = reader.CurrentState;
-            Fill();
+            if (!_ahead.TryFill())
+            {
+                throw Broken($"a string or number is longer than {TokenBytesMax} bytes");
+            }
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
 
     internal TraceFormatException Broken(string reason) => new(name, Line, Offset, reason);
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => _ahead.Dispose();
 
     private void Take(ref Utf8JsonReader reader)
     {
@@ -102,44 +102,19 @@ internal sealed class JsonTokens(Stream stream, string name, NameCache names) : 
         Depth = reader.CurrentDepth;
         var isText = Type is JsonTokenType.String or JsonTokenType.PropertyName;
         var length = reader.ValueSpan.Length;
-        var end = _start + (int)reader.BytesConsumed;
+        var read = _ahead.Rest[..(int)reader.BytesConsumed];
         _text = isText && reader.ValueIsEscaped ? reader.GetString() : null;
 
         // A property's colon is read over with its name.
-        var close = isText ? _buffer.AsSpan(_start, end - _start).LastIndexOf((byte)'"') + _start : end;
+        var close = isText ? read.LastIndexOf((byte)'"') : read.Length;
         _value = (close - length)..close;
         _state = reader.CurrentState;
-        Advance((int)reader.BytesConsumed);
+        Advance(read.Length);
     }
 
     private void Advance(int count)
     {
-        Line += _buffer.AsSpan(_start, count).Count((byte)'\n');
-        _start += count;
+        Line += _ahead.Take(count).Count((byte)'\n');
         Offset += count;
-    }
-
-    private void Fill()
-    {
-        if (_start > 0)
-        {
-            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-            _end -= _start;
-            _start = 0;
-        }
-
-        if (_end == _buffer.Length)
-        {
-            if (_end >= TokenBytesMax)
-            {
-                throw Broken($"a string or number is longer than {TokenBytesMax} bytes");
-            }
-
-            Array.Resize(ref _buffer, _buffer.Length * 2);
-        }
-
-        var count = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _isAtEnd = count == 0;
-        _end += count;
     }
 }

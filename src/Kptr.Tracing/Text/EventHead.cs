@@ -27,6 +27,22 @@ internal ref struct EventHead
     internal static bool TryParseFtrace(ReadOnlySpan<byte> line, out EventHead head) =>
         TryParse(line, '-', out head);
 
+    /// <summary>The event that it is the head of.</summary>
+    internal readonly TraceEvent ToEvent(NameCache names, FieldParser fields, long line, long offset)
+    {
+        var name = names.Get(Name);
+        return new(name, TimestampNs, fields.Parse(name, Payload))
+        {
+            System = names.Get(System),
+            Cpu = Cpu,
+            Pid = Pid,
+            Tgid = Tgid,
+            Comm = names.Get(Comm),
+            Line = line,
+            Offset = offset,
+        };
+    }
+
     private static bool TryParse(ReadOnlySpan<byte> line, char separator, out EventHead head)
     {
         head = default;

@@ -15,16 +15,7 @@ internal sealed class FtraceLine(NameCache names)
             return false;
         }
 
-        var name = names.Get(head.Name);
-        read = new(name, head.TimestampNs, _fields.Parse(name, head.Payload))
-        {
-            Cpu = head.Cpu,
-            Pid = head.Pid,
-            Tgid = head.Tgid,
-            Comm = names.Get(head.Comm),
-            Line = number,
-            Offset = offset,
-        };
+        read = head.ToEvent(names, _fields, number, offset);
         return true;
     }
 }

@@ -6,11 +6,7 @@ internal sealed class LineReader(Stream stream, string name) : IDisposable
     /// <summary>The longest line that is read.</summary>
     internal const int LineBytesMax = 1024 * 1024;
 
-    private const int BufferBytes = 64 * 1024;
-    private byte[] _buffer = new byte[BufferBytes];
-    private int _start;
-    private int _end;
-    private bool _isAtEnd;
+    private readonly ReadAhead _ahead = new(stream, LineBytesMax);
 
     /// <summary>Number of the line read last, from 1.</summary>
     internal long Line { get; private set; }
@@ -27,58 +23,37 @@ internal sealed class LineReader(Stream stream, string name) : IDisposable
         var searched = 0;
         while (true)
         {
-            var at = _buffer.AsSpan(_start + searched, _end - _start - searched).IndexOf((byte)'\n');
+            var rest = _ahead.Rest;
+            var at = rest[searched..].IndexOf((byte)'\n');
             if (at >= 0)
             {
                 line = Take(searched + at, 1);
                 return true;
             }
 
-            searched = _end - _start;
-            if (_isAtEnd)
+            searched = rest.Length;
+            if (_ahead.IsAtEnd)
             {
                 line = searched > 0 ? Take(searched, 0) : default;
                 return searched > 0;
             }
 
-            Fill();
-        }
-    }
-
-    public void Dispose() => stream.Dispose();
-
-    private ReadOnlySpan<byte> Take(int length, int endLength)
-    {
-        var line = _buffer.AsSpan(_start, length);
-        _start += length + endLength;
-        Line++;
-        Offset = NextOffset;
-        NextOffset += length + endLength;
-        return line.TrimEnd((byte)'\r');
-    }
-
-    private void Fill()
-    {
-        if (_start > 0)
-        {
-            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-            _end -= _start;
-            _start = 0;
-        }
-
-        if (_end == _buffer.Length)
-        {
-            if (_end >= LineBytesMax)
+            if (!_ahead.TryFill())
             {
                 throw new TraceFormatException(
                     name, Line + 1, NextOffset, $"a line is longer than {LineBytesMax} bytes");
             }
-
-            Array.Resize(ref _buffer, _buffer.Length * 2);
         }
+    }
 
-        var count = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _isAtEnd = count == 0;
-        _end += count;
+    public void Dispose() => _ahead.Dispose();
+
+    private ReadOnlySpan<byte> Take(int length, int endLength)
+    {
+        var line = _ahead.Take(length + endLength)[..length];
+        Line++;
+        Offset = NextOffset;
+        NextOffset += length + endLength;
+        return line.TrimEnd((byte)'\r');
     }
 }

@@ -30,17 +30,7 @@ internal sealed class PerfScriptReader : LinesReader
             return Lost(lost < 0 ? 0 : NumberAt(head.Payload[(lost + 5)..].TrimStart((byte)' ')), head.Cpu);
         }
 
-        var name = Names.Get(head.Name);
-        return new(name, head.TimestampNs, _fields.Parse(name, head.Payload))
-        {
-            System = Names.Get(head.System),
-            Cpu = head.Cpu,
-            Pid = head.Pid,
-            Tgid = head.Tgid,
-            Comm = Names.Get(head.Comm),
-            Line = Line,
-            Offset = Offset,
-        };
+        return head.ToEvent(Names, _fields, Line, Offset);
     }
 
     // Blank lines, headers, and call chains: an address and a symbol, behind white space.
