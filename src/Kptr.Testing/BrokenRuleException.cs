@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Kptr.Specs;
 
 namespace Kptr.Testing;
 
@@ -13,4 +14,7 @@ internal sealed class BrokenRuleException(ConformanceCheck rule, string expected
     internal string Expected { get; } = expected;
 
     internal string Found { get; } = found;
+
+    internal ConformanceFailure ToFailure(DestroyBehavior policy, int seed, IEnumerable<string> log) =>
+        new(Rule, policy, seed, [.. log], Expected, Found);
 }

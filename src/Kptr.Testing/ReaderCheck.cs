@@ -26,7 +26,7 @@ internal sealed unsafe class ReaderCheck(
             }
             catch (BrokenRuleException broken)
             {
-                return new(broken.Rule, policy, options.Seed, [.. _log], broken.Expected, broken.Found);
+                return broken.ToFailure(policy, options.Seed, _log);
             }
         }
 

@@ -39,7 +39,7 @@ internal sealed class ThreadCheck(
         }
         catch (BrokenRuleException broken)
         {
-            return new(broken.Rule, policy, options.Seed, [.. _log], broken.Expected, broken.Found);
+            return broken.ToFailure(policy, options.Seed, _log);
         }
     }
 

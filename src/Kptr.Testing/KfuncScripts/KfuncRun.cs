@@ -1,5 +1,6 @@
 using Kptr.Objects;
 using Kptr.Testing.ObjectScripts;
+using Kptr.Testing.Scripts;
 
 namespace Kptr.Testing.KfuncScripts;
 
@@ -8,68 +9,28 @@ internal sealed partial class KfuncRun
 {
     private readonly KfuncKernel _kernel;
     private readonly KernelModel _model;
-    private readonly Watch _watch;
     private readonly RefBook _before;
     private readonly List<Thing> _things = [];
-    private readonly List<string> _log = [];
+    private readonly ScriptLog _log;
     private int _made;
 
     internal KfuncRun(KfuncKernel kernel, Watch watch)
     {
         _kernel = kernel;
         _model = kernel.Model;
-        _watch = watch;
+        _log = new(watch, KfuncRules.NoExceptions, Counts);
         _before = new(_model);
     }
 
-    internal IReadOnlyList<string> Log => _log;
+    internal IReadOnlyList<string> Log => _log.Lines;
 
     /// <summary>Plays all of it, then gives everything back.</summary>
     /// <returns>The first rule that is seen to be broken; null for none.</returns>
-    internal BrokenRuleException? Play(IReadOnlyList<KfuncStep> script)
-    {
-        try
-        {
-            for (var i = 0; i < script.Count; i++)
-            {
-                var step = script[i];
-                Note($"{i + 1,3}  {step}", () => Play(step));
-            }
+    internal BrokenRuleException? Play(IReadOnlyList<KfuncStep> script) => _log.Play(
+        script, Play, ("end  release every reference; everything deferred runs", End));
 
-            Note("end  release every reference; everything deferred runs", End);
-            return null;
-        }
-        catch (BrokenRuleException e)
-        {
-            return e;
-        }
-    }
-
-    private void Note(string text, Func<string> play)
-    {
-        _log.Add(text);
-        _watch.Beat(_log);
-        try
-        {
-            var answer = play();
-            _log[^1] = answer.Length == 0 ? text : $"{text} -> {answer}";
-        }
-        catch (Exception e) when (e is not BrokenRuleException)
-        {
-            throw new BrokenRuleException(KfuncRules.NoExceptions, "no exception", $"{e.GetType().Name}: {e.Message}");
-        }
-        finally
-        {
-            _log[^1] += Counts();
-        }
-    }
-
-    private string Counts()
-    {
-        var parts = _things.Select(t => $"{t.Name} has {t.Object.Count} (ours {t.Hands.Count})");
-        var text = string.Join(", ", parts);
-        return text.Length == 0 ? "" : $"; {text}";
-    }
+    private IEnumerable<string> Counts() =>
+        _things.Select(t => $"{t.Name} has {t.Object.Count} (ours {t.Hands.Count})");
 
     private string Play(KfuncStep step)
     {

@@ -34,7 +34,7 @@ internal sealed class KfuncScenes(KfuncWorld world, ConformanceOptions options, 
         }
         catch (BrokenRuleException broken)
         {
-            return new(broken.Rule, world.Policy, options.Seed, [.. _log], broken.Expected, broken.Found);
+            return broken.ToFailure(world.Policy, options.Seed, _log);
         }
     }
 

@@ -31,7 +31,7 @@ internal sealed class KfuncThreads(KfuncWorld world, ConformanceOptions options,
         }
         catch (BrokenRuleException broken)
         {
-            return new(broken.Rule, world.Policy, options.Seed, [.. _log], broken.Expected, broken.Found);
+            return broken.ToFailure(world.Policy, options.Seed, _log);
         }
     }
 

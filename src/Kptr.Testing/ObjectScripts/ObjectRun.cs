@@ -1,5 +1,6 @@
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Testing.Scripts;
 
 namespace Kptr.Testing.ObjectScripts;
 
@@ -9,7 +10,6 @@ internal sealed class ObjectRun<T> : IDisposable
 {
     private readonly KernelModel _kernel;
     private readonly Func<KernelCore, T> _factory;
-    private readonly Watch _watch;
     private readonly RefBook _before;
     private readonly ArrayMap<Held<T>> _slots;
     private readonly T?[] _objects = new T?[ObjectStep.ObjectCount];
@@ -17,70 +17,29 @@ internal sealed class ObjectRun<T> : IDisposable
         new List<KernelRef<T>>())];
 
     private readonly int[] _inSlot = [.. Enumerable.Repeat(-1, ObjectStep.SlotCount)];
-    private readonly List<string> _log = [];
+    private readonly ScriptLog _log;
 
     internal ObjectRun(KernelModel kernel, Func<KernelCore, T> factory, Watch watch)
     {
         _kernel = kernel;
         _factory = factory;
-        _watch = watch;
+        _log = new(watch, ObjectRules.NoExceptions, Counts, CheckCounts);
         _before = new(kernel);
         _slots = new(kernel, ObjectStep.SlotCount);
     }
 
-    internal IReadOnlyList<string> Log => _log;
+    internal IReadOnlyList<string> Log => _log.Lines;
 
     /// <summary>Plays all of it, then gives everything back.</summary>
     /// <returns>The first rule that is seen to be broken; null for none.</returns>
-    internal BrokenRuleException? Play(IReadOnlyList<ObjectStep> script)
-    {
-        try
-        {
-            for (var i = 0; i < script.Count; i++)
-            {
-                var step = script[i];
-                Note($"{i + 1,3}  {step}", () => Play(step));
-            }
-
-            Note("end  release every reference, empty every slot", GiveAllBack);
-            Note("end  dispose of the map", End);
-            return null;
-        }
-        catch (BrokenRuleException e)
-        {
-            return e;
-        }
-    }
+    internal BrokenRuleException? Play(IReadOnlyList<ObjectStep> script) => _log.Play(
+        script, Play, ("end  release every reference, empty every slot", GiveAllBack),
+        ("end  dispose of the map", End));
 
     public void Dispose() => _slots.Dispose();
 
-    private void Note(string text, Func<string> play)
-    {
-        _log.Add(text);
-        _watch.Beat(_log);
-        try
-        {
-            var answer = play();
-            _log[^1] = answer.Length == 0 ? text : $"{text} -> {answer}";
-            CheckCounts();
-        }
-        catch (Exception e) when (e is not BrokenRuleException)
-        {
-            throw new BrokenRuleException(ObjectRules.NoExceptions, "no exception", $"{e.GetType().Name}: {e.Message}");
-        }
-        finally
-        {
-            _log[^1] += Counts();
-        }
-    }
-
-    private string Counts()
-    {
-        var parts = Enumerable.Range(0, _objects.Length).Where(o => _objects[o] is not null)
-            .Select(o => $"{ObjectStep.NameOf(o)} has {_objects[o]!.Count} (held {Held(o)})");
-        var text = string.Join(", ", parts);
-        return text.Length == 0 ? "" : $"; {text}";
-    }
+    private IEnumerable<string> Counts() => Enumerable.Range(0, _objects.Length).Where(o => _objects[o] is not null)
+        .Select(o => $"{ObjectStep.NameOf(o)} has {_objects[o]!.Count} (held {Held(o)})");
 
     private int Held(int obj) => _hands[obj].Count + _inSlot.Count(s => s == obj);
 

@@ -29,8 +29,7 @@ internal sealed unsafe class ObjectScenes<T>(
         }
         catch (BrokenRuleException broken)
         {
-            return broken.Rule == check
-                ? new(broken.Rule, spec.Profile.Destroy, options.Seed, [.. _log], broken.Expected, broken.Found) : null;
+            return broken.Rule == check ? broken.ToFailure(spec.Profile.Destroy, options.Seed, _log) : null;
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class ObjectThreads<T>(
         }
         catch (BrokenRuleException broken)
         {
-            return new(broken.Rule, spec.Profile.Destroy, options.Seed, [.. _log], broken.Expected, broken.Found);
+            return broken.ToFailure(spec.Profile.Destroy, options.Seed, _log);
         }
     }
 
