@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -27,14 +26,8 @@ public sealed class FlagFix : CodeFixProvider
                 continue;
             }
 
-            var title = $"Add the flag {flag}";
-            context.RegisterCodeFix(
-                CodeAction.Create(
-                    title,
-                    _ => Task.FromResult(context.Document.WithSyntaxRoot(
-                        root.ReplaceNode(attribute, WithFlag(attribute, flag!)))),
-                    title),
-                diagnostic);
+            context.Offer(
+                $"Add the flag {flag}", [diagnostic], root, attribute, () => WithFlag(attribute, flag!));
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -34,13 +33,8 @@ public sealed class RefFix : CodeFixProvider
             && declaration.Parent is LocalDeclarationStatementSyntax { Parent: BlockSyntax block }
             && !IsShared(block, declarator.Identifier.ValueText))
         {
-            context.RegisterCodeFix(
-                CodeAction.Create(
-                    Title,
-                    _ => Task.FromResult(context.Document.WithSyntaxRoot(
-                        root.ReplaceNode(declaration, Referring(declaration, declarator, place)))),
-                    Title),
-                context.Diagnostics);
+            context.Offer(
+                Title, context.Diagnostics, root, declaration, () => Referring(declaration, declarator, place));
         }
     }
 

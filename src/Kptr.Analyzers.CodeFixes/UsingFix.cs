@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -30,12 +29,7 @@ public sealed class UsingFix : CodeFixProvider
             var used = declaration.WithoutLeadingTrivia()
                 .WithUsingKeyword(SyntaxFactory.Token(SyntaxKind.UsingKeyword).WithTrailingTrivia(SyntaxFactory.Space))
                 .WithLeadingTrivia(declaration.GetLeadingTrivia());
-            context.RegisterCodeFix(
-                CodeAction.Create(
-                    Title,
-                    _ => Task.FromResult(context.Document.WithSyntaxRoot(root!.ReplaceNode(declaration, used))),
-                    Title),
-                context.Diagnostics);
+            context.Offer(Title, context.Diagnostics, root!, declaration, () => used);
         }
     }
 
