@@ -78,67 +78,15 @@ public sealed partial class BpfProgram
     /// <summary>Runs it with arguments for a hook that it is attached to.</summary>
     internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised)
     {
-        if (!TryEnter())
-        {
-            return default;
-        }
-
-        try
-        {
-            return RunOn(args, new() { Event = raised, IsHook = true });
-        }
-        finally
-        {
-            Leave();
-        }
+        using var turn = new Turn(this);
+        return turn.IsTaken ? RunOn(args, new() { Event = raised, IsHook = true }) : default;
     }
 
     /// <summary>Runs it with a record for an event that it is attached to.</summary>
     internal ProgramResult RunEvent(ReadOnlySpan<byte> record, ProgEvent raised)
     {
-        if (!TryEnter())
-        {
-            return default;
-        }
-
-        try
-        {
-            return RunOn(record.ToArray(), new() { Event = raised, IsHook = true });
-        }
-        finally
-        {
-            Leave();
-        }
-    }
-
-    // An event that a program causes while it runs does not run it again on the same CPU, here the same thread. Kernel:
-    // bpf_trace_run, __bpf_prog_enter_recur, and bpf_prog_active of trace_call_bpf, 6.12. LSM programs are not asked.
-    private bool TryEnter()
-    {
-        if (!_checksRecursion)
-        {
-            return true;
-        }
-
-        var active = Kernel.Thread.ActivePrograms;
-        object mark = _sharesRecursion ? Kernel : this;
-        if (active.Contains(mark))
-        {
-            Interlocked.Increment(ref _recursionMisses);
-            return false;
-        }
-
-        active.Add(mark);
-        return true;
-    }
-
-    private void Leave()
-    {
-        if (_checksRecursion)
-        {
-            var active = Kernel.Thread.ActivePrograms;
-            active.RemoveAt(active.Count - 1);
-        }
+        using var turn = new Turn(this);
+        return turn.IsTaken ? RunOn(record.ToArray(), new() { Event = raised, IsHook = true }) : default;
     }
 
     private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
@@ -244,6 +192,42 @@ public sealed partial class BpfProgram
 
         /// <summary>Whether an event runs it, which passes by a program that is gone.</summary>
         internal bool IsHook { get; init; }
+    }
+
+    /// <summary>A program's turn at an event, which it does not have for an event that it causes itself.</summary>
+    /// <remarks>
+    /// An event that a program causes while it runs does not run it again on the same CPU, here the same thread.
+    /// Kernel: <c>bpf_trace_run</c>, <c>__bpf_prog_enter_recur</c>, and <c>bpf_prog_active</c> of
+    /// <c>trace_call_bpf</c>, 6.12. LSM programs are not asked.
+    /// </remarks>
+    private readonly ref struct Turn
+    {
+        private readonly List<object>? _active;
+
+        internal Turn(BpfProgram program)
+        {
+            IsTaken = true;
+            if (!program._checksRecursion)
+            {
+                return;
+            }
+
+            var active = program.Kernel.Thread.ActivePrograms;
+            object mark = program._sharesRecursion ? program.Kernel : program;
+            if (active.Contains(mark))
+            {
+                Interlocked.Increment(ref program._recursionMisses);
+                IsTaken = false;
+                return;
+            }
+
+            active.Add(mark);
+            _active = active;
+        }
+
+        internal bool IsTaken { get; }
+
+        public void Dispose() => _active?.RemoveAt(_active.Count - 1);
     }
 }
 

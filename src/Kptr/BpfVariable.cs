@@ -218,50 +218,32 @@ public sealed class BpfVariable
         throw new InvalidOperationException($"{_owner} is being loaded");
     }
 
+    // Numbers are read and written whole, as the compiler's code for them is.
     private unsafe void ReadMemory(BpfMap map, Span<byte> target)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
-        switch (IsWhole(address) ? SizeBytes : 0)
+        if (IsWhole(address))
         {
-            case 1:
-                target[0] = Volatile.Read(ref *(byte*)address);
-                break;
-            case 2:
-                MemoryMarshal.Write(target, Volatile.Read(ref *(ushort*)address));
-                break;
-            case 4:
-                MemoryMarshal.Write(target, Volatile.Read(ref *(uint*)address));
-                break;
-            case 8:
-                MemoryMarshal.Write(target, Volatile.Read(ref *(ulong*)address));
-                break;
-            default:
-                new ReadOnlySpan<byte>((void*)address, SizeBytes).CopyTo(target);
-                break;
+            var value = KernelMemory.Get(address, new(0, SizeBytes));
+            MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref value))[..SizeBytes].CopyTo(target);
+            return;
         }
+
+        new ReadOnlySpan<byte>((void*)address, SizeBytes).CopyTo(target);
     }
 
     private unsafe void WriteMemory(BpfMap map, ReadOnlySpan<byte> source)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
-        switch (IsWhole(address) ? SizeBytes : 0)
+        if (IsWhole(address))
         {
-            case 1:
-                Volatile.Write(ref *(byte*)address, source[0]);
-                break;
-            case 2:
-                Volatile.Write(ref *(ushort*)address, MemoryMarshal.Read<ushort>(source));
-                break;
-            case 4:
-                Volatile.Write(ref *(uint*)address, MemoryMarshal.Read<uint>(source));
-                break;
-            case 8:
-                Volatile.Write(ref *(ulong*)address, MemoryMarshal.Read<ulong>(source));
-                break;
-            default:
-                source.CopyTo(new Span<byte>((void*)address, SizeBytes));
-                break;
+            var value = 0UL;
+            source.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
+            KernelMemory.Put(address, new(0, SizeBytes), value);
+            return;
         }
+
+        source.CopyTo(new Span<byte>((void*)address, SizeBytes));
     }
 
     private bool IsWhole(ulong address) => SizeBytes is 1 or 2 or 4 or 8 && address % (uint)SizeBytes == 0;

@@ -13,12 +13,10 @@ namespace Kptr;
 /// </remarks>
 internal sealed class TestContext : IDisposable
 {
-    private const int EthernetBytes = 14;
     private const int XdpTailroomBytes = 4096 - RunPacket.HeadroomBytes - 320;
     private const int SkbTailroomBytes = 192;
     private const int FlowKeysBytes = 56;
     private const int XdpIngressIfindex = 12;
-    private const int Loopback = 1;
     private readonly KernelModel _kernel;
     private readonly ContextLayout? _layout;
     private readonly ulong _block;
@@ -40,13 +38,13 @@ internal sealed class TestContext : IDisposable
 
         var isLinkLayer = program.Spec.Type is ProgType.Xdp or ProgType.SchedCls or ProgType.SchedAct;
         var isSkb = _layout.UserBytes == ContextLayout.SkBuff.UserBytes;
-        if ((isSkb || isLinkLayer) && input.Packet.Length < EthernetBytes)
+        if ((isSkb || isLinkLayer) && input.Packet.Length < RunPacket.EthernetBytes)
         {
             throw new ArgumentException(
-                $"a packet has at least {EthernetBytes} bytes, its Ethernet header", nameof(input));
+                $"a packet has at least {RunPacket.EthernetBytes} bytes, its Ethernet header", nameof(input));
         }
 
-        var hidden = isSkb && !isLinkLayer ? EthernetBytes : 0;
+        var hidden = isSkb && !isLinkLayer ? RunPacket.EthernetBytes : 0;
         var hasSocket = _layout.Socket >= 0 || _layout == ContextLayout.CgroupSock;
         _ownSocket = hasSocket && input.Socket is null ? new Sock(_kernel, FlowOf(input.Packet.Span)) : null;
         Packet = new RunPacket(
@@ -78,7 +76,7 @@ internal sealed class TestContext : IDisposable
 
         if (program.Spec.Type == ProgType.Xdp && Packet.Field<uint>(XdpIngressIfindex) == 0)
         {
-            Packet.Field<uint>(XdpIngressIfindex) = Loopback;
+            Packet.Field<uint>(XdpIngressIfindex) = Loopback.Index;
         }
 
         if (program.Spec.Type == ProgType.SockOps)
@@ -129,7 +127,7 @@ internal sealed class TestContext : IDisposable
         Packet!.Field<uint>(protocol) = BinaryPrimitives.ReadUInt16LittleEndian(input.Packet.Span[12..]);
         if (Packet.Field<uint>(ifindex) == 0)
         {
-            Packet.Field<uint>(ifindex) = Loopback;
+            Packet.Field<uint>(ifindex) = Loopback.Index;
         }
 
         if (Packet.Socket is { } sock)
@@ -167,8 +165,8 @@ internal sealed class TestContext : IDisposable
     private static FlowTuple FlowOf(ReadOnlySpan<byte> packet)
     {
         const byte tcp = 6, udp = 17;
-        var type = packet.Length >= EthernetBytes ? BinaryPrimitives.ReadUInt16BigEndian(packet[12..]) : 0;
-        var ip = packet[Math.Min(packet.Length, EthernetBytes)..];
+        var type = packet.Length >= RunPacket.EthernetBytes ? BinaryPrimitives.ReadUInt16BigEndian(packet[12..]) : 0;
+        var ip = packet[Math.Min(packet.Length, RunPacket.EthernetBytes)..];
         var (isV6, addressAt, addressBytes, headerBytes, protocolAt) = type switch
         {
             0x0800 when ip.Length >= 20 => (false, 12, 4, (ip[0] & 0xf) * 4, 9),

@@ -1,6 +1,4 @@
 using System.Collections.Frozen;
-using System.IO.Compression;
-using Kptr.Diagnostics;
 
 namespace Kptr.Kfuncs;
 
@@ -11,18 +9,9 @@ namespace Kptr.Kfuncs;
 /// </remarks>
 internal static class StructNames
 {
-    private const string Resource = "structs-6.12.txt.gz";
-    private static readonly Lazy<FrozenSet<string>> s_all = new(Read);
+    private static readonly Lazy<FrozenSet<string>> s_all = new(
+        () => EmbeddedText.ReadNames("structs-6.12.txt.gz"));
 
     /// <summary>Whether a real kernel has a struct of this name.</summary>
     public static bool Contains(string name) => s_all.Value.Contains(name);
-
-    private static FrozenSet<string> Read()
-    {
-        using var packed = typeof(StructNames).Assembly.GetManifestResourceStream(Resource);
-        Invariant.That(packed is not null, $"{Resource} is not embedded");
-        using var reader = new StreamReader(new GZipStream(packed, CompressionMode.Decompress));
-        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(
-            StringComparer.Ordinal);
-    }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-
 using Kptr.Btf;
 
 namespace Kptr.Specs;

@@ -31,6 +31,10 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>Expected attach type; <see langword="null"/> where the program type has none.</summary>
     public AttachType? ExpectedAttachType { get; init; }
 
+    /// <summary>Whether it is attached to many functions at once, and so has no arguments.</summary>
+    internal bool IsForManyFunctions => ExpectedAttachType is AttachType.TraceFentryMulti
+        or AttachType.TraceFexitMulti or AttachType.TraceFsessionMulti;
+
     /// <summary>
     /// What it attaches to (function, tracepoint, <c>struct_ops</c> type and member...), without a prefix; or null.
     /// </summary>

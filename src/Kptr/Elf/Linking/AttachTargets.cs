@@ -19,8 +19,7 @@ internal static class AttachTargets
         }
 
         // Programs for many functions are verified as if for one that has no arguments.
-        if (prog.ExpectedAttachType is AttachType.TraceFentryMulti or AttachType.TraceFexitMulti
-            or AttachType.TraceFsessionMulti)
+        if (prog.IsForManyFunctions)
         {
             return Find("vmlinux:bpf_multi_func", prog.ExpectedAttachType, kernel) is { } any
                 ? prog with { AttachBtf = any } : prog;

@@ -60,7 +60,7 @@ internal static class KernelContexts
     {
         const int ifindex = 12, queue = 16;
         var rxq = packet.Part(ctx.Core, "xdp_rxq_info", RxqFields);
-        rxq.Put("dev", Device(ctx, packet, Math.Max(packet.Field<uint>(ifindex), PacketFateHelpers.Loopback)));
+        rxq.Put("dev", Device(ctx, packet, Math.Max(packet.Field<uint>(ifindex), Loopback.Index)));
         rxq.Put("queue_index", packet.Field<uint>(queue));
         var xdp = packet.Part(ctx.Core, "xdp_buff", XdpFields);
         xdp.Put("data", packet.Data);

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Maps;
+using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Kfuncs;
@@ -10,10 +11,6 @@ namespace Kptr.Kfuncs;
 /// </remarks>
 internal static class PacketFateHelpers
 {
-    /// <summary>Index of the loopback device.</summary>
-    internal const int Loopback = 1;
-
-    private const int LoopbackMtu = 65536;
     private const int ActShot = 2;
     private const int ActRedirect = 7;
     private const int XdpAborted = 0;
@@ -76,7 +73,7 @@ internal static class PacketFateHelpers
     internal static Errno CloneRedirect(ProgContext ctx, ulong skb, uint ifindex, ulong flags)
     {
         var packet = ctx.PacketAt(skb);
-        if ((flags & ~Ingress) != 0 || ifindex != Loopback)
+        if ((flags & ~Ingress) != 0 || ifindex != Loopback.Index)
         {
             return Errno.EINVAL;
         }
@@ -92,22 +89,22 @@ internal static class PacketFateHelpers
     [Helper(HelperId.CheckMtu)]
     internal static int CheckMtu(ProgContext ctx, ulong context, uint ifindex, ulong length, int delta, ulong flags)
     {
-        const int ethernetBytes = 14, fragNeeded = 1;
+        const int fragNeeded = 1;
         var packet = ctx.PacketAt(context);
         if ((flags & ~(packet.IsXdp ? 0 : 1ul)) != 0)
         {
             return (int)Errno.EINVAL;
         }
 
-        if (ifindex is not (0 or Loopback))
+        if (ifindex is not (0 or Loopback.Index))
         {
             return (int)Errno.ENODEV;
         }
 
         var asked = ctx.Read<uint>(length);
-        var size = (asked > 0 ? asked + ethernetBytes : packet.Length) + (long)delta;
-        ctx.Write(length, (uint)LoopbackMtu);
-        return size <= LoopbackMtu + ethernetBytes ? 0 : fragNeeded;
+        var size = (asked > 0 ? asked + RunPacket.EthernetBytes : packet.Length) + (long)delta;
+        ctx.Write(length, (uint)Loopback.MtuBytes);
+        return size <= Loopback.MtuBytes + RunPacket.EthernetBytes ? 0 : fragNeeded;
     }
 
     /// <summary>The model has no routes: nothing is forwarded.</summary>

@@ -6,7 +6,6 @@ namespace Kptr.Kfuncs;
 /// <summary>Longer and shorter packets. Kernel: net/core/filter.c, 6.12.</summary>
 internal static class PacketShapeHelpers
 {
-    private const int EthernetBytes = 14;
     private const int FrameBytes = 40; // struct xdp_frame, which XDP keeps at the start of the buffer
     private const int MetaBytesMax = 255;
     private const int HeadroomMax = 0xffff;
@@ -20,7 +19,7 @@ internal static class PacketShapeHelpers
     internal static Errno XdpHead(ProgContext ctx, ulong xdp, int delta)
     {
         var packet = ctx.PacketAt(xdp);
-        return delta <= packet.Length - EthernetBytes
+        return delta <= packet.Length - RunPacket.EthernetBytes
             && packet.TryMoveStart(delta, FrameBytes) ? Errno.None : Errno.EINVAL;
     }
 
@@ -28,7 +27,8 @@ internal static class PacketShapeHelpers
     internal static Errno XdpTail(ProgContext ctx, ulong xdp, int delta)
     {
         var packet = ctx.PacketAt(xdp);
-        return packet.Length + (long)delta >= EthernetBytes && packet.TryMoveEnd(delta) ? Errno.None : Errno.EINVAL;
+        return packet.Length + (long)delta >= RunPacket.EthernetBytes
+            && packet.TryMoveEnd(delta) ? Errno.None : Errno.EINVAL;
     }
 
     [Helper(HelperId.XdpAdjustMeta)]
@@ -49,7 +49,7 @@ internal static class PacketShapeHelpers
     internal static Errno ChangeTail(ProgContext ctx, ulong skb, uint length, ulong flags)
     {
         var packet = ctx.PacketAt(skb);
-        var least = packet.HiddenHeaderBytes == 0 ? EthernetBytes : 0;
+        var least = packet.HiddenHeaderBytes == 0 ? RunPacket.EthernetBytes : 0;
         if (flags != 0 || length > HeadroomMax || length < least)
         {
             return Errno.EINVAL;
@@ -82,7 +82,7 @@ internal static class PacketShapeHelpers
     internal static Errno AdjustRoom(ProgContext ctx, ulong skb, int delta, uint mode, ulong flags)
     {
         var packet = ctx.PacketAt(skb);
-        var at = mode == AdjustMac ? EthernetBytes : EthernetBytes + NetworkHeaderBytes(packet);
+        var at = mode == AdjustMac ? RunPacket.EthernetBytes : RunPacket.EthernetBytes + NetworkHeaderBytes(packet);
         if ((flags & ~AdjustRoomFlags) != 0)
         {
             return Errno.EINVAL;

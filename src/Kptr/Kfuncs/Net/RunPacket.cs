@@ -15,7 +15,9 @@ internal sealed unsafe class RunPacket : IDisposable
     /// <summary>Room before the packet (<c>XDP_PACKET_HEADROOM</c>).</summary>
     internal const int HeadroomBytes = 256;
 
-    private const int EthernetBytes = 14;
+    /// <summary>Length of an Ethernet header (<c>ETH_HLEN</c>).</summary>
+    internal const int EthernetBytes = 14;
+
     private const int NetOff = -0x100000; // SKF_NET_OFF
     private const int LinkOff = -0x200000; // SKF_LL_OFF
     private readonly ContextLayout _layout;

@@ -10,7 +10,6 @@ internal static class SkbBytesHelpers
     private const ulong InvalidateHash = 2;
     private const uint FromMac = 0;
     private const uint FromNetwork = 1;
-    private const int EthernetBytes = 14;
 
     [Helper(HelperId.SkbLoadBytes)]
     internal static Errno LoadBytes(ProgContext ctx, ulong skb, uint offset, ulong target, uint length) =>

@@ -53,19 +53,6 @@ public sealed class CgroupArrayMap : ObjectArray
     }
 
     /// <inheritdoc/>
-    protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
-    {
-        if (!caller.IsUserSpace)
-        {
-            return Errno.EINVAL;
-        }
-
-        var err = Exchange(ArrayKeys.IndexOf(key), null, out var old);
-        (old as KernelRef<Cgroup>?)?.Release();
-        return err != Errno.None ? err : old is null ? Errno.ENOENT : Errno.None;
-    }
-
-    /// <inheritdoc/>
     protected override void OnFree()
     {
         for (uint index = 0; index < MaxEntries; index++)
@@ -74,10 +61,12 @@ public sealed class CgroupArrayMap : ObjectArray
         }
     }
 
+    private protected override void LetGo(object? old) => (old as KernelRef<Cgroup>?)?.Release();
+
     private Errno Put(uint index, KernelRef<Cgroup>? cgroup)
     {
         var err = Exchange(index, cgroup, out var old);
-        (old as KernelRef<Cgroup>?)?.Release();
+        LetGo(old);
         return err;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -40,6 +39,11 @@ public abstract class ObjectArray : BpfMap
         return Errno.None;
     }
 
+    /// <summary>Gives back what an entry had, or null, when nobody can find it there any more.</summary>
+    private protected virtual void LetGo(object? old)
+    {
+    }
+
     private protected object? ItemAt(uint index) => index < MaxEntries ? Volatile.Read(ref _items[index]) : null;
 
     private protected void Clear() => Array.Clear(_items);
@@ -61,7 +65,8 @@ public abstract class ObjectArray : BpfMap
             return Errno.EINVAL;
         }
 
-        var err = Exchange(BinaryPrimitives.ReadUInt32LittleEndian(key), null, out var old);
+        var err = Exchange(ArrayKeys.IndexOf(key), null, out var old);
+        LetGo(old);
         return err != Errno.None ? err : old is null ? Errno.ENOENT : Errno.None;
     }
 

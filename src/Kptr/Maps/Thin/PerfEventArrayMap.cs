@@ -81,15 +81,7 @@ public sealed class PerfEventArrayMap : ObjectArray
         where T : unmanaged =>
         _channel.ReadAllAsync<T>(cancellation);
 
-    /// <summary>Calls a method for every record, as libbpf's callbacks: as work of the kernel.</summary>
-    /// <param name="received">
-    /// Called one at a time, on the background thread or in <see cref="KernelCore.Quiesce"/>; not on the thread of the
-    /// program. What it throws, and that a record is too short for the type, the next Quiesce throws.
-    /// </param>
-    /// <typeparam name="T">What the records begin with.</typeparam>
-    /// <returns>The registration: dispose it to end it. It ends by itself when user space lets go of the map.</returns>
-    /// <exception cref="InvalidOperationException">There is a consumer already.</exception>
-    /// <exception cref="ObjectDisposedException">User space has let go of the map.</exception>
+    /// <inheritdoc cref="RingBufMap.Consume"/>
     public IDisposable Consume<T>(Action<RingRecord<T>> received)
         where T : unmanaged =>
         _channel.Consume(received);

@@ -17,7 +17,6 @@ namespace Kptr.Maps;
 /// </remarks>
 internal sealed class RedirectMap : BpfMap
 {
-    private const uint Loopback = 1;
     private const uint CpuQueueMax = 16384;
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly SortedDictionary<uint, int> _slots = [];
@@ -156,7 +155,7 @@ internal sealed class RedirectMap : BpfMap
     }
 
     private static Errno CheckDevice(uint ifindex, int prog) =>
-        ifindex == Loopback && prog <= 0 ? Errno.None : Errno.EINVAL;
+        ifindex == Loopback.Index && prog <= 0 ? Errno.None : Errno.EINVAL;
 
     private Errno CheckCpu(uint cpu, uint queueSize, int prog) =>
         queueSize > CpuQueueMax ? Errno.EOVERFLOW

@@ -53,9 +53,8 @@ internal static class HelperAccess
     public static bool HasTrampoline(ProgSpec prog) => prog.Type switch
     {
         ProgType.Tracing =>
-            prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn
-                or AttachType.TraceFsession or AttachType.TraceFentryMulti or AttachType.TraceFexitMulti
-                or AttachType.TraceFsessionMulti,
+            prog.IsForManyFunctions || prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
+                or AttachType.ModifyReturn or AttachType.TraceFsession,
         ProgType.Lsm => prog.ExpectedAttachType == AttachType.LsmMac,
         _ => false,
     };

@@ -126,8 +126,9 @@ internal sealed partial class VerifierRun
         var kind = KindOf(flags);
         if (kind != DynptrKind.Invalid && DynptrSlotOf(regno).DynptrKind != kind)
         {
-            Reject(DiagCode.DynptrInvalid, $"Expected a dynptr of type {KindName(kind)} as arg #{DynptrArg(regno)}",
-                regno);
+            Reject(
+                DiagCode.DynptrInvalid,
+                $"Expected a dynptr of type {StatePrinter.DynptrName(kind)} as arg #{DynptrArg(regno)}", regno);
         }
     }
 
@@ -322,15 +323,5 @@ internal sealed partial class VerifierRun
         DynptrKind.Xdp => RegType.DynptrXdp,
         DynptrKind.SkbMeta => RegType.DynptrSkbMeta,
         _ => 0,
-    };
-
-    private static string KindName(DynptrKind kind) => kind switch
-    {
-        DynptrKind.Local => "local",
-        DynptrKind.Ringbuf => "ringbuf",
-        DynptrKind.Skb => "skb",
-        DynptrKind.Xdp => "xdp",
-        DynptrKind.SkbMeta => "skb_meta",
-        _ => "unknown",
     };
 }

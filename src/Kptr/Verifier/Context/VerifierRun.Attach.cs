@@ -69,16 +69,13 @@ internal sealed partial class VerifierRun
     {
         ProgType.Tracing when Prog.ExpectedAttachType == AttachType.TraceRawTp => Kernel.Profile.TracepointsSleep,
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
-            or AttachType.ModifyReturn or AttachType.TraceIter or AttachType.TraceFsession || IsForManyFunctions,
+            or AttachType.ModifyReturn or AttachType.TraceIter or AttachType.TraceFsession || Prog.IsForManyFunctions,
         ProgType.RawTracepoint or ProgType.Tracepoint => Kernel.Profile.TracepointsSleep,
         ProgType.Lsm => Prog.ExpectedAttachType != AttachType.LsmCgroup,
         ProgType.Kprobe => true,
         ProgType.StructOps => Kernel.Profile.StructOpsSleep,
         _ => false,
     };
-
-    private bool IsForManyFunctions => Prog.ExpectedAttachType is AttachType.TraceFentryMulti
-        or AttachType.TraceFexitMulti or AttachType.TraceFsessionMulti;
 
     private AttachTarget ResolveTarget()
     {
@@ -188,7 +185,7 @@ internal sealed partial class VerifierRun
 
     private void CheckHook(BtfType func)
     {
-        if (Prog.IsSleepable && !IsForManyFunctions && !IsSleepableTarget(func.Name))
+        if (Prog.IsSleepable && !Prog.IsForManyFunctions && !IsSleepableTarget(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name} is not sleepable");
         }

@@ -123,7 +123,7 @@ internal sealed partial class VerifierRun
         ProgType.Tracing => Prog.ExpectedAttachType switch
         {
             AttachType.TraceFentry or AttachType.TraceFexit or AttachType.TraceFsession => new(0, 0),
-            _ when IsForManyFunctions => new(0, 0),
+            _ when Prog.IsForManyFunctions => new(0, 0),
             AttachType.TraceIter => new(0, 1),
             _ => null,
         },
