@@ -52,7 +52,7 @@ public class ReaderTests
         foreach (var trace in new[]
         {
             $" bash-12 [000] 1.5: sched_process_free: comm={text} pid=3\n bash-12 [000] 1.6: b: pid=3\n",
-            $$$"""[{"name": "sched_process_free", "ts": 1.5, "args": {"comm": "{{{text}}}"}}, {"name": "b", "ts": 2}]""",
+            $$$"""[{"name": "sched_process_free", "ts": 1, "args": {"comm": "{{{text}}}"}}, {"name": "b", "ts": 2}]""",
         })
         {
             using var reader = TraceReader.Open(
