@@ -25,4 +25,17 @@ public sealed record ConformanceOptions
 
     /// <summary>Under which destroy policies.</summary>
     public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
+
+    /// <summary>Refuses what would try nothing: a check that was not tried must not pass.</summary>
+    internal void ThrowIfNothingIsTried()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Scripts, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(StepsMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Rounds, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HangAfter, TimeSpan.Zero);
+        if (Policies.Count == 0)
+        {
+            throw new ArgumentException("no destroy policy to try under", nameof(Policies));
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Kptr.Objects;
 using Kptr.Specs;
 
 namespace Kptr.Testing;
@@ -20,10 +21,11 @@ internal static class ConformanceRunner
     /// <param name="ends">The one that a hang is reported under.</param>
     /// <param name="options">Which of them, and under which policies.</param>
     /// <param name="bench">Runs one.</param>
-    /// <exception cref="ArgumentException">The options name a check that there is not.</exception>
+    /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing.</exception>
     internal static ConformanceReport Run(
         IReadOnlyList<ConformanceCheck> all, ConformanceCheck ends, ConformanceOptions options, IBench bench)
     {
+        options.ThrowIfNothingIsTried();
         var checks = Chosen(all, options.Only);
         var passed = new List<ConformanceCheck>();
         var failures = new List<ConformanceFailure>();
@@ -60,6 +62,11 @@ internal static class ConformanceRunner
 
         return new(passed, failures, skipped);
     }
+
+    /// <summary>A factory whose every object is there.</summary>
+    internal static Func<KernelCore, T> Sure<T>(Func<KernelCore, T> factory)
+        where T : class =>
+        kernel => factory(kernel) ?? throw new InvalidOperationException("the factory made nothing: it returned null");
 
     /// <summary>Those of all checks that have one of the names; all of them for no names.</summary>
     /// <exception cref="ArgumentException">No check has that name.</exception>

@@ -49,6 +49,7 @@ public static class KfuncConformance
         ArgumentNullException.ThrowIfNull(kfuncs);
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
+        options.ThrowIfNothingIsTried();
         var worlds = options.Policies.Distinct().ToDictionary(p => p, p => new KfuncWorld(kfuncs, capabilities, p));
         if (capabilities.Kfuncs.FirstOrDefault(name => worlds.Values.All(w => w.Missing.Contains(name))) is { } unknown)
         {

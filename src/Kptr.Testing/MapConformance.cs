@@ -29,6 +29,8 @@ public static class MapConformance
     /// <param name="options">How much is tried.</param>
     /// <returns>What passed, and what could not be asked.</returns>
     /// <exception cref="ConformanceException">A rule is broken; the message says which and how.</exception>
+    /// <exception cref="InvalidOperationException">The factory returned null.</exception>
+    /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing.</exception>
     public static ConformanceReport Check(
         Func<KernelCore, BpfMap> factory, MapCapabilities capabilities, ConformanceOptions? options = null)
     {
@@ -45,7 +47,8 @@ public static class MapConformance
         ArgumentNullException.ThrowIfNull(factory);
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
-        return ConformanceRunner.Run(Checks, Rules.Ends, options, new Bench(factory, capabilities, options));
+        return ConformanceRunner.Run(Checks, Rules.Ends, options,
+            new Bench(ConformanceRunner.Sure(factory), capabilities, options));
     }
 
     /// <summary>Runs single checks of one map type.</summary>

@@ -26,6 +26,7 @@ public static class ObjectConformance
     /// <param name="options">How much is tried.</param>
     /// <returns>What passed, and what could not be asked.</returns>
     /// <exception cref="ConformanceException">A rule is broken; the message says which and how.</exception>
+    /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing.</exception>
     public static ConformanceReport Check<T>(
         Func<KernelCore, T> factory, ObjectCapabilities capabilities, ConformanceOptions? options = null)
         where T : KernelObject
@@ -54,6 +55,9 @@ public static class ObjectConformance
     {
         private readonly Dictionary<DestroyBehavior, KernelSpec> _specs = [];
 
+        // Only where memory is denied may a factory make nothing; one check does that.
+        private readonly Func<KernelCore, T> _sure = ConformanceRunner.Sure(factory);
+
         public override string? ReasonToSkip(ConformanceCheck check) =>
             check == ObjectRules.Threads && !can.IsThreadSafe ? "it is for one thread (IsThreadSafe)" : null;
 
@@ -61,7 +65,7 @@ public static class ObjectConformance
         {
             if (check == ObjectRules.Threads)
             {
-                return new ObjectThreads<T>(factory, SpecOf(policy), Options, watch).Run();
+                return new ObjectThreads<T>(_sure, SpecOf(policy), Options, watch).Run();
             }
 
             return new ObjectScenes<T>(factory, can, SpecOf(policy), Options, watch).Run(check)
@@ -69,7 +73,7 @@ public static class ObjectConformance
         }
 
         protected override Desk<ObjectStep> NewDesk(DestroyBehavior policy, Watch watch) =>
-            new ObjectDesk<T>(factory, can, SpecOf(policy), Options.StepsMax, watch);
+            new ObjectDesk<T>(_sure, can, SpecOf(policy), Options.StepsMax, watch);
 
         // To make types of declarations takes longer than a script.
         private KernelSpec SpecOf(DestroyBehavior policy) => _specs.TryGetValue(policy, out var known) ? known

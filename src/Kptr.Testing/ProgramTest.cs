@@ -25,7 +25,7 @@ public static class ProgramTest
     /// <returns>What passed, and what is good to know.</returns>
     /// <exception cref="ProgramTestException">Something is wrong; the message says what, and how to see it.</exception>
     /// <exception cref="ArgumentException">The options name a check or a fault that there is none of, or
-    /// no kernel.</exception>
+    /// no kernel, or try nothing.</exception>
     public static ProgramTestReport Check(Func<BpfObject> open, ProgramTestOptions? options = null)
     {
         var report = Run(open, options);
@@ -50,6 +50,8 @@ public static class ProgramTest
             throw new ArgumentException("no kernel or no policy is named, so nothing would run", nameof(options));
         }
 
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Scripts, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.StepsMax, 1, nameof(options));
         return new ProgramBench(open, options, ConformanceRunner.Chosen(Checks, options.Only)).Run();
     }
 }

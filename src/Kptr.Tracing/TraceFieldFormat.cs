@@ -5,20 +5,40 @@ using Kptr.Tracing.Text;
 namespace Kptr.Tracing;
 
 /// <summary>One field of a <see cref="TraceEventFormat"/>.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Type">Its C type, an array's length included (<c>char[16]</c>).</param>
-/// <param name="OffsetBytes">Where it begins in the record.</param>
-/// <param name="SizeBytes">Its size; of a <c>__data_loc</c> that of the word that tells where the text is.</param>
-/// <param name="IsSigned">Whether it is a signed number.</param>
-public sealed record TraceFieldFormat(string Name, string Type, int OffsetBytes, int SizeBytes, bool IsSigned)
+public sealed class TraceFieldFormat
 {
     private const int LocBytes = 4;
 
-    // Worked out once: the type is read for every field of every record.
-    private readonly FieldShape _shape = ShapeOf(Type, SizeBytes);
+    // Worked out once, as every field of every record asks.
+    private readonly FieldShape _shape;
+
+    private TraceFieldFormat(string name, string type, int offsetBytes, int sizeBytes, bool isSigned)
+    {
+        Name = name;
+        Type = type;
+        OffsetBytes = offsetBytes;
+        SizeBytes = sizeBytes;
+        IsSigned = isSigned;
+        _shape = ShapeOf(type, sizeBytes);
+    }
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>Its C type, an array's length included (<c>char[16]</c>).</summary>
+    public string Type { get; }
+
+    /// <summary>Where it begins in the record.</summary>
+    public int OffsetBytes { get; }
+
+    /// <summary>Its size; of a <c>__data_loc</c> that of the word that tells where the text is.</summary>
+    public int SizeBytes { get; }
+
+    /// <summary>Whether it is a signed number.</summary>
+    public bool IsSigned { get; }
 
     /// <summary>Whether all events have it (<c>common_pid</c>).</summary>
-    public bool IsCommon { get; } = Name.StartsWith("common_", StringComparison.Ordinal);
+    public bool IsCommon => Name.StartsWith("common_", StringComparison.Ordinal);
 
     private enum FieldShape
     {

@@ -78,6 +78,7 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
         try
         {
             var result = member.Call(target, args);
+            Compare(member, call, result, world, values);
             if (!method.IsConstructor || !args.Any(IsNothing))
             {
                 Keep(result, world);
@@ -98,6 +99,16 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
         }
     }
 
+    private void Compare(Member member, string call, object? result, World world, Values values)
+    {
+        if (result is not null && world.Pick(result.GetType(), values.Random) is { } other
+            && RecordLaw.Breach(result, other) is { } stale)
+        {
+            Report(member, call, new RecordLawException(
+                $"{Surface.NameOf(result.GetType())}.{stale} does not follow a copy with other properties"));
+        }
+    }
+
     private static void Keep(object? result, World world)
     {
         switch (result)
@@ -111,8 +122,8 @@ internal sealed class FuzzRun(FuzzOptions options, Journal journal)
                 break;
             case null or string:
                 break;
-            case IEnumerable items when IsWhole(items):
-                // Members that yield run when they are walked.
+            case IEnumerable items when items is not IDisposable && IsWhole(items):
+                // Members that yield run when they are walked. What reads as it is walked, and is disposed of, is kept.
                 foreach (var item in items.Cast<object?>().Take(ItemsMax))
                 {
                     Keep(item, world);

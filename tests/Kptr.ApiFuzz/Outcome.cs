@@ -22,16 +22,19 @@ internal static class Outcome
         or OperationCanceledException => true,
         InvalidOperationException =>
             exception.GetType() == typeof(InvalidOperationException) && IsThrownByKptr(exception),
+        FormatException => exception.GetType() == typeof(FormatException)
+            ? IsThrownByKptr(exception)
+            : IsOfKptr(exception),
         IOException or UnauthorizedAccessException => true,
         OutOfMemoryException => largest >= SizeAskedFor,
-        _ => exception.GetType().Assembly == typeof(KernelModel).Assembly && exception.GetType().IsVisible,
+        _ => IsOfKptr(exception),
     };
 
     /// <summary>One line: what, and where in Kptr.</summary>
     internal static string Describe(Exception exception)
     {
         var frames = new StackTrace(exception, false).GetFrames().Select(f => f.GetMethod()).OfType<MethodBase>()
-            .Where(m => m.DeclaringType?.Assembly == typeof(KernelModel).Assembly).Take(4).Select(
+            .Where(m => IsLibrary(m.DeclaringType?.Assembly)).Take(4).Select(
                 m => $"{m.DeclaringType!.Name}.{m.Name}");
         return $"{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")} at "
             + $"{string.Join(" < ", frames)}";
@@ -40,5 +43,10 @@ internal static class Outcome
     // A "sequence contains no elements" of a collection inside is no answer to a caller.
     private static bool IsThrownByKptr(Exception exception) =>
         new StackTrace(exception, false).GetFrame(0)?.GetMethod()?.DeclaringType?.Assembly is { } assembly
-        && (assembly == typeof(KernelModel).Assembly || assembly == typeof(Outcome).Assembly);
+        && (IsLibrary(assembly) || assembly == typeof(Outcome).Assembly);
+
+    private static bool IsOfKptr(Exception exception) =>
+        IsLibrary(exception.GetType().Assembly) && exception.GetType().IsVisible;
+
+    private static bool IsLibrary(Assembly? assembly) => assembly is not null && Surface.Libraries.Contains(assembly);
 }

@@ -1,6 +1,8 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Kptr.Objects;
+using Kptr.Testing;
+using Kptr.Tracing;
 
 namespace Kptr.ApiFuzz;
 
@@ -18,7 +20,7 @@ internal sealed class Member(MethodBase method, string name)
     internal object? Call(object? target, object?[] args) => (_adapter ??= Caller.Make(Method))(target, args);
 }
 
-/// <summary>Everything public of the assembly, and what of it cannot be called from here.</summary>
+/// <summary>Everything public of the library's assemblies, and what of it cannot be called from here.</summary>
 internal sealed class Surface
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static
@@ -48,8 +50,8 @@ internal sealed class Surface
 
     internal Surface()
     {
-        foreach (var type in typeof(KernelModel).Assembly.GetExportedTypes().OrderBy(
-            t => t.FullName, StringComparer.Ordinal)
+        foreach (var type in Libraries.SelectMany(a => a.GetExportedTypes())
+            .OrderBy(t => t.FullName, StringComparer.Ordinal)
             .Concat([typeof(OpenMap), typeof(HandMade), typeof(FalseView), typeof(Widget), typeof(WidgetKfuncs)]))
         {
             if (!type.IsEnum && !typeof(Delegate).IsAssignableFrom(type))
@@ -58,6 +60,10 @@ internal sealed class Surface
             }
         }
     }
+
+    /// <summary>The assemblies whose public members are called.</summary>
+    internal static IReadOnlyList<Assembly> Libraries { get; } =
+        [typeof(KernelModel).Assembly, typeof(MapConformance).Assembly, typeof(TraceReader).Assembly];
 
     internal IReadOnlyList<Member> Members => _members;
 

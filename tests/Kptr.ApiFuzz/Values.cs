@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Linq.Expressions;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using Kptr.Execution;
 using Kptr.Maps;
 using Kptr.Objects;
@@ -37,11 +38,14 @@ internal sealed class Values(World world, Random random)
 
     private static readonly Dictionary<Type, Func<bool, Delegate>> s_delegates = [];
     private readonly NullabilityInfoContext _nullability = new();
+    private readonly KitValues _asked = new(world, random);
 
     /// <summary>
     /// The largest number asked for so far in this call: what excuses an <see cref="OutOfMemoryException"/>.
     /// </summary>
     internal long Largest { get; private set; }
+
+    internal Random Random => random;
 
     internal void Begin() => Largest = 0;
 
@@ -73,7 +77,10 @@ internal sealed class Values(World world, Random random)
         var type = parameter.ParameterType.IsByRef
             ? parameter.ParameterType.GetElementType()!
             : parameter.ParameterType;
-        return Make(type, depth) ?? (MayBeNull(_nullability.Create(parameter), type) ? null : Insist(type, depth));
+        // A tuple says nothing of its parts; those of our data are never null.
+        var mayBeNull = !typeof(ITuple).IsAssignableFrom(parameter.Member.DeclaringType)
+            && MayBeNull(_nullability.Create(parameter), type);
+        return Make(type, depth) ?? (mayBeNull ? null : Insist(type, depth));
     }
 
     private object? MakePart(PropertyInfo property, int depth) =>
@@ -114,8 +121,8 @@ internal sealed class Values(World world, Random random)
             : type.IsArray ? (random.Next(3) == 0 && type.GetElementType()!.IsPrimitive
                 ? Buffer(type.GetElementType()!, target)
                 : Items(type.GetElementType()!, depth))
-            : typeof(Delegate).IsAssignableFrom(type) ? Handler(type)
-            : Collection(type, depth) ?? Known(type) ?? Object(type, depth));
+            : typeof(Delegate).IsAssignableFrom(type) ? _asked.Handler(type) ?? Handler(type)
+            : _asked.Make(type) ?? Collection(type, depth) ?? Known(type) ?? Object(type, depth));
     }
 
     private object? Primitive(Type type)
@@ -316,7 +323,7 @@ internal sealed class Values(World world, Random random)
         }
 
         return world.Pick(type, random) ?? (depth <= DepthMax ? Construct(type, depth) : null)
-            ?? (type.IsValueType ? Activator.CreateInstance(type) : null);
+            ?? (type.IsValueType && !typeof(ITuple).IsAssignableFrom(type) ? Activator.CreateInstance(type) : null);
     }
 
     private object? Construct(Type type, int depth)

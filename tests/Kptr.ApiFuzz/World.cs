@@ -6,6 +6,7 @@ using Kptr.Kfuncs;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
+using Kptr.Tracing;
 
 namespace Kptr.ApiFuzz;
 
@@ -17,7 +18,9 @@ internal sealed class World
     private const int RingMax = 48;
 
     // Their remarks say that one thread at a time may use them, so each thread has its own.
-    private static readonly Type[] s_ofOneThread = [typeof(BtfBuilder), typeof(CDeclParser)];
+    private static readonly Type[] s_ofOneThread =
+        [typeof(BtfBuilder), typeof(CDeclParser), typeof(TraceReader), typeof(TraceReplay)];
+
     private readonly ConcurrentDictionary<(Type Type, int Thread), Ring> _own = new();
     private readonly ConcurrentDictionary<Type, Ring> _rings = new();
     private readonly ConcurrentDictionary<Type, Ring[]> _assignable = new();
@@ -66,9 +69,9 @@ internal sealed class World
         }
 
         var type = value.GetType();
-        if (s_ofOneThread.Contains(type))
+        if (OneThreadType(type) is { } own)
         {
-            Own(type).Add(value);
+            Own(own).Add(value);
             return;
         }
 
@@ -94,15 +97,17 @@ internal sealed class World
     /// <summary>An object of a type; null when there is none yet.</summary>
     internal object? Pick(Type type, Random random)
     {
-        if (s_ofOneThread.Contains(type))
+        if (OneThreadType(type) is { } own)
         {
-            return Own(type).Pick(random);
+            return Own(own).Pick(random);
         }
 
         var rings = _assignable.GetOrAdd(
             type, t => [.. _rings.Where(r => t.IsAssignableFrom(r.Key)).Select(r => r.Value)]);
         return rings.Length == 0 ? null : rings[random.Next(rings.Length)].Pick(random);
     }
+
+    private static Type? OneThreadType(Type type) => Array.Find(s_ofOneThread, t => t.IsAssignableFrom(type));
 
     private Ring Own(Type type) => _own.GetOrAdd((type, Environment.CurrentManagedThreadId), static _ => new Ring());
 

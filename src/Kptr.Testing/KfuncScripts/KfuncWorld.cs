@@ -24,7 +24,7 @@ internal sealed class KfuncWorld
         _makers = new(Known);
         foreach (var (type, make) in can.Objects)
         {
-            _makers[type] = make;
+            _makers[type] = ConformanceRunner.Sure(make);
         }
 
         var own = kfuncs.SpecsOf(profile);

@@ -67,7 +67,7 @@ internal sealed unsafe class ObjectScenes<T>(
 
     private KernelRef<T> Make(KernelModel kernel, out T made)
     {
-        made = factory(kernel);
+        made = ConformanceRunner.Sure(factory)(kernel);
         _log.Add($"make an object, {made.Count} reference");
         return KernelRef.Own(made);
     }

@@ -66,11 +66,18 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
     public static BtfRecord Empty { get; } = new([]);
 
     /// <summary>The fields.</summary>
-    public ImmutableArray<BtfField> Fields { get; init; } = Fields.IsDefault ? [] : Fields;
+    public ImmutableArray<BtfField> Fields
+    {
+        get;
+        init
+        {
+            field = value.IsDefault ? [] : value;
+            Kinds = KindsOf(field);
+        }
+    } = Fields.IsDefault ? [] : Fields;
 
     /// <summary>Union of the kinds of all fields.</summary>
-    public BtfFieldKind Kinds { get; } =
-        (Fields.IsDefault ? [] : Fields).Aggregate(BtfFieldKind.None, (k, f) => k | f.Kind);
+    public BtfFieldKind Kinds { get; private init; } = KindsOf(Fields);
 
     /// <summary>Whether any field has one of these kinds.</summary>
     public bool Has(BtfFieldKind kinds) => (Kinds & kinds) != 0;
@@ -84,6 +91,9 @@ public sealed record BtfRecord(ImmutableArray<BtfField> Fields)
         Fields.Select(f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes))
             .SequenceEqual(other.Fields.Select(
                 f => (f.Kind, f.OffsetBytes, f.Pointee, f.NodeType, f.NodeOffsetBytes)));
+
+    private static BtfFieldKind KindsOf(ImmutableArray<BtfField> fields) =>
+        (fields.IsDefault ? [] : fields).Aggregate(BtfFieldKind.None, (k, f) => k | f.Kind);
 
     /// <summary>Whether some of these bytes are in a field.</summary>
     internal bool Overlaps(int offsetBytes, int sizeBytes) => Fields.Any(
