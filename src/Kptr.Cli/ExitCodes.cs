@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace Kptr.Cli;
 
 /// <summary>What the tool's exit codes mean.</summary>
@@ -11,22 +9,6 @@ internal static class ExitCodes
     /// <summary>Some program was rejected, or is not supported.</summary>
     public const int Rejected = 1;
 
-    /// <summary>Bad usage, or input that cannot be read.</summary>
+    /// <summary>Bad usage, input that cannot be read, or output that cannot be written.</summary>
     public const int Unusable = 2;
-
-    /// <summary>Runs a parsed command line; what the parser refuses is <see cref="Unusable"/>.</summary>
-    public static int OfParse(ParseResult parsed)
-    {
-        if (parsed.Errors.Count == 0)
-        {
-            return parsed.Invoke(new() { EnableDefaultExceptionHandler = false });
-        }
-
-        foreach (var error in parsed.Errors)
-        {
-            Console.Error.WriteLine($"kptr: {error.Message}");
-        }
-
-        return Unusable;
-    }
 }

@@ -1,3 +1,6 @@
+using System.CommandLine;
+using Kptr.Diagnostics;
+
 namespace Kptr.Cli;
 
 /// <summary>The files that arguments stand for.</summary>
@@ -8,32 +11,94 @@ internal static class InputFiles
         RecurseSubdirectories = true, MaxRecursionDepth = 16, IgnoreInaccessible = true,
     };
 
-    /// <summary>
-    /// A file is itself; a directory is all <c>*.o</c> in and below it; a pattern (<c>*</c>, <c>?</c> in the last part
-    /// of a path), where a shell has not expanded it, is what it matches. What is none of these is left as it is, for
-    /// its reader to complain about.
-    /// </summary>
-    internal static IEnumerable<string> Expand(IEnumerable<string> arguments) => arguments.SelectMany(Expand);
+    private static readonly EnumerationOptions Flat = new() { IgnoreInaccessible = true };
+    private static readonly char[] Separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
+    private const StringSplitOptions NoEmpty = StringSplitOptions.RemoveEmptyEntries;
 
-    private static IEnumerable<string> Expand(string argument)
+    /// <summary>
+    /// A file is itself; a directory is all <c>*.o</c> in and below it; a pattern (<c>*</c> and <c>?</c> in any part
+    /// of a path, <c>**</c> for folders at any depth), where a shell has not expanded it, is what it matches.
+    /// </summary>
+    /// <returns>
+    /// Each file once, where it comes first. A directory or pattern without files is one with a fault: a check of no
+    /// files must not pass.
+    /// </returns>
+    public static IReadOnlyList<InputFile> Expand(IEnumerable<string> arguments) =>
+        [.. arguments.SelectMany(Expand).DistinctBy(f => f.Path)];
+
+    /// <summary>An argument of files does not take what looks like an option and is no file.</summary>
+    public static void RefuseOptions(Argument<string[]> files, Command command) => files.Validators.Add(r =>
+    {
+        foreach (var word in r.Tokens.Select(t => t.Value).Where(w => w.StartsWith('-') && !File.Exists(w)))
+        {
+            var name = word.Split('=')[0];
+            r.AddError($"{command.Name} has no option '{name}'; "
+                + NearNames.Text(name, command.Options.Select(o => o.Name)));
+        }
+    });
+
+    private static IEnumerable<InputFile> Expand(string argument)
     {
         if (Directory.Exists(argument))
         {
-            return Sorted(Directory.EnumerateFiles(argument, "*.o", Below), argument);
+            return Sorted(Directory.EnumerateFiles(argument, "*.o", Below), argument, "no *.o in this directory");
         }
 
-        var folder = Path.GetDirectoryName(argument);
-        var pattern = Path.GetFileName(argument);
-        return !File.Exists(argument) && pattern.AsSpan().IndexOfAny('*', '?') >= 0
-            && (string.IsNullOrEmpty(folder) || Directory.Exists(folder))
-                ? Sorted(Directory.EnumerateFiles(string.IsNullOrEmpty(folder) ? "." : folder, pattern), argument)
-                : [argument];
+        return File.Exists(argument) || argument.AsSpan().IndexOfAny('*', '?') < 0
+            ? [new(argument, null)]
+            : Sorted(Matching(argument), argument, "nothing matches this pattern");
     }
 
-    // Nothing found is an error of its reader too: a check of no files must not pass.
-    private static List<string> Sorted(IEnumerable<string> files, string argument)
+    private static IEnumerable<string> Matching(string pattern)
     {
-        List<string> sorted = [.. files.Order(StringComparer.Ordinal)];
-        return sorted.Count > 0 ? sorted : [argument];
+        var root = Path.GetPathRoot(pattern) ?? "";
+        return Matching(root, pattern[root.Length..].Split(Separators, NoEmpty));
+    }
+
+    private static IEnumerable<string> Matching(string folder, ReadOnlyMemory<string> parts)
+    {
+        var (here, first) = (folder.Length > 0 ? folder : ".", parts.Span[0]);
+        if (!Directory.Exists(here))
+        {
+            return [];
+        }
+
+        if (parts.Length == 1)
+        {
+            return Directory.EnumerateFiles(here, first, Flat).Select(f => Path.Combine(folder, Path.GetFileName(f)));
+        }
+
+        IEnumerable<string> folders = first switch
+        {
+            "**" => Directory.EnumerateDirectories(here, "*", Below)
+                .Select(d => Path.Combine(folder, Path.GetRelativePath(here, d))).Prepend(folder),
+            _ when first.AsSpan().IndexOfAny('*', '?') < 0 => [Path.Combine(folder, first)],
+            _ => Directory.EnumerateDirectories(here, first, Flat)
+                .Select(d => Path.Combine(folder, Path.GetFileName(d))),
+        };
+        return folders.SelectMany(f => Matching(f, parts[1..]));
+    }
+
+    private static List<InputFile> Sorted(IEnumerable<string> files, string argument, string fault)
+    {
+        List<InputFile> sorted = [.. files.Order(StringComparer.Ordinal).Select(f => new InputFile(f, null))];
+        return sorted.Count > 0
+            ? sorted
+            : [new(argument, new(DiagCode.FileUnreadable, fault) { File = argument })];
+    }
+}
+
+/// <summary>A file to read.</summary>
+/// <param name="Path">As it was given, or below what was given.</param>
+/// <param name="Fault">Why there is nothing to read; null where reading will tell.</param>
+internal sealed record InputFile(string Path, Diagnostic? Fault)
+{
+    /// <exception cref="DiagnosticException">There is nothing to read.</exception>
+    public void ThrowIfFault()
+    {
+        if (Fault is not null)
+        {
+            throw new DiagnosticException([Fault]);
+        }
     }
 }

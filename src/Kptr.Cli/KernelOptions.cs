@@ -93,11 +93,14 @@ internal static class KernelOptions
 
     private const string All = "all";
 
+    private static string Names => string.Join(", ", KernelProfile.All.Select(p => p.Name));
+
     private static Option<string[]> MakeProfiles()
     {
         var option = new Option<string[]>("--profile")
         {
-            Description = "Whose rules: a kernel version; may be given several times. Default: linux-6.12.",
+            Description = $"Whose rules: {Names}; may be given several times. Default: linux-6.12.",
+            HelpName = "PROFILE",
         };
         option.AcceptOnlyFromAmong([.. KernelProfile.All.Select(p => p.Name)]);
         return option;
@@ -105,7 +108,11 @@ internal static class KernelOptions
 
     private static Option<string?> MakeKernels()
     {
-        var option = new Option<string?>("--kernels") { Description = "Judge for all kernels that have a profile." };
+        var option = new Option<string?>("--kernels")
+        {
+            Description = "Judge for all kernels that have a profile.",
+            HelpName = All,
+        };
         option.AcceptOnlyFromAmong(All);
         return option;
     }
@@ -125,7 +132,8 @@ internal static class KernelOptions
     {
         var option = new Option<string>("--profile")
         {
-            Description = "Whose rules: a kernel version.",
+            Description = $"Whose rules: {Names}. Default: linux-6.12.",
+            HelpName = "PROFILE",
             DefaultValueFactory = _ => KernelProfile.Linux6_12.Name,
         };
         option.AcceptOnlyFromAmong([.. KernelProfile.All.Select(p => p.Name)]);

@@ -95,13 +95,17 @@ public class CheckTests
     [InlineData("check", "x.o", "--nearest", "linux-6.12")]
     [InlineData("check", "x.o", "--log-level", "3")]
     [InlineData("check", "x.o", "--module-btf", "nonsense")]
+    [InlineData("check", "x.o", "--frobnicate")]
     [InlineData("frobnicate")]
+    [InlineData("--frobnicate")]
+    [InlineData("help", "frobnicate")]
+    [InlineData]
     public void BadUsage_Is2WithAMessage(params string[] args)
     {
         var run = KptrTool.Run(args);
         run.ExitCode.Should().Be(2);
         run.Output.Should().BeEmpty();
-        run.Errors.Should().StartWith("kptr: ").And.NotContain("   at ");
+        run.Errors.Should().StartWith("kptr: ").And.NotContain("   at ").And.Contain("Usage: kptr ");
     }
 
     [Fact]
@@ -145,7 +149,11 @@ public class CheckTests
         KptrTool.Run("check", path).Lines.Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])
             .Distinct().Should().Equal("a.bpf.o", "b.bpf.o");
         KptrTool.Run("check", Path.Combine(path, "b*.o")).Lines.Should().HaveCount(4);
-        KptrTool.Run("check", Path.Combine(path, "d*.o")).ExitCode.Should().Be(2, "nothing is no pass");
+        KptrTool.Run("check", Path.Combine(Path.GetDirectoryName(path)!, "**", Path.GetFileName(path), "?.bpf.o"))
+            .Lines.Should().HaveCount(8);
+        var nothing = KptrTool.Run("check", Path.Combine(path, "d*.o"), folder.Create("empty"));
+        nothing.ExitCode.Should().Be(2, "nothing is no pass");
+        nothing.Errors.Should().Contain("nothing matches this pattern").And.Contain("no *.o in this directory");
     }
 
     [Fact]

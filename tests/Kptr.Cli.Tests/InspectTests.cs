@@ -65,6 +65,24 @@ public class InspectTests
         var run = KptrTool.Run("inspect", KptrTool.TrackerObject, "--disasm", "--program", "nobody");
 
         run.ExitCode.Should().Be(2);
-        run.Errors.Should().Contain("no program 'nobody'");
+        run.Errors.Should().Contain("no program is named 'nobody'");
+    }
+
+    [Fact]
+    public void ManyObjects_AreShown_AndOneThatCannotBeReadIsReported()
+    {
+        using var folder = new TempFolder();
+        var broken = folder.Write("broken.o", [1, 2, 3]);
+
+        var run = KptrTool.Run("inspect", KptrTool.TrackerObject, broken, KptrTool.LeakObject);
+        run.ExitCode.Should().Be(2);
+        run.Errors.Should().StartWith("kptr: ").And.Contain("broken.o");
+        run.Lines.Where(l => l.Contains(": license ")).Select(l => l.Split(':')[0]).Should().Equal(
+            "task_tracker.bpf.o", "task_leak.bpf.o");
+
+        var json = KptrTool.Run("inspect", KptrTool.TrackerObject, KptrTool.LeakObject, "--format", "json");
+        json.ExitCode.Should().Be(0, json.Errors);
+        json.Lines.Select(l => JsonDocument.Parse(l).RootElement.GetProperty("object").GetString()).Should().Equal(
+            KptrTool.TrackerObject, KptrTool.LeakObject);
     }
 }

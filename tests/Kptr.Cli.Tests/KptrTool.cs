@@ -18,14 +18,28 @@ internal static class KptrTool
 
     public static ToolRun Run(params string[] args) => RunWith("", args);
 
-    public static ToolRun RunWith(string input, params string[] args)
+    public static ToolRun RunWith(string input, params string[] args) => Run("dotnet", [Dll, .. args], input);
+
+    /// <summary>Runs a line of the shell in which <c>kptr</c> is the tool.</summary>
+    public static ToolRun RunShell(string line, params (string Name, string Value)[] environment) =>
+        Run("bash", ["-c", $"kptr() {{ dotnet '{Dll}' \"$@\"; }}\n{line}"], "", environment);
+
+    private static string Dll => Path.Combine(AppContext.BaseDirectory, "Kptr.Cli.dll");
+
+    private static ToolRun Run(
+        string program, string[] args, string input, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Kptr.Cli.dll"), .. args])
+        var start = new ProcessStartInfo(program, args)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();

@@ -17,5 +17,8 @@ internal sealed class TempFolder : IDisposable
         return path;
     }
 
+    /// <summary>A folder in it.</summary>
+    public string Create(string name) => _folder.CreateSubdirectory(name).FullName;
+
     public void Dispose() => _folder.Delete(recursive: true);
 }

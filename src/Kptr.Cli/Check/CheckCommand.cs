@@ -18,7 +18,8 @@ internal static class CheckCommand
         new("--program") { Description = "Judge only the program with this name.", HelpName = "NAME" };
     private static readonly Option<string> Format = new("--format")
     {
-        Description = "How verdicts are printed.",
+        Description = "How verdicts are printed: text or json (an object a line). Default: text.",
+        HelpName = "FORMAT",
         DefaultValueFactory = _ => "text",
     };
 
@@ -44,13 +45,12 @@ internal static class CheckCommand
             }
         });
         var command = new Command(
-            "check", "Judges every program of each object as Linux's verifier would. Exit code 0: every kernel asked "
-                + "takes all of them; 1: some kernel refuses one, or it is unsupported; 2: bad usage, or a file that "
-                + "cannot be read (the others are judged).")
+            "check", "Judges every program of each object as Linux's verifier would.")
         {
             Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profiles,
             KernelOptions.Kernels, KernelOptions.Nearest, Strict, Format, LogLevel,
         };
+        InputFiles.RefuseOptions(Files, command);
         KernelOptions.RequireKernelForModules(command);
         KernelOptions.RequireOneChoice(command);
         command.SetAction(Run);
@@ -96,10 +96,11 @@ internal static class CheckCommand
         {
             try
             {
-                foreach (var verdicts in ObjectCheck.Run(file, kernels, options))
+                file.ThrowIfFault();
+                foreach (var verdicts in ObjectCheck.Run(file.Path, kernels, options))
                 {
                     judged++;
-                    writer.Write(file, verdicts);
+                    writer.Write(file.Path, verdicts);
                     var isTaken = verdicts.Kernels.All(k => k.Said.Verdict == Verdict.Accept);
                     exit = isTaken ? exit : Math.Max(exit, ExitCodes.Rejected);
                 }

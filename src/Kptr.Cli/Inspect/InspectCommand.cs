@@ -7,10 +7,14 @@ using Kptr.Specs;
 
 namespace Kptr.Cli.Inspect;
 
-/// <summary><c>kptr inspect FILE</c>: shows what is in an object.</summary>
+/// <summary><c>kptr inspect FILE...</c>: shows what is in an object.</summary>
 internal static class InspectCommand
 {
-    private static readonly Argument<string> File = new("FILE") { Description = "A BPF object (clang's ELF file)." };
+    private static readonly Argument<string[]> Files = new("FILE")
+    {
+        Description = "BPF objects (clang's ELF files), directories with them (*.o), or patterns.",
+        Arity = ArgumentArity.OneOrMore,
+    };
     private static readonly Option<bool> Disasm = new("--disasm")
     {
         Description = "List the instructions between their C lines.",
@@ -22,10 +26,13 @@ internal static class InspectCommand
 
     public static Command Create()
     {
-        var command = new Command("inspect", "Shows an object's programs, maps and what they want of the kernel.")
+        var command = new Command(
+            "inspect", "Shows the programs and maps of each object, and what they want of the kernel.")
         {
-            File, Disasm, AsC, Program, Format, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profile,
+            Files, Disasm, AsC, Program, Format, KernelOptions.KernelBtf, KernelOptions.ModuleBtf,
+            KernelOptions.Profile,
         };
+        InputFiles.RefuseOptions(Files, command);
         KernelOptions.RequireKernelForModules(command);
         command.SetAction(Run);
         return command;
@@ -35,7 +42,8 @@ internal static class InspectCommand
     {
         var option = new Option<string>("--format")
         {
-            Description = "How the object is printed.",
+            Description = "How objects are printed: text or json. Default: text.",
+            HelpName = "FORMAT",
             DefaultValueFactory = _ => "text",
         };
         option.AcceptOnlyFromAmong("text", "json");
@@ -44,31 +52,79 @@ internal static class InspectCommand
 
     private static int Run(ParseResult parsed)
     {
+        var exit = ExitCodes.Ok;
         try
         {
-            var file = parsed.GetValue(File)!;
-            var read = ObjectReader.Read(file);
-            var linked = ObjectLinker.Link(read, KernelOptions.Read(parsed), new DiagSink());
-            var view = ObjectView.Of(file, read, linked);
-            return parsed.GetValue(Format) == "json" ? PrintJson(parsed, read, view) : PrintText(parsed, read, view);
+            var kernel = KernelOptions.Read(parsed);
+            var files = InputFiles.Expand(parsed.GetValue(Files)!);
+            var shown = files.Select((f, at) => TryShow(parsed, f, kernel, at, files.Count)).ToList();
+            exit = shown.Contains(null) ? ExitCodes.Unusable : exit;
+            if (parsed.GetValue(Program) is { } name && parsed.GetValue(Disasm)
+                && shown.TrueForAll(s => s is null or 0))
+            {
+                Console.Error.WriteLine($"kptr: no program is named '{name}'");
+                exit = ExitCodes.Unusable;
+            }
         }
         catch (DiagnosticException e)
         {
-            foreach (var d in e.Diagnostics)
+            exit = Report(e);
+        }
+
+        return exit;
+    }
+
+    private static int Report(DiagnosticException e)
+    {
+        foreach (var d in e.Diagnostics)
+        {
+            Console.Error.WriteLine($"kptr: {d}");
+        }
+
+        return ExitCodes.Unusable;
+    }
+
+    /// <returns>How many listings were asked for and found; null where the file cannot be read.</returns>
+    private static int? TryShow(ParseResult parsed, InputFile file, KernelSpec kernel, int at, int count)
+    {
+        try
+        {
+            file.ThrowIfFault();
+            var read = ObjectReader.Read(file.Path);
+            var view = ObjectView.Of(file.Path, read, ObjectLinker.Link(read, kernel, new DiagSink()));
+            var listings = parsed.GetValue(Disasm) ? Listings(parsed, read) : [];
+            if (parsed.GetValue(Format) == "json")
             {
-                Console.Error.WriteLine($"kptr: {d}");
+                PrintJson(parsed, read, view, listings, isOneOfMany: count > 1);
+            }
+            else
+            {
+                Console.Write(at > 0 ? Environment.NewLine : "");
+                PrintText(parsed, read, view, listings, isOneOfMany: count > 1);
             }
 
-            return ExitCodes.Unusable;
+            return listings.Length;
+        }
+        catch (DiagnosticException e)
+        {
+            Report(e); // the others are shown all the same
+            return null;
         }
     }
 
-    private static int PrintText(ParseResult parsed, ObjectSpec read, ObjectView view)
+    private static void PrintText(
+        ParseResult parsed, ObjectSpec read, ObjectView view, (string, IEnumerable<string>)[] listings,
+        bool isOneOfMany)
     {
         if (!parsed.GetValue(Disasm) && !parsed.GetValue(AsC))
         {
             new TextObjectWriter(Console.Out).Write(view);
-            return ExitCodes.Ok;
+            return;
+        }
+
+        if (isOneOfMany)
+        {
+            Console.WriteLine($"{view.Object}:");
         }
 
         if (parsed.GetValue(AsC))
@@ -76,23 +132,10 @@ internal static class InspectCommand
             Console.Write(read.Btf is null ? "" : BtfCPrinter.Print(read.Btf));
         }
 
-        return !parsed.GetValue(Disasm) || PrintListings(parsed, read) ? ExitCodes.Ok : ExitCodes.Unusable;
-    }
-
-    private static bool PrintListings(ParseResult parsed, ObjectSpec read)
-    {
-        var listings = Listings(parsed, read);
-        foreach (var line in listings.SelectMany(l => l.Lines.Append("")))
+        foreach (var line in listings.SelectMany(l => l.Item2.Append("")))
         {
             Console.WriteLine(line);
         }
-
-        if (listings.Length == 0)
-        {
-            Console.Error.WriteLine($"kptr: no program '{parsed.GetValue(Program)}' in {parsed.GetValue(File)}");
-        }
-
-        return listings.Length > 0;
     }
 
     private static (string Name, IEnumerable<string> Lines)[] Listings(ParseResult parsed, ObjectSpec read) =>
@@ -101,7 +144,10 @@ internal static class InspectCommand
             .Select(p => (p.Name, new Listing(p).Lines())),
     ];
 
-    private static int PrintJson(ParseResult parsed, ObjectSpec read, ObjectView view)
+    // One object is written to be read, of several each has a line.
+    private static void PrintJson(
+        ParseResult parsed, ObjectSpec read, ObjectView view, (string Name, IEnumerable<string> Lines)[] listings,
+        bool isOneOfMany)
     {
         var document = new Dictionary<string, object?>
         {
@@ -113,7 +159,7 @@ internal static class InspectCommand
         };
         if (parsed.GetValue(Disasm))
         {
-            document["disasm"] = Listings(parsed, read).ToDictionary(l => l.Name, l => l.Lines);
+            document["disasm"] = listings.ToDictionary(l => l.Name, l => l.Lines);
         }
 
         if (parsed.GetValue(AsC))
@@ -121,7 +167,7 @@ internal static class InspectCommand
             document["btf"] = read.Btf is null ? null : BtfCPrinter.Print(read.Btf);
         }
 
-        Console.WriteLine(JsonSerializer.Serialize(document, InspectJson.Readable.Document));
-        return ExitCodes.Ok;
+        var json = isOneOfMany ? InspectJson.Compact : InspectJson.Readable;
+        Console.WriteLine(JsonSerializer.Serialize(document, json.Document));
     }
 }

@@ -16,10 +16,15 @@ namespace Kptr.Cli.Inspect;
 [JsonSerializable(typeof(Dictionary<string, IEnumerable<string>>))]
 internal sealed partial class InspectJson : JsonSerializerContext
 {
-    public static InspectJson Readable { get; } = new(new JsonSerializerOptions
+    public static InspectJson Readable { get; } = Create(isIndented: true);
+
+    /// <summary>All in one line.</summary>
+    public static InspectJson Compact { get; } = Create(isIndented: false);
+
+    private static InspectJson Create(bool isIndented) => new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
+        WriteIndented = isIndented,
     });
 }

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.CommandLine.Help;
+using Kptr.Cli.Check;
+using Kptr.Cli.Help;
+using Kptr.Cli.Inspect;
+using Kptr.Cli.Output;
+using Kptr.Cli.Plugin;
+using Kptr.Diagnostics;
+
+namespace Kptr.Cli;
+
+/// <summary><c>kptr</c>: the commands, and how a command line becomes an exit code.</summary>
+internal static class KptrCommand
+{
+    private const string HelpName = "help";
+
+    /// <summary>Runs one command line; what it prints is written when this returns.</summary>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static int Run(string[] args)
+    {
+        Console.SetOut(OutputStream.OpenOutput());
+        Console.SetError(OutputStream.OpenErrors());
+        try
+        {
+            var exit = Run(Create().Parse(args));
+            Console.Out.Flush();
+            return exit;
+        }
+        catch (OutputFailedException e)
+        {
+            if (!e.IsClosed)
+            {
+                Console.Error.WriteLine($"kptr: cannot write the output: {e.Message}");
+            }
+
+            return ExitCodes.Unusable;
+        }
+    }
+
+    private static RootCommand Create()
+    {
+        var root = new RootCommand("Checks, shows and runs BPF objects as Linux would, without a kernel.")
+        {
+            CheckCommand.Create(),
+            InspectCommand.Create(),
+            PluginCommand.Create(),
+        };
+        root.Add(CreateHelp(root));
+        root.Options.OfType<HelpOption>().Single().Action = new ShowHelp();
+        return root;
+    }
+
+    private static Command CreateHelp(RootCommand root)
+    {
+        var name = new Argument<string?>("COMMAND") { Arity = ArgumentArity.ZeroOrOne, Description = "The command." };
+        name.CompletionSources.Add(_ => Commands(root).Select(n => new CompletionItem(n)));
+        name.Validators.Add(r =>
+        {
+            if (r.Tokens is [var token] && !Commands(root).Contains(token.Value))
+            {
+                r.AddError(NoCommand(root, token.Value));
+            }
+        });
+        var help = new Command(HelpName, "Says how kptr or one of its commands is used.") { name };
+        help.SetAction(parsed =>
+        {
+            var wanted = root.Subcommands.FirstOrDefault(c => c.Name == parsed.GetValue(name));
+            HelpText.WriteAll(Screen.OfText(Console.Out), wanted ?? root);
+            return ExitCodes.Ok;
+        });
+        return help;
+    }
+
+    private static int Run(ParseResult parsed)
+    {
+        var root = (RootCommand)parsed.RootCommandResult.Command;
+        if (parsed.Errors.Count == 0)
+        {
+            return parsed.Invoke(new() { EnableDefaultExceptionHandler = false });
+        }
+
+        var command = parsed.CommandResult.Command;
+        foreach (var error in command is not RootCommand ? parsed.Errors.Select(e => e.Message)
+            : parsed.UnmatchedTokens is [var word, ..] ? [NoCommand(root, word)] : ["it takes a command"])
+        {
+            Console.Error.WriteLine($"kptr: {error}");
+        }
+
+        Console.Error.WriteLine();
+        HelpText.WriteUsage(Screen.OfText(Console.Error), command);
+        return ExitCodes.Unusable;
+    }
+
+    private static IEnumerable<string> Commands(RootCommand root) => root.Subcommands.Select(c => c.Name);
+
+    private static string NoCommand(RootCommand root, string word) => word.StartsWith('-')
+        ? $"there is no option '{word}'; {NearNames.Text(word, root.Options.Select(o => o.Name))}"
+        : $"there is no command '{word}'; {NearNames.Text(word, Commands(root))}";
+}
