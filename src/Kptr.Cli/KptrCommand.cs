@@ -1,7 +1,9 @@
-using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Help;
+using System.CommandLine;
 using Kptr.Cli.Check;
+using Kptr.Cli.Completion;
+using Kptr.Cli.Explain;
 using Kptr.Cli.Help;
 using Kptr.Cli.Inspect;
 using Kptr.Cli.Output;
@@ -31,7 +33,7 @@ internal static class KptrCommand
         {
             if (!e.IsClosed)
             {
-                Console.Error.WriteLine($"kptr: cannot write the output: {e.Message}");
+                Complaint.Say($"cannot write the output: {e.Message}");
             }
 
             return ExitCodes.Unusable;
@@ -44,7 +46,9 @@ internal static class KptrCommand
         {
             CheckCommand.Create(),
             InspectCommand.Create(),
+            ExplainCommand.Create(),
             PluginCommand.Create(),
+            CompletionCommand.Create(),
         };
         root.Add(CreateHelp(root));
         root.Options.OfType<HelpOption>().Single().Action = new ShowHelp();
@@ -84,7 +88,7 @@ internal static class KptrCommand
         foreach (var error in command is not RootCommand ? parsed.Errors.Select(e => e.Message)
             : parsed.UnmatchedTokens is [var word, ..] ? [NoCommand(root, word)] : ["it takes a command"])
         {
-            Console.Error.WriteLine($"kptr: {error}");
+            Complaint.Say(error);
         }
 
         Console.Error.WriteLine();

@@ -134,7 +134,38 @@ public class CheckTests
 
         run.ExitCode.Should().Be(2);
         run.Errors.Should().StartWith("kptr: ").And.Contain("broken.o");
-        run.Lines.Should().HaveCount(4).And.OnlyContain(l => l.StartsWith("accept "));
+        run.Lines[..^1].Should().HaveCount(4).And.OnlyContain(l => l.StartsWith("accept "));
+        run.Lines[^1].Should().Be("4 programs in 1 object: 4 accepted; 1 file not readable");
+    }
+
+    [Fact]
+    public void Only_PrintsSome_AndCountsAll()
+    {
+        var run = KptrTool.Run("check", KptrTool.LeakObject, KptrTool.TrackerObject, "--only", "rejected");
+        run.ExitCode.Should().Be(1);
+        run.Output.Should().NotContain("accept ");
+        run.Lines.Count(l => l.StartsWith("reject ")).Should().Be(6);
+        run.Lines[^1].Should().Be("16 programs in 2 objects: 10 accepted, 6 rejected");
+
+        var none = KptrTool.Run("check", KptrTool.LeakObject, "--only", "unsupported");
+        none.ExitCode.Should().Be(1, "what is not printed is judged all the same");
+        none.Output.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void SeveralJobs_PrintWhatOnePrints()
+    {
+        using var folder = new TempFolder();
+        foreach (var i in Enumerable.Range(0, 12))
+        {
+            folder.Write($"{i:00}.o", File.ReadAllBytes(i % 3 == 0 ? KptrTool.LeakObject : KptrTool.TrackerObject));
+        }
+
+        folder.Write("05.o", [1]);
+        var one = KptrTool.Run("check", folder.Path, "--jobs", "1");
+        var four = KptrTool.Run("check", folder.Path, "--jobs", "4");
+        one.ExitCode.Should().Be(2);
+        four.Should().Be(one);
     }
 
     [Fact]
@@ -146,11 +177,11 @@ public class CheckTests
         folder.Write("c.txt", [1]);
         var path = Path.GetDirectoryName(first)!;
 
-        KptrTool.Run("check", path).Lines.Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])
+        KptrTool.Run("check", path).Lines[..^1].Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])
             .Distinct().Should().Equal("a.bpf.o", "b.bpf.o");
         KptrTool.Run("check", Path.Combine(path, "b*.o")).Lines.Should().HaveCount(4);
         KptrTool.Run("check", Path.Combine(Path.GetDirectoryName(path)!, "**", Path.GetFileName(path), "?.bpf.o"))
-            .Lines.Should().HaveCount(8);
+            .Lines[..^1].Should().HaveCount(8);
         var nothing = KptrTool.Run("check", Path.Combine(path, "d*.o"), folder.Create("empty"));
         nothing.ExitCode.Should().Be(2, "nothing is no pass");
         nothing.Errors.Should().Contain("nothing matches this pattern").And.Contain("no *.o in this directory");

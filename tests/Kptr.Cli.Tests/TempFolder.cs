@@ -5,10 +5,12 @@ internal sealed class TempFolder : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kptr-test");
 
+    public string Path => _folder.FullName;
+
     /// <summary>Writes a file, or only names one where there is no content.</summary>
     public string Write(string name, byte[]? content)
     {
-        var path = Path.Combine(_folder.FullName, name);
+        var path = System.IO.Path.Combine(_folder.FullName, name);
         if (content is not null)
         {
             File.WriteAllBytes(path, content);

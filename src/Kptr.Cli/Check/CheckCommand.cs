@@ -1,13 +1,14 @@
 using System.CommandLine;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
 using Kptr.Specs;
-using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
 
 /// <summary><c>kptr check FILE...</c>: judges every program of each object.</summary>
 internal static class CheckCommand
 {
+    private const int JobsMax = 1024;
     private static readonly Argument<string[]> Files = new("FILE")
     {
         Description = "BPF objects (clang's ELF files), directories with them (*.o), or patterns.",
@@ -18,9 +19,23 @@ internal static class CheckCommand
         new("--program") { Description = "Judge only the program with this name.", HelpName = "NAME" };
     private static readonly Option<string> Format = new("--format")
     {
-        Description = "How verdicts are printed: text or json (an object a line). Default: text.",
+        Description = "How verdicts are printed: text, json (an object a line and program), sarif (2.1.0) or github "
+            + "(workflow commands). Default: text.",
         HelpName = "FORMAT",
         DefaultValueFactory = _ => "text",
+    };
+
+    private static readonly Option<string?> Only = new("--only")
+    {
+        Description = "Print only programs that are accepted, rejected or unsupported; all are judged and counted.",
+        HelpName = "VERDICT",
+    };
+
+    private static readonly Option<int> Jobs = new("--jobs", "-j")
+    {
+        Description = "How many objects are judged at a time. Default: as many as there are processors.",
+        HelpName = "N",
+        DefaultValueFactory = _ => Environment.ProcessorCount,
     };
 
     private static readonly Option<int> LogLevel = new("--log-level")
@@ -36,7 +51,15 @@ internal static class CheckCommand
 
     public static Command Create()
     {
-        Format.AcceptOnlyFromAmong("text", "json");
+        Format.AcceptOnlyFromAmong("text", "json", "sarif", "github");
+        Only.AcceptOnlyFromAmong(VerdictWords.Participles);
+        Jobs.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is < 1 or > JobsMax)
+            {
+                r.AddError($"--jobs takes 1 to {JobsMax}.");
+            }
+        });
         LogLevel.Validators.Add(r =>
         {
             if (r.GetValueOrDefault<int>() is < 0 or > 2)
@@ -48,7 +71,8 @@ internal static class CheckCommand
             "check", "Judges every program of each object as Linux's verifier would.")
         {
             Files, Program, KernelOptions.KernelBtf, KernelOptions.ModuleBtf, KernelOptions.Profiles,
-            KernelOptions.Kernels, KernelOptions.Nearest, Strict, Format, LogLevel,
+            KernelOptions.Kernels, KernelOptions.Nearest, Strict, Jobs, Format, Only, LogLevel,
+            ColorOption.Color,
         };
         InputFiles.RefuseOptions(Files, command);
         KernelOptions.RequireKernelForModules(command);
@@ -61,65 +85,84 @@ internal static class CheckCommand
     {
         try
         {
-            var kernels = KernelOptions.ReadAll(parsed, note => Console.Error.WriteLine($"kptr: {note}"));
+            var kernels = KernelOptions.ReadAll(parsed, Complaint.Say);
             return Judge(parsed, kernels);
         }
         catch (DiagnosticException e)
         {
-            Report(e);
+            Complaint.Say(e.Diagnostics);
             return ExitCodes.Unusable;
-        }
-    }
-
-    private static void Report(DiagnosticException e)
-    {
-        foreach (var d in e.Diagnostics)
-        {
-            Console.Error.WriteLine($"kptr: {d}");
         }
     }
 
     private static int Judge(ParseResult parsed, IReadOnlyList<KernelSpec> kernels)
     {
         var only = parsed.GetValue(Program);
-        var logLevel = parsed.GetValue(LogLevel);
-        IVerdictWriter writer = parsed.GetValue(Format) == "json"
-            ? new JsonVerdictWriter(Console.Out, withLog: logLevel > 0)
-            : kernels.Count > 1 ? new ColumnVerdictWriter(Console.Out, kernels, withLog: logLevel > 0)
-            : new TextVerdictWriter(Console.Out, withLog: logLevel > 0);
+        var shown = parsed.GetValue(Only);
+        var writer = CreateWriter(parsed, kernels);
         var options = new ObjectCheckOptions
         {
-            ProgName = only, Verify = new() { LogLevel = logLevel, Strict = parsed.GetValue(Strict) },
+            ProgName = only,
+            Verify = new() { LogLevel = parsed.GetValue(LogLevel), Strict = parsed.GetValue(Strict) },
         };
-        var (exit, judged) = (ExitCodes.Ok, 0);
-        foreach (var file in InputFiles.Expand(parsed.GetValue(Files)!))
+        var count = new VerdictCount();
+        var files = InputFiles.Expand(parsed.GetValue(Files)!);
+        using var progress = new Progress(files.Count, "objects");
+        foreach (var file in FileVerdicts.Of(files, kernels, options, parsed.GetValue(Jobs)))
         {
-            try
+            progress.Clear();
+            Complaint.Say(file.Faults); // the others are judged all the same
+            foreach (var fault in file.Faults)
             {
-                file.ThrowIfFault();
-                foreach (var verdicts in ObjectCheck.Run(file.Path, kernels, options))
+                writer.Refuse(fault);
+            }
+
+            foreach (var verdicts in file.Programs)
+            {
+                count.Add(verdicts);
+                if (shown is null || shown == VerdictWords.Participle(VerdictCount.Worst(verdicts)))
                 {
-                    judged++;
                     writer.Write(file.Path, verdicts);
-                    var isTaken = verdicts.Kernels.All(k => k.Said.Verdict == Verdict.Accept);
-                    exit = isTaken ? exit : Math.Max(exit, ExitCodes.Rejected);
                 }
             }
-            catch (DiagnosticException e)
+
+            if (!Console.IsOutputRedirected)
             {
-                Report(e); // the others are judged all the same
-                exit = ExitCodes.Unusable;
+                Console.Out.Flush();
             }
+
+            count.AddFile(file.Faults.IsEmpty);
+            progress.Step();
         }
 
-        writer.Finish();
-
-        if (only is not null && judged == 0 && exit != ExitCodes.Unusable)
+        progress.Clear();
+        writer.Finish(count);
+        if (only is not null && count is { Programs: 0, Unreadable: 0 })
         {
-            Console.Error.WriteLine($"kptr: no program is named '{only}'");
+            Complaint.Say($"no program is named '{only}'");
             return ExitCodes.Unusable;
         }
 
-        return exit;
+        return count.ExitCode;
+    }
+
+    private static IVerdictWriter CreateWriter(ParseResult parsed, IReadOnlyList<KernelSpec> kernels)
+    {
+        var withLog = parsed.GetValue(LogLevel) > 0;
+        var paths = new SourcePaths(Environment.CurrentDirectory);
+        switch (parsed.GetValue(Format))
+        {
+            case "json":
+                return new JsonVerdictWriter(Console.Out, withLog);
+            case "sarif":
+                return new SarifVerdictWriter(Console.Out, paths);
+            case "github":
+                return new GithubVerdictWriter(Console.Out, paths);
+        }
+
+        var screen = Screen.OfOutput(ColorOption.Read(parsed));
+        return kernels.Count > 1
+            ? new ColumnVerdictWriter(screen, kernels, withLog)
+            : new TextVerdictWriter(screen, withLog);
     }
 }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Kptr.Diagnostics;
+using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
 
@@ -10,7 +12,11 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public void Finish()
+    public void Refuse(Diagnostic fault)
+    {
+    }
+
+    public void Finish(VerdictCount count)
     {
     }
 
@@ -60,6 +66,7 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         json.WriteString("verdict", VerdictWords.Of(result.Verdict));
         json.WriteString("code", reason?.Code.ToString());
         json.WriteString("message", result.IsAccepted ? null : result.Message);
+        json.WriteString("errno", result.IsAccepted ? null : result.Errno.ToString());
         WriteNumber(json, "insn", reason?.InsnIdx);
         WriteNumber(json, "reg", reason?.Reg);
         WriteNumber(json, "ref", reason?.RefObjId);
@@ -67,6 +74,13 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         json.WriteString("source", reason?.Source);
         json.WriteString("suggestion", reason?.Suggestion);
         json.WriteString("btf_fault", verdict.BtfFault?.Message);
+        json.WriteStartArray("path");
+        foreach (var step in result.Story?.Steps ?? [])
+        {
+            Write(json, step);
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("warnings");
         foreach (var warning in result.Warnings)
         {
@@ -86,6 +100,21 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         {
             json.WriteString("log", result.Log);
         }
+    }
+
+    private static void Write(Utf8JsonWriter json, StoryStep step)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("insn", step.InsnIdx);
+        json.WriteString("kind", VerdictWords.Of(step.Kind));
+        json.WriteString("text", step.Text);
+        json.WriteBoolean("note", step.IsNote);
+        json.WriteString("file", step.File);
+        WriteNumber(json, "line", step.Line);
+        WriteNumber(json, "column", step.Column);
+        json.WriteString("line_text", step.SourceText);
+        WriteNumber(json, "line_text_column", step.TextColumn);
+        json.WriteEndObject();
     }
 
     private static void WriteNumber(Utf8JsonWriter json, string name, int? value)

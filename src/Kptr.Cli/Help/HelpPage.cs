@@ -23,6 +23,8 @@ internal sealed record HelpPage
             [
                 ("kptr check prog.bpf.o", "Judge every program of an object for Linux 6.12."),
                 ("kptr check build --kernels all", "All objects below a directory, a column a kernel."),
+                ("kptr check build --only rejected --format sarif > kptr.sarif",
+                    "What is refused, for a code scanner."),
                 ("kptr check prog.bpf.o --kernel-btf /sys/kernel/btf/vmlinux --nearest linux-6.12",
                     "For the kernel that runs here."),
             ],
@@ -40,6 +42,19 @@ internal sealed record HelpPage
                 ("kptr inspect prog.bpf.o", "Programs, maps with their special fields, kfuncs."),
                 ("kptr inspect prog.bpf.o --disasm --program on_exit",
                     "One program's instructions between its C lines."),
+            ],
+        },
+        ["explain"] = new()
+        {
+            ExitCodes = [("0", "It was explained."), ("2", "There is no such code.")],
+            Examples = [("kptr explain UnreleasedRef", "What the code in parentheses of a refusal means.")],
+        },
+        ["completion"] = new()
+        {
+            Examples =
+            [
+                ("source <(kptr completion bash)", "In ~/.bashrc."),
+                ("kptr completion fish | source", "In ~/.config/fish/config.fish."),
             ],
         },
         ["plugin"] = new()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Kptr.Btf;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Specs;
@@ -62,26 +63,17 @@ internal static class InspectCommand
             if (parsed.GetValue(Program) is { } name && parsed.GetValue(Disasm)
                 && shown.TrueForAll(s => s is null or 0))
             {
-                Console.Error.WriteLine($"kptr: no program is named '{name}'");
+                Complaint.Say($"no program is named '{name}'");
                 exit = ExitCodes.Unusable;
             }
         }
         catch (DiagnosticException e)
         {
-            exit = Report(e);
+            Complaint.Say(e.Diagnostics);
+            exit = ExitCodes.Unusable;
         }
 
         return exit;
-    }
-
-    private static int Report(DiagnosticException e)
-    {
-        foreach (var d in e.Diagnostics)
-        {
-            Console.Error.WriteLine($"kptr: {d}");
-        }
-
-        return ExitCodes.Unusable;
     }
 
     /// <returns>How many listings were asked for and found; null where the file cannot be read.</returns>
@@ -107,7 +99,7 @@ internal static class InspectCommand
         }
         catch (DiagnosticException e)
         {
-            Report(e); // the others are shown all the same
+            Complaint.Say(e.Diagnostics); // the others are shown all the same
             return null;
         }
     }

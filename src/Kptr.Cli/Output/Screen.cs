@@ -33,13 +33,15 @@ internal sealed class Screen
 
     /// <summary>Standard output: lines are wrapped on a terminal alone.</summary>
     /// <remarks>Into a pipe with colours, lines are as long as <c>COLUMNS</c> says; without it, not wrapped.</remarks>
-    public static Screen OfOutput(ColorWhen color)
-    {
-        var isTerminal = !Console.IsOutputRedirected;
-        return !isTerminal && color != ColorWhen.Always
-            ? new(Console.Out, null)
-            : new(Console.Out, CreateConsole(Console.Out, color, isTerminal ? Console.WindowWidth : Columns()));
-    }
+    public static Screen OfOutput(ColorWhen color) => Of(Console.Out, !Console.IsOutputRedirected, color);
+
+    /// <summary>Standard error: lines are wrapped on a terminal alone.</summary>
+    public static Screen OfErrors() => Of(Console.Error, !Console.IsErrorRedirected, ColorWhen.Auto);
+
+    private static Screen Of(TextWriter output, bool isTerminal, ColorWhen color) =>
+        !isTerminal && color != ColorWhen.Always
+            ? new(output, null)
+            : new(output, CreateConsole(output, color, isTerminal ? Console.WindowWidth : Columns()));
 
     /// <summary>Help and its like: wrapped everywhere, at 80 columns where there is no terminal.</summary>
     public static Screen OfText(TextWriter output)
@@ -65,6 +67,9 @@ internal sealed class Screen
 
         _console.Write(HangingLine.Unwrapped(inks));
     }
+
+    /// <summary>Writes lines in which nothing is coloured or wrapped.</summary>
+    public void Plain(string lines) => _output.WriteLine(lines);
 
     /// <summary>Writes a line whose continuations are indented by <paramref name="indent"/> columns.</summary>
     public void Hanging(int indent, params ReadOnlySpan<Ink> inks)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
 using Kptr.Execution;
 using Kptr.Isa;
@@ -66,14 +67,14 @@ internal static class PluginCommand
     {
         if (TryParse(program) is not { } code || TryParse(memory) is not { } bytes)
         {
-            Console.Error.WriteLine("kptr: program and memory are given as hex bytes");
+            Complaint.Say("program and memory are given as hex bytes");
             return ExitCodes.Unusable;
         }
 
         var sink = new DiagSink();
         if (!InsnCodec.TryDecode(code, sink, out var insns))
         {
-            Console.Error.WriteLine($"kptr: {sink.All[0]}");
+            Complaint.Say(sink.All[0].ToString());
             return ExitCodes.Unusable;
         }
 
@@ -81,7 +82,7 @@ internal static class PluginCommand
         var result = interpreter.Run(bytes, new ExecOptions { Engine = engine });
         if (result.Fault is { } fault)
         {
-            Console.Error.WriteLine($"kptr: {fault}");
+            Complaint.Say(fault.ToString());
             return ExitCodes.Rejected;
         }
 

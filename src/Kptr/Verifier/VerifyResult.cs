@@ -46,23 +46,10 @@ public sealed record VerifyResult
     public VerifyStory? Story { get; internal init; }
 
     /// <summary>
-    /// The whole refusal for a person, in several lines: message and code, how the fault came about, where in the
-    /// source, what would mend it; empty when accepted.
+    /// The whole refusal for a person, in several lines: message and code, the fault on its C line, notes on the lines
+    /// it came from, the path in the order of execution, and what would help; empty when accepted.
     /// </summary>
-    public string Explanation
-    {
-        get
-        {
-            if (IsAccepted)
-            {
-                return "";
-            }
-
-            var reason = Diagnostics.LastOrDefault();
-            var story = Story?.ToString().TrimEnd() ?? (reason?.Source is { } source ? $"at {source}" : "");
-            return $"{Message} ({reason?.Code}){(story.Length == 0 ? "" : "\n" + story)}";
-        }
-    }
+    public string Explanation => IsAccepted ? "" : StoryText.Of(Message, Diagnostics.LastOrDefault(), Story);
 
     /// <summary>Instructions processed over all paths (<c>insn_processed</c>).</summary>
     public int InsnsProcessed { get; internal init; }

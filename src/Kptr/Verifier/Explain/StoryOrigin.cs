@@ -7,9 +7,9 @@ namespace Kptr.Verifier;
 /// </summary>
 internal static class StoryOrigin
 {
-    /// <returns>The instruction that made the value and what it is; null where it was made at the fault or is
+    /// <returns>Where on the path the value was made, and what it is; null where it was made at the fault or is
     /// not worth telling.</returns>
-    public static (int InsnIdx, string Text)? Find(VerifierRun run, List<int> path, int? faulty)
+    public static (int At, string Text)? Find(VerifierRun run, List<int> path, int? faulty)
     {
         if (faulty is not { } start)
         {
@@ -27,7 +27,7 @@ internal static class StoryOrigin
 
             if (Writes(run, insn, path[i], place) is { } text)
             {
-                return text.Length == 0 ? null : (path[i], $"{StoryHolders.Name(start)} comes from here: {text}");
+                return text.Length == 0 ? null : (i, $"{StoryHolders.Name(start)} comes from here: {text}");
             }
 
             place = Before(insn, place);

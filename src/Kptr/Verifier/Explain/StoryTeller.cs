@@ -13,6 +13,10 @@ internal sealed class StoryTeller
     private readonly VerifierRun _run;
     private readonly List<int> _path;
     private readonly List<StoryStep> _steps = [];
+
+    // Where on the path each step is, and where the telling has come to.
+    private readonly List<int> _places = [];
+    private int _at;
     private readonly StoryHolders _holders = new();
     private int _acquired;
     private int _released = -1;
@@ -36,9 +40,9 @@ internal sealed class StoryTeller
     public VerifyStory Tell(Diagnostic fault)
     {
         _acquired = fault.AcquiredAtInsn ?? LastReleasedAcquire();
-        for (var i = 0; i < _path.Count; i++)
+        for (_at = 0; _at < _path.Count; _at++)
         {
-            TellStep(_path[i], i + 1 < _path.Count ? _path[i + 1] : -1);
+            TellStep(_path[_at], _at + 1 < _path.Count ? _path[_at + 1] : -1);
         }
 
         var at = fault.InsnIdx ?? _run.InsnIdx;
@@ -51,7 +55,8 @@ internal sealed class StoryTeller
             || ReleasedAt >= 0 ? null : StoryOrigin.Find(_run, _path, fault.Reg);
         if (origin is { } from)
         {
-            Add(from.InsnIdx, StoryStepKind.Origin, from.Text);
+            _steps.Insert(
+                _places.Count(p => p <= from.At), Step(_path[from.At], StoryStepKind.Origin, from.Text));
         }
 
         Add(at, StoryStepKind.Fault, FaultText(fault));
@@ -269,7 +274,7 @@ internal sealed class StoryTeller
         if (isLost && _released < 0)
         {
             _lost = idx;
-            Add(idx, StoryStepKind.Moved, text);
+            Add(idx, StoryStepKind.Lost, text);
         }
     }
 
@@ -284,6 +289,28 @@ internal sealed class StoryTeller
     private string Place(int insnIdx) =>
         _run.SourceAt(insnIdx) ?? "instruction " + insnIdx.ToString(CultureInfo.InvariantCulture);
 
-    private void Add(int insnIdx, StoryStepKind kind, string text) =>
-        _steps.Add(new(insnIdx, kind, text, _run.SourceAt(insnIdx), _run.LineAt(insnIdx)?.Text.Trim()));
+    private void Add(int insnIdx, StoryStepKind kind, string text)
+    {
+        _steps.Add(Step(insnIdx, kind, text));
+        _places.Add(_at);
+    }
+
+    private StoryStep Step(int insnIdx, StoryStepKind kind, string text)
+    {
+        var line = _run.LineAt(insnIdx);
+        var indented = line?.Text.TrimEnd();
+        var bare = indented?.TrimStart();
+        var step = new StoryStep(insnIdx, kind, text, _run.SourceAt(insnIdx), bare)
+        {
+            IsNote = kind is StoryStepKind.Released or StoryStepKind.Lost or StoryStepKind.Origin
+                || (kind == StoryStepKind.Acquired && insnIdx == _acquired),
+        };
+        return line is not { } at ? step : step with
+        {
+            File = at.File,
+            Line = at.Line > 0 ? at.Line : null,
+            Column = at.Column > 0 ? at.Column : null,
+            TextColumn = at.Column > 0 ? Math.Max(at.Column - (indented!.Length - bare!.Length), 1) : null,
+        };
+    }
 }

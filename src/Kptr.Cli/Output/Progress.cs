@@ -1,0 +1,44 @@
+using System.Diagnostics;
+
+namespace Kptr.Cli.Output;
+
+/// <summary>
+/// How far a long job is, on one line of standard error that comes and goes: where that is a terminal and the output
+/// goes elsewhere, so that nothing else is written there meanwhile.
+/// </summary>
+internal sealed class Progress(int count, string what) : IDisposable
+{
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(100);
+    private readonly bool _isShown = count > 1 && Console.IsOutputRedirected && !Console.IsErrorRedirected;
+    private readonly Stopwatch _sinceShown = Stopwatch.StartNew();
+    private int _done;
+    private int _columns;
+
+    /// <summary>One more is done.</summary>
+    public void Step()
+    {
+        _done++;
+        if (_isShown && _sinceShown.Elapsed >= Between && _done < count)
+        {
+            _sinceShown.Restart();
+            Show($"{_done} of {count} {what}");
+        }
+    }
+
+    /// <summary>Takes the line away, before anything else is written.</summary>
+    public void Clear()
+    {
+        if (_columns > 0)
+        {
+            Show("");
+        }
+    }
+
+    public void Dispose() => Clear();
+
+    private void Show(string text)
+    {
+        Console.Error.Write($"\r{text.PadRight(_columns)}\r{text}");
+        _columns = text.Length;
+    }
+}
