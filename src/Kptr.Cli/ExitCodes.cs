@@ -9,6 +9,9 @@ internal static class ExitCodes
     /// <summary>Some program was rejected, or is not supported.</summary>
     public const int Rejected = 1;
 
+    /// <summary>What ran faulted, or references are lost.</summary>
+    public const int Faulted = 3;
+
     /// <summary>Bad usage, input that cannot be read, or output that cannot be written.</summary>
     public const int Unusable = 2;
 }

@@ -8,6 +8,7 @@ using Kptr.Cli.Help;
 using Kptr.Cli.Inspect;
 using Kptr.Cli.Output;
 using Kptr.Cli.Plugin;
+using Kptr.Cli.Run;
 using Kptr.Diagnostics;
 
 namespace Kptr.Cli;
@@ -46,6 +47,7 @@ internal static class KptrCommand
         {
             CheckCommand.Create(),
             InspectCommand.Create(),
+            RunCommand.Create(),
             ExplainCommand.Create(),
             PluginCommand.Create(),
             CompletionCommand.Create(),

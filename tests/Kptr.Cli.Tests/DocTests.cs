@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Kptr.Cli.Tests;
@@ -46,8 +47,14 @@ public partial class DocTests
         var folder = new TempFolder();
         folder.Write("leak.bpf.o", File.ReadAllBytes(KptrTool.LeakObject));
         folder.Write("tracker.bpf.o", File.ReadAllBytes(KptrTool.TrackerObject));
+        var trace = Path.Combine(KptrTool.Root, "samples", "TraceReplay", "trace.txt");
+        folder.Write("trace.txt", File.ReadAllBytes(trace));
+        folder.Write("steps.txt", Encoding.UTF8.GetBytes(StepsBlock().Match(s_page).Groups[1].Value));
         return folder;
     }
+
+    [GeneratedRegex("^```\n(# steps.txt.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex StepsBlock();
 
     [GeneratedRegex("^```sh\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex ShellBlock();

@@ -42,4 +42,22 @@ public class HelpTests
         KptrTool.Run("chek").Errors.Should().StartWith("kptr: there is no command 'chek'; near it are \"check\"");
         KptrTool.Run().Errors.Should().StartWith("kptr: it takes a command").And.Contain("  check ");
     }
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("inspect")]
+    [InlineData("run")]
+    [InlineData("plugin")]
+    public void EveryOption_WithNonsense_IsAnAnswerAndNoCrash(string command)
+    {
+        var options = KptrTool.Run("help", command).Lines.Select(l => l.TrimStart().Split(' ', ','))
+            .SelectMany(w => w.Where(o => o.StartsWith("--"))).Distinct().Except(["--help"]).ToList();
+        options.Should().NotBeEmpty();
+        foreach (var option in options)
+        {
+            var run = KptrTool.Run(command, option, "\u00e9:-1=x", option);
+            run.ExitCode.Should().Be(2, $"{command} {option}: {run.Errors}");
+            run.Errors.Should().StartWith("kptr: ").And.NotContain("   at ");
+        }
+    }
 }

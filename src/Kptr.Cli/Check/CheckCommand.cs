@@ -53,20 +53,8 @@ internal static class CheckCommand
     {
         Format.AcceptOnlyFromAmong("text", "json", "sarif", "github");
         Only.AcceptOnlyFromAmong(VerdictWords.Participles);
-        Jobs.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is < 1 or > JobsMax)
-            {
-                r.AddError($"--jobs takes 1 to {JobsMax}.");
-            }
-        });
-        LogLevel.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is < 0 or > 2)
-            {
-                r.AddError("--log-level takes 0, 1 or 2.");
-            }
-        });
+        NumberOption.RequireRange(Jobs, 1, JobsMax);
+        NumberOption.RequireRange(LogLevel, 0, 2);
         var command = new Command(
             "check", "Judges every program of each object as Linux's verifier would.")
         {

@@ -44,6 +44,23 @@ internal sealed record HelpPage
                     "One program's instructions between its C lines."),
             ],
         },
+        ["run"] = new()
+        {
+            ExitCodes =
+            [
+                ("0", "It ran, and all references came back when the object was closed."),
+                ("1", "The kernel refuses a program."),
+                ("2", "Bad usage, a file that cannot be read, a step that cannot be done, or output that cannot be "
+                    + "written."),
+                ("3", "A program faulted, or references are lost."),
+            ],
+            Examples =
+            [
+                ("kptr run tracker.bpf.o --trace trace.txt", "What it would have pinned while the trace was recorded."),
+                ("kptr run tracker.bpf.o --scenario steps.txt", "What it does when these things happen."),
+                ("kptr run filter.bpf.o --test on_packet --data packet.bin", "What it says of one packet."),
+            ],
+        },
         ["explain"] = new()
         {
             ExitCodes = [("0", "It was explained."), ("2", "There is no such code.")],

@@ -6,6 +6,8 @@ namespace Kptr.Cli.Output;
 /// How far a long job is, on one line of standard error that comes and goes: where that is a terminal and the output
 /// goes elsewhere, so that nothing else is written there meanwhile.
 /// </summary>
+/// <param name="count">How many steps there are; a job of one step shows nothing.</param>
+/// <param name="what">Of what.</param>
 internal sealed class Progress(int count, string what) : IDisposable
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(100);
@@ -18,11 +20,22 @@ internal sealed class Progress(int count, string what) : IDisposable
     public void Step()
     {
         _done++;
-        if (_isShown && _sinceShown.Elapsed >= Between && _done < count)
+        if (_done < count && IsDue())
         {
-            _sinceShown.Restart();
             Show($"{_done} of {count} {what}");
         }
+    }
+
+    /// <summary>Whether it is time to say something new, where anything is shown.</summary>
+    public bool IsDue()
+    {
+        if (!_isShown || _sinceShown.Elapsed < Between)
+        {
+            return false;
+        }
+
+        _sinceShown.Restart();
+        return true;
     }
 
     /// <summary>Takes the line away, before anything else is written.</summary>
@@ -36,7 +49,7 @@ internal sealed class Progress(int count, string what) : IDisposable
 
     public void Dispose() => Clear();
 
-    private void Show(string text)
+    public void Show(string text)
     {
         Console.Error.Write($"\r{text.PadRight(_columns)}\r{text}");
         _columns = text.Length;

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Globalization;
 using Kptr.Btf;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -115,15 +113,8 @@ public abstract partial class BpfMap
         Diagnostics.LockOrder.CallingOut("a map's TryGetKey");
         Span<byte> key = stackalloc byte[Math.Min(KeySize, 512)];
         return KeySize <= 512 && TryGetKey(pool, slot, key)
-            ? new MapHolder(Name, KeyText(key), field.Name, IsPerCpu ? cpu : -1)
+            ? new MapHolder(Name, MapHolder.TextOf(key), field.Name, IsPerCpu ? cpu : -1)
             : Policy.Behavior == DestroyBehavior.Recycle ? new RecycledHolder(Name, field.Name)
             : new UnlinkedHolder(Name, field.Name);
     }
-
-    private static string KeyText(ReadOnlySpan<byte> key) => key.Length switch
-    {
-        4 => BinaryPrimitives.ReadInt32LittleEndian(key).ToString(CultureInfo.InvariantCulture),
-        8 => BinaryPrimitives.ReadInt64LittleEndian(key).ToString(CultureInfo.InvariantCulture),
-        _ => "0x" + Convert.ToHexStringLower(key),
-    };
 }

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Globalization;
+
 namespace Kptr.Objects;
 
 /// <summary>Who has a reference. It is always exactly one of these.</summary>
@@ -60,11 +63,19 @@ public sealed record ProgramHolder(string Prog, long RunId, string? Where, bool 
 
 /// <summary>A kptr slot of a map element.</summary>
 /// <param name="Map">Name of the map.</param>
-/// <param name="Key">The key as text.</param>
+/// <param name="Key">The key as <see cref="TextOf"/> writes it.</param>
 /// <param name="Field">The field.</param>
 /// <param name="Cpu">Of per-CPU maps: the CPU; else -1.</param>
 public sealed record MapHolder(string Map, string Key, string Field, int Cpu = -1) : Holder
 {
+    /// <summary>A key as text: a signed number where it has 4 or 8 bytes, else its bytes in hex.</summary>
+    public static string TextOf(ReadOnlySpan<byte> key) => key.Length switch
+    {
+        4 => BinaryPrimitives.ReadInt32LittleEndian(key).ToString(CultureInfo.InvariantCulture),
+        8 => BinaryPrimitives.ReadInt64LittleEndian(key).ToString(CultureInfo.InvariantCulture),
+        _ => "0x" + Convert.ToHexStringLower(key),
+    };
+
     /// <inheritdoc/>
     public override bool IsSettled => true;
 
