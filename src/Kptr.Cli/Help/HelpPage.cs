@@ -57,6 +57,7 @@ internal sealed record HelpPage
             Examples =
             [
                 ("kptr run tracker.bpf.o --trace trace.txt", "What it would have pinned while the trace was recorded."),
+                ("kptr run tracker.bpf.o --live --for 10s", "What it would pin on this machine."),
                 ("kptr run tracker.bpf.o --scenario steps.txt", "What it does when these things happen."),
                 ("kptr run filter.bpf.o --test on_packet --data packet.bin", "What it says of one packet."),
             ],

@@ -84,6 +84,26 @@ internal static class JsonRunWriter
             json.WriteEndObject();
         }
 
+        if (session.Followed is { } followed)
+        {
+            json.WriteStartObject("live");
+            json.WriteNumber("looks", followed.Looks);
+            json.WriteNumber("found", followed.Found);
+            json.WriteNumber("forked", followed.Forked);
+            json.WriteNumber("exited", followed.Exited);
+            json.WriteNumber("differences", followed.Differences);
+            if (followed.Missed is { } missed)
+            {
+                json.WriteNumber("missed", missed);
+            }
+            else
+            {
+                json.WriteNull("missed");
+            }
+
+            json.WriteEndObject();
+        }
+
         if (session.Tested is { } tested)
         {
             json.WriteStartObject("test");

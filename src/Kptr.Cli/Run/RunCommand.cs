@@ -55,6 +55,20 @@ internal static class RunCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
+    private static readonly Option<string?> Live = new("--live")
+    {
+        Description = "What happens on this machine happens in the model, from its tasks on: by tracing where that is "
+            + "permitted (root), else by looking at /proc, or as HOW says: trace or proc. Until interrupted, or --for.",
+        HelpName = "HOW",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static readonly Option<string?> For = new("--for")
+    {
+        Description = "How long --live follows: 30s, 500ms, 5m.",
+        HelpName = "TIME",
+    };
+
     private static readonly Option<int> Cpus = new("--cpus")
     {
         Description = "How many CPUs the model has; a trace needs as many as it names. Default: 64.",
@@ -81,16 +95,18 @@ internal static class RunCommand
         Format.AcceptOnlyFromAmong("text", "json");
         NumberOption.RequireRange(Cpus, 1, CpusMax);
         NumberOption.RequireRange(Rows, 1, RowsMax);
+        Live.AcceptOnlyFromAmong("trace", "proc");
+        DurationOption.Require(For);
         var command = new Command(
             "run", "Loads an object into a modelled kernel, lets something happen there, and says who pins what.")
         {
-            File, Programs, Trace, Steps, Test, Data, Proc, Cpus, KernelOptions.KernelBtf, KernelOptions.ModuleBtf,
-            KernelOptions.Profile, Format, Rows, ColorOption.Color,
+            File, Programs, Trace, Steps, Test, Data, Proc, Live, For, Cpus, KernelOptions.KernelBtf,
+            KernelOptions.ModuleBtf, KernelOptions.Profile, Format, Rows, ColorOption.Color,
         };
         KernelOptions.RequireKernelForModules(command);
         command.Validators.Add(r =>
         {
-            var given = new Option[] { Trace, Steps, Test }
+            var given = new Option[] { Trace, Steps, Test, Live }
                 .Where(o => r.GetResult(o) is { Implicit: false }).Select(o => o.Name).ToArray();
             if (given.Length > 1)
             {
@@ -99,7 +115,12 @@ internal static class RunCommand
 
             if (given.Length == 0 && r.GetResult(Proc) is null)
             {
-                r.AddError("Nothing would happen: give --trace, --scenario, --test or --proc.");
+                r.AddError("Nothing would happen: give --trace, --scenario, --test, --live or --proc.");
+            }
+
+            if (r.GetResult(For) is not null && !given.Contains(Live.Name))
+            {
+                r.AddError("--for needs --live.");
             }
 
             if (r.GetResult(Data) is not null && !given.Contains(Test.Name))
@@ -133,7 +154,8 @@ internal static class RunCommand
             Complaint.Say(e.Diagnostics);
             return ExitCodes.Unusable;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TraceFormatException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TraceFormatException
+            or PlatformNotSupportedException)
         {
             Complaint.Say(e.Message);
             return ExitCodes.Unusable;
@@ -150,13 +172,18 @@ internal static class RunCommand
             Kernel = KernelOptions.Read(parsed), LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual,
             CpuCount = parsed.GetValue(Cpus),
         }, parsed.GetValue(Programs) ?? []);
-        if (parsed.GetResult(Proc) is not null)
+        if (parsed.GetResult(Proc) is not null && parsed.GetResult(Live) is null)
         {
-            session.Gaps = MakeMachine(session.Kernel, parsed.GetValue(Proc));
+            session.MakeMachine(parsed.GetValue(Proc));
         }
 
         session.Attach();
-        if (parsed.GetValue(Trace) is { } trace)
+        if (parsed.GetResult(Live) is not null)
+        {
+            using var follower = new LiveRun(session);
+            follower.Follow(parsed.GetValue(Live), parsed.GetValue(For));
+        }
+        else if (parsed.GetValue(Trace) is { } trace)
         {
             session.Replay = Replay(session.Kernel, trace);
         }
@@ -185,14 +212,6 @@ internal static class RunCommand
         }
 
         return session.FaultCount > 0 || session.Lost.Count > 0 ? ExitCodes.Faulted : ExitCodes.Ok;
-    }
-
-    private static IReadOnlyList<string> MakeMachine(KernelModel kernel, string? folder)
-    {
-        var machine = folder is null
-            ? ProcSnapshot.Read()
-            : ProcSnapshot.Read(Path.Combine(folder, "proc"), Path.Combine(folder, "cgroup"));
-        return [.. machine.Gaps.Select(g => g.ToString()), .. machine.MakeIn(kernel)];
     }
 
     private static TraceReplayReport Replay(KernelModel kernel, string trace)

@@ -1,6 +1,5 @@
 using Kptr.Diagnostics;
 using Kptr.Objects;
-using Kptr.Specs;
 using Kptr.Tracing;
 
 namespace Kptr.Cli.Run;
@@ -67,10 +66,25 @@ internal sealed class RunSession : IDisposable
     public TestOutput? Tested { get; set; }
 
     /// <summary>What a snapshot of a machine could not show or make.</summary>
-    public IReadOnlyList<string> Gaps { get; set; } = [];
+    public IReadOnlyList<string> Gaps { get; private set; } = [];
+
+    /// <summary>What following this machine by its /proc saw; null where it was not.</summary>
+    public LiveProcReport? Followed { get; set; }
 
     /// <summary>References that nobody has any more, when the object is gone; filled by <see cref="Close"/>.</summary>
     public IReadOnlyList<LedgerEntry> Lost { get; private set; } = [];
+
+    /// <summary>Makes the tasks and cgroups of a machine, as ones that were there before.</summary>
+    /// <param name="folder">Where another machine's were copied to; null for this one's.</param>
+    /// <returns>The machine as it was made.</returns>
+    public ProcSnapshot MakeMachine(string? folder)
+    {
+        var machine = folder is null
+            ? ProcSnapshot.Read()
+            : ProcSnapshot.Read(Path.Combine(folder, "proc"), Path.Combine(folder, "cgroup"));
+        Gaps = [.. machine.Gaps.Select(g => g.ToString()), .. machine.MakeIn(Kernel)];
+        return machine;
+    }
 
     /// <summary>Attaches every program that has a place in the model.</summary>
     public void Attach()

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Kptr.Cli.Output;
-using Kptr.Objects;
 
 namespace Kptr.Cli.Run;
 
@@ -68,6 +67,7 @@ internal static class TextRunWriter
     {
         Section(screen, "what the machine did not show", session.Gaps);
         Section(screen, "trace", session.Replay?.ToString().TrimEnd().Split('\n') ?? []);
+        Section(screen, "this machine", session.Followed?.ToString().Split('\n') ?? []);
         if (session.Tested is { } tested)
         {
             Section(screen, "test run", [

@@ -16,6 +16,7 @@ public sealed class ProcSnapshot
     private const long NsPerClockTick = 10_000_000;
     private const uint Kthread = 0x0020_0000;
     private const int CgroupDepthMax = 31;
+    private const int CommMax = 15;
 
     private ProcSnapshot(long uptimeNs, IReadOnlyList<ProcTask> tasks, IReadOnlyList<string> cgroups,
         IReadOnlyList<ProcGap> gaps)
@@ -71,7 +72,9 @@ public sealed class ProcSnapshot
     public IReadOnlyList<string> MakeIn(KernelModel kernel)
     {
         ArgumentNullException.ThrowIfNull(kernel);
-        return new ProcMaker(kernel, this).Make();
+        var tasks = new ProcTasks(kernel);
+        ProcMaker.Make(kernel, this, tasks);
+        return tasks.TakeRefused();
     }
 
     /// <summary>How much there is.</summary>
@@ -112,16 +115,33 @@ public sealed class ProcSnapshot
             return null;
         }
 
-        return new(pid, tgid, (int)Number(words[1]), stat[(open + 1)..close])
+        var isKthread = (Number(words[6]) & Kthread) != 0;
+        return new(pid, tgid, (int)Number(words[1]), NameOf(stat[(open + 1)..close], isKthread))
         {
             State = words[0][0],
-            IsKthread = (Number(words[6]) & Kthread) != 0,
+            IsKthread = isKthread,
             UserTimeNs = Number(words[11]) * NsPerClockTick,
             SystemTimeNs = Number(words[12]) * NsPerClockTick,
             StartTimeNs = Number(words[19]) * NsPerClockTick,
             User = ReadUser(folder, files),
             CgroupPath = ReadCgroup(folder, files),
         };
+    }
+
+    // Of the kernel's threads /proc tells more than their name in the task has room for (kthread's full_name), and of
+    // workers what they last worked at, behind a - or, while they do, a + (wq_worker_comm).
+    private static string NameOf(string comm, bool isKthread)
+    {
+        const string Worker = "kworker/";
+        if (!isKthread)
+        {
+            return comm;
+        }
+
+        var end = comm.StartsWith(Worker, StringComparison.Ordinal)
+            ? comm.AsSpan(Worker.Length).IndexOfAny('-', '+') : -1;
+        var bare = end < 0 ? comm : comm[..(Worker.Length + end)];
+        return bare.Length <= CommMax ? bare : bare[..CommMax];
     }
 
     // Uid: REAL EFFECTIVE SAVED FS
