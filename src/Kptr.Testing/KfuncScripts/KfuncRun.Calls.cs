@@ -90,14 +90,14 @@ internal sealed partial class KfuncRun
         }
 
         var before = new RefBook(_model);
-        var injected = _model.Options.FaultPlan!.Injected.Count;
+        var injected = _model.Options.FaultPlan!.InjectedCount;
         if (step.Kind == KfuncStepKind.CallFailing)
         {
             _model.Options.FaultPlan.Fail(step.Point, step.Nth);
         }
 
         var result = Run(step, program);
-        var hasFailed = _model.Options.FaultPlan.Injected.Count > injected;
+        var hasFailed = _model.Options.FaultPlan.InjectedCount > injected;
         _model.Options.FaultPlan.Clear();
         TakeBack(tray, args, program.Shape);
         CheckRun(step, program.Shape, result, tray, special);

@@ -265,7 +265,7 @@ internal sealed unsafe class ObjectScenes<T>(
         {
             _log.Clear();
             var before = new RefBook(kernel);
-            var injected = plan.Injected.Count;
+            var injected = plan.InjectedCount;
             plan.Fail(FaultPoint.AllocObject.Name, nth);
             _log.Add($"make an object; the memory of allocation {nth} is missing");
             T? made = null;
@@ -287,7 +287,7 @@ internal sealed unsafe class ObjectScenes<T>(
 
             kernel.Quiesce();
             new RefBook(kernel).MustEqual(before, ObjectRules.FailedBirth, ObjectRules.FailedBirth);
-            if (plan.Injected.Count == injected)
+            if (plan.InjectedCount == injected)
             {
                 return;
             }

@@ -227,6 +227,21 @@ public class FaultPlanTests
         plan.Injected.Select(f => f.Nth).Should().BeEquivalentTo(Enumerable.Range(100, 50).Select(n => (long)n));
     }
 
+    [Fact]
+    public void RuleThatAlwaysFails_KeepsTheLastFailuresAndCountsAll()
+    {
+        var plan = new FaultPlan().FailAtRandom("acquire", seed: 1, oneIn: 1);
+        using var kernel = Boot(plan);
+        var task = kernel.Tasks.Fork(kernel.Tasks.Init);
+        for (var i = 0; i < 5000; i++)
+        {
+            task.TryAcquire().Should().BeNull();
+        }
+
+        plan.InjectedCount.Should().Be(5000);
+        plan.Injected.Select(f => f.Nth).Should().Equal(Enumerable.Range(905, 4096).Select(n => (long)n));
+    }
+
     private static KernelModel Boot(FaultPlan plan, ExecEngine engine = ExecEngine.Auto)
     {
         OwnObjectTests.WidgetKfuncs.Freed.Value = [];

@@ -18,6 +18,9 @@ namespace Kptr.Objects;
 /// </remarks>
 public sealed class FaultPlan
 {
+    // A rule may fail for as long as a night's run lasts.
+    private const int KeptMax = 4096;
+
     private readonly ConcurrentDictionary<string, FaultPoint> _points =
         new(FaultPoint.Common.Select(p => KeyValuePair.Create(p.Name, p)));
 
@@ -25,12 +28,16 @@ public sealed class FaultPlan
     private readonly ConcurrentQueue<InjectedFault> _injected = new();
     private ImmutableArray<FaultRule> _rules = [];
     private KernelCore? _core;
+    private long _injectedCount;
 
     /// <summary>What can fail, by name; calls of kfuncs and helpers once a kernel has booted with the plan.</summary>
     public IReadOnlyList<FaultPoint> Points => [.. _points.Values.OrderBy(p => p.Name, StringComparer.Ordinal)];
 
-    /// <summary>What was made to fail so far, oldest first; a copy.</summary>
+    /// <summary>What was made to fail so far, oldest first; a copy, of the last 4,096.</summary>
     public IReadOnlyList<InjectedFault> Injected => [.. _injected];
+
+    /// <summary>How much was made to fail so far.</summary>
+    public long InjectedCount => Interlocked.Read(ref _injectedCount);
 
     /// <summary>Makes the <paramref name="nth"/> pass from now fail.</summary>
     /// <param name="name">Name of the point.</param>
@@ -94,7 +101,7 @@ public sealed class FaultPlan
     public void Clear() => ImmutableInterlocked.InterlockedExchange(ref _rules, []);
 
     /// <summary>Rules and failures so far.</summary>
-    public override string ToString() => $"{_rules.Length} rules, {_injected.Count} failures injected";
+    public override string ToString() => $"{_rules.Length} rules, {InjectedCount} failures injected";
 
     /// <summary>Whether there are rules that may still make something fail.</summary>
     internal bool IsArmed => !_rules.IsEmpty;
@@ -140,6 +147,10 @@ public sealed class FaultPlan
         if (isTaken)
         {
             _injected.Enqueue(new(name, nth, subject, site ?? _core?.SiteHere() ?? RefSite.Unknown));
+            if (Interlocked.Increment(ref _injectedCount) > KeptMax)
+            {
+                _injected.TryDequeue(out _);
+            }
         }
 
         return isTaken;
