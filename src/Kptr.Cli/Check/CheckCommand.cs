@@ -19,8 +19,8 @@ internal static class CheckCommand
         new("--program") { Description = "Judge only the program with this name.", HelpName = "NAME" };
     private static readonly Option<string> Format = new("--format")
     {
-        Description = "How verdicts are printed: text, json (an object a line and program), sarif (2.1.0) or github "
-            + "(workflow commands). Default: text.",
+        Description = "How verdicts are printed: text, json (an object a line and program), sarif (2.1.0), github "
+            + "(workflow commands) or html (a page in one file). Default: text.",
         HelpName = "FORMAT",
         DefaultValueFactory = _ => "text",
     };
@@ -51,7 +51,7 @@ internal static class CheckCommand
 
     public static Command Create()
     {
-        Format.AcceptOnlyFromAmong("text", "json", "sarif", "github");
+        Format.AcceptOnlyFromAmong("text", "json", "sarif", "github", "html");
         Only.AcceptOnlyFromAmong(VerdictWords.Participles);
         NumberOption.RequireRange(Jobs, 1, JobsMax);
         NumberOption.RequireRange(LogLevel, 0, 2);
@@ -88,10 +88,11 @@ internal static class CheckCommand
         var only = parsed.GetValue(Program);
         var shown = parsed.GetValue(Only);
         var writer = CreateWriter(parsed, kernels);
+        using var owned = writer as IDisposable;
         var options = new ObjectCheckOptions
         {
             ProgName = only,
-            Verify = new() { LogLevel = parsed.GetValue(LogLevel), Strict = parsed.GetValue(Strict) },
+            Verify = new() { LogLevel = LogLevelOf(parsed), Strict = parsed.GetValue(Strict) },
         };
         var count = new VerdictCount();
         var files = InputFiles.Expand(parsed.GetValue(Files)!);
@@ -134,6 +135,10 @@ internal static class CheckCommand
         return count.ExitCode;
     }
 
+    // A page shows what the verifier knew at each step, which its log says.
+    private static int LogLevelOf(ParseResult parsed) =>
+        parsed.GetValue(Format) == "html" ? 2 : parsed.GetValue(LogLevel);
+
     private static IVerdictWriter CreateWriter(ParseResult parsed, IReadOnlyList<KernelSpec> kernels)
     {
         var withLog = parsed.GetValue(LogLevel) > 0;
@@ -144,6 +149,8 @@ internal static class CheckCommand
                 return new JsonVerdictWriter(Console.Out, withLog);
             case "sarif":
                 return new SarifVerdictWriter(Console.Out, paths);
+            case "html":
+                return new HtmlVerdictWriter(Console.Out);
             case "github":
                 return new GithubVerdictWriter(Console.Out, paths);
         }

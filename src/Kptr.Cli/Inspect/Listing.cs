@@ -1,7 +1,16 @@
+using Kptr.Btf;
 using Kptr.Isa;
 using Kptr.Specs;
 
 namespace Kptr.Cli.Inspect;
+
+/// <summary>An instruction.</summary>
+/// <param name="InsnIdx">Its first slot.</param>
+/// <param name="Text">It as text.</param>
+/// <param name="Notes">Names of what it refers to, or empty.</param>
+/// <param name="Line">The C line that it comes from, or null.</param>
+/// <param name="Func">The function that begins with it, or null.</param>
+internal sealed record ListingRow(int InsnIdx, string Text, string Notes, LineInfo? Line, string? Func);
 
 /// <summary>
 /// A program's instructions between the C lines they come from, with the names of what they refer to.
@@ -9,13 +18,17 @@ namespace Kptr.Cli.Inspect;
 internal sealed class Listing
 {
     private readonly ProgSpec _prog;
+    private readonly KernelTypes? _types;
     private readonly Dictionary<int, LineInfo> _lines;
     private readonly Dictionary<int, string> _funcs;
     private readonly ILookup<int, string> _notes;
 
-    public Listing(ProgSpec prog)
+    /// <param name="prog">The program, linked or not.</param>
+    /// <param name="types">Of a linked one: the kernel's types, which name its kfuncs.</param>
+    public Listing(ProgSpec prog, KernelTypes? types = null)
     {
         _prog = prog;
+        _types = types;
         _lines = prog.LineInfos.GroupBy(l => l.InsnIdx).ToDictionary(g => g.Key, g => g.Last());
         _funcs = prog.FuncInfos.DistinctBy(f => f.InsnIdx).ToDictionary(f => f.InsnIdx, f => prog.Btf![f.TypeId].Name);
         _notes = prog.Relocs.Select(r => (r.InsnIdx, Note: NoteOf(r)))
@@ -27,23 +40,35 @@ internal sealed class Listing
     {
         yield return $"{_prog.Name} [{_prog.SectionName}]:";
         var last = "";
-        foreach (var line in Disassembler.Lines(_prog.Insns, DisasmCpu.V4))
+        foreach (var row in Rows())
         {
-            if (line.InsnIdx > 0 && _funcs.TryGetValue(line.InsnIdx, out var func))
+            if (row is { InsnIdx: > 0, Func: { } func })
             {
                 yield return $"{func}:";
             }
 
-            if (_lines.TryGetValue(line.InsnIdx, out var source) && SourceText(source) is var text && text != last)
+            if (_lines.TryGetValue(row.InsnIdx, out var source) && SourceText(source) is var text && text != last)
             {
                 last = text;
                 yield return $"; {text}";
             }
 
-            var notes = string.Join(", ", _notes[line.InsnIdx].Concat(CallNotes(line.InsnIdx)));
-            yield return notes.Length > 0
-                ? $"{line.InsnIdx,6}: {line.Text,-36} ; {notes}"
-                : $"{line.InsnIdx,6}: {line.Text}";
+            yield return row.Notes.Length > 0
+                ? $"{row.InsnIdx,6}: {row.Text,-36} ; {row.Notes}"
+                : $"{row.InsnIdx,6}: {row.Text}";
+        }
+    }
+
+    /// <summary>An instruction each.</summary>
+    public IEnumerable<ListingRow> Rows()
+    {
+        LineInfo? source = null;
+        foreach (var line in Disassembler.Lines(_prog.Insns, DisasmCpu.V4))
+        {
+            source = _lines.TryGetValue(line.InsnIdx, out var begins) ? begins : source;
+            yield return new(
+                line.InsnIdx, line.Text, string.Join(", ", _notes[line.InsnIdx].Concat(CallNotes(line.InsnIdx))),
+                source, _funcs.GetValueOrDefault(line.InsnIdx));
         }
     }
 
@@ -65,6 +90,16 @@ internal sealed class Listing
         {
             yield return func;
         }
+        else if (isCall && insn.Src == BpfOp.PseudoKfuncCall && _types is not null
+            && (uint)insn.Off < (uint)_types.All.Length && (uint)insn.Imm < (uint)_types.All[insn.Off].TypeCount)
+        {
+            yield return $"kfunc {_types.All[insn.Off][insn.Imm].Name}";
+        }
+        else if (insn is { Opcode: BpfOp.LdImm64, Src: BpfOp.PseudoMapFd or BpfOp.PseudoMapValue }
+            && _types is not null && (uint)insn.Imm < (uint)_prog.Maps.Length)
+        {
+            yield return $"map {_prog.Maps[insn.Imm].Name}";
+        }
     }
 
     private static string NoteOf(ProgReloc reloc) => reloc.Kind switch
@@ -78,6 +113,6 @@ internal sealed class Listing
     private string NoteOf(CoReReloc reloc)
     {
         var type = _prog.Btf![reloc.TypeId];
-        return $"CO-RE {reloc.Kind} {Btf.BtfCPrinter.Declare(type)} {reloc.Access}";
+        return $"CO-RE {reloc.Kind} {BtfCPrinter.Declare(type)} {reloc.Access}";
     }
 }

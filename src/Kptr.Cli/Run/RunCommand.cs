@@ -85,14 +85,14 @@ internal static class RunCommand
 
     private static readonly Option<string> Format = new("--format")
     {
-        Description = "How it is printed: text or json. Default: text.",
+        Description = "How it is printed: text, json or html (a page in one file). Default: text.",
         HelpName = "FORMAT",
         DefaultValueFactory = _ => "text",
     };
 
     public static Command Create()
     {
-        Format.AcceptOnlyFromAmong("text", "json");
+        Format.AcceptOnlyFromAmong("text", "json", "html");
         NumberOption.RequireRange(Cpus, 1, CpusMax);
         NumberOption.RequireRange(Rows, 1, RowsMax);
         Live.AcceptOnlyFromAmong("trace", "proc");
@@ -198,17 +198,18 @@ internal static class RunCommand
 
         session.Kernel.Quiesce();
         var report = RunReport.Of(file, session, parsed.GetValue(Rows));
-        if (parsed.GetValue(Format) == "json")
+        session.Close();
+        switch (parsed.GetValue(Format))
         {
-            session.Close();
-            JsonRunWriter.Write(Console.Out, session, report);
-        }
-        else
-        {
-            var screen = Screen.OfOutput(ColorOption.Read(parsed));
-            TextRunWriter.Write(screen, session, report);
-            session.Close();
-            TextRunWriter.WriteEnd(screen, session);
+            case "json":
+                JsonRunWriter.Write(Console.Out, session, report);
+                break;
+            case "html":
+                HtmlRunWriter.Write(Console.Out, session, report);
+                break;
+            default:
+                TextRunWriter.Write(Screen.OfOutput(ColorOption.Read(parsed)), session, report);
+                break;
         }
 
         return session.FaultCount > 0 || session.Lost.Count > 0 ? ExitCodes.Faulted : ExitCodes.Ok;

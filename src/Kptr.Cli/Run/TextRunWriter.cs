@@ -8,13 +8,17 @@ internal static class TextRunWriter
 {
     private const int CellMax = 48;
     private const int PinsShown = 50;
+    private const string FaultsTitle = "faults";
 
     public static void Write(Screen screen, RunSession session, RunReport report)
     {
         screen.Hanging(2, Ink.Strong($"{Path.GetFileName(report.File)}"), $" on {report.Kernel}");
         WritePrograms(screen, session, report);
-        WriteDrive(screen, session);
-        Section(screen, "printed", [.. report.Printed]);
+        foreach (var (title, lines) in Texts(session, report).Where(t => t.Title != FaultsTitle))
+        {
+            Section(screen, title, lines);
+        }
+
         foreach (var map in report.Maps.Where(m => m.Rows.Count > 0 || m.Map.Spec.MaxEntries > 1))
         {
             WriteMap(screen, map);
@@ -29,10 +33,12 @@ internal static class TextRunWriter
                 screen.Hanging(4, $"  {fault}");
             }
         }
+
+        WriteEnd(screen, session);
     }
 
-    /// <summary>What is lost when the object is gone.</summary>
-    public static void WriteEnd(Screen screen, RunSession session)
+    // What is lost now that the object is gone.
+    private static void WriteEnd(Screen screen, RunSession session)
     {
         screen.Line();
         if (session.Lost.Count == 0)
@@ -63,18 +69,21 @@ internal static class TextRunWriter
         }
     }
 
-    private static void WriteDrive(Screen screen, RunSession session)
+    /// <summary>What is told in lines, with a title each; what there is nothing of is left out.</summary>
+    public static IEnumerable<(string Title, IReadOnlyList<string> Lines)> Texts(RunSession session, RunReport report)
     {
-        Section(screen, "what the machine did not show", session.Gaps);
-        Section(screen, "trace", session.Replay?.ToString().TrimEnd().Split('\n') ?? []);
-        Section(screen, "this machine", session.Followed?.ToString().Split('\n') ?? []);
-        if (session.Tested is { } tested)
-        {
-            Section(screen, "test run", [
-                tested.Fault is { } fault ? $"fault: {fault.Message} ({fault.Code})"
-                    : Invariant($"returned {tested.ReturnValue}"),
-            ]);
-        }
+        (string, IReadOnlyList<string>)[] texts =
+        [
+            ("what the machine did not show", session.Gaps),
+            ("trace", session.Replay?.ToString().TrimEnd().Split('\n') ?? []),
+            ("this machine", session.Followed?.ToString().Split('\n') ?? []),
+            ("test run", session.Tested is not { } tested ? []
+                : tested.Fault is { } fault ? [$"fault: {fault.Message} ({fault.Code})"]
+                : [Invariant($"returned {tested.ReturnValue}")]),
+            ("printed", report.Printed),
+            (FaultsTitle, [.. session.Faults.Select(f => f.ToString())]),
+        ];
+        return texts.Where(t => t.Item2.Count > 0);
     }
 
     private static void WriteMap(Screen screen, MapTable table)

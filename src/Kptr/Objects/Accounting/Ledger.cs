@@ -55,6 +55,10 @@ public sealed partial class Ledger
         return new(_core.NowNs, [.. objects.SelectMany(o => EntriesOf(ObjectView.Of(o), census, work))]);
     }
 
+    /// <summary>A page of HTML of all references now; see <see cref="LedgerSnapshot.ToHtml"/>.</summary>
+    /// <param name="title">What the page is called; any text.</param>
+    public string ToHtml(string title = "Who pins what") => Snapshot().ToHtml(title);
+
     /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
     public long PinnedBytes() =>
         Snapshot().Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);

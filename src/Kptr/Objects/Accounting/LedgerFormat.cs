@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
 
@@ -59,25 +60,47 @@ internal static class LedgerFormat
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
-    internal static string Mermaid(LedgerSnapshot snapshot) => Graph(
+    internal static string Html(LedgerSnapshot snapshot, string title)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteString("summary", LedgerPage.Summary(snapshot));
+            LedgerPage.Write(json, snapshot);
+            json.WriteEndObject();
+        }
+
+        return ReportPage.Make(title, Encoding.UTF8.GetString(stream.ToArray()));
+    }
+
+    internal static string Mermaid(LedgerSnapshot snapshot, bool withKernel) => Graph(
         snapshot,
+        withKernel,
         "graph LR\n",
         (id, label, isObject) => isObject ? $"  {id}[\"{Escape(label)}\"]\n" : $"  {id}([\"{Escape(label)}\"])\n",
         (from, to, label) => label.Length == 0 ? $"  {from} --> {to}\n" : $"  {from} -->|\"{Escape(label)}\"| {to}\n",
         "");
 
-    internal static string Dot(LedgerSnapshot snapshot) => Graph(
+    internal static string Dot(LedgerSnapshot snapshot, bool withKernel) => Graph(
         snapshot,
+        withKernel,
         "digraph ledger {\n  rankdir=LR;\n",
-        (id, label, isObject) => $"  {id} [label=\"{Escape(label, "\\\"")}\"{(isObject ? ", shape=box" : "")}];\n",
-        (from, to, label) => $"  {from} -> {to}{(label.Length == 0 ? "" : $" [label=\"{Escape(label, "\\\"")}\"]")};\n",
+        (id, label, isObject) => $"  {id} [label=\"{EscapeDot(label)}\"{(isObject ? ", shape=box" : "")}];\n",
+        (from, to, label) => $"  {from} -> {to}{(label.Length == 0 ? "" : $" [label=\"{EscapeDot(label)}\"]")};\n",
         "}\n");
 
-    private static string Escape(string text, string quote = "#quot;") =>
-        text.Replace("\"", quote, StringComparison.Ordinal);
+    // Names come from programs: a quote or a backslash would end a label, a line's end the statement.
+    private static string Escape(string text) =>
+        text.Replace("\"", "#quot;", StringComparison.Ordinal).ReplaceLineEndings(" ");
+
+    private static string EscapeDot(string text) =>
+        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+            .ReplaceLineEndings(" ");
 
     private static string Graph(
         LedgerSnapshot snapshot,
+        bool withKernel,
         string head,
         Func<string, string, bool, string> node,
         Func<string, string, string, string> edge,
@@ -86,7 +109,7 @@ internal static class LedgerFormat
         var text = new StringBuilder(head);
         var objects = new Dictionary<ulong, string>();
         var holders = new Dictionary<string, string>();
-        foreach (var e in snapshot.Entries)
+        foreach (var e in snapshot.Entries.Where(e => withKernel || !e.Holder.IsKernel))
         {
             if (!objects.TryGetValue(e.Address, out var to))
             {

@@ -41,10 +41,24 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
     public string ToJson() => LedgerFormat.Json(this);
 
     /// <summary>The ownership graph for Mermaid.</summary>
-    public string ToMermaid() => LedgerFormat.Mermaid(this);
+    /// <param name="withKernel">Also what the modelled kernel itself holds: most references, and rarely the question.
+    /// </param>
+    public string ToMermaid(bool withKernel = false) => LedgerFormat.Mermaid(this, withKernel);
 
     /// <summary>The ownership graph for Graphviz.</summary>
-    public string ToDot() => LedgerFormat.Dot(this);
+    /// <param name="withKernel">Also what the modelled kernel itself holds.</param>
+    public string ToDot(bool withKernel = false) => LedgerFormat.Dot(this, withKernel);
+
+    /// <summary>
+    /// A page of HTML, complete in one file: the graph of what users hold, a table of all references to sort and
+    /// filter, since when each is held, what that costs.
+    /// </summary>
+    /// <param name="title">What the page is called; any text.</param>
+    public string ToHtml(string title = "Who pins what")
+    {
+        ArgumentNullException.ThrowIfNull(title);
+        return LedgerFormat.Html(this, title);
+    }
 
     private static string? MapOf(Holder holder) => holder switch
     {
