@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.IO.Enumeration;
 using Kptr.Diagnostics;
 
 namespace Kptr.Cli;
@@ -41,13 +42,31 @@ internal static class InputFiles
     {
         if (Directory.Exists(argument))
         {
-            return Sorted(Directory.EnumerateFiles(argument, "*.o", Below), argument, "no *.o in this directory");
+            return Sorted(ObjectsBelow(argument), argument, "no *.o in this directory");
         }
 
         return File.Exists(argument) || argument.AsSpan().IndexOfAny('*', '?') < 0
             ? [new(argument, null)]
             : Sorted(Matching(argument), argument, "nothing matches this pattern");
     }
+
+    // Links to folders are not followed: they may lead back, or out to everything (/proc/self/root).
+    private static FileSystemEnumerable<string> ObjectsBelow(string folder) =>
+        new(folder, static (ref FileSystemEntry e) => e.ToSpecifiedFullPath(), Below)
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry e) =>
+                !e.IsDirectory && e.FileName.EndsWith(".o", StringComparison.Ordinal),
+            ShouldRecursePredicate = IsNoLink,
+        };
+
+    private static FileSystemEnumerable<string> FoldersBelow(string folder) =>
+        new(folder, static (ref FileSystemEntry e) => e.ToSpecifiedFullPath(), Below)
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry e) => e.IsDirectory && IsNoLink(ref e),
+            ShouldRecursePredicate = IsNoLink,
+        };
+
+    private static bool IsNoLink(ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0;
 
     private static IEnumerable<string> Matching(string pattern)
     {
@@ -70,7 +89,7 @@ internal static class InputFiles
 
         IEnumerable<string> folders = first switch
         {
-            "**" => Directory.EnumerateDirectories(here, "*", Below)
+            "**" => FoldersBelow(here)
                 .Select(d => Path.Combine(folder, Path.GetRelativePath(here, d))).Prepend(folder),
             _ when first.AsSpan().IndexOfAny('*', '?') < 0 => [Path.Combine(folder, first)],
             _ => Directory.EnumerateDirectories(here, first, Flat)

@@ -169,6 +169,18 @@ public class CheckTests
     }
 
     [Fact]
+    public void LinksToFolders_AreNotFollowed_AndThoseToFilesAre()
+    {
+        using var folder = new TempFolder();
+        var below = folder.Create("below");
+        File.CreateSymbolicLink(Path.Combine(below, "linked.o"), KptrTool.TrackerObject);
+        Directory.CreateSymbolicLink(Path.Combine(below, "back"), folder.Path);
+        Directory.CreateSymbolicLink(Path.Combine(below, "root"), "/");
+        KptrTool.Run("check", folder.Path).Lines.Should().HaveCount(4);
+        KptrTool.Run("check", Path.Combine(folder.Path, "**", "*.o")).Lines.Should().HaveCount(4);
+    }
+
+    [Fact]
     public void DirectoriesAndPatterns_StandForTheirFiles()
     {
         using var folder = new TempFolder();

@@ -107,6 +107,23 @@ public class RunTests
     }
 
     [Theory]
+    [InlineData("--trace", "/dev/zero", "this is none of the known traces")]
+    [InlineData("--scenario", "/dev/zero", "is larger than 67108864 bytes")]
+    [InlineData("--data", "/dev/zero", "is larger than 1048576 bytes")]
+    public void FileWithoutAnEnd_IsRefused(string option, string file, string message)
+    {
+        if (!File.Exists(file))
+        {
+            return; // no such device on this system
+        }
+
+        string[] test = option == "--data" ? ["--test", "summarise"] : [];
+        var run = KptrTool.Run(["run", KptrTool.TrackerObject, option, file, .. test]);
+        run.ExitCode.Should().Be(2);
+        run.Errors.Should().StartWith($"kptr: {file}").And.Contain(message);
+    }
+
+    [Theory]
     [InlineData("--trace")]
     [InlineData("--scenario")]
     public void FileThatIsNotThere_Is2(string option)

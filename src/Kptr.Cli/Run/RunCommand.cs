@@ -14,6 +14,7 @@ internal static class RunCommand
     private const int CpusMax = 4096;
     private const int RowsMax = 1_000_000;
     private const int ProgressEvery = 1024;
+    private const int DataBytesMax = 1 << 20;
 
     private static readonly Argument<string> File = new("FILE") { Description = "A BPF object (clang's ELF file)." };
     private static readonly Option<string[]> Programs = new("--program")
@@ -166,7 +167,7 @@ internal static class RunCommand
     {
         // What can be read wrong is read before anything happens.
         var scenario = parsed.GetValue(Steps) is { } path ? Scenario.Read(path) : null;
-        var data = parsed.GetValue(Data) is { } bytes ? System.IO.File.ReadAllBytes(bytes) : [];
+        var data = parsed.GetValue(Data) is { } bytes ? SmallFile.Read(bytes, DataBytesMax) : [];
         using var session = new RunSession(file, new()
         {
             Kernel = KernelOptions.Read(parsed), LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual,

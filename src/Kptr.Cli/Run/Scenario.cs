@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Kptr.Diagnostics;
 
 namespace Kptr.Cli.Run;
@@ -17,7 +18,7 @@ internal sealed class ScenarioException(string reason) : Exception(reason);
 /// <summary>What happens in a model, step by step: text with a step a line, whose language is in docs/cli.md.</summary>
 internal sealed class Scenario
 {
-    private const long FileBytesMax = 64 << 20;
+    private const int FileBytesMax = 64 << 20;
 
     // How many words each verb takes, and its options.
     private static readonly Dictionary<string, (int Min, int Max, string[] Options)> Verbs = new()
@@ -53,21 +54,7 @@ internal sealed class Scenario
     /// <exception cref="DiagnosticException">It cannot be read; names the file and the line.</exception>
     public static Scenario Read(string file)
     {
-        string[] lines;
-        try
-        {
-            if (new FileInfo(file) is { Exists: true, Length: > FileBytesMax })
-            {
-                throw new IOException($"a scenario has at most {FileBytesMax} bytes");
-            }
-
-            lines = System.IO.File.ReadAllLines(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DiagnosticException([new(DiagCode.FileUnreadable, e.Message) { File = file }]);
-        }
-
+        var lines = Encoding.UTF8.GetString(SmallFile.Read(file, FileBytesMax)).Split('\n');
         var steps = new List<ScenarioStep>();
         var faults = new List<Diagnostic>();
         foreach (var (at, line) in lines.Index())
