@@ -10,8 +10,8 @@ namespace Kptr.Tests.Verifier.Scalars;
 /// no wider and no narrower.
 /// </summary>
 /// <remarks>
-/// Verdicts depend on the precision, and it is Linux 6.12's on purpose. The files under <c>tests/data/scalars</c> were
-/// recorded when all verdicts over Linux's selftests and their mutants were Linux's; <c>KPTR_RECORD=1</c> records them
+/// Verdicts depend on the precision, and it is Linux 6.12's on purpose (in the early files 6.1's). The files under
+/// <c>tests/data/scalars</c> were recorded when all verdicts over Linux's selftests and their mutants were Linux's; <c>KPTR_RECORD=1</c> records them
 /// again, for a change that is meant to change verdicts.
 /// </remarks>
 public class ScalarPinTests
@@ -58,6 +58,15 @@ public class ScalarPinTests
     public void Branches_AreAsPreciseAsTheyWere() => Hold("branch.txt", BranchLines());
 
     [Fact]
+    public void Quotients_AreAsPreciseAsTheyWere() => Hold("quotient.txt", QuotientLines());
+
+    [Fact]
+    public void EarlyArithmetic_IsAsPreciseAsItWas() => Hold("early-alu.txt", EarlyAluLines());
+
+    [Fact]
+    public void EarlyBranches_AreAsPreciseAsTheyWere() => Hold("early-branch.txt", EarlyBranchLines());
+
+    [Fact]
     public void Casts_AreAsPreciseAsTheyWere() => Hold("cast.txt", CastLines());
 
     private static IEnumerable<string> AluLines()
@@ -73,6 +82,80 @@ public class ScalarPinTests
 
         static string Apply(byte op, bool is32, ScalarRange dst, ScalarRange src) =>
             ScalarAlu.Apply(op, is32, ref dst, src) ? Show(dst) : $"unknown {Show(dst)}";
+    }
+
+    private static IEnumerable<string> QuotientLines()
+    {
+        foreach (var (name, op) in new[] { ("div", BpfOp.Div), ("mod", BpfOp.Mod) })
+        {
+            foreach (var (i, j) in Pairs(2))
+            {
+                yield return $"{name} {i} {j}: " + string.Join(
+                    " | ", Apply(false, false), Apply(false, true), Apply(true, false), Apply(true, true));
+
+                string Apply(bool isSigned, bool is32)
+                {
+                    var dst = Samples[i];
+                    return ScalarQuotients.Divide(op, isSigned, is32, ref dst, Samples[j])
+                        ? Show(dst) : $"unknown {Show(dst)}";
+                }
+            }
+        }
+    }
+
+    // Numbers as those kernels have them: their own, weaker deduction between the views.
+    private static ScalarRange Early(int sample)
+    {
+        var range = Samples[sample];
+        EarlyScalars.Sync(ref range);
+        return range;
+    }
+
+    private static IEnumerable<string> EarlyAluLines()
+    {
+        foreach (var (name, op) in Alu)
+        {
+            foreach (var (i, j) in IsShift(op) ? Shifts() : Pairs(4))
+            {
+                yield return $"{name} {i} {j}: {Apply(op, false, i, j)} | {Apply(op, true, i, j)}";
+            }
+        }
+
+        foreach (var size in new[] { 1, 2, 4 })
+        {
+            for (var i = 0; i < Samples.Length; i++)
+            {
+                var narrow = Early(i);
+                EarlyScalars.Truncate(ref narrow, size);
+                yield return $"cut {i} {size}: {Show(narrow)}";
+            }
+        }
+
+        static string Apply(byte op, bool is32, int left, int right)
+        {
+            var dst = Early(left);
+            return EarlyScalars.Apply(op, is32, ref dst, Early(right)) ? Show(dst) : $"unknown {Show(dst)}";
+        }
+    }
+
+    private static IEnumerable<string> EarlyBranchLines()
+    {
+        foreach (var (name, op) in Jumps)
+        {
+            foreach (var (i, j) in Pairs(13))
+            {
+                foreach (var is32 in new[] { false, true })
+                {
+                    ScalarRange taken = Early(i), takenSrc = Early(j), other = Early(i), src = Early(j);
+                    EarlyScalars.Refine(op, is32, ref taken, ref takenSrc, ref other, ref src);
+                    yield return $"{name}{(is32 ? 32 : 64)} {i} {j}: "
+                        + $"{EarlyScalars.Predict(op, Early(i), Early(j), is32)?.ToString() ?? "either"}, "
+                        + $"{Now(taken, i)} {Now(takenSrc, j)}, else {Now(other, i)} {Now(src, j)}";
+                }
+            }
+        }
+
+        static string Now(ScalarRange range, int sample) => range.Equals(Early(sample)) ? "=" : Show(range);
     }
 
     private static IEnumerable<string> BranchLines()
