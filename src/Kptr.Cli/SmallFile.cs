@@ -3,7 +3,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Cli;
 
-/// <summary>Files that are read whole, up to a size: what has no end (a pipe, <c>/dev/zero</c>) is refused too.</summary>
+/// <summary>
+/// Files that are read whole, up to a size: what has no end (a pipe, <c>/dev/zero</c>) is refused too.
+/// </summary>
 internal static class SmallFile
 {
     /// <exception cref="DiagnosticException">It cannot be read, or is larger.</exception>

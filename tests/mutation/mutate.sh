@@ -36,6 +36,7 @@ $generators
     <InternalsVisibleTo Include="Kptr.Tests" />
     <PackageReference Include="Microsoft.Extensions.Logging.Abstractions" />
     <EmbeddedResource Include="$root/src/Kptr/Kfuncs/Builtin/*" LogicalName="%(Filename)%(Extension)" />
+    <EmbeddedResource Include="$root/src/Kptr/Diagnostics/Page/page.*" LogicalName="%(Filename)%(Extension)" />
 $(items "$3" "$root/src/Kptr" "/**/*.cs")
     <Compile Remove="$root/src/Kptr/bin/**;$root/src/Kptr/obj/**" />
   </ItemGroup>
