@@ -11,8 +11,8 @@ namespace Kptr.Tests.Verifier.Scalars;
 /// </summary>
 /// <remarks>
 /// Verdicts depend on the precision, and it is Linux 6.12's on purpose (in the early files 6.1's). The files under
-/// <c>tests/data/scalars</c> were recorded when all verdicts over Linux's selftests and their mutants were Linux's; <c>KPTR_RECORD=1</c> records them
-/// again, for a change that is meant to change verdicts.
+/// <c>tests/data/scalars</c> were recorded when all verdicts over Linux's selftests and their mutants were Linux's;
+/// <c>KPTR_RECORD=1</c> records them again, for a change that is meant to change verdicts.
 /// </remarks>
 public class ScalarPinTests
 {
