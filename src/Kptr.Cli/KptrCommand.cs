@@ -81,7 +81,8 @@ internal static class KptrCommand
     private static int Run(ParseResult parsed)
     {
         var root = (RootCommand)parsed.RootCommandResult.Command;
-        if (parsed.Errors.Count == 0)
+        var isEmpty = parsed.Tokens.Any(t => t.Value.Length == 0); // no file, program or value has an empty name
+        if (parsed.Errors.Count == 0 && !isEmpty)
         {
             return parsed.Invoke(new() { EnableDefaultExceptionHandler = false });
         }
@@ -91,6 +92,11 @@ internal static class KptrCommand
             : parsed.UnmatchedTokens is [var word, ..] ? [NoCommand(root, word)] : ["it takes a command"])
         {
             Complaint.Say(error);
+        }
+
+        if (isEmpty)
+        {
+            Complaint.Say("an argument is empty");
         }
 
         Console.Error.WriteLine();
