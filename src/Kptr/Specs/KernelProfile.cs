@@ -162,6 +162,14 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         ChecksNmiUnsafeDrops = true,
         FollowsThrowsOfGlobals = true,
         KnowsQuotients = true,
+        NamesArgsByRegister = true,
+        FoldsOffsets = true,
+        SaysIndirect = false,
+        NamesEnds = true,
+        NamesReleases = true,
+        LogsLiveness = false,
+        HasRefIds = false,
+        RequiresRcuSection = true,
         TracingHasTimers = true,
         MoreMapsForSleepers = true,
         TakesAnyPointerArg = true,
@@ -400,6 +408,12 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// value returned: in 7.2.
     /// </summary>
     internal bool StructOpsHandOverReferences { get; init; }
+
+    /// <summary>
+    /// Whether kfuncs that need RCU protection are refused outside such a section: in 7.2. In 6.12 an iterator made
+    /// there is refused at its first use.
+    /// </summary>
+    internal bool RequiresRcuSection { get; init; }
 
     /// <summary>Which fields of kernel structs can be trusted.</summary>
     internal FieldTrust FieldTrust { get; init; } = FieldTrust.Linux6_12;

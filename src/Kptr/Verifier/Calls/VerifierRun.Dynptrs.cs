@@ -69,7 +69,7 @@ internal sealed partial class VerifierRun
         if (reg.Type is not (RegType.PtrToStack or RegType.ConstPtrToDynptr))
         {
             Reject(DiagCode.DynptrInvalid,
-                $"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr", regno);
+                $"{ArgName(regno - 1)} expected pointer to stack or const struct bpf_dynptr", regno);
         }
 
         if (flags.Has(RegType.MemUninit))
@@ -120,7 +120,7 @@ internal sealed partial class VerifierRun
 
         if (!IsDynptrInitialized(reg))
         {
-            Reject(DiagCode.DynptrInvalid, $"Expected an initialized dynptr as arg #{DynptrArg(regno)}", regno);
+            Reject(DiagCode.DynptrInvalid, $"Expected an initialized dynptr as {DynptrArg(regno)}", regno);
         }
 
         var kind = KindOf(flags);
@@ -128,12 +128,13 @@ internal sealed partial class VerifierRun
         {
             Reject(
                 DiagCode.DynptrInvalid,
-                $"Expected a dynptr of type {StatePrinter.DynptrName(kind)} as arg #{DynptrArg(regno)}", regno);
+                $"Expected a dynptr of type {StatePrinter.DynptrName(kind)} as {DynptrArg(regno)}", regno);
         }
     }
 
     // The number of an argument in these messages; it once began at 1.
-    private int DynptrArg(int regno) => Kernel.Profile.TracksConstDynptrs ? regno - 1 : regno;
+    private string DynptrArg(int regno) =>
+        ArgName(Kernel.Profile.TracksConstDynptrs ? regno - 1 : regno, "arg #");
 
     private bool IsDynptrInitialized(in RegState reg)
     {

@@ -81,7 +81,7 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (reg.Type is not (RegType.PtrToMapValue or LocalObject))
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} expected pointer to map value or allocated object", regno);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected pointer to map value or allocated object", regno);
         }
 
         if (reg.Type == LocalObject)
@@ -134,7 +134,7 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(i + 1);
         if (reg.Type != LocalObject)
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} expected pointer to allocated object", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected pointer to allocated object", i + 1);
         }
 
         RequireOwned(i + 1, reg);

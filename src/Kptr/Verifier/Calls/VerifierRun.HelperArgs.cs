@@ -91,7 +91,9 @@ internal sealed partial class VerifierRun
             }
             else if (reg.RefObjId == 0 && !reg.IsNull)
             {
-                Reject(DiagCode.ReleaseUnowned, $"R{regno} must be referenced when passed to release function", regno);
+                Reject(DiagCode.ReleaseUnowned, Kernel.Profile.NamesReleases
+                    ? $"release helper {meta.Fn!.Name} expects referenced PTR_TO_BTF_ID passed to R{regno}"
+                    : $"R{regno} must be referenced when passed to release function", regno);
             }
 
             meta.ReleaseRegno = regno;
@@ -115,13 +117,15 @@ internal sealed partial class VerifierRun
     {
         if (reg.Type != RegType.PtrToStack && Kernel.Profile.TracksConstDynptrs)
         {
-            Reject(DiagCode.DynptrInvalid, "cannot release unowned const bpf_dynptr", regno);
+            Reject(DiagCode.DynptrInvalid, Kernel.Profile.NamesReleases
+                ? "CONST_PTR_TO_DYNPTR cannot be released" : "cannot release unowned const bpf_dynptr", regno);
         }
 
         var spi = reg.Type == RegType.PtrToStack ? DynptrSpi(reg) : OutOfRange;
         if (spi < 0 || Cur.FrameOf(reg).Stack[spi].Spilled.RefObjId == 0)
         {
-            Reject(DiagCode.DynptrInvalid, $"arg {regno} is an unacquired reference", regno);
+            Reject(DiagCode.DynptrInvalid, Kernel.Profile.NamesReleases
+                ? $"Expected an initialized dynptr as R{regno}" : $"arg {regno} is an unacquired reference", regno);
         }
     }
 

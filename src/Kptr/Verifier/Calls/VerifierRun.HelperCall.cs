@@ -109,6 +109,11 @@ internal sealed partial class VerifierRun
             return;
         }
 
+        if (Kernel.Profile.TracksSleepingFunctions && WhyNoSleep is { } where)
+        {
+            Reject(DiagCode.SleepNotAllowed, $"sleepable helper {fn.Name}#{(int)fn.Id} in {where}");
+        }
+
         if (!InSleepable)
         {
             Reject(DiagCode.SleepNotAllowed, "helper call might sleep in a non-sleepable prog");

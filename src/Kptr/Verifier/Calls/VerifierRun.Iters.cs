@@ -21,13 +21,13 @@ internal sealed partial class VerifierRun
 
         if (reg.Type != RegType.PtrToStack)
         {
-            Reject(DiagCode.IterInvalid, $"arg#{i} expected pointer to an iterator on stack", regno);
+            Reject(DiagCode.IterInvalid, $"{ArgName(i)} expected pointer to an iterator on stack", regno);
         }
 
         if (param.Pointee.Kind is not BtfKind.Struct
             || !param.Pointee.Name.StartsWith(IterPrefix, StringComparison.Ordinal))
         {
-            Reject(DiagCode.IterInvalid, $"expected valid iter pointer as arg #{i}", regno);
+            Reject(DiagCode.IterInvalid, $"expected valid iter pointer as {ArgName(i, "arg #")}", regno);
         }
 
         var slots = param.Pointee.SizeBytes / 8;
@@ -63,7 +63,7 @@ internal sealed partial class VerifierRun
         if (!IsFreeForIter(reg, slots))
         {
             Reject(DiagCode.IterInvalid,
-                $"expected uninitialized iter_{type.Name[IterPrefix.Length..]} as arg #{regno - 1}", regno);
+                $"expected uninitialized iter_{type.Name[IterPrefix.Length..]} as {ArgName(regno - 1, "arg #")}", regno);
         }
 
         for (var off = 0; off < slots * 8; off += 8)
@@ -142,7 +142,7 @@ internal sealed partial class VerifierRun
         if (spi < 0)
         {
             Reject(DiagCode.IterInvalid,
-                $"expected an initialized iter_{type.Name[IterPrefix.Length..]} as arg #{regno - 1}", regno);
+                $"expected an initialized iter_{type.Name[IterPrefix.Length..]} as {ArgName(regno - 1, "arg #")}", regno);
         }
 
         return spi;

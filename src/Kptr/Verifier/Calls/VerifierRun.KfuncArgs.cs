@@ -130,13 +130,20 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (param.Type.Kind != BtfKind.Ptr)
         {
-            Reject(DiagCode.CallArgType, $"Unrecognized arg#{i} type {KindName(param.Type)}", regno);
+            Reject(DiagCode.CallArgType, $"Unrecognized {ArgName(i)} type {KindName(param.Type)}", regno);
         }
 
         if ((fn.TrustedArgs || fn.Has(KfuncFlags.Rcu)) && (reg.IsNull || reg.Type.MayBeNull())
             && !param.Has(KfuncParamTag.Nullable))
         {
-            Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to trusted arg{i}", regno, Errno.EACCES);
+            Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to trusted {ArgName(i, "arg")}", regno, Errno.EACCES);
+        }
+
+        if (Kernel.Profile.NamesReleases && regno == 1 && fn.Has(KfuncFlags.Release) && !param.PointsTo("bpf_dynptr")
+            && reg.RefObjId == 0 && !reg.IsNull)
+        {
+            Reject(DiagCode.ReleaseUnowned,
+                $"release kfunc {fn.Name} expects referenced PTR_TO_BTF_ID passed to R{regno}", regno);
         }
 
         NoteKfuncRef(regno, reg, meta);
@@ -255,7 +262,7 @@ internal sealed partial class VerifierRun
         if (!isScalar && !IsScalarStruct(param.Pointee, 0) && !(sized && param.Pointee.Kind == BtfKind.Void))
         {
             Reject(DiagCode.CallArgType,
-                $"arg#{i} pointer type {KindName(param.Pointee)} {param.Pointee.Name} must point to "
+                $"{ArgName(i)} pointer type {KindName(param.Pointee)} {param.Pointee.Name} must point to "
                     + $"{(sized ? "void, " : "")}scalar, or struct with scalar",
                 i + 1);
         }

@@ -95,6 +95,12 @@ internal sealed partial class VerifierRun
         PushKfuncCallback(meta);
         CheckRcuSection(fn);
         CheckPreemptSection(fn);
+        if (Kernel.Profile.RequiresRcuSection && fn.Has(KfuncFlags.RcuProtected) && !InRcuCs)
+        {
+            Reject(DiagCode.CallNotAllowedHere,
+                $"kernel func {fn.Name} requires RCU critical section protection", errno: Errno.EACCES);
+        }
+
         ReleaseKfuncArg(meta);
         if (fn.IsInsert)
         {

@@ -85,7 +85,7 @@ internal sealed partial class VerifierRun
     {
         if (Reg(i + 1).Type != RegType.PtrToMapValue)
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} doesn't point to {what}", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} doesn't point to {what}", i + 1);
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(i + 1);
         if (reg.Type != RegType.PtrToCtx)
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} expected pointer to ctx, but got {RegTypeName(reg.Type)}", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected pointer to ctx, but got {RegTypeName(reg.Type)}", i + 1);
         }
 
         if (meta.Fn.Special == SpecialKfunc.CastToKernCtx)
@@ -163,13 +163,13 @@ internal sealed partial class VerifierRun
         };
         if (expected == SpecialKfunc.None)
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} expected pointer to allocated object", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected pointer to allocated object", i + 1);
         }
 
         if (meta.Fn.Special != expected)
         {
             name = Kernel.Profile.HidesKfuncArgs ? name.Replace("_impl", "", StringComparison.Ordinal) : name;
-            Reject(DiagCode.CallArgType, $"arg#{i} expected for {name}()", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected for {name}()", i + 1);
         }
 
         RequireOwned(i + 1, reg);
@@ -229,7 +229,7 @@ internal sealed partial class VerifierRun
         {
             var expected = reg.Type.Base() | (reg.Type.Flags() & RegType.TrustedModifiers);
             Reject(DiagCode.CallArgType,
-                $"arg#{i} is {RegTypeName(reg.Type)} expected {RegTypeName(expected)} or socket", i + 1);
+                $"{ArgName(i)} is {RegTypeName(reg.Type)} expected {RegTypeName(expected)} or socket", i + 1);
         }
 
         var need = kind == KfuncArg.Map ? Vmlinux[RequireKernelStruct("bpf_map")] : param.Pointee;
@@ -250,7 +250,7 @@ internal sealed partial class VerifierRun
                 this, btf, type.Id, reg.Off, need.Btf, need.Id, strict, !reg.Type.Has(RegType.MemAlloc)))
         {
             Reject(DiagCode.CallArgType,
-                $"kernel function {meta.Fn.Name} args#{i} expected pointer to {KindName(need)} {need.Name} but "
+                $"kernel function {meta.Fn.Name} {ArgName(i, "args#")} expected pointer to {KindName(need)} {need.Name} but "
                     + $"R{i + 1} has a pointer to {KindName(type)} {type.Name}",
                 i + 1);
         }
@@ -271,7 +271,7 @@ internal sealed partial class VerifierRun
         if (size < 0)
         {
             Reject(DiagCode.CallArgType,
-                $"arg#{i} reference type('{KindName(param.Pointee)} {param.Pointee.Name}') size cannot "
+                $"{ArgName(i)} reference type('{KindName(param.Pointee)} {param.Pointee.Name}') size cannot "
                     + "be determined: -22",
                 i + 1);
         }
@@ -302,7 +302,7 @@ internal sealed partial class VerifierRun
         {
             Log.Line(reject.Message);
             Reject(reject.Diagnostic.Code,
-                $"arg#{i} arg#{i + 1} memory, len pair leads to invalid memory access", i + 1, reject.Errno);
+                $"{ArgPair(i)} memory, len pair leads to invalid memory access", i + 1, reject.Errno);
         }
     }
 
@@ -316,13 +316,13 @@ internal sealed partial class VerifierRun
 
         if (!reg.Type.IsAllocObj())
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} is neither owning or non-owning ref", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} is neither owning or non-owning ref", i + 1);
         }
 
         meta.ArgOwningRef |= !reg.Type.IsNonOwningRef() && reg.RefObjId != 0;
         if (!RecordOf(reg).Has(BtfFieldKind.Refcount))
         {
-            Reject(DiagCode.CallArgType, $"arg#{i} doesn't point to a type with bpf_refcount field", i + 1);
+            Reject(DiagCode.CallArgType, $"{ArgName(i)} doesn't point to a type with bpf_refcount field", i + 1);
         }
 
         meta.ArgBtf = reg.Btf;

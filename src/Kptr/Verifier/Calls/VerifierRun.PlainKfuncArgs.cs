@@ -123,7 +123,8 @@ internal sealed partial class VerifierRun
     }
 
     private void RejectPointee(int i, BtfType pointee, KfuncInfo fn) => Reject(DiagCode.CallArgType,
-        $"kernel function {fn.Name} args#{i} pointer type {KindName(pointee)} {pointee.Name} is not supported", i + 1);
+        $"kernel function {fn.Name} {ArgName(i, "args#")} pointer type {KindName(pointee)} {pointee.Name} "
+            + "is not supported", i + 1);
 
     /// <summary>A kfunc that takes the address of a slot and gives a reference on what is in it.</summary>
     private void CheckKptrGetArg(in KfuncParam param, KfuncCallMeta meta)

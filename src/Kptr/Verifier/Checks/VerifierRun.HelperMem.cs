@@ -31,7 +31,7 @@ internal sealed partial class VerifierRun
                 CheckHelperBuffer(regno, reg, size, write, zeroSizeAllowed);
                 return;
             case RegType.PtrToStack:
-                CheckStackRangeInitialized(regno, reg.Off, size, zeroSizeAllowed, byHelper: true, raw);
+                CheckStackRangeInitialized(regno, reg.Off, size, write, zeroSizeAllowed, byHelper: true, raw);
                 return;
             case RegType.PtrToBtfId when Kernel.Profile.ReadsObjectsAsMemory:
                 CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);

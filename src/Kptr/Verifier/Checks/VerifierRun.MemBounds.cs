@@ -23,6 +23,12 @@ internal sealed partial class VerifierRun
     /// <summary>The pointer must be as it was given: no offset unless allowed, never a variable one.</summary>
     public void CheckPtrOffReg(in RegState reg, int regno, bool fixedOffOk)
     {
+        if (Kernel.Profile.FoldsOffsets && !reg.Var.IsConst)
+        {
+            Reject(DiagCode.PtrModified,
+                $"variable {RegTypeName(reg.Type)} access var_off={Whole(reg)} disallowed", regno, Errno.EACCES);
+        }
+
         if (reg.Off < 0)
         {
             Reject(DiagCode.PtrModified,
@@ -46,10 +52,13 @@ internal sealed partial class VerifierRun
     /// <summary>
     /// Bytes [off, off+size) and every variable offset stay inside a region (<c>check_mem_region_access</c>).
     /// </summary>
-    public void CheckMemRegion(int regno, int off, int size, uint memSize, bool zeroSizeAllowed)
+    /// <remarks><c>code</c>: of an access outside.</remarks>
+    public void CheckMemRegion(int regno, int off, int size, uint memSize, bool zeroSizeAllowed,
+        DiagCode code = DiagCode.MemAccessInvalid)
     {
         ref readonly var v = ref Reg(regno).Var;
-        if (v.SMin < 0 && (v.SMin == long.MinValue || off + v.SMin != (int)(off + v.SMin) || v.SMin + off < 0))
+        var known = Kernel.Profile.FoldsOffsets && v.SMin != long.MinValue ? Reg(regno).Off : 0;
+        if (v.SMin + known < 0 && (v.SMin == long.MinValue || off + v.SMin != (int)(off + v.SMin) || v.SMin + off < 0))
         {
             RejectNegativeMin(regno);
         }
@@ -57,20 +66,20 @@ internal sealed partial class VerifierRun
         if (!IsInside(v.SMin + off, size, memSize, zeroSizeAllowed))
         {
             Log.Line(OutsideMessage(regno, (int)(v.SMin + off), size, memSize));
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} min value is outside of the allowed memory range",
+            Reject(code, $"R{regno} min value is outside of the allowed memory range",
                 regno, Errno.EACCES);
         }
 
         if (v.UMax >= Limits.MaxVarOff)
         {
-            Reject(DiagCode.MemAccessInvalid,
+            Reject(code,
                 $"R{regno} unbounded memory access, make sure to bounds check any such access", regno, Errno.EACCES);
         }
 
         if (!IsInside((long)v.UMax + off, size, memSize, zeroSizeAllowed))
         {
             Log.Line(OutsideMessage(regno, (int)((long)v.UMax + off), size, memSize));
-            Reject(DiagCode.MemAccessInvalid, $"R{regno} max value is outside of the allowed memory range",
+            Reject(code, $"R{regno} max value is outside of the allowed memory range",
                 regno, Errno.EACCES);
         }
     }
@@ -93,6 +102,7 @@ internal sealed partial class VerifierRun
         {
             RegType.PtrToMapKey => $"invalid access to map key, key_size={memSize} off={off} size={size}",
             RegType.PtrToMapValue => $"invalid access to map value, value_size={memSize} off={off} size={size}",
+            RegType.PtrToCtx => $"invalid access to context, ctx_size={memSize} off={off} size={size}",
             RegType.PtrToPacket or RegType.PtrToPacketMeta or RegType.PtrToPacketEnd =>
                 $"invalid access to packet, off={off} size={size}, R{regno}(id={reg.Id},off={off},r={(int)memSize})",
             _ => $"invalid access to memory, mem_size={memSize} off={off} size={size}",
@@ -118,13 +128,24 @@ internal sealed partial class VerifierRun
         if (isPacket)
         {
             Reject(DiagCode.Misaligned,
-                $"misaligned packet access off {netIpAlign}+{Tn(reg)}+{reg.Off}+{off} size {size}",
+                $"misaligned packet access off {netIpAlign}+{Places(reg)}+{off} size {size}",
                 errno: Errno.EACCES);
         }
 
         Reject(DiagCode.Misaligned,
-            $"misaligned {AlignmentName(reg.Type)}access off {Tn(reg)}+{reg.Off}+{off} size {size}",
+            $"misaligned {AlignmentName(reg.Type)}access off {Places(reg)}+{off} size {size}",
             errno: Errno.EACCES);
+    }
+
+    private string Places(in RegState reg) => Kernel.Profile.FoldsOffsets ? Whole(reg) : $"{Tn(reg)}+{reg.Off}";
+
+    // Both offsets of a pointer as one.
+    private static string Whole(in RegState reg)
+    {
+        var sum = reg;
+        sum.Var.Bits += Scalars.Tnum.Const((ulong)(long)reg.Off);
+        return sum.Var.Bits is { IsConst: true, Value: var value } && (long)value is >= short.MinValue and < 0
+            ? ((long)value).ToString(System.Globalization.CultureInfo.InvariantCulture) : Tn(sum);
     }
 
     private static string AlignmentName(RegType type) => type switch

@@ -44,6 +44,14 @@ internal sealed partial class VerifierRun
     public void CheckPacketRange(int regno, int off, int size, bool zeroSizeAllowed)
     {
         ref readonly var reg = ref Reg(regno);
+        if (Kernel.Profile.FoldsOffsets && reg.PktRange >= 0)
+        {
+            // The range counts from the offset that is known to the largest that is possible.
+            var range = reg.PktRange == 0 ? 0 : (ulong)reg.PktRange + reg.Var.UMax;
+            CheckMemRegion(regno, off, size, (uint)Math.Min(range, Limits.MaxPacketOff + 1), zeroSizeAllowed,
+                DiagCode.PacketAccessInvalid);
+        }
+
         if (reg.Var.SMin < 0)
         {
             RejectNegativeMin(regno);

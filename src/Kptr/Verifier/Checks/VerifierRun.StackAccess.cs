@@ -42,7 +42,7 @@ internal sealed partial class VerifierRun
                 regno, Errno.EACCES);
         }
 
-        CheckStackRangeInitialized(regno, off, size, zeroSizeAllowed: false, byHelper: false, raw: null);
+        CheckStackRangeInitialized(regno, off, size, write: false, zeroSizeAllowed: false, byHelper: false, raw: null);
         MarkRegStackRead(frame, (int)reg.Var.SMin + off, (int)reg.Var.SMax + off + size, valueRegno);
         CheckFastcallContract(frame, (int)reg.Var.SMin + off);
     }
@@ -51,7 +51,7 @@ internal sealed partial class VerifierRun
     private void CheckStackBounds(int regno, int off, int size, bool write, bool byHelper)
     {
         ref readonly var reg = ref Reg(regno);
-        var what = byHelper ? " indirect access to" : write ? " write to" : " read from";
+        var what = byHelper && Kernel.Profile.SaysIndirect ? " indirect access to" : write ? " write to" : " read from";
         long min, max;
         if (reg.Var.IsConst)
         {
@@ -109,14 +109,14 @@ internal sealed partial class VerifierRun
     /// </summary>
     /// <remarks><c>raw</c>: Where to note memory that may be uninitialised; null if it must not.</remarks>
     public void CheckStackRangeInitialized(
-        int regno, int off, int size, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
+        int regno, int off, int size, bool write, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
     {
         if (size == 0 && !zeroSizeAllowed)
         {
             Reject(DiagCode.StackAccessInvalid, "invalid zero-sized read", regno, Errno.EACCES);
         }
 
-        CheckStackBounds(regno, off, size, write: byHelper, byHelper);
+        CheckStackBounds(regno, off, size, Kernel.Profile.SaysIndirect ? byHelper : write, byHelper);
         ref readonly var reg = ref Reg(regno);
         var frame = Cur.FrameOf(reg);
         int min, max;
@@ -130,7 +130,7 @@ internal sealed partial class VerifierRun
             {
                 Reject(
                     DiagCode.StackAccessInvalid,
-                    $"R{regno}{(byHelper ? " indirect" : "")} variable offset stack access prohibited for "
+                    $"R{regno}{(byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "")} variable offset stack access prohibited for "
                         + $"!root, var_off={Tn(reg)}",
                     regno, Errno.EACCES);
             }
@@ -152,7 +152,7 @@ internal sealed partial class VerifierRun
         {
             if (!TryReadByte(frame, i, byHelper))
             {
-                var indirect = byHelper ? " indirect" : "";
+                var indirect = byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "";
                 Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst
                     ? $"invalid{indirect} read from stack R{regno} off {min}+{i - min} size {size}"
                     : $"invalid{indirect} read from stack R{regno} var_off {Tn(reg)}+{i - min} size {size}",

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
@@ -11,7 +12,7 @@ internal static class StatePrinter
     /// <summary>Appends the registers and slots named by the masks.</summary>
     public static void Append(StringBuilder text, VerifierRun run, FuncState frame, uint regs, ulong slots)
     {
-        _ = run;
+        var words = run.Kernel.Profile;
         if (frame.Frameno != 0)
         {
             text.Append(CultureInfo.InvariantCulture, $" frame{frame.Frameno}:");
@@ -21,8 +22,8 @@ internal static class StatePrinter
         {
             if ((regs & (1u << i)) != 0 && frame.Regs[i].Type != RegType.NotInit)
             {
-                text.Append(CultureInfo.InvariantCulture, $" R{i}{Marks(frame.Regs[i].Live)}=");
-                AppendReg(text, frame, frame.Regs[i]);
+                text.Append(CultureInfo.InvariantCulture, $" R{i}{Marks(words, frame.Regs[i].Live)}=");
+                AppendReg(text, words, frame, frame.Regs[i]);
             }
         }
 
@@ -30,7 +31,7 @@ internal static class StatePrinter
         {
             if ((slots & (1ul << i)) != 0 && frame.Stack[i].Kinds != 0)
             {
-                AppendSlot(text, frame, i);
+                AppendSlot(text, words, frame, i);
             }
         }
 
@@ -42,11 +43,12 @@ internal static class StatePrinter
         text.Append(frame.InCallback ? " cb" : "").Append(frame.InAsyncCallback ? " async_cb" : "");
     }
 
-    private static string Marks(LiveMarks live) => live == LiveMarks.None ? "" : "_"
+    private static string Marks(KernelProfile words, LiveMarks live) => live == LiveMarks.None || !words.LogsLiveness
+        ? "" : "_"
         + ((live & LiveMarks.Read) != 0 ? "r" : "") + ((live & LiveMarks.Written) != 0 ? "w" : "")
         + ((live & LiveMarks.Done) != 0 ? "D" : "");
 
-    private static void AppendSlot(StringBuilder text, FuncState frame, int i)
+    private static void AppendSlot(StringBuilder text, KernelProfile words, FuncState frame, int i)
     {
         ref readonly var slot = ref frame.Stack[i];
         ref readonly var reg = ref slot.Spilled;
@@ -56,19 +58,19 @@ internal static class StatePrinter
             kinds[j] = KindChars[(int)slot[j]];
         }
 
-        var name = $" fp{-8 * (i + 1)}{Marks(reg.Live)}=";
+        var name = $" fp{-8 * (i + 1)}{Marks(words, reg.Live)}=";
         switch (slot[7])
         {
             case SlotKind.Spill:
                 text.Append(name).Append(new string(kinds)[..Array.IndexOf(kinds, 'r')]);
-                AppendReg(text, frame, reg);
+                AppendReg(text, words, frame, reg);
                 break;
             case SlotKind.Dynptr:
                 if (reg.DynptrFirstSlot)
                 {
                     text.Append(name).Append(
                         CultureInfo.InvariantCulture, $"dynptr_{DynptrName(reg.DynptrKind)}(id={reg.Id}");
-                    text.Append(reg.RefObjId != 0 ? $",ref_id={reg.RefObjId})" : ")");
+                    text.Append(reg.RefObjId != 0 ? $",{(words.HasRefIds ? "ref_id" : "parent_id")}={reg.RefObjId})" : ")");
                 }
 
                 break;
@@ -77,7 +79,7 @@ internal static class StatePrinter
                 {
                     var iter = reg.Btf?[reg.BtfId].Name ?? "<invalid>";
                     text.Append(name).Append(CultureInfo.InvariantCulture,
-                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}(ref_id={reg.RefObjId}"
+                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}({(words.HasRefIds ? "ref_id" : "id")}={reg.RefObjId}"
                         + $",state={IterStateName(reg.IterState)},depth={reg.IterDepth})");
                 }
 
@@ -105,7 +107,7 @@ internal static class StatePrinter
         _ => "<invalid>",
     };
 
-    private static void AppendReg(StringBuilder text, FuncState frame, in RegState reg)
+    private static void AppendReg(StringBuilder text, KernelProfile words, FuncState frame, in RegState reg)
     {
         if (reg.Type == RegType.Scalar)
         {
@@ -138,10 +140,10 @@ internal static class StatePrinter
             text.Append(reg.Btf![reg.BtfId].Name);
         }
 
-        text.Append('(').AppendJoin(',', Attributes(reg)).Append(')');
+        text.Append('(').AppendJoin(',', Attributes(words, words.FoldsOffsets ? Folded(reg) : reg)).Append(')');
     }
 
-    private static List<string> Attributes(RegState reg)
+    private static List<string> Attributes(KernelProfile words, RegState reg)
     {
         var parts = new List<string>();
         void Add(bool when, FormattableString part)
@@ -154,7 +156,7 @@ internal static class StatePrinter
 
         var linked = (reg.Id & RegState.AddConst) != 0 ? reg.Off.ToString("+0;-0", CultureInfo.InvariantCulture) : "";
         Add(reg.Id != 0, $"id={reg.Id & ~RegState.AddConst}{linked}");
-        Add(reg.RefObjId != 0, $"ref_obj_id={reg.RefObjId}");
+        Add(reg.RefObjId != 0 && words.HasRefIds, $"ref_obj_id={reg.RefObjId}");
         Add(reg.Type.IsNonOwningRef(), $"non_own_ref");
         if (reg.Type.Base() is RegType.ConstPtrToMap or RegType.PtrToMapKey or RegType.PtrToMapValue
             && reg.Map is { } map)
@@ -178,6 +180,24 @@ internal static class StatePrinter
         }
 
         return parts;
+    }
+
+    // A pointer with its known offset in the variable one, and a packet's range counted from there.
+    private static RegState Folded(RegState reg)
+    {
+        if (reg.Type == RegType.Scalar)
+        {
+            return reg;
+        }
+
+        if (reg.Type.IsPacket() && reg.PktRange > 0)
+        {
+            reg.PktRange += (int)Math.Min(reg.Var.UMax, Limits.MaxPacketOff);
+        }
+
+        Scalars.ScalarSums.Add(ref reg.Var, Scalars.ScalarRange.Const((ulong)(long)reg.Off));
+        reg.Off = 0;
+        return reg;
     }
 
     /// <summary>Bounds that differ from the widest; equal ones share their number: <c>smax=umax=7</c>.</summary>

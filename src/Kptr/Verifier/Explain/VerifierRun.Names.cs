@@ -23,6 +23,17 @@ internal sealed partial class VerifierRun
         return prefix + BaseNames[(int)type.Base()] + postfix;
     }
 
+    /// <summary>What messages call argument <paramref name="i"/>, counted from 0, of a call.</summary>
+    /// <remarks><c>old</c>: the word before the number, where a kernel numbers arguments.</remarks>
+    internal string ArgName(int i, string old = "arg#") => Kernel.Profile.NamesArgsByRegister ? $"R{i + 1}" : $"{old}{i}";
+
+    /// <summary>What messages call the argument of a helper in a register.</summary>
+    private string HelperArgName(int regno) => Kernel.Profile.NamesArgsByRegister ? $"R{regno}" : $"arg{regno}";
+
+    /// <summary>What messages call a buffer and the size after it.</summary>
+    private string ArgPair(int i) =>
+        Kernel.Profile.NamesArgsByRegister ? $"R{i + 1} and R{i + 2}" : $"arg#{i} arg#{i + 1}";
+
     /// <summary>The known bits of a register's variable part, as the kernel prints them.</summary>
     internal static string Tn(in RegState reg)
     {

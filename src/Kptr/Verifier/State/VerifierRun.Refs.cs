@@ -122,7 +122,8 @@ internal sealed partial class VerifierRun
     /// Refuses an exit that leaves references behind (<c>check_reference_leak</c>); the last leak is the message.
     /// </summary>
     /// <param name="exceptionExit">The program ends by <c>bpf_throw</c>: callers' references leak too.</param>
-    public void CheckReferenceLeak(bool exceptionExit)
+    /// <param name="end">What ends the program, where messages name it.</param>
+    public void CheckReferenceLeak(bool exceptionExit, string? end = null)
     {
         var frame = Cur.Cur;
         if (!exceptionExit && frame.Frameno != 0 && !frame.InCallback)
@@ -154,13 +155,19 @@ internal sealed partial class VerifierRun
 
         if (leak is { } lost)
         {
-            RejectLeak(lost);
+            RejectLeak(lost, end);
         }
     }
 
-    private void RejectLeak(RefState lost)
+    private void RejectLeak(RefState lost, string? end)
     {
         var message = $"Unreleased reference id={lost.Id} alloc_insn={lost.InsnIdx}";
+        if (end is not null)
+        {
+            Log.Line(message);
+            message = $"{end} would lead to reference leak";
+        }
+
         throw new RejectException(
             MakeDiagnostic(DiagCode.UnreleasedRef, message, -1) with { RefObjId =
                 lost.Id, AcquiredAtInsn = lost.InsnIdx },

@@ -46,7 +46,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.CallNotAllowedHere, "use static function instead");
         }
 
-        if (Cur.ActivePreemptLock != 0)
+        if (Cur.ActivePreemptLock != 0 && !Kernel.Profile.TracksSleepingFunctions)
         {
             Log.Line("global function calls are not allowed with preemption disabled,");
             Reject(DiagCode.CallNotAllowedHere, "use static function instead");
@@ -199,6 +199,26 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.SectionUnbalanced, exceptionExit
                 ? "bpf_throw cannot be used inside bpf_preempt_disable-ed region"
                 : $"{Cur.ActivePreemptLock} bpf_preempt_enable{verb} missing");
+        }
+    }
+
+    /// <summary>The same, named and ordered as <see cref="Specs.KernelProfile.NamesEnds"/> says.</summary>
+    /// <remarks>Kernel: <c>check_resource_leak</c> (kernel/bpf/verifier.c, 7.2).</remarks>
+    private void CheckEnd(bool exceptionExit)
+    {
+        var end = exceptionExit ? "bpf_throw" : "BPF_EXIT instruction in main prog";
+        var isLast = exceptionExit || Cur.CurFrame == 0;
+        if (isLast && Cur.LockHeld)
+        {
+            Reject(DiagCode.SectionUnbalanced, $"{end} cannot be used inside bpf_spin_lock-ed region");
+        }
+
+        CheckReferenceLeak(exceptionExit, end);
+        var section = Cur.ActiveRcuLock ? "bpf_rcu_read_lock"
+            : Cur.ActivePreemptLock != 0 ? "bpf_preempt_disable" : null;
+        if (isLast && section is not null)
+        {
+            Reject(DiagCode.SectionUnbalanced, $"{end} cannot be used inside {section}-ed region");
         }
     }
 

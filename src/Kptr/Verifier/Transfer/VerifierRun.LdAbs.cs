@@ -64,7 +64,9 @@ internal sealed partial class VerifierRun
                 Log.Line($"Unreleased reference id={frame.Refs[i].Id} alloc_insn={frame.Refs[i].InsnIdx}");
             }
 
-            Reject(DiagCode.CallNotAllowedHere, "BPF_LD_[ABS|IND] cannot be mixed with socket references");
+            Reject(DiagCode.CallNotAllowedHere, Kernel.Profile.NamesEnds
+                ? "BPF_LD_[ABS|IND] would lead to reference leak"
+                : "BPF_LD_[ABS|IND] cannot be mixed with socket references");
         }
 
         var section = Cur.LockHeld ? "bpf_spin_lock" : Cur.ActiveRcuLock ? "bpf_rcu_read_lock"

@@ -262,8 +262,16 @@ internal sealed partial class VerifierRun
     /// <returns>Whether the path goes on in the caller.</returns>
     private bool StepExit(bool exceptionExit)
     {
-        CheckSectionsAtExit(exceptionExit);
-        CheckReferenceLeak(exceptionExit);
+        if (Kernel.Profile.NamesEnds)
+        {
+            CheckEnd(exceptionExit);
+        }
+        else
+        {
+            CheckSectionsAtExit(exceptionExit);
+            CheckReferenceLeak(exceptionExit);
+        }
+
         if (exceptionExit)
         {
             return false;
