@@ -22,6 +22,10 @@ internal static class Kernels
         Driver = DeferredDriver.Manual,
         Clock = new VirtualClock(),
         FaultPlan = new FaultPlan(),
+
+        // With a hole: who takes ids for places finds none, or another CPU's.
+        CpuCount = 3,
+        PossibleCpus = [0, 2],
     });
 
     /// <summary>Objects for scripts to store: some of each kind, which the kernel itself keeps.</summary>
@@ -29,5 +33,6 @@ internal static class Kernels
     [
         .. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"task {i}")),
         .. Enumerable.Range(0, MapShape.ObjectCount).Select(i => kernel.Cgroups.Create($"cgroup {i}")),
+        .. Enumerable.Range(0, MapShape.ObjectCount).Select(_ => new Cpumask(kernel)),
     ];
 }

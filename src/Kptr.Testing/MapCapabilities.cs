@@ -71,6 +71,12 @@ public sealed record MapCapabilities
     /// </summary>
     public bool IsCapacityExact { get; init; } = true;
 
+    /// <summary>
+    /// Whether what user space reads is a value as one writer wrote it, also while others write. Linux's maps do not
+    /// promise it: a copy may be half of an old and half of a new value.
+    /// </summary>
+    public bool ReadsWhole { get; init; }
+
     /// <summary>Whether threads may use the map at once, as programs on several CPUs do.</summary>
     public bool IsThreadSafe { get; init; } = true;
 }

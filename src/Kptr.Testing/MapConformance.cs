@@ -15,7 +15,8 @@ namespace Kptr.Testing;
 /// </para>
 /// <para>
 /// A small capacity is best, 4 to 16: scripts fill maps of up to 64 elements. References are followed for kptrs to
-/// tasks and cgroups; values of other kinds are checked for everything but these.
+/// tasks, cgroups and cpumasks, one value a key or one per CPU; values of other kinds are checked for everything but
+/// these.
 /// </para>
 /// </remarks>
 public static class MapConformance
@@ -59,18 +60,19 @@ public static class MapConformance
         {
             using var kernel = Kernels.Boot(DestroyBehavior.Eager);
             using var map = factory(kernel);
-            var shape = new MapShape(map);
+            var shape = new MapShape(map, can);
             return check switch
             {
                 _ when (check == Rules.DestroyOnDelete || check == Rules.StaleKeys) && !can.CanDelete
                     && can.WhenFull != WhenFull.Evict => "nothing is ever deleted",
                 _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty =>
-                    "its values have no kptr to a task or cgroup",
+                    "its values have no kptr to a task, cgroup or cpumask",
                 _ when check == Rules.Opaque && !shape.HasSpecials => "its values have no special fields",
                 _ when check == Rules.Iteration && !can.CanIterate && !can.CanVisit => "it has no walk",
                 _ when check == Rules.ReaderSafety && can.KeptFor == GracePeriods.None =>
                     "it promises readers nothing (KeptFor)",
-                _ when (check == Rules.Threads || check == Rules.FreeDuringUse) && !can.IsThreadSafe =>
+                _ when (check == Rules.Threads || check == Rules.FreeDuringUse || check == Rules.Unlocked)
+                    && !can.IsThreadSafe =>
                     "it is for one thread (IsThreadSafe)",
                 _ when check == Rules.Threads && can.Keys == MapKeys.Index => "its elements neither come nor go",
                 _ => null,
@@ -82,6 +84,11 @@ public static class MapConformance
             if (check == Rules.ReaderSafety)
             {
                 return new ReaderCheck(factory, can, policy, Options, watch).Run();
+            }
+
+            if (check == Rules.Unlocked)
+            {
+                return new UnlockedCheck(factory, can, policy, Options, watch).Run();
             }
 
             if (check == Rules.Threads || check == Rules.FreeDuringUse)
@@ -102,6 +109,6 @@ public static class MapConformance
 
         private static bool IsAboutObjects(ConformanceCheck check) =>
             check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree
-            || check == Rules.DestroyOnce || check == Rules.Conservation;
+            || check == Rules.DestroyOnce || check == Rules.Conservation || check == Rules.Unlocked;
     }
 }

@@ -10,12 +10,13 @@ internal static class Racing
     {
         using var start = new Barrier(threadCount);
         var answers = new T[threadCount];
+        var cpus = kernel.Options.PossibleCpus;
         Exception? failure = null;
         var threads = Enumerable.Range(0, threadCount).Select(i => new Thread(() =>
         {
             try
             {
-                kernel.CurrentCpu = i % kernel.CpuCount;
+                kernel.CurrentCpu = cpus[i % cpus.Count];
                 start.SignalAndWait();
                 answers[i] = run(i);
             }

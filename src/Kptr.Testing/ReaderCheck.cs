@@ -37,7 +37,7 @@ internal sealed unsafe class ReaderCheck(
     {
         using var kernel = Kernels.Boot(policy);
         using var map = factory(kernel);
-        var shape = new MapShape(map);
+        var shape = new MapShape(map, can);
         var count = Math.Min(shape.Capacity, MapShape.FilledMax);
         for (var key = 0; key < count; key++)
         {
@@ -48,7 +48,8 @@ internal sealed unsafe class ReaderCheck(
         using (flavour == GracePeriods.Rcu ? kernel.Rcu.ReadLock() : kernel.RcuTrace.ReadLock())
         {
             _log.Add($"a reader of {flavour} begins, and looks all keys up");
-            var found = Enumerable.Range(0, count).Select(k => map.ProgLookup(shape.Key(k), 0)).ToArray();
+            var found = Enumerable.Range(0, count).Select(k => Enumerable.Range(0, shape.PlaceCount)
+                .Select(place => map.ProgLookup(shape.Key(k), shape.CpuOf(place))).ToArray()).ToArray();
             for (var key = 0; key < count; key++)
             {
                 Delete(map, shape, key);
@@ -99,16 +100,20 @@ internal sealed unsafe class ReaderCheck(
         }
     }
 
-    private static void CheckWhole(MapShape shape, ulong[] found, string when)
+    private static void CheckWhole(MapShape shape, ulong[][] found, string when)
     {
-        for (var key = 0; key < found.Length; key++)
+        foreach (var (key, values) in found.Index())
         {
-            var bytes = new ReadOnlySpan<byte>((void*)found[key], found[key] == 0 ? 0 : shape.ValueSize);
-            if (bytes.Length > 0 && !shape.PlainEquals(bytes, (ulong)key + 1))
+            foreach (var (place, at) in values.Index())
             {
-                throw new BrokenRuleException(
-                    Rules.ReaderSafety, $"the value of key {key} stays {MapShape.Text(shape.Shown((ulong)key + 1))}",
-                    $"{MapShape.Text(bytes)} {when}");
+                var value = (ulong)key + 1 + ((ulong)place * MapShape.PlaceStep);
+                var bytes = new ReadOnlySpan<byte>((void*)at, at == 0 ? 0 : shape.ValueSize);
+                if (bytes.Length > 0 && !shape.PlainEquals(bytes, value))
+                {
+                    throw new BrokenRuleException(
+                        Rules.ReaderSafety, $"the value of key {key} stays {MapShape.Text(shape.Shown(value))}",
+                        $"{MapShape.Text(bytes)} {when}");
+                }
             }
         }
     }

@@ -120,12 +120,22 @@ internal static class Rules
         of RCU tasks trace are tried, each alone, as programs that can sleep hold only the second.
         """);
 
+    internal static readonly ConformanceCheck Unlocked = new(
+        "Unlocked", "no destructor runs under a lock of the map",
+        """
+        A destructor may free an object, wait for other threads and call any map, this one too. Linux's hashes ran them
+        under a bucket's lock and stopped CPUs by it. While the first destructor of each operation runs, another thread
+        uses the map: where it has to wait, the map holds a lock. Dispose of DyingFields after the lock is left.
+        """);
+
     internal static readonly ConformanceCheck Threads = new(
         "Threads", "of several threads that want the same, one gets it, and the capacity stays exact",
         """
         Programs run on all CPUs at once. Threads create one key, delete it, and fill the map: one create and one delete
-        must succeed a round, the map must take as many keys as it says and no more. A count that is read, changed and
-        written without a lock, or a test of a flag outside of one, shows here.
+        must succeed a round, the map must take as many keys as it says and no more, and a key that is only written over
+        must be found at every moment. A count that is read, changed and written without a lock, or a test of a flag
+        outside of one, shows here. What user space reads must be a value of that key, and whole, where the map promises
+        it (ReadsWhole).
         """);
 
     internal static readonly ConformanceCheck FreeDuringUse = new(
@@ -156,6 +166,6 @@ internal static class Rules
     [
         Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Opaque, DestroyOnOverwrite,
         DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Conservation, Census, LateWrites, NoExceptions, ReaderSafety,
-        Threads, FreeDuringUse, Ends,
+        Unlocked, Threads, FreeDuringUse, Ends,
     ];
 }

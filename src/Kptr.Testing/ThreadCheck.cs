@@ -13,7 +13,9 @@ internal sealed class ThreadCheck(
 {
     private const int ThreadCount = 4;
     private const int KeysInMix = 3;
+    private const int ManyKeysInMix = 8;
     private const int CallsInMix = 100;
+    private const int ValuesPerKey = 8;
     private const int RoundsPerMix = 5;
     private const int CallsBeforeFree = 50;
     private readonly List<string> _log = [];
@@ -47,7 +49,7 @@ internal sealed class ThreadCheck(
     {
         using var kernel = Kernels.Boot(policy);
         using var map = factory(kernel);
-        var shape = new MapShape(map);
+        var shape = new MapShape(map, can);
         var isRefusing = can is { WhenFull: WhenFull.Refuse, IsCapacityExact: true } && shape.IsFilled;
         for (var round = 0; round < options.Rounds; round++)
         {
@@ -58,10 +60,15 @@ internal sealed class ThreadCheck(
                 Mix(kernel, map, shape, round);
             }
 
+            if (round % RoundsPerMix == 0 && can.WhenFull != WhenFull.Evict)
+            {
+                WriteOver(kernel, map, shape, round);
+            }
+
             var key = round % 3;
             _log.Add($"round {round}: {ThreadCount} threads create key {key} (NoExist)");
-            Expect(Race(kernel, _ => map.UpdateElem(shape.Key(key), shape.Written(5), MapUpdateFlags.NoExist)),
-                Errno.EEXIST);
+            var value = shape.Written(ValueOf(key, 5));
+            Expect(Race(kernel, _ => map.UpdateElem(shape.Key(key), value, MapUpdateFlags.NoExist)), Errno.EEXIST);
             if (can.CanDelete)
             {
                 _log.Add($"{ThreadCount} threads delete key {key}");
@@ -85,13 +92,16 @@ internal sealed class ThreadCheck(
     // All at once, on few keys; what is left must be there in every way, or in none.
     private void Mix(KernelModel kernel, BpfMap map, MapShape shape, int round)
     {
-        _log.Add($"round {round}: {ThreadCount} threads create, delete and look up {KeysInMix} keys");
+        // Few keys meet each other; many share buckets and cells, and push one another out.
+        var count = round % (2 * RoundsPerMix) == 0 ? KeysInMix : Math.Min(ManyKeysInMix, shape.KeyCount);
+        count = can.Keys == MapKeys.Index ? Math.Min(count, shape.Capacity) : count;
+        _log.Add($"round {round}: {ThreadCount} threads create, delete and look up {count} keys");
         Race(kernel, thread =>
         {
             var random = new Random(HashCode.Combine(options.Seed, round, thread));
             for (var i = 0; i < CallsInMix; i++)
             {
-                UseOne(map, shape, random);
+                UseOne(map, shape, random, count);
             }
 
             return Errno.None;
@@ -102,10 +112,10 @@ internal sealed class ThreadCheck(
             throw new BrokenRuleException(Rules.Threads, "no slot is lost", $"{map.TakeCensus()}");
         }
 
-        for (var number = 0; number < Math.Min(KeysInMix, shape.Capacity); number++)
+        for (var number = 0; number < count; number++)
         {
             var key = shape.Key(number);
-            var err = map.LookupElem(key, new byte[shape.ValueSize]);
+            var err = map.LookupElem(key, new byte[shape.UserSize]);
             using (kernel.Rcu.ReadLock())
             {
                 if (map.ProgLookup(key, 0) == 0 == (err == Errno.None))
@@ -125,21 +135,65 @@ internal sealed class ThreadCheck(
         kernel.Quiesce();
     }
 
-    private void UseOne(BpfMap map, MapShape shape, Random random)
+    private void UseOne(BpfMap map, MapShape shape, Random random, int keyCount)
     {
-        var key = shape.Key(random.Next(Math.Min(KeysInMix, shape.Capacity)));
+        var number = random.Next(keyCount);
         switch (random.Next(3))
         {
             case 0:
-                map.UpdateElem(key, shape.Written((ulong)random.Next(1, 9)));
+                map.UpdateElem(shape.Key(number), shape.Written(ValueOf(number, random.Next(ValuesPerKey))));
                 break;
             case 1 when can.CanDelete:
-                map.DeleteElem(key);
+                map.DeleteElem(shape.Key(number));
                 break;
             default:
-                map.LookupElem(key, new byte[shape.ValueSize]);
+                Look(map, shape, number);
                 break;
         }
+    }
+
+    // One thread writes a key over, the others must find it.
+    private void WriteOver(KernelModel kernel, BpfMap map, MapShape shape, int round)
+    {
+        _log.Clear();
+        _log.Add($"round {round}: a thread writes key 0 over, the others look it up");
+        map.UpdateElem(shape.Key(0), shape.Written(ValueOf(0, 0)));
+        Race(kernel, thread =>
+        {
+            for (var i = 0; i < CallsInMix; i++)
+            {
+                if (thread == 0)
+                {
+                    map.UpdateElem(shape.Key(0), shape.Written(ValueOf(0, i % ValuesPerKey)));
+                }
+                else if (Look(map, shape, 0) is var err and not Errno.None)
+                {
+                    throw new BrokenRuleException(Rules.Threads, "the key is there all the time", $"{err}");
+                }
+            }
+
+            return Errno.None;
+        });
+        map.DeleteElem(shape.Key(0));
+        kernel.Quiesce();
+    }
+
+    // Each key has values of its own, so that a stranger's is seen.
+    private static ulong ValueOf(int number, int nth) => (ulong)((number + 1) * ValuesPerKey) + (ulong)nth;
+
+    private Errno Look(BpfMap map, MapShape shape, int number)
+    {
+        var shown = new byte[shape.UserSize];
+        var err = map.LookupElem(shape.Key(number), shown);
+        if (err == Errno.None && can.ReadsWhole
+            && !Enumerable.Range(0, ValuesPerKey).Any(nth => shape.IsShown(shown, ValueOf(number, nth))))
+        {
+            throw new BrokenRuleException(
+                Rules.Threads, $"key {number} reads as one of the values that were written to it",
+                MapShape.Text(shown));
+        }
+
+        return err;
     }
 
     // Each thread has keys of its own, together more than there is room for.
@@ -190,7 +244,7 @@ internal sealed class ThreadCheck(
     }
 
     private static string Present(BpfMap map, MapShape shape, int count) => string.Join(", ", Enumerable.Range(0, count)
-        .Where(k => map.LookupElem(shape.Key(k), new byte[shape.ValueSize]) == Errno.None).Select(k => $"key {k}"));
+        .Where(k => map.LookupElem(shape.Key(k), new byte[shape.UserSize]) == Errno.None).Select(k => $"key {k}"));
 
     private static void Expect(Errno[] answers, Errno others)
     {
@@ -214,7 +268,7 @@ internal sealed class ThreadCheck(
         var objects = Kernels.Objects(kernel);
         var before = objects.Select(t => t.Count.Value).ToArray();
         var map = factory(kernel);
-        var shape = new MapShape(map);
+        var shape = new MapShape(map, can);
         _log.Add($"round {round}: {ThreadCount} threads use the map; one of them disposes of it");
         var calls = 0;
         Race(kernel, thread =>
@@ -265,7 +319,7 @@ internal sealed class ThreadCheck(
     {
         if (shape.KptrOffsets.IsEmpty || random.Next(3) > 0)
         {
-            UseOne(map, shape, random);
+            UseOne(map, shape, random, Math.Min(KeysInMix, shape.Capacity));
             return;
         }
 

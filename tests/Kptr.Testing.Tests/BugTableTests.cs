@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Kptr.Testing.Tests.History;
 using Kptr.Testing.Tests.Kinds;
 using Kptr.Tests.Shared;
 
@@ -47,6 +48,7 @@ public class BugTableTests
     private static bool Exists(string name) => name.Split('.') switch
     {
         ["Fault", var member] => Enum.TryParse<Fault>(member, out _),
+        ["OldBug", var member] => Enum.TryParse<OldBug>(member, out _),
         ["ObjectFault", var member] => Enum.TryParse<ObjectFault>(member, out _),
         ["KfuncFault", var member] => Enum.TryParse<KfuncFault>(member, out _),
         ["Bug", var member] => Scenarios.Contains($"Bug.{member}", StringComparison.Ordinal),

@@ -29,5 +29,6 @@ public enum Fault
     EntryLostOnFlip,
     ThrowsWhenFull,
     LockOrderTurned,
+    DestroyedUnderLock,
     WakeLost,
 }

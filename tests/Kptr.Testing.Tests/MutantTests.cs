@@ -32,6 +32,7 @@ public class MutantTests
         { Fault.ThrowsWhenFull, "NoExceptions" },
         { Fault.LockOrderTurned, "Ends" },
         { Fault.WakeLost, "Ends" },
+        { Fault.DestroyedUnderLock, "Unlocked" },
         { Fault.NoDestroyAtMapFree, "Conservation" },
         { Fault.NeverFreed, "FreeDuringUse" },
     };
@@ -40,7 +41,7 @@ public class MutantTests
     public void Fault_IsFoundByItsCheck(Fault fault, string check)
     {
         // A hang leaves its threads behind: one is enough.
-        var isHang = check == "Ends";
+        var isHang = check is "Ends" or "Unlocked";
         for (var seed = isHang ? Seeds.Count : 1; seed <= Seeds.Count; seed++)
         {
             Try(fault, check, new()

@@ -26,6 +26,14 @@ public struct MixedValue
     public byte Last;
 }
 
+/// <summary>A value with kptrs to what is counted by hand, and to a task.</summary>
+public struct MaskValue
+{
+    public Kptr<Cpumask> Mask;
+    public int Plain;
+    public Kptr<TaskStruct> Task;
+}
+
 /// <summary>
 /// The map type that comes to mind first: a dictionary under a lock, and slots that wait for both kinds of readers.
 /// Faults are planted in it by name.
@@ -68,6 +76,7 @@ public sealed class NaiveMap : BpfMap
     {
         CanTake = true,
         Batches = MapBatchOps.All,
+        ReadsWhole = true,
         KeptFor = fault == Fault.SlotReturnedTwice ? GracePeriods.None : GracePeriods.Both,
     };
 
@@ -240,6 +249,11 @@ public sealed class NaiveMap : BpfMap
                 default:
                     dying.Recycle(_pool, slot);
                     break;
+            }
+
+            if (_fault == Fault.DestroyedUnderLock)
+            {
+                dying.Dispose();
             }
 
             GiveBack(slot);

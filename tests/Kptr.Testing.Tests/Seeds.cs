@@ -6,7 +6,7 @@ namespace Kptr.Testing.Tests;
 internal static class Seeds
 {
     /// <summary>For kinds whose checks take milliseconds.</summary>
-    internal static int SoundCount => Math.Max(20, Count);
+    internal static int SoundCount => Math.Max(5, Count);
 
     internal static int Count { get; } = int.Parse(
         Environment.GetEnvironmentVariable("KPTR_CONFORMANCE_SEEDS") ?? "2", CultureInfo.InvariantCulture);

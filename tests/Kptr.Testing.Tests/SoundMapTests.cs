@@ -1,6 +1,7 @@
 using CustomMap;
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Testing.Tests;
 
@@ -17,13 +18,22 @@ public class SoundMapTests
         ["hash"] = (
             core => new HashMap<int, NaiveValue>(core, 4), WithBatches(MapCapabilities.Hash)),
         ["hash without preallocation"] = (
-            core => new HashMap<int, NaiveValue>(core, 4, flags: Specs.MapFlags.NoPrealloc),
+            core => new HashMap<int, NaiveValue>(core, 4, flags: MapFlags.NoPrealloc),
             WithBatches(MapCapabilities.Hash) with { IsCapacityExact = false }),
         ["hash of several kptrs"] = (
             core => new HashMap<int, MixedValue>(core, 4), WithBatches(MapCapabilities.Hash)),
         ["LRU hash"] = (
             core => new LruHashMap<int, NaiveValue>(core, 4), WithBatches(MapCapabilities.Lru)),
+        ["per-CPU array"] = (core => new ArrayMap(core, Spec(core, BpfMapType.PercpuArray)),
+            MapCapabilities.Array with { Batches = MapBatchOps.Lookup | MapBatchOps.Update }),
+        ["per-CPU hash"] = (
+            core => new PercpuHashMap(core, Spec(core, BpfMapType.PercpuHash)), WithBatches(MapCapabilities.Hash)),
+        ["per-CPU LRU hash"] = (
+            core => new LruHashMap(core, Spec(core, BpfMapType.LruPercpuHash)), WithBatches(MapCapabilities.Lru)),
     };
+
+    private static MapSpec Spec(KernelCore core, BpfMapType type) =>
+        StructSpec.Of<int, MaskValue>(core, "percpu", type, 4);
 
     private static MapCapabilities WithBatches(MapCapabilities of) =>
         of with { CanTake = true, Batches = MapBatchOps.All };

@@ -27,7 +27,7 @@ internal sealed class MapDesk : Desk<Step>
         _kernel = Kernels.Boot(policy);
         _objects = Kernels.Objects(_kernel);
         using var map = factory(_kernel);
-        _shape = new(map);
+        _shape = new(map, can);
     }
 
     internal override IReadOnlyList<Step> ScriptOf(int seed) =>

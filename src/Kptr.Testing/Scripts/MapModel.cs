@@ -1,7 +1,7 @@
 namespace Kptr.Testing.Scripts;
 
 /// <summary>The plain dictionary that a map is compared with, and what its kptrs should come to.</summary>
-internal sealed class MapModel(int fieldCount)
+internal sealed class MapModel(int placeCount, int fieldCount)
 {
     /// <summary>A field that owns nothing.</summary>
     internal const int Nothing = -1;
@@ -24,21 +24,29 @@ internal sealed class MapModel(int fieldCount)
     /// <summary>Elements that went since everything deferred last ran.</summary>
     internal int Leaving { get; set; }
 
-    internal Entry Insert(int key, ulong value, int held)
+    /// <summary>A new element, all of whose values are zero.</summary>
+    internal Entry Insert(int key, int held)
     {
-        var entry = new Entry { Value = value, Held = new int[fieldCount] };
-        Array.Fill(entry.Held, held);
+        var entry = new Entry { Values = new ulong[placeCount], Held = new int[placeCount][] };
+        for (var place = 0; place < placeCount; place++)
+        {
+            entry.Held[place] = new int[fieldCount];
+            Array.Fill(entry.Held[place], held);
+        }
+
         Live.Add(key, entry);
         return entry;
     }
 
     /// <summary>References on an object that live elements are known to have.</summary>
-    internal int Known(int obj) => Live.Values.Sum(e => e.Held.Count(h => h == obj));
+    internal int Known(int obj) => Live.Values.Sum(e => e.Held.Sum(of => of.Count(h => h == obj)));
 
     internal sealed class Entry
     {
-        internal ulong Value { get; set; }
+        /// <summary>What each value is made from.</summary>
+        internal ulong[] Values { get; init; } = [];
 
-        internal int[] Held { get; init; } = [];
+        /// <summary>What the kptrs of each value hold.</summary>
+        internal int[][] Held { get; init; } = [];
     }
 }

@@ -14,7 +14,10 @@ internal sealed unsafe class MapShape
     internal const int ObjectCount = 4;
 
     /// <summary>All of them.</summary>
-    internal const int ObjectsOfAllKinds = 2 * ObjectCount;
+    internal const int ObjectsOfAllKinds = 3 * ObjectCount;
+
+    /// <summary>What the value of each further CPU is more, where user space writes those of all.</summary>
+    internal const ulong PlaceStep = 10_000;
 
     /// <summary>Up to this capacity scripts fill the map.</summary>
     internal const int FilledMax = 64;
@@ -25,23 +28,32 @@ internal sealed unsafe class MapShape
     /// <summary>Eight of them.</summary>
     internal const ulong GarbageWord = 0xeeee_eeee_eeee_eeee;
 
-    private static readonly string[] Kinds = ["task_struct", "cgroup"];
+    private const int LowBits = 2;
+    private const int LowMax = (1 << LowBits) - 1;
+    private static readonly string[] Kinds = ["task_struct", "cgroup", "bpf_cpumask"];
+    private readonly int[] _cpus;
     private readonly int[] _kinds;
     private readonly bool[] _isSpecial;
+    private readonly int _strideBytes;
+    private readonly bool _isIndexed;
 
-    internal MapShape(BpfMap map)
+    internal MapShape(BpfMap map, MapCapabilities can)
     {
-        if (map.IsPerCpu || map.KeySize < sizeof(int))
+        if (map.KeySize < sizeof(int))
         {
-            throw new NotSupportedException(
-                $"{map}: maps with a value per CPU, and keys of less than {sizeof(int)} bytes, are not covered");
+            throw new NotSupportedException($"{map}: keys of less than {sizeof(int)} bytes are not covered");
         }
 
         KeySize = map.KeySize;
         ValueSize = map.ValueSize;
-        CpuCount = map.Core.CpuCount;
+        UserSize = map.UserValueSize;
+        _cpus = [.. map.Core.Options.PossibleCpus];
+        IsPerCpu = map.IsPerCpu;
+        PlaceCount = map.IsPerCpu ? _cpus.Length : 1;
+        _strideBytes = UserSize / PlaceCount;
         Capacity = (int)Math.Min(map.MaxEntries, int.MaxValue);
         KeyCount = Math.Min(Capacity, FilledMax) + 3;
+        _isIndexed = can.Keys == MapKeys.Index;
         HasLock = map.Record.Has(BtfFieldKind.SpinLock | BtfFieldKind.ResSpinLock);
         HasSpecials = map.Record.Fields.Length > 0;
         _isSpecial = new bool[ValueSize];
@@ -61,7 +73,16 @@ internal sealed unsafe class MapShape
 
     internal int ValueSize { get; }
 
-    internal int CpuCount { get; }
+    /// <summary>Bytes of what user space reads and writes: one value, or one per CPU.</summary>
+    internal int UserSize { get; }
+
+    internal bool IsPerCpu { get; }
+
+    /// <summary>Values of one key: one, or one per CPU.</summary>
+    internal int PlaceCount { get; }
+
+    /// <summary>Ids of the CPUs that are there; they have holes.</summary>
+    internal ReadOnlySpan<int> Cpus => _cpus;
 
     internal int Capacity { get; }
 
@@ -74,21 +95,52 @@ internal sealed unsafe class MapShape
 
     internal bool HasSpecials { get; }
 
-    /// <summary>Where the values have kptrs to tasks and cgroups.</summary>
+    /// <summary>Where the values have kptrs to objects that scripts store.</summary>
     internal ImmutableArray<int> KptrOffsets { get; }
 
+    /// <summary>
+    /// The key of a number. From 4 on keys differ in their last byte only, which a map must look at too.
+    /// </summary>
     internal byte[] Key(int number)
     {
         var key = new byte[KeySize];
-        BinaryPrimitives.WriteInt32LittleEndian(key, number);
+        BinaryPrimitives.WriteInt32LittleEndian(key, _isIndexed ? number : number & LowMax);
+        key[^1] += (byte)(_isIndexed ? 0 : number >> LowBits);
         return key;
     }
 
-    internal static int NumberOf(ReadOnlySpan<byte> key) =>
-        key[sizeof(int)..].ContainsAnyExcept((byte)0) ? -1 : BinaryPrimitives.ReadInt32LittleEndian(key);
+    /// <summary>The number of a key; -1 for one that no script uses.</summary>
+    internal int NumberOf(ReadOnlySpan<byte> key)
+    {
+        var low = BinaryPrimitives.ReadInt32LittleEndian(key);
+        var number = _isIndexed ? low : (low & LowMax) | (key[^1] << LowBits);
+        return number >= 0 && key.SequenceEqual(Key(number)) ? number : -1;
+    }
 
-    /// <summary>The bytes a caller hands over.</summary>
-    internal byte[] Written(ulong value) => Bytes(value, Garbage);
+    /// <summary>The CPU whose value is at a place.</summary>
+    internal int CpuOf(int place) => _cpus[place];
+
+    /// <summary>Where the value that programs on a CPU see is among those of a key.</summary>
+    internal int PlaceOf(int cpu) => IsPerCpu ? Array.IndexOf(_cpus, cpu) : 0;
+
+    /// <summary>The bytes user space hands over: one value, or one per CPU.</summary>
+    internal byte[] Written(ulong value)
+    {
+        var all = new byte[UserSize];
+        for (var place = 0; place < PlaceCount; place++)
+        {
+            WrittenOne(value + ((ulong)place * PlaceStep)).CopyTo(all, place * _strideBytes);
+        }
+
+        return all;
+    }
+
+    /// <summary>The bytes a program hands over.</summary>
+    internal byte[] WrittenOne(ulong value) => Bytes(value, Garbage);
+
+    /// <summary>The value at a place in what user space got.</summary>
+    internal ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> shown, int place) =>
+        shown.Slice(place * _strideBytes, ValueSize);
 
     /// <summary>The bytes a reader must see; all zero for value 0.</summary>
     internal byte[] Shown(ulong value) => Bytes(value, 0);
@@ -99,6 +151,20 @@ internal sealed unsafe class MapShape
         for (var i = 0; i < bytes.Length; i++)
         {
             if (!_isSpecial[i] && bytes[i] != ByteOf(value, i))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether user space got what it had written, on each CPU.</summary>
+    internal bool IsShown(ReadOnlySpan<byte> shown, ulong value)
+    {
+        for (var place = 0; place < PlaceCount; place++)
+        {
+            if (!PlainEquals(PartOf(shown, place), value + ((ulong)place * PlaceStep)))
             {
                 return false;
             }
@@ -131,15 +197,8 @@ internal sealed unsafe class MapShape
     /// <param name="next">What to store; null empties the field.</param>
     internal KernelObject? Exchange(ulong value, int field, KernelObject? next)
     {
-        var at = value + (ulong)KptrOffsets[field];
-        return _kinds[field] == 0 ? Exchange<TaskStruct>(at, next) : Exchange<Cgroup>(at, next);
-    }
-
-    private static T? Exchange<T>(ulong at, KernelObject? next)
-        where T : KernelObject
-    {
-        ref var slot = ref Unsafe.AsRef<Kptr<T>>((void*)at);
-        if (slot.Exchange(((T?)next)?.TryAcquire()) is not { } old)
+        ref var slot = ref Unsafe.AsRef<Kptr<KernelObject>>((void*)(value + (ulong)KptrOffsets[field]));
+        if (slot.Exchange(next?.TryAcquire()) is not { } old)
         {
             return null;
         }

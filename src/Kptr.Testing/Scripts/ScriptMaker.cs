@@ -34,7 +34,8 @@ internal static class ScriptMaker
             steps.Add(new(
                 kind, random.Next(keys), (ulong)random.Next(1, 1000),
                 isPlain ? MapUpdateFlags.Any : FlagsFor(random, shape), isUser,
-                isUser ? ExecContext.Process : Contexts[random.Next(Contexts.Length)], random.Next(shape.CpuCount),
+                isUser ? ExecContext.Process : Contexts[random.Next(Contexts.Length)],
+                shape.CpuOf(random.Next(shape.Cpus.Length)),
                 shape.ObjectFor(random, field), field));
         }
 
@@ -99,6 +100,7 @@ internal static class ScriptMaker
     private static MapUpdateFlags FlagsFor(Random random, MapShape shape)
     {
         var flags = Flags[random.Next(Flags.Length)];
-        return shape.HasLock && flags == MapUpdateFlags.Lock ? MapUpdateFlags.Any : flags;
+        return shape.HasLock && flags == MapUpdateFlags.Lock
+            ? flags | (MapUpdateFlags)random.Next((int)MapUpdateFlags.Exist + 1) : flags;
     }
 }

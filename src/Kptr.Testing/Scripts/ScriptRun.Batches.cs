@@ -12,18 +12,20 @@ internal sealed partial class ScriptRun
         byte[] values = [.. numbers.SelectMany((_, i) => _shape.Written(step.Value + (ulong)i))];
         var count = numbers.Length;
         var err = _map.UpdateBatch(keys, values, ref count);
-        CheckGarbage();
+        CheckGarbage(numbers);
         for (var i = 0; i < numbers.Length && i <= count; i++)
         {
             var single = new Step(StepKind.Update, numbers[i], step.Value + (ulong)i);
             CheckUpdateErrno(single, _model.Live.ContainsKey(numbers[i]), i < count ? Errno.None : err);
             if (i < count)
             {
-                NoteWrite(numbers[i], single.Value);
+                NoteWrite(numbers[i], single.Value, null);
                 NoteEvictions(numbers[count - 1]);
             }
         }
 
+        // Also the update that failed may have made room.
+        NoteEvictions(count > 0 ? numbers[count - 1] : -1);
         CheckContents(err == Errno.None ? Rules.Contents : Rules.FailedMovesNothing);
         return $"{count} done, {Text(err)}";
     }
@@ -58,7 +60,7 @@ internal sealed partial class ScriptRun
 
         var count = _shape.KeyCount;
         var keys = new byte[count * _shape.KeySize];
-        var values = new byte[count * _shape.ValueSize];
+        var values = new byte[count * _shape.UserSize];
         var cursor = new byte[_map.BatchCursorSize];
         var err = deletes
             ? _map.LookupAndDeleteBatch(default, cursor, keys, values, ref count)
@@ -69,12 +71,12 @@ internal sealed partial class ScriptRun
         }
 
         var seen = Enumerable.Range(0, count)
-            .Select(i => MapShape.NumberOf(keys.AsSpan(i * _shape.KeySize, _shape.KeySize))).ToList();
+            .Select(i => _shape.NumberOf(keys.AsSpan(i * _shape.KeySize, _shape.KeySize))).ToList();
         CheckWalk(seen);
         for (var i = 0; i < count; i++)
         {
-            CheckShown(seen[i], values.AsSpan(i * _shape.ValueSize, _shape.ValueSize), _model.Live[seen[i]].Value,
-                Rules.Contents);
+            CheckShown(
+                seen[i], values.AsSpan(i * _shape.UserSize, _shape.UserSize), _model.Live[seen[i]], Rules.Contents);
         }
 
         if (deletes)

@@ -17,16 +17,24 @@ internal sealed unsafe partial class ScriptRun
     private string Update(Step step)
     {
         var key = _shape.Key(step.Key);
-        var value = _shape.Written(step.Value);
         var exists = _model.Live.ContainsKey(step.Key);
+        var isOne = !step.IsUser || IsForOneCpu(step);
+        var value = isOne ? _shape.WrittenOne(step.Value) : _shape.Written(step.Value);
+        var flags = IsForOneCpu(step) ? MapCpu.Only(step.Cpu) : step.Flags;
         var err = step.IsUser
-            ? OnCpu(step.Cpu, () => _map.UpdateElem(key, value, step.Flags))
-            : AsProgram(step, () => _map.ProgUpdate(key, value, step.Flags, step.Cpu));
-        CheckGarbage();
-        CheckUpdateErrno(step, exists, err);
+            ? OnCpu(step.Cpu, () => _map.UpdateElem(key, value, flags))
+            : AsProgram(step, () => _map.ProgUpdate(key, value, flags, step.Cpu));
+        CheckGarbage(step.Key);
+        CheckUpdateErrno(step with { Flags = FlagsOf(step) }, exists, err);
         if (err == Errno.None)
         {
-            NoteWrite(step.Key, step.Value);
+            int? one = isOne && _shape.IsPerCpu ? _shape.PlaceOf(step.Cpu) : null;
+            if (one is not null && _can.WhenFull == WhenFull.Evict && IsMadeAnew(step.Key, one.Value))
+            {
+                Remove(step.Key);
+            }
+
+            NoteWrite(step.Key, step.Value, one);
         }
 
         NoteEvictions(err == Errno.None ? step.Key : -1);
@@ -36,7 +44,9 @@ internal sealed unsafe partial class ScriptRun
 
     private string Fill(Step step)
     {
-        for (var key = 0; key < Math.Min(_shape.Capacity, _shape.KeyCount); key++)
+        // Of a map that makes room more than there is, so that it has to.
+        var count = _can.WhenFull == WhenFull.Evict ? _shape.KeyCount : Math.Min(_shape.Capacity, _shape.KeyCount);
+        for (var key = 0; key < count; key++)
         {
             Update(new(StepKind.Update, key, step.Value + (ulong)key, Cpu: step.Cpu));
         }
@@ -44,18 +54,33 @@ internal sealed unsafe partial class ScriptRun
         return $"{_model.Live.Count} keys";
     }
 
-    private void NoteWrite(int key, ulong value)
+    private bool IsForOneCpu(Step step) => step is { IsUser: true, Flags: MapUpdateFlags.Cpu } && _shape.IsPerCpu;
+
+    // BPF_F_CPU is newer than the eager policy. Of per-CPU maps, its kernel takes create and replace only where they
+    // are alone.
+    private MapUpdateFlags FlagsOf(Step step) =>
+        _shape.IsPerCpu && !IsEager && step.IsUser && step.Flags is > MapUpdateFlags.Exist and not MapUpdateFlags.Lock
+            ? MapUpdateFlags.Any
+            : _shape.HasLock ? step.Flags & ~MapUpdateFlags.Lock : step.Flags;
+
+    // The value of one place is written, or those of all (null). A new element's other values are zero.
+    private void NoteWrite(int key, ulong value, int? one)
     {
-        if (!_model.Live.TryGetValue(key, out var entry))
+        if (_model.Live.TryGetValue(key, out var entry))
         {
-            _model.Insert(key, value, AfterWrite);
-            return;
+            _model.Leaving++;
+        }
+        else
+        {
+            entry = _model.Insert(key, AfterWrite);
         }
 
-        EndHeld(entry, Rules.DestroyOnOverwrite);
-        entry.Value = value;
-        Array.Fill(entry.Held, AfterWrite);
-        _model.Leaving++;
+        for (var place = one ?? 0; place <= (one ?? (_shape.PlaceCount - 1)); place++)
+        {
+            EndHeld(entry.Held[place], Rules.DestroyOnOverwrite);
+            entry.Values[place] = value + (one is null ? (ulong)place * MapShape.PlaceStep : 0);
+            Array.Fill(entry.Held[place], AfterWrite);
+        }
     }
 
     private void CheckUpdateErrno(Step step, bool exists, Errno err)
@@ -96,6 +121,22 @@ internal sealed unsafe partial class ScriptRun
         && ((step.Flags == MapUpdateFlags.Exist && err == Errno.ENOENT)
             || (step.Flags == MapUpdateFlags.NoExist && err == Errno.None));
 
+    // As above, where the value of one CPU was written: the others are as in a new element then.
+    private bool IsMadeAnew(int key, int written)
+    {
+        if (!_model.Live.TryGetValue(key, out var entry))
+        {
+            return false;
+        }
+
+        using var reader = _kernel.Rcu.ReadLock();
+        return ValuesOf(key).Index().Where(v => v.Index != written).All(v => v.Item != 0
+            && _shape.PlainEquals(new ReadOnlySpan<byte>((void*)v.Item, _shape.ValueSize), 0)
+            && entry.Held[v.Index].Index().All(f => f.Item < 0 || *KptrAt(v.Item, f.Index) == 0));
+    }
+
+    private ulong* KptrAt(ulong value, int field) => (ulong*)(value + (ulong)_shape.KptrOffsets[field]);
+
     private string Delete(Step step)
     {
         var key = _shape.Key(step.Key);
@@ -120,7 +161,7 @@ internal sealed unsafe partial class ScriptRun
 
     private string Take(Step step)
     {
-        var value = new byte[_shape.ValueSize];
+        var value = new byte[_shape.UserSize];
         var err = OnCpu(step.Cpu, () => _map.LookupAndDeleteElem(_shape.Key(step.Key), value));
         var expected = _model.Live.TryGetValue(step.Key, out var entry) ? Errno.None : Errno.ENOENT;
         if (err != expected)
@@ -130,7 +171,7 @@ internal sealed unsafe partial class ScriptRun
 
         if (err == Errno.None)
         {
-            CheckShown(step.Key, value, entry!.Value, Rules.Contents);
+            CheckShown(step.Key, value, entry!, Rules.Contents);
             Remove(step.Key);
         }
 
@@ -151,8 +192,9 @@ internal sealed unsafe partial class ScriptRun
         var next = step.Kind == StepKind.Store ? step.Object : MapModel.Nothing;
         var old = _shape.Exchange(at, step.Field, next < 0 ? null : _objects[next]);
         var found = old is null ? MapModel.Nothing : Array.IndexOf(_objects, old);
-        var expected = entry.Held[step.Field];
-        entry.Held[step.Field] = next;
+        ref var held = ref entry.Held[_shape.PlaceOf(step.Cpu)][step.Field];
+        var expected = held;
+        held = next;
         if (next >= 0)
         {
             _model.Owned[next]++;
@@ -185,7 +227,7 @@ internal sealed unsafe partial class ScriptRun
         Errno err;
         while ((err = _map.GetNextKey(key, next)) == Errno.None && seen.Count <= _model.Live.Count)
         {
-            seen.Add(MapShape.NumberOf(next));
+            seen.Add(_shape.NumberOf(next));
             key = [.. next];
         }
 
@@ -198,11 +240,11 @@ internal sealed unsafe partial class ScriptRun
         if (seen.Count > 0)
         {
             err = _map.GetNextKey(_shape.Key(_shape.KeyCount), next);
-            if (err != Errno.None || MapShape.NumberOf(next) != seen[0])
+            if (err != Errno.None || _shape.NumberOf(next) != seen[0])
             {
                 throw new BrokenRuleException(
                     Rules.Iteration, $"a walk from a key that is not there starts over at key {seen[0]}",
-                    err == Errno.None ? $"key {MapShape.NumberOf(next)}" : Text(err));
+                    err == Errno.None ? $"key {_shape.NumberOf(next)}" : Text(err));
             }
         }
 
@@ -215,10 +257,11 @@ internal sealed unsafe partial class ScriptRun
         string? wrong = null;
         ulong Callback(ulong key, ulong value)
         {
-            var number = MapShape.NumberOf(new ReadOnlySpan<byte>((void*)key, _shape.KeySize));
+            var number = _shape.NumberOf(new ReadOnlySpan<byte>((void*)key, _shape.KeySize));
             seen.Add(number);
+            var bytes = new ReadOnlySpan<byte>((void*)value, _shape.ValueSize);
             if (!_model.Live.TryGetValue(number, out var entry)
-                || !_shape.PlainEquals(new ReadOnlySpan<byte>((void*)value, _shape.ValueSize), entry.Value))
+                || !_shape.PlainEquals(bytes, entry.Values[_shape.PlaceOf(step.Cpu)]))
             {
                 wrong ??= $"the value of key {number} as {ShownAt(value)}";
             }
@@ -256,9 +299,10 @@ internal sealed unsafe partial class ScriptRun
         {
             CheckWalk(seen);
         }
-        else if (seen.Distinct().Count() != seen.Count || seen.Except(all).Any())
+        else if (_shape.IsFilled && !seen.Order().SequenceEqual(all))
         {
-            throw new BrokenRuleException(Rules.Iteration, "each key at most once", string.Join(", ", seen));
+            throw new BrokenRuleException(
+                Rules.Iteration, $"keys {string.Join(", ", all)}, each once", string.Join(", ", seen));
         }
 
         CheckContents(Rules.Contents);
@@ -301,19 +345,22 @@ internal sealed unsafe partial class ScriptRun
     {
         if (_model.Live.Remove(key, out var entry))
         {
-            EndHeld(entry, Rules.DestroyOnDelete);
+            foreach (var held in entry.Held)
+            {
+                EndHeld(held, Rules.DestroyOnDelete);
+            }
+
             _model.Leaving++;
         }
     }
 
-    private void EndHeld(MapModel.Entry entry, ConformanceCheck how)
+    private void EndHeld(int[] all, ConformanceCheck how)
     {
         var ended = how == Rules.DestroyOnOverwrite ? _model.Overwritten : _model.Deleted;
-        ended.UnionWith(entry.Held.Where(h => h >= 0));
-
+        ended.UnionWith(all.Where(h => h >= 0));
         if (IsEager)
         {
-            foreach (var held in entry.Held.Where(h => h >= 0))
+            foreach (var held in all.Where(h => h >= 0))
             {
                 _model.Owned[held]--;
             }

@@ -11,9 +11,11 @@ internal sealed unsafe partial class ScriptRun
     {
         using var reader = _kernel.Rcu.ReadLock();
         var owners = new Dictionary<ulong, int>();
-        var shown = new byte[_shape.ValueSize];
-        for (var key = 0; key < _shape.KeyCount; key++)
+        var shown = new byte[_shape.UserSize];
+        for (var i = 0; i < _shape.KeyCount; i++)
         {
+            // The key of the step first: what a map remembers of it, other look-ups would make it forget.
+            var key = (_keyOfStep + i) % _shape.KeyCount;
             var bytes = _shape.Key(key);
             var err = _map.LookupElem(bytes, shown);
             var at = _map.ProgLookup(bytes, 0);
@@ -30,22 +32,32 @@ internal sealed unsafe partial class ScriptRun
                     at == 0 ? "a program's look-up finds nothing" : $"user space gets {Text(err)}");
             }
 
-            if (!owners.TryAdd(at, key))
+            for (var place = 0; place < _shape.PlaceCount; place++)
             {
-                throw new BrokenRuleException(
-                    Rules.SlotsApart, "each key has memory of its own", $"keys {owners[at]} and {key} are at {at:x}");
+                CheckValue(key, entry.Values[place], _map.ProgLookup(bytes, _shape.CpuOf(place)), owners, rule);
             }
 
-            CheckShown(key, shown, entry.Value, rule);
-            if (!_shape.PlainEquals(new ReadOnlySpan<byte>((void*)at, _shape.ValueSize), entry.Value))
-            {
-                throw new BrokenRuleException(
-                    rule, $"key {key} has {MapShape.Text(_shape.Shown(entry.Value))}",
-                    $"a program reads {ShownAt(at)}");
-            }
+            CheckShown(key, shown, entry, rule);
         }
 
         CheckNotTooFew();
+    }
+
+    // One value of a live key, as a program finds it.
+    private void CheckValue(int key, ulong value, ulong at, Dictionary<ulong, int> owners, ConformanceCheck rule)
+    {
+        if (at == 0 || !owners.TryAdd(at, key))
+        {
+            throw new BrokenRuleException(
+                at == 0 ? rule : Rules.SlotsApart, "each key has memory of its own, on each CPU",
+                at == 0 ? $"key {key} has none on one" : $"keys {owners[at]} and {key} are at {at:x}");
+        }
+
+        if (!_shape.PlainEquals(new ReadOnlySpan<byte>((void*)at, _shape.ValueSize), value))
+        {
+            throw new BrokenRuleException(
+                rule, $"key {key} has {MapShape.Text(_shape.Shown(value))}", $"a program reads {ShownAt(at)}");
+        }
     }
 
     private static void CheckAbsent(int key, Errno err, ulong at, byte[] shown)
@@ -63,7 +75,15 @@ internal sealed unsafe partial class ScriptRun
         }
     }
 
-    private void CheckShown(int key, ReadOnlySpan<byte> shown, ulong value, ConformanceCheck rule)
+    private void CheckShown(int key, ReadOnlySpan<byte> shown, MapModel.Entry entry, ConformanceCheck rule)
+    {
+        for (var place = 0; place < _shape.PlaceCount; place++)
+        {
+            CheckPart(key, _shape.PartOf(shown, place), entry.Values[place], rule);
+        }
+    }
+
+    private void CheckPart(int key, ReadOnlySpan<byte> shown, ulong value, ConformanceCheck rule)
     {
         if (!_shape.IsOpaque(shown))
         {
@@ -82,9 +102,9 @@ internal sealed unsafe partial class ScriptRun
     private string ShownAt(ulong value) => MapShape.Text(new ReadOnlySpan<byte>((void*)value, _shape.ValueSize));
 
     /// <summary>No special field has bytes that an update brought.</summary>
-    private void CheckGarbage()
+    private void CheckGarbage(params ReadOnlySpan<int> written)
     {
-        if (EmptyGarbage() is { } key)
+        if (EmptyGarbage(written) is { } key)
         {
             throw new BrokenRuleException(
                 Rules.Opaque, "an update leaves special fields alone", $"key {key} has the caller's bytes in a kptr");
@@ -92,7 +112,7 @@ internal sealed unsafe partial class ScriptRun
     }
 
     // Where a map wrote them, they must be gone before the kernel takes them for an address.
-    private int? EmptyGarbage()
+    private int? EmptyGarbage(ReadOnlySpan<int> keys)
     {
         if (_map.IsFreed || _shape.KptrOffsets.Length == 0)
         {
@@ -101,22 +121,36 @@ internal sealed unsafe partial class ScriptRun
 
         int? found = null;
         using var reader = _kernel.Rcu.ReadLock();
-        for (var key = 0; key < _shape.KeyCount; key++)
+        foreach (var key in keys)
         {
-            var at = _map.ProgLookup(_shape.Key(key), 0);
-            foreach (var offset in at == 0 ? [] : _shape.KptrOffsets)
+            foreach (var at in ValuesOf(key))
             {
-                ref var word = ref *(ulong*)(at + (ulong)offset);
-                if (word == MapShape.GarbageWord)
-                {
-                    word = 0;
-                    found = key;
-                }
+                found = EmptyGarbage(at) ? key : found;
             }
         }
 
         return found;
     }
+
+    private bool EmptyGarbage(ulong at)
+    {
+        var found = false;
+        foreach (var offset in at == 0 ? [] : _shape.KptrOffsets)
+        {
+            ref var word = ref *(ulong*)(at + (ulong)offset);
+            if (word == MapShape.GarbageWord)
+            {
+                word = 0;
+                found = true;
+            }
+        }
+
+        return found;
+    }
+
+    // Where a key's value lies, or those of all CPUs; 0 for none.
+    private IEnumerable<ulong> ValuesOf(int key) => Enumerable.Range(0, _shape.PlaceCount)
+        .Select(place => _map.ProgLookup(_shape.Key(key), _shape.CpuOf(place)));
 
     private void CheckNotTooFew()
     {
@@ -167,9 +201,9 @@ internal sealed unsafe partial class ScriptRun
     private bool IsInLiveSlot(int obj)
     {
         using var reader = _kernel.Rcu.ReadLock();
-        return _model.Live.Any(e => e.Value.Held.Index().Any(f => f.Item == MapModel.Nothing
-            && _map.ProgLookup(_shape.Key(e.Key), 0) is var at and not 0
-            && *(ulong*)(at + (ulong)_shape.KptrOffsets[f.Index]) == _objects[obj].Address));
+        return _model.Live.Any(e => ValuesOf(e.Key).Index().Any(v => v.Item != 0
+            && e.Value.Held[v.Index].Index().Any(f => f.Item == MapModel.Nothing
+                && *KptrAt(v.Item, f.Index) == _objects[obj].Address)));
     }
 
     /// <summary>

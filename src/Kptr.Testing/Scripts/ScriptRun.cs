@@ -19,6 +19,7 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly MapCensus _atBirth;
     private readonly List<string> _log = [];
     private bool _isAllocationToFail;
+    private int _keyOfStep;
     private BrokenRuleException? _ledgerBreach;
 
     internal ScriptRun(
@@ -32,13 +33,13 @@ internal sealed partial class ScriptRun : IDisposable
         _objects = objects;
         _base = [.. objects.Select(t => t.Count.Value)];
         _map = factory(kernel);
-        _shape = new(_map);
-        _model = new(_shape.KptrOffsets.Length);
+        _shape = new(_map, can);
+        _model = new(_shape.PlaceCount, _shape.KptrOffsets.Length);
         if (can.Keys == MapKeys.Index)
         {
             for (var key = 0; key < Math.Min(_shape.Capacity, _shape.KeyCount); key++)
             {
-                _model.Insert(key, 0, MapModel.Nothing);
+                _model.Insert(key, MapModel.Nothing);
             }
         }
 
@@ -81,7 +82,7 @@ internal sealed partial class ScriptRun : IDisposable
 
     public void Dispose()
     {
-        EmptyGarbage();
+        EmptyGarbage([.. Enumerable.Range(0, _shape.KeyCount)]);
         _kernel.Options.FaultPlan!.Clear();
         _map.Dispose();
     }
@@ -123,6 +124,7 @@ internal sealed partial class ScriptRun : IDisposable
 
     private string Play(Step step)
     {
+        _keyOfStep = step.Key;
         var answer = step.Kind switch
         {
             StepKind.Update => Update(step),

@@ -49,7 +49,8 @@ internal readonly record struct Step(
 
     internal static string NameOf(int obj) => obj < 0 ? "nothing"
         : obj < MapShape.ObjectCount ? $"task {(char)('A' + obj)}"
-        : $"cgroup {(char)('A' + obj - MapShape.ObjectCount)}";
+        : obj < 2 * MapShape.ObjectCount ? $"cgroup {(char)('A' + obj - MapShape.ObjectCount)}"
+        : $"cpumask {(char)('A' + obj - (2 * MapShape.ObjectCount))}";
 
     public IEnumerable<Step> Simpler()
     {
@@ -92,7 +93,7 @@ internal readonly record struct Step(
         StepKind.StepGrace => "let a grace period of each flavour end",
         StepKind.StepWork => "run a work item",
         StepKind.Quiesce => "let everything deferred run",
-        StepKind.Fill => $"update every key that has room to values from {Value}",
+        StepKind.Fill => $"update all keys (those that have room, where the map makes none) to values from {Value}",
         StepKind.UpdateBatch => $"update keys {Key} to {Key + BatchCount - 1} to values from {Value} in one batch",
         StepKind.DeleteBatch => $"delete keys {Key} to {Key + BatchCount - 1} in one batch",
         StepKind.LookupBatch => "look all keys up in one batch",
