@@ -25,7 +25,7 @@ internal static class InputFiles
     /// files must not pass.
     /// </returns>
     public static IReadOnlyList<InputFile> Expand(IEnumerable<string> arguments) =>
-        [.. arguments.SelectMany(Expand).DistinctBy(f => f.Path)];
+        [.. arguments.SelectMany(Expand).DistinctBy(f => Path.GetFullPath(f.Path))];
 
     /// <summary>An argument of files does not take what looks like an option and is no file.</summary>
     public static void RefuseOptions(Argument<string[]> files, Command command) => files.Validators.Add(r =>

@@ -30,6 +30,12 @@ internal static class KptrCommand
             Console.Out.Flush();
             return exit;
         }
+        catch (FormatException) when (args is [['[', ..], ..])
+        {
+            // The parser's own directive for completion takes a number, and says so by this.
+            Complaint.Say($"'{args[0]}' is no place in a line");
+            return ExitCodes.Unusable;
+        }
         catch (OutputFailedException e)
         {
             if (!e.IsClosed)
