@@ -185,7 +185,8 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (reg.Type.MayBeNull() && (!arg.Has(ArgKind.MaybeNull) || arg.Has(ArgKind.Release)))
         {
-            Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to helper {HelperArgName(regno)}", regno, Errno.EACCES);
+            Reject(DiagCode.NullDereference,
+                $"Possibly NULL pointer passed to helper {HelperArgName(regno)}", regno, Errno.EACCES);
         }
 
         if (meta.Id == HelperId.KptrXchg)

@@ -63,7 +63,8 @@ internal sealed partial class VerifierRun
         if (!IsFreeForIter(reg, slots))
         {
             Reject(DiagCode.IterInvalid,
-                $"expected uninitialized iter_{type.Name[IterPrefix.Length..]} as {ArgName(regno - 1, "arg #")}", regno);
+                $"expected uninitialized iter_{type.Name[IterPrefix.Length..]} as "
+                    + ArgName(regno - 1, "arg #"), regno);
         }
 
         for (var off = 0; off < slots * 8; off += 8)
@@ -142,7 +143,8 @@ internal sealed partial class VerifierRun
         if (spi < 0)
         {
             Reject(DiagCode.IterInvalid,
-                $"expected an initialized iter_{type.Name[IterPrefix.Length..]} as {ArgName(regno - 1, "arg #")}", regno);
+                $"expected an initialized iter_{type.Name[IterPrefix.Length..]} as "
+                    + ArgName(regno - 1, "arg #"), regno);
         }
 
         return spi;

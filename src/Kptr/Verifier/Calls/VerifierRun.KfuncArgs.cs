@@ -136,7 +136,8 @@ internal sealed partial class VerifierRun
         if ((fn.TrustedArgs || fn.Has(KfuncFlags.Rcu)) && (reg.IsNull || reg.Type.MayBeNull())
             && !param.Has(KfuncParamTag.Nullable))
         {
-            Reject(DiagCode.NullDereference, $"Possibly NULL pointer passed to trusted {ArgName(i, "arg")}", regno, Errno.EACCES);
+            Reject(DiagCode.NullDereference,
+                $"Possibly NULL pointer passed to trusted {ArgName(i, "arg")}", regno, Errno.EACCES);
         }
 
         if (Kernel.Profile.NamesReleases && regno == 1 && fn.Has(KfuncFlags.Release) && !param.PointsTo("bpf_dynptr")

@@ -94,7 +94,8 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(i + 1);
         if (reg.Type != RegType.PtrToCtx)
         {
-            Reject(DiagCode.CallArgType, $"{ArgName(i)} expected pointer to ctx, but got {RegTypeName(reg.Type)}", i + 1);
+            Reject(DiagCode.CallArgType,
+                $"{ArgName(i)} expected pointer to ctx, but got {RegTypeName(reg.Type)}", i + 1);
         }
 
         if (meta.Fn.Special == SpecialKfunc.CastToKernCtx)
@@ -250,8 +251,8 @@ internal sealed partial class VerifierRun
                 this, btf, type.Id, reg.Off, need.Btf, need.Id, strict, !reg.Type.Has(RegType.MemAlloc)))
         {
             Reject(DiagCode.CallArgType,
-                $"kernel function {meta.Fn.Name} {ArgName(i, "args#")} expected pointer to {KindName(need)} {need.Name} but "
-                    + $"R{i + 1} has a pointer to {KindName(type)} {type.Name}",
+                $"kernel function {meta.Fn.Name} {ArgName(i, "args#")} expected pointer to "
+                    + $"{KindName(need)} {need.Name} but R{i + 1} has a pointer to {KindName(type)} {type.Name}",
                 i + 1);
         }
     }

@@ -130,8 +130,8 @@ internal sealed partial class VerifierRun
             {
                 Reject(
                     DiagCode.StackAccessInvalid,
-                    $"R{regno}{(byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "")} variable offset stack access prohibited for "
-                        + $"!root, var_off={Tn(reg)}",
+                    $"R{regno}{(byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "")} variable offset "
+                        + $"stack access prohibited for !root, var_off={Tn(reg)}",
                     regno, Errno.EACCES);
             }
 

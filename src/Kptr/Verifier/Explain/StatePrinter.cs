@@ -70,7 +70,8 @@ internal static class StatePrinter
                 {
                     text.Append(name).Append(
                         CultureInfo.InvariantCulture, $"dynptr_{DynptrName(reg.DynptrKind)}(id={reg.Id}");
-                    text.Append(reg.RefObjId != 0 ? $",{(words.HasRefIds ? "ref_id" : "parent_id")}={reg.RefObjId})" : ")");
+                    var parent = words.HasRefIds ? "ref_id" : "parent_id";
+                    text.Append(reg.RefObjId != 0 ? $",{parent}={reg.RefObjId})" : ")");
                 }
 
                 break;
@@ -78,8 +79,9 @@ internal static class StatePrinter
                 if (reg.RefObjId != 0)
                 {
                     var iter = reg.Btf?[reg.BtfId].Name ?? "<invalid>";
+                    var id = words.HasRefIds ? "ref_id" : "id";
                     text.Append(name).Append(CultureInfo.InvariantCulture,
-                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}({(words.HasRefIds ? "ref_id" : "id")}={reg.RefObjId}"
+                        $"iter_{iter.Replace("bpf_iter_", "", StringComparison.Ordinal)}({id}={reg.RefObjId}"
                         + $",state={IterStateName(reg.IterState)},depth={reg.IterDepth})");
                 }
 

@@ -25,7 +25,8 @@ internal sealed partial class VerifierRun
 
     /// <summary>What messages call argument <paramref name="i"/>, counted from 0, of a call.</summary>
     /// <remarks><c>old</c>: the word before the number, where a kernel numbers arguments.</remarks>
-    internal string ArgName(int i, string old = "arg#") => Kernel.Profile.NamesArgsByRegister ? $"R{i + 1}" : $"{old}{i}";
+    internal string ArgName(int i, string old = "arg#") =>
+        Kernel.Profile.NamesArgsByRegister ? $"R{i + 1}" : $"{old}{i}";
 
     /// <summary>What messages call the argument of a helper in a register.</summary>
     private string HelperArgName(int regno) => Kernel.Profile.NamesArgsByRegister ? $"R{regno}" : $"arg{regno}";
