@@ -19,10 +19,18 @@ public class LayerTests
         ["Execution"] = ["Kfuncs", "Maps", "Objects", "Specs", "Isa", "Btf", "Diagnostics"],
     };
 
+    /// <summary>Parts of the verifier with a wall of their own, and what else of the verifier each may use.</summary>
+    private static readonly Dictionary<string, string[]> VerifierParts = new()
+    {
+        ["Cfg"] = ["SubprogInfo", "RejectException"],
+    };
+
     private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(
         () => AssemblyUses.Read(typeof(Btf.BtfSpec).Assembly.Location));
 
     public static TheoryData<string> Folders => [.. Allowed.Keys];
+
+    public static TheoryData<string> Parts => [.. VerifierParts.Keys];
 
     [Theory, MemberData(nameof(Folders))]
     public void Folder_UsesOnlyTheLayersBelowIt(string folder)
@@ -35,6 +43,27 @@ public class LayerTests
             .Select(u => $"{u.User} uses {u.Used}")
             .Distinct();
         wrong.Should().BeEmpty();
+    }
+
+    [Theory, MemberData(nameof(Parts))]
+    public void PartOfTheVerifier_UsesNothingElseOfIt(string part)
+    {
+        const string verifier = "Kptr.Verifier.";
+        var own = verifier + part + ".";
+        var uses = Uses.Value.Where(u => u.User.StartsWith(own, StringComparison.Ordinal)).ToList();
+
+        uses.Should().Contain(u => u.Used.StartsWith(own, StringComparison.Ordinal), "the part has types");
+        uses.Where(u => u.Used.StartsWith(verifier, StringComparison.Ordinal)
+                && !u.Used.StartsWith(own, StringComparison.Ordinal)
+                && !VerifierParts[part].Contains(u.Used[verifier.Length..]))
+            .Select(u => $"{u.User} uses {u.Used}").Should().BeEmpty();
+    }
+
+    [Theory, MemberData(nameof(Parts))]
+    public void PartOfTheVerifier_HasItsFilesAndNoOthers(string part)
+    {
+        var inFolder = Directory.GetFiles(Repo.PathOf("src", "Kptr", "Verifier", part), "*.cs");
+        inFolder.Should().OnlyContain(f => File.ReadAllText(f).Contains($"namespace Kptr.Verifier.{part};"));
     }
 
     [Fact]

@@ -64,4 +64,16 @@ public readonly record struct BpfInsn
 
     /// <summary>Whether it calls a function of its own program.</summary>
     internal bool IsLocalCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == BpfOp.PseudoCall;
+
+    /// <summary>Whether it calls a helper by its number.</summary>
+    internal bool IsHelperCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == 0;
+
+    /// <summary>Whether it calls a kfunc.</summary>
+    internal bool IsKfuncCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == BpfOp.PseudoKfuncCall;
+
+    /// <summary>Whether it is the first slot of a <c>lddw</c> of a function's address.</summary>
+    internal bool IsFuncAddress => Opcode == BpfOp.LdImm64 && Src == BpfOp.PseudoFunc;
+
+    /// <summary>Whether it is a <c>may_goto</c>.</summary>
+    internal bool IsMayGoto => Opcode == ((byte)InsnClass.Jmp | BpfOp.Jcond) && Src == 0;
 }

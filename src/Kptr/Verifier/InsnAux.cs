@@ -46,17 +46,6 @@ internal struct InsnAux
     public bool StorageGetFuncAtomic;
     public bool IsIterNext;
     public bool CallWithPercpuAllocPtr;
-    public bool JmpPoint;
-    public bool PrunePoint;
-    public bool ForceCheckpoint;
-    public bool CallsCallback;
-    public bool JumpTarget;
-
-    /// <summary>A spill or fill around a call that would keep the register anyway.</summary>
-    public bool FastcallPattern;
-
-    /// <summary>Of calls: how many such pairs surround it.</summary>
-    public byte FastcallSpills;
 
     /// <summary>Of calls: the first callback met with <c>bpf_loop</c>; for inlining facts only.</summary>
     public int LoopCallbackSubprog;

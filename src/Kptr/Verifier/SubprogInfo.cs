@@ -11,9 +11,6 @@ internal sealed class SubprogInfo
     public int End;
     public int StackDepth;
 
-    /// <summary>Lowest stack offset used by other things than spills around fastcalls.</summary>
-    public int FastcallStackOff;
-    public bool KeepFastcallStack;
     public bool HasTailCall;
     public bool TailCallReachable;
     public bool HasLdAbs;

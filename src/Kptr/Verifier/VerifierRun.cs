@@ -3,6 +3,7 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier;
 
@@ -12,6 +13,9 @@ namespace Kptr.Verifier;
 /// </remarks>
 internal sealed partial class VerifierRun
 {
+    private readonly BtfDeclTags? _declTags;
+    private CodeMarks[] _marks = [];
+    private FastcallSpills _fastcalls = new([], new(0));
     private int _idGen;
 
     public VerifierRun(ProgSpec prog, KernelSpec kernel, VerifyOptions options)
@@ -27,6 +31,7 @@ internal sealed partial class VerifierRun
         _comparer = new(allowUninitStack: options.Privileged, ignoresPrecision: options.Beliefs is not null);
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
+        _declTags = prog.Btf is { } btf ? new(btf) : null;
     }
 
     public ProgSpec Prog { get; }
@@ -44,7 +49,7 @@ internal sealed partial class VerifierRun
     public InsnAux[] Aux { get; }
 
     /// <summary>The functions of the program by rising start; 0 is the entry.</summary>
-    public List<SubprogInfo> Subprogs { get; } = [];
+    public SubprogTable Subprogs { get; private set; } = new(0);
 
     public VerifierLog Log { get; }
 
@@ -73,9 +78,6 @@ internal sealed partial class VerifierRun
     /// <summary>Set once a program writes to the packet.</summary>
     public bool SeenDirectWrite { get; set; }
 
-    /// <summary>Subprogram of the exception callback; 0 where there is none.</summary>
-    public int ExceptionCallbackSubprog { get; set; }
-
     public bool SeenException { get; set; }
 
     /// <summary>Whether some scalars are always precise (unprivileged).</summary>
@@ -83,6 +85,8 @@ internal sealed partial class VerifierRun
 
     /// <summary>A register of the innermost frame.</summary>
     public ref RegState Reg(int regno) => ref Cur.Cur.Regs[regno];
+
+    private bool IsMarked(int insnIdx, CodeMarks mark) => (_marks[insnIdx] & mark) != 0;
 
     /// <summary>A fresh id for a pointer, reference or linked scalar.</summary>
     public int NewId() => ++_idGen;

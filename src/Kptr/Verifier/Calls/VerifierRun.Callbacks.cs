@@ -121,7 +121,7 @@ internal sealed partial class VerifierRun
             for (var i = Cur.CurFrame; i > 0; i--)
             {
                 var frame = Cur.Frames[i]!;
-                if (frame.InCallback && IsKfuncCall(Insns[frame.Callsite])
+                if (frame.InCallback && Insns[frame.Callsite].IsKfuncCall
                     && KfuncAt(Insns[frame.Callsite]) is { IsRbtree: true })
                 {
                     return true;

@@ -39,8 +39,9 @@ internal sealed partial class VerifierRun
     /// <summary>
     /// Before anything is explored: the function exists and may be called at all (<c>add_kfunc_call</c>).
     /// </summary>
-    private void CheckKfuncExists(int insnIdx)
+    public void CheckKfuncExists(int insnIdx)
     {
+        InsnIdx = insnIdx;
         ref readonly var insn = ref Insns[insnIdx];
         if (!IsGplCompatible)
         {
@@ -110,7 +111,7 @@ internal sealed partial class VerifierRun
         if (fn.Special == SpecialKfunc.Throw)
         {
             SeenException = true;
-            if (ExceptionCallbackSubprog == 0)
+            if (Subprogs.ExceptionCallback == 0)
             {
                 CheckReturnCode(1, "R1");
             }

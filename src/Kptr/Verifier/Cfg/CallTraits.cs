@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Cfg;
 
 /// <summary>What the control flow of a program must know of a call instruction.</summary>
 [Flags]

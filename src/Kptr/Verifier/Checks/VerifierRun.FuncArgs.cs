@@ -170,7 +170,7 @@ internal sealed partial class VerifierRun
             return tags;
         }
 
-        foreach (var tag in DeclTags(btf, sub.FuncTypeId, i))
+        foreach (var tag in _declTags!.Find(sub.FuncTypeId, i, ""))
         {
             if (!tag.StartsWith("arg:", StringComparison.Ordinal))
             {

@@ -44,7 +44,7 @@ internal sealed partial class VerifierRun
 
         CheckStackRangeInitialized(regno, off, size, write: false, zeroSizeAllowed: false, byHelper: false, raw: null);
         MarkRegStackRead(frame, (int)reg.Var.SMin + off, (int)reg.Var.SMax + off + size, valueRegno);
-        CheckFastcallContract(frame, (int)reg.Var.SMin + off);
+        _fastcalls.Use(frame.Subprogno, InsnIdx, (int)reg.Var.SMin + off);
     }
 
     /// <summary>The whole access is inside the frame's 512 bytes; grows what the frame uses.</summary>

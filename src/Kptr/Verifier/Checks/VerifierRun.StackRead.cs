@@ -10,7 +10,7 @@ internal sealed partial class VerifierRun
         var slot = SlotOf(off);
         ref var stack = ref frame.Stack[slot];
         Log.TouchSlot(slot);
-        CheckFastcallContract(frame, off);
+        _fastcalls.Use(frame.Subprogno, InsnIdx, off);
         bool isFill;
         if (stack.IsSpill)
         {

@@ -17,7 +17,7 @@ internal sealed partial class VerifierRun
         }
 
         DestroyIfDynptrSlot(frame, slot);
-        CheckFastcallContract(frame, off);
+        _fastcalls.Use(frame.Subprogno, InsnIdx, off);
         Log.TouchSlot(slot);
         ref var stack = ref frame.Stack[slot];
         var aligned = off % 8 == 0;
@@ -155,7 +155,7 @@ internal sealed partial class VerifierRun
             DestroyIfDynptrSlot(frame, SlotOf(i));
         }
 
-        CheckFastcallContract(frame, min);
+        _fastcalls.Use(frame.Subprogno, InsnIdx, min);
 
         for (var i = min; i < max; i++)
         {

@@ -47,10 +47,10 @@ internal sealed partial class VerifierRun
     /// </remarks>
     private void CheckExceptionCallbackStays()
     {
-        var dead = Subprogs.FindIndex(s => !Aux[s.Start].Seen);
-        if (Options.Privileged && dead >= 0 && dead < ExceptionCallbackSubprog)
+        var dead = Subprogs.Take(Subprogs.ExceptionCallback).FirstOrDefault(s => !Aux[s.Start].Seen);
+        if (Options.Privileged && dead is not null)
         {
-            InsnIdx = Subprogs[dead].Start;
+            InsnIdx = dead.Start;
             Doubt(DiagCode.StrictExceptionCallback,
                 $"the function at insn {InsnIdx} is never entered and removed, and the exception callback behind it "
                 + "not found");

@@ -45,7 +45,7 @@ internal sealed partial class VerifierRun
         switch (insn.Src)
         {
             case BpfOp.PseudoCall:
-                var sub = FindSubprog(insnIdx + insn.Imm + 1);
+                var sub = Subprogs.Find(insnIdx + insn.Imm + 1);
                 return sub >= 0 && Subprogs[sub].Name.Length > 0 ? Subprogs[sub].Name : "a subprogram";
             case BpfOp.PseudoKfuncCall:
                 return (uint)insn.Off < (uint)Types.All.Length && insn.Imm > 0

@@ -1,6 +1,7 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier;
 
@@ -192,7 +193,7 @@ internal sealed partial class VerifierRun
 
         _bt.ClearReg(0);
         Invariant.That((_bt.Regs & BacktrackSet.ArgsMask) == 0, "arguments looked for before a call");
-        if (IsHelperCall(insn) && insn.Imm == (int)HelperId.TailCall && subseq != idx + 1)
+        if (insn.IsHelperCall && insn.Imm == (int)HelperId.TailCall && subseq != idx + 1)
         {
             EnterFrameInBacktrack();
         }
@@ -202,7 +203,7 @@ internal sealed partial class VerifierRun
 
     private bool BacktrackSubprogCall(in BpfInsn insn, int idx)
     {
-        if (Subprogs[FindSubprog(idx + insn.Imm + 1)].IsGlobal)
+        if (Subprogs[Subprogs.Find(idx + insn.Imm + 1)].IsGlobal)
         {
             Invariant.That((_bt.Regs & BacktrackSet.ArgsMask) == 0, "arguments looked for before a global call");
             _bt.ClearReg(0);

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier;
 
@@ -18,9 +19,10 @@ internal sealed partial class VerifierRun
     private bool IsStateVisited(int insnIdx)
     {
         var cur = Cur;
-        var force = TestStateFreq || Aux[insnIdx].ForceCheckpoint || cur.HistEnd - cur.HistStart > HistoryLong;
+        var force = TestStateFreq || IsMarked(insnIdx, CodeMarks.ForceCheckpoint)
+            || cur.HistEnd - cur.HistStart > HistoryLong;
         var add = force || (_jmpsProcessed - _prevJmpsProcessed >= 2 && _insnsProcessed - _prevInsnsProcessed >= 8);
-        if (Options.Pruning || Aux[insnIdx].ForceCheckpoint)
+        if (Options.Pruning || IsMarked(insnIdx, CodeMarks.ForceCheckpoint))
         {
             CleanLiveStates(insnIdx, cur);
             if (SearchExplored(insnIdx, cur, force, ref add))
@@ -102,14 +104,14 @@ internal sealed partial class VerifierRun
             checkLoop = false;
         }
 
-        if (checkLoop && IsMayGoto(Insns[insnIdx]) && st.MayGotoDepth != cur.MayGotoDepth
+        if (checkLoop && Insns[insnIdx].IsMayGoto && st.MayGotoDepth != cur.MayGotoDepth
             && _comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
         {
             UpdateLoopEntry(cur, st);
             return true;
         }
 
-        if (checkLoop && Aux[insnIdx].CallsCallback)
+        if (checkLoop && IsMarked(insnIdx, CodeMarks.CallsCallback))
         {
             if (_comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
             {
@@ -205,7 +207,7 @@ internal sealed partial class VerifierRun
     {
         st.HitCount++;
         PropagateLiveness(st, cur);
-        if (Aux[insnIdx].JmpPoint)
+        if (IsMarked(insnIdx, CodeMarks.JmpPoint))
         {
             PushInsnHistory(0, 0);
         }
@@ -221,7 +223,7 @@ internal sealed partial class VerifierRun
             st.MissCount++;
         }
 
-        var patience = Aux[insnIdx].ForceCheckpoint && st.Branches > 0 ? 64 : 3;
+        var patience = IsMarked(insnIdx, CodeMarks.ForceCheckpoint) && st.Branches > 0 ? 64 : 3;
         var next = st.Next;
         if (st.MissCount <= (st.HitCount * patience) + patience)
         {

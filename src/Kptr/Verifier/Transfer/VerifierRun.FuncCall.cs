@@ -12,7 +12,7 @@ internal sealed partial class VerifierRun
     /// <summary>Kernel: <c>check_func_call</c>.</summary>
     private void CheckFuncCall(in BpfInsn insn)
     {
-        var subprog = FindSubprog(InsnIdx + insn.Imm + 1);
+        var subprog = Subprogs.Find(InsnIdx + insn.Imm + 1);
         var sub = Subprogs[subprog];
         var caller = Cur.Cur;
         if (sub.IsGlobal)

@@ -56,7 +56,7 @@ internal sealed partial class VerifierRun
 
     private void LoadFuncAddress(in BpfInsn insn, ref RegState dst)
     {
-        var subprog = FindSubprog(InsnIdx + insn.Imm + 1);
+        var subprog = Subprogs.Find(InsnIdx + insn.Imm + 1);
         if (Prog.FuncInfos.IsEmpty)
         {
             Reject(DiagCode.BtfInfoInvalid, "missing btf func_info");

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
+using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier;
 
@@ -97,7 +98,7 @@ internal sealed partial class VerifierRun
 
             CountInsn();
             Cur.LastInsnIdx = PrevInsnIdx;
-            if (Aux[InsnIdx].PrunePoint && IsStateVisited(InsnIdx))
+            if (IsMarked(InsnIdx, CodeMarks.PrunePoint) && IsStateVisited(InsnIdx))
             {
                 Log.Safe(this, PrevInsnIdx, InsnIdx);
                 if (!NextPath(out prev))
@@ -108,7 +109,7 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            if (Aux[InsnIdx].JmpPoint)
+            if (IsMarked(InsnIdx, CodeMarks.JmpPoint))
             {
                 PushInsnHistory(0, 0);
             }

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier;
 
@@ -24,16 +25,18 @@ internal sealed partial class VerifierRun
     private void RunAll()
     {
         CheckProgShape();
-        CheckBtfFuncsEarly();
-        DiscoverSubprogs();
-        CheckSubprogBounds();
-        CheckBtfInfo();
+        var funcInfos = new FuncInfoCheck(Prog, Insns);
+        funcInfos.CheckEarly();
+        Subprogs = new SubprogReader(Prog, Insns, _declTags, calls: this).Read(BpfCapable);
+        InsnIdx = 0;
+        funcInfos.Check(Subprogs);
         ResolveLdImm64();
-        CheckCfg();
+        _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: this).Run();
         CheckAttachTarget();
+        _fastcalls = new FastcallSpills(Insns, Subprogs);
         if (Kernel.Profile.HasFastcall)
         {
-            MarkFastcallPatterns();
+            _fastcalls.Mark(_marks, calls: this);
         }
 
         _inExplore = true;
@@ -49,8 +52,8 @@ internal sealed partial class VerifierRun
         }
 
         _inExplore = false;
-        DropFastcallStack();
-        CheckMaxStackDepth();
+        _fastcalls.DropStack();
+        new StackDepth(Insns, Subprogs, Kernel.Profile, calls: this, InsnIdx).Check();
         CheckUnprivilegedTailCalls();
         CheckDeadCallbacks();
         CheckExceptionCallbackStays();
@@ -139,9 +142,9 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (ExceptionCallbackSubprog != 0)
+        if (Subprogs.ExceptionCallback != 0)
         {
-            Subprogs[ExceptionCallbackSubprog].Called = true;
+            Subprogs[Subprogs.ExceptionCallback].Called = true;
         }
 
         for (var again = true; again;)
@@ -191,6 +194,7 @@ internal sealed partial class VerifierRun
     private VerifyResult Rejected(RejectException reject, TimeSpan time)
     {
         var diagnostic = reject.Diagnostic;
+        diagnostic = diagnostic with { Source = diagnostic.Source ?? SourceAt(diagnostic.InsnIdx ?? 0) };
         var unsupported = (int)diagnostic.Code >= FirstUnsupportedCode;
         Log.Line(diagnostic.Message);
         VerifyStory? story = null;

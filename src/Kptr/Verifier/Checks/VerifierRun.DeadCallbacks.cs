@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Isa;
 
 namespace Kptr.Verifier;
 
@@ -17,7 +16,12 @@ internal sealed partial class VerifierRun
     /// </remarks>
     private void CheckDeadCallbacks()
     {
-        var lastLive = Subprogs.FindLastIndex(s => Aux[s.Start].Seen);
+        var lastLive = Subprogs.Count - 1;
+        while (lastLive >= 0 && !Aux[Subprogs[lastLive].Start].Seen)
+        {
+            lastLive--;
+        }
+
         if (lastLive <= 0)
         {
             return;
@@ -25,8 +29,8 @@ internal sealed partial class VerifierRun
 
         for (var i = 0; i < Insns.Length; i++)
         {
-            if (Insns[i].Opcode == BpfOp.LdImm64 && Insns[i].Src == BpfOp.PseudoFunc && Aux[i].Seen
-                && FindSubprog(i + Insns[i].Imm + 1) > lastLive)
+            if (Insns[i].IsFuncAddress && Aux[i].Seen
+                && Subprogs.Find(i + Insns[i].Imm + 1) > lastLive)
             {
                 InsnIdx = i;
                 Reject(DiagCode.SubprogInvalid, "the callback is never entered and removed", errno: Errno.EFAULT);
