@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Kptr.Maps;
 using Kptr.Tests.Shared;
 
@@ -8,13 +7,6 @@ namespace Kptr.Testing.Tests;
 public class PidMapTests
 {
     private static string Page => File.ReadAllText(Path.Combine(RepoRoot.Path, "docs", "testing-your-map.md"));
-
-    [Fact]
-    public void MapOfThePage_IsTheOneTestedHere()
-    {
-        var block = Regex.Match(Page, "```csharp\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
-        block.Should().Be(File.ReadAllText(Path.Combine(RepoRoot.Path, "tests", "Kptr.Testing.Tests", "PidMap.cs")));
-    }
 
     [Fact]
     public void MapOfThePage_FailsInTheCheckThatThePageNames()

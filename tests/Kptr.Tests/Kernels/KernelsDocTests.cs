@@ -88,9 +88,12 @@ public class KernelsDocTests
             kptr check --kernel-btf vmlinux --nearest linux-6.12 prog.bpf.o
             ```
             ```csharp
-            BtfKernel kernel = BtfKernel.Read("vendor-6.6", KernelBtfReader.Read("vmlinux"), KernelProfile.Linux6_12);
+            BtfKernel kernel = BtfKernel.Read("vendor-6.6", KernelBtfReader.Read(vmlinux), KernelProfile.Linux6_12);
             Console.WriteLine(kernel);                                     // each fact, and where it comes from
-            foreach (ProgVerdict verdict in ObjectCheck.Run("prog.bpf.o", kernel.Spec)) { }
+            foreach (ProgVerdict verdict in ObjectCheck.Run(path, kernel.Spec))
+            {
+                Console.WriteLine(verdict);
+            }
             ```
 
             Flags of kfuncs are in no BTF: they are the nearest profile's, else those of another profile that has the kfunc. A kfunc that no profile
