@@ -1,14 +1,15 @@
+// These fail, as their page says: not public from outside, so no run finds them. A page names its usings whole.
+#pragma warning disable xUnit1000, IDE0005
 using Kptr.Maps;
 using Kptr.Testing;
 using Xunit;
 
 namespace Kptr.Testing.Tests.Pages;
 
-#pragma warning disable xUnit1000 // these fail, as their page says: not public from outside, so no run finds them
 /// <summary>Tests that docs/testing-your-map.md shows, of code with a fault.</summary>
 internal static class ShownTests
 {
-    public class PidMapTests
+    public sealed class PidMapTests
     {
         // It has no walk; its deleted elements stay whole for all readers.
         private static readonly MapCapabilities Can = MapCapabilities.Hash with
@@ -23,7 +24,7 @@ internal static class ShownTests
             MapConformance.Check(core => new PidMap(core, 4), Can, new() { Only = [check] });
     }
 
-    public class VisitCountTests
+    public sealed class VisitCountTests
     {
         [Fact]
         public void VisitCount_CountsAll() => Interleavings.Explore(
@@ -32,4 +33,3 @@ internal static class ShownTests
             v => Assert.Equal(2, v.Of(7))).AssertPassed();
     }
 }
-#pragma warning restore xUnit1000
