@@ -40,6 +40,35 @@ public sealed class LiveProcTests : IDisposable
     }
 
     [Fact]
+    public void PidThatPassesOnWhileItIsRead_IsTheYoungerTask()
+    {
+        var live = Follow();
+        live.Look();
+        _machine.Task(10, 20, "thread", parent: 1, start: 10040);
+        _machine.Task(20, 20, "nginx", parent: 10, start: 10050);
+        Machine(seconds: 101, forks: 502);
+        var report = live.Look();
+
+        (report.Forked, report.Differences).Should().Be((1, 0));
+        report.Gaps.Should().ContainSingle().Which.What.Should().Be("pid used again meanwhile");
+        (_kernel.Tasks.Find(20)!.Tgid, _kernel.Tasks.Find(20)!.Comm).Should().Be((20, "nginx"));
+    }
+
+    [Fact]
+    public void LeaderWithANewName_RenamedItself_WhereItsThreadsLiveOn()
+    {
+        _machine.Task(10, 11, "worker", parent: 1, start: 6);
+        var live = Follow();
+        live.Look();
+        _machine.Task(10, 10, "main", parent: 1, start: 5);
+        var report = live.Look();
+
+        _events.Should().BeEmpty("execve would have ended the thread");
+        (report.Renamed, report.Differences).Should().Be((1, 0));
+        _kernel.Tasks.Find(11)!.Phase.Should().Be(TaskPhase.Alive);
+    }
+
+    [Fact]
     public void WhatDiffers_Happens()
     {
         var live = Follow();

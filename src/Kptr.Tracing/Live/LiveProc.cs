@@ -13,8 +13,8 @@ namespace Kptr.Tracing;
 /// then: tasks are forked (and execute, where they have another name than their parent), change their name, use the
 /// CPU, move between cgroups, exit and are reaped, and programs attached to the model run. Its clock is the machine's
 /// uptime. Looking misses tasks that live between two looks, what happens twice between them, and the order of what
-/// happened; a process that renames itself cannot be told from one that executes. <see cref="LiveTrace"/> sees all of
-/// it, where it may.
+/// happened; a process that renames itself is told from one that executes only by threads that live on.
+/// <see cref="LiveTrace"/> sees all of it, where it may.
 /// </para>
 /// <para>
 /// It keeps what the last look saw and nothing more. Not safe for several threads; the model stays safe for others
@@ -124,21 +124,22 @@ public sealed class LiveProc
             _tasks.CgroupAt(path);
         }
 
-        // A pid that began anew is another task. Threads end before their leaders.
-        var ended = _last.Values.Where(t => !now.TryGetValue(t.Pid, out var n) || IsAnother(t, n))
-            .OrderBy(t => t.IsLeader).ToList();
+        // A pid that began anew is another task, with other threads. Threads end before their leaders.
+        var ended = _last.Values.Where(t => !GoesOn(t, now)).OrderBy(t => t.IsLeader).ToList();
         ended.ForEach(t => _tasks.End(t.Pid));
-        var begun = seen.Tasks.Where(t => !_last.TryGetValue(t.Pid, out var old) || IsAnother(old, t)).ToList();
+        var goOn = _last.Keys.Except(ended.Select(t => t.Pid)).ToHashSet();
+        var begun = seen.Tasks.Where(t => !goOn.Contains(t.Pid)).ToList();
         _tasks.Make(begun, areBorn: true);
         _report = _report with
         {
             Forked = _report.Forked + begun.Count, Exited = _report.Exited + ended.Count,
         };
+        var withThreads = seen.Tasks.Where(t => !t.IsLeader && goOn.Contains(t.Pid)).Select(t => t.Tgid).ToHashSet();
         foreach (var task in seen.Tasks)
         {
-            if (_last.TryGetValue(task.Pid, out var old) && !IsAnother(old, task))
+            if (goOn.Contains(task.Pid))
             {
-                Change(old, task);
+                Change(_last[task.Pid], task, mayHaveExeced: !withThreads.Contains(task.Pid));
             }
         }
 
@@ -146,11 +147,12 @@ public sealed class LiveProc
         _gone = [.. _gone.OrderByDescending(p => p.Length).Where(p => !_tasks.RemoveCgroup(p))];
     }
 
-    private void Change(ProcTask old, ProcTask task)
+    // Threads that live on tell that their leader renamed itself: execve ends them (de_thread).
+    private void Change(ProcTask old, ProcTask task, bool mayHaveExeced)
     {
         if (old.Comm != task.Comm)
         {
-            _tasks.Rename(task.Pid, task.Comm);
+            _tasks.Rename(task.Pid, task.Comm, mayHaveExeced);
             _report = _report with { Renamed = _report.Renamed + 1 };
         }
 
@@ -172,8 +174,9 @@ public sealed class LiveProc
         }
     }
 
-    private static bool IsAnother(ProcTask one, ProcTask other) =>
-        one.StartTimeNs != other.StartTimeNs || one.Tgid != other.Tgid;
+    private bool GoesOn(ProcTask task, Dictionary<int, ProcTask> now) =>
+        now.TryGetValue(task.Pid, out var then) && task.StartTimeNs == then.StartTimeNs && task.Tgid == then.Tgid
+        && (task.IsLeader || GoesOn(_last[task.Tgid], now));
 
     private int CountDifferences()
     {

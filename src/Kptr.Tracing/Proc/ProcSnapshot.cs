@@ -96,7 +96,24 @@ public sealed class ProcSnapshot
             }
         }
 
-        return [.. tasks.OrderBy(t => t.Pid)];
+        // While it was read a number may have gone from one task to another: the younger has it.
+        List<ProcTask> each = [.. tasks
+            .OrderByDescending(t => t.StartTimeNs)
+            .DistinctBy(t => t.Pid)
+            .OrderBy(t => t.Pid)];
+        foreach (var old in tasks.Except(each, ReferenceEqualityComparer.Instance).Cast<ProcTask>())
+        {
+            files.Miss("pid used again meanwhile", $"{proc}/{old.Tgid}/task/{old.Pid}");
+        }
+
+        // The picture of a process that ended meanwhile may have threads without their leader.
+        var leaders = each.Where(t => t.IsLeader).Select(t => t.Pid).ToHashSet();
+        foreach (var thread in each.Where(t => !leaders.Contains(t.Tgid)))
+        {
+            files.Miss("leader of a thread not readable", $"{proc}/{thread.Tgid}/task/{thread.Pid}");
+        }
+
+        return each.FindAll(t => leaders.Contains(t.Tgid));
     }
 
     // PID (COMM) STATE PPID ...: proc_pid_stat(5). The name may hold anything, so that the last parenthesis counts.

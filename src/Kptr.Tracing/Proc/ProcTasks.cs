@@ -61,10 +61,10 @@ internal sealed class ProcTasks(KernelModel kernel)
         _made.Remove(pid);
     }
 
-    /// <summary>A task has another name: a process by <c>execve</c>, as far as anybody can tell.</summary>
-    internal void Rename(int pid, string comm) => Try(pid, task =>
+    /// <summary>A task has another name: a process by <c>execve</c>, where nothing tells otherwise.</summary>
+    internal void Rename(int pid, string comm, bool mayHaveExeced) => Try(pid, task =>
     {
-        if (task.IsLeader && task != kernel.Tasks.Init && task.Phase == TaskPhase.Alive)
+        if (mayHaveExeced && task.IsLeader && task != kernel.Tasks.Init && task.Phase == TaskPhase.Alive)
         {
             kernel.Tasks.Exec(task, comm);
         }
