@@ -31,6 +31,7 @@ internal static class EngineTiming
         var interpreted = new ExecOptions { Engine = ExecEngine.Interpreter };
         yield return Line("run that does nothing, interpreted", Enter(nothing, interpreted), "ns");
         yield return Line("run that does nothing, compiled", Enter(nothing, Compiled), "ns");
+        yield return Line("allocated by it", AllocatedBytes(nothing), "bytes");
         yield return Line("helper call, compiled", PerRound(Call(1)), "ns");
         yield return Line("loop without it", PerRound(Mov(R0, 0)), "ns");
     }
@@ -52,6 +53,19 @@ internal static class EngineTiming
     {
         using var program = Interpreter.ForRaw(insns);
         return Best(() => Nanoseconds(() => program.Run([], options).R0));
+    }
+
+    private static double AllocatedBytes(ImmutableArray<BpfInsn> insns)
+    {
+        using var program = Interpreter.ForRaw(insns);
+        program.Run([], Compiled);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
+        {
+            program.Run([], Compiled);
+        }
+
+        return (GC.GetAllocatedBytesForCurrentThread() - before) / 1000.0;
     }
 
     /// <summary>One instruction a million times, inside one run.</summary>

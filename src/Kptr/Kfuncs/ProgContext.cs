@@ -19,6 +19,7 @@ public sealed class ProgContext : IProgramRun
     private readonly int _threadId = Environment.CurrentManagedThreadId;
     private ICallbackRunner? _callbacks;
     private Dictionary<BpfMap, ulong>? _valuesOfRun;
+    private OpenIterators? _iterators;
 
     internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
     {
@@ -122,7 +123,7 @@ public sealed class ProgContext : IProgramRun
     internal RunPacket? Packet { get; init; }
 
     /// <summary>Its open-coded iterators over kernel objects.</summary>
-    internal OpenIterators Iterators { get; } = new();
+    internal OpenIterators Iterators => _iterators ??= new();
 
     /// <summary><c>bpf_rcu_read_lock</c> sections that the program has open.</summary>
     internal int RcuDepth { get; set; }
@@ -230,7 +231,7 @@ public sealed class ProgContext : IProgramRun
     {
         IsActive = false;
         _thread.Run = _outer;
-        Iterators.CloseAll();
+        _iterators?.CloseAll();
         if (HeldLock != 0)
         {
             KernelSpinLock.Unlock(Core, HeldLock);

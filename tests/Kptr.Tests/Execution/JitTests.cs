@@ -59,6 +59,24 @@ public class JitTests
         (result.Fault?.Code ?? DiagCode.None).Should().Be(expected);
     }
 
+    // Addresses made from the frame pointer and a number that only the run knows: r2 is 0 here.
+    [Theory]
+    [InlineData("r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 512)\nexit", DiagCode.None)]
+    [InlineData("r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 8)\nexit", DiagCode.None)]
+    [InlineData("r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 513)\nexit", DiagCode.RunBadAccess)]
+    [InlineData("r3 = r10\nr3 += r2\n*(u64 *)(r3 - 7) = 1\nexit", DiagCode.RunBadAccess)]
+    [InlineData("r3 = r10\nr3 += r2\n*(u8 *)(r3 + 0) = 1\nexit", DiagCode.RunBadAccess)]
+    [InlineData("call sub\nexit\nsub: r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 4)\nexit", DiagCode.None)]
+    [InlineData("call sub\nexit\nsub: r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 + 504)\nexit", DiagCode.None)]
+    [InlineData("call sub\nexit\nsub: r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 + 505)\nexit", DiagCode.RunBadAccess)]
+    [InlineData("call sub\nexit\nsub: r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 516)\nexit", DiagCode.RunBadAccess)]
+    public void Run_FrameAtAVariableDistance_IsTheSameInEachEngine(string text, DiagCode expected)
+    {
+        using var machine = Machine(text);
+        Engines.IsCompiled(machine).Should().BeTrue();
+        (Engines.Run(machine, []).Fault?.Code ?? DiagCode.None).Should().Be(expected);
+    }
+
     [Fact]
     public void Run_OfAnyLength_IsCompiled()
     {

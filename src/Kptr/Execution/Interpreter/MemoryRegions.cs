@@ -16,16 +16,36 @@ internal readonly record struct Region(ulong Address, ulong SizeBytes, bool IsWr
 /// </summary>
 internal sealed class MemoryRegions
 {
-    private readonly List<Region> _own = [];
+    private Region? _first;
+    private List<Region>? _others;
     private readonly KernelHeap? _heap;
 
     internal MemoryRegions(KernelHeap? heap) => _heap = heap;
 
     /// <summary>Makes memory accessible until the run ends.</summary>
-    internal void Add(Region region) => _own.Add(region);
+    internal void Add(Region region)
+    {
+        // Most runs are given one: no list for that.
+        if (_first is null)
+        {
+            _first = region;
+        }
+        else
+        {
+            (_others ??= []).Add(region);
+        }
+    }
 
     /// <summary>Takes away what <see cref="Add"/> gave; does nothing where no such region begins here.</summary>
-    internal void Remove(ulong address) => _own.RemoveAll(r => r.Address == address);
+    internal void Remove(ulong address)
+    {
+        if (_first?.Address == address)
+        {
+            _first = null;
+        }
+
+        _others?.RemoveAll(r => r.Address == address);
+    }
 
     /// <summary>Finds the live region that holds all of these bytes.</summary>
     /// <param name="address">Any value at all.</param>
@@ -36,16 +56,11 @@ internal sealed class MemoryRegions
     internal bool TryFind(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
     {
         code = DiagCode.RunBadAccess;
-        foreach (var own in _own)
+        if (TryFindOwn(address, sizeBytes, isWrite, out region))
         {
-            if (own.Holds(address, sizeBytes) && (own.IsWritable || !isWrite))
-            {
-                region = own;
-                return true;
-            }
+            return true;
         }
 
-        region = default;
         if (_heap is null || sizeBytes > int.MaxValue || !_heap.TryFindRegion(address, (int)sizeBytes, out var found))
         {
             return false;
@@ -58,8 +73,32 @@ internal sealed class MemoryRegions
         }
 
         region = RegionAt(found, address);
-        return region.Holds(address, sizeBytes) && (region.IsWritable || !isWrite);
+        return Allows(region, address, sizeBytes, isWrite);
     }
+
+    private bool TryFindOwn(ulong address, ulong sizeBytes, bool isWrite, out Region region)
+    {
+        region = _first ?? default;
+        if (_first is not null && Allows(region, address, sizeBytes, isWrite))
+        {
+            return true;
+        }
+
+        for (var i = 0; i < (_others?.Count ?? 0); i++)
+        {
+            region = _others![i];
+            if (Allows(region, address, sizeBytes, isWrite))
+            {
+                return true;
+            }
+        }
+
+        region = default;
+        return false;
+    }
+
+    private static bool Allows(Region region, ulong address, ulong sizeBytes, bool isWrite) =>
+        region.Holds(address, sizeBytes) && (region.IsWritable || !isWrite);
 
     // Of a map's memory, one value: the next one is out of bounds, though it lies in the same block.
     private static Region RegionAt(HeapRegion found, ulong address)

@@ -15,14 +15,12 @@ internal unsafe delegate ulong CompiledFunc(ProgRun run, Machine* m, ulong r1, u
 /// </remarks>
 internal sealed class CompiledCode
 {
-    private readonly Dictionary<int, CompiledFunc> _funcs = [];
+    private readonly CompiledFunc?[] _funcs;
 
-    private CompiledCode()
-    {
-    }
+    private CompiledCode(int slots) => _funcs = new CompiledFunc?[slots];
 
     /// <summary>The function that starts at a slot.</summary>
-    internal CompiledFunc this[int slot] => _funcs[slot];
+    internal CompiledFunc this[int slot] => _funcs[slot]!;
 
     /// <summary>Compiles a program; null where it is of no shape that can be, and stays interpreted.</summary>
     /// <param name="name">The program's, for profilers.</param>
@@ -43,7 +41,7 @@ internal sealed class CompiledCode
             FuncEmitter.Emit(methods, func, layout, code);
         }
 
-        var compiled = new CompiledCode();
+        var compiled = new CompiledCode(code.Insns.Length);
         foreach (var (entry, method) in methods)
         {
             compiled._funcs[entry] = method.CreateDelegate<CompiledFunc>();

@@ -78,14 +78,30 @@ internal sealed partial class FuncEmitter
 
         // The likely place first. The other may be as good; where neither is, the run knows more.
         var isFrame = _frame.IsFrame(slot, baseReg);
-        EmitInside(isFrame, isWrite, sizeBytes);
+        if (isFrame)
+        {
+            EmitInOwnFrame(sizeBytes);
+        }
+        else
+        {
+            EmitInWindow(isWrite, sizeBytes);
+        }
+
         _il.Emit(OpCodes.Bgt_Un, slow);
         _il.MarkLabel(fast);
         _il.Emit(OpCodes.Ldloc, _address);
         _rare.Add(() =>
         {
             _il.MarkLabel(slow);
-            EmitInside(!isFrame, isWrite, sizeBytes);
+            if (isFrame)
+            {
+                EmitInWindow(isWrite, sizeBytes);
+            }
+            else
+            {
+                EmitInStack(sizeBytes);
+            }
+
             _il.Emit(OpCodes.Ble_Un, fast);
             _il.MarkLabel(run);
             EmitAccess(slot, insn);
@@ -93,22 +109,35 @@ internal sealed partial class FuncEmitter
         });
     }
 
-    /// <summary>Leaves two numbers: the access is outside where the first is above the second.</summary>
-    private void EmitInside(bool isStack, bool isWrite, int sizeBytes)
+    // Each of these leaves two numbers: the access is outside where the first is above the second.
+
+    /// <summary>This frame, whose length is known; the number that it takes is a constant.</summary>
+    private void EmitInOwnFrame(int sizeBytes)
     {
         _il.Emit(OpCodes.Ldloc, _address);
-        LoadAt(isStack ? MachineLayout.StackLow : MachineLayout.WindowLow(isWrite));
+        LoadAt(MachineLayout.StackLow);
         _il.Emit(OpCodes.Sub);
-        if (isStack)
-        {
-            LoadAt(MachineLayout.StackLen);
-            EmitConst((ulong)sizeBytes);
-            _il.Emit(OpCodes.Sub);
-        }
-        else
-        {
-            LoadAt(MachineLayout.WindowLast(isWrite, sizeBytes));
-        }
+        EmitConst((ulong)(Machine.StackBytes - sizeBytes));
+    }
+
+    /// <summary>This frame and those of all callers.</summary>
+    private void EmitInStack(int sizeBytes)
+    {
+        _il.Emit(OpCodes.Ldloc, _address);
+        LoadAt(MachineLayout.StackLow);
+        _il.Emit(OpCodes.Sub);
+        LoadAt(MachineLayout.StackLen);
+        EmitConst((ulong)sizeBytes);
+        _il.Emit(OpCodes.Sub);
+    }
+
+    /// <summary>The region last used.</summary>
+    private void EmitInWindow(bool isWrite, int sizeBytes)
+    {
+        _il.Emit(OpCodes.Ldloc, _address);
+        LoadAt(MachineLayout.WindowLow(isWrite));
+        _il.Emit(OpCodes.Sub);
+        LoadAt(MachineLayout.WindowLast(isWrite, sizeBytes));
     }
 
     /// <summary>Has the run do the access, or end.</summary>
