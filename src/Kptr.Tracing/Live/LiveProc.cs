@@ -174,8 +174,10 @@ public sealed class LiveProc
         }
     }
 
+    // Nobody comes back from the dead: what had exited and lives is another.
     private bool GoesOn(ProcTask task, Dictionary<int, ProcTask> now) =>
         now.TryGetValue(task.Pid, out var then) && task.StartTimeNs == then.StartTimeNs && task.Tgid == then.Tgid
+        && (then.IsZombie || !task.IsZombie)
         && (task.IsLeader || GoesOn(_last[task.Tgid], now));
 
     private int CountDifferences()
@@ -184,6 +186,11 @@ public sealed class LiveProc
         foreach (var task in _last.Values)
         {
             var made = _tasks.Find(task.Pid);
+            if (made is null && task is { IsZombie: true, IsLeader: false })
+            {
+                continue; // gone in the model already, as nobody has to reap it
+            }
+
             differences += made is null || made.Comm != task.Comm || made.Tgid != task.Tgid
                 || (made.Phase == TaskPhase.Alive) == task.IsZombie
                 || (task.IsLeader && !task.IsZombie && task.CgroupPath is { } path

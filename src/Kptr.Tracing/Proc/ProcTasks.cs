@@ -47,6 +47,12 @@ internal sealed class ProcTasks(KernelModel kernel)
     /// <summary>A task has exited, and waits to be reaped.</summary>
     internal void Exit(int pid) => Try(pid, task =>
     {
+        // Nobody reaps a thread that is no leader: it is gone with its exit, and may be freed.
+        if (!task.IsLeader)
+        {
+            _made.Remove(pid);
+        }
+
         if (task.Phase == TaskPhase.Alive)
         {
             kernel.Tasks.Exit(task);

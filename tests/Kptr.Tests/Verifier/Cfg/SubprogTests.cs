@@ -1,6 +1,5 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
-using Kptr.Verifier;
 using static Kptr.Isa.Asm;
 using static Kptr.Tests.Verifier.Cfg.CfgCode;
 
