@@ -43,6 +43,8 @@ internal sealed class Surface
     private static readonly Dictionary<string, string> s_excluded = new()
     {
         ["Kptr.Maps.BpfSpinLock.Enter"] = "spins while somebody holds the lock",
+        ["Kptr.Tracing.LiveProc.Run"] = "follows the machine until it is cancelled",
+        ["Kptr.Tracing.LiveTrace.Start"] = "traces the machine it runs on, and its reader waits for what happens there",
     };
 
     private readonly List<Member> _members = [];
