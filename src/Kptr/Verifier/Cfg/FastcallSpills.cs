@@ -102,11 +102,14 @@ internal sealed class FastcallSpills(BpfInsn[] insns, SubprogTable subprogs)
     /// </summary>
     public void Use(int subprog, int insnIdx, int off)
     {
-        if (_stackOff[subprog] <= off || _isSpill[insnIdx])
+        if (_stackOff[subprog] > off && !_isSpill[insnIdx])
         {
-            return;
+            Keep(subprog);
         }
+    }
 
+    private void Keep(int subprog)
+    {
         var sub = subprogs[subprog];
         _stackOff[subprog] = short.MinValue;
         Array.Clear(_isSpill, sub.Start, sub.End - sub.Start);

@@ -98,7 +98,8 @@ internal sealed partial class VerifierRun
 
             CountInsn();
             Cur.LastInsnIdx = PrevInsnIdx;
-            if (IsMarked(InsnIdx, CodeMarks.PrunePoint) && IsStateVisited(InsnIdx))
+            var marks = _marks[InsnIdx];
+            if ((marks & CodeMarks.PrunePoint) != 0 && IsStateVisited(InsnIdx))
             {
                 Log.Safe(this, PrevInsnIdx, InsnIdx);
                 if (!NextPath(out prev))
@@ -109,7 +110,7 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            if (IsMarked(InsnIdx, CodeMarks.JmpPoint))
+            if ((marks & CodeMarks.JmpPoint) != 0)
             {
                 PushInsnHistory(0, 0);
             }
