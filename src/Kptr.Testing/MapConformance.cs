@@ -30,7 +30,7 @@ public static class MapConformance
     /// <param name="options">How much is tried.</param>
     /// <returns>What passed, and what could not be asked.</returns>
     /// <exception cref="ConformanceException">A rule is broken; the message says which and how.</exception>
-    /// <exception cref="InvalidOperationException">The factory returned null.</exception>
+    /// <exception cref="InvalidOperationException">The factory returned null, or a map of another kernel.</exception>
     /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing.</exception>
     public static ConformanceReport Check(
         Func<KernelCore, BpfMap> factory, MapCapabilities capabilities, ConformanceOptions? options = null)
@@ -49,8 +49,14 @@ public static class MapConformance
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
         return ConformanceRunner.Run(Checks, Rules.Ends, options,
-            new Bench(ConformanceRunner.Sure(factory), capabilities, options));
+            new Bench(OfItsKernel(factory), capabilities, options));
     }
+
+    // What is compared is the kernel's: a map of another one has other CPUs, objects and ledger.
+    private static Func<KernelCore, BpfMap> OfItsKernel(Func<KernelCore, BpfMap> factory) => kernel =>
+        ConformanceRunner.Sure(factory)(kernel) is var map && map.Core == kernel
+            ? map
+            : throw new InvalidOperationException("the factory made a map of another kernel than it was given");
 
     /// <summary>Runs single checks of one map type.</summary>
     private sealed class Bench(
