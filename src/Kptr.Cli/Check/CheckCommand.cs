@@ -96,7 +96,7 @@ internal static class CheckCommand
         };
         var count = new VerdictCount();
         var files = InputFiles.Expand(parsed.GetValue(Files)!);
-        using var progress = new Progress(files.Count, "objects");
+        using var progress = new Progress();
         foreach (var file in FileVerdicts.Of(files, kernels, options, parsed.GetValue(Jobs)))
         {
             progress.Clear();
@@ -121,7 +121,11 @@ internal static class CheckCommand
             }
 
             count.AddFile(file.Faults.IsEmpty);
-            progress.Step();
+            var done = count.Files + count.Unreadable;
+            if (done < files.Count && progress.IsDue())
+            {
+                progress.Show($"{done} of {files.Count} objects");
+            }
         }
 
         progress.Clear();

@@ -1,5 +1,4 @@
 using Kptr.Cli.Output;
-using Kptr.Diagnostics;
 using Kptr.Specs;
 
 namespace Kptr.Cli.Check;
@@ -43,10 +42,6 @@ internal sealed class ColumnVerdictWriter(Screen screen, IReadOnlyList<KernelSpe
         {
             screen.Plain($"{kernel.Profile.Name}:\n{each.Result.Log.TrimEnd()}");
         }
-    }
-
-    public void Refuse(Diagnostic fault)
-    {
     }
 
     public void Finish(VerdictCount count) => screen.Hanging(0, _differing == 0

@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
 
@@ -10,22 +9,12 @@ internal sealed class GithubVerdictWriter(TextWriter output, SourcePaths paths) 
 {
     public void Write(string file, ProgVerdicts verdicts)
     {
-        foreach (var (kernel, said) in verdicts.Kernels.Where(k => !k.Said.Result.IsAccepted))
+        foreach (var finding in Finding.Of(file, verdicts).OrderBy(f => !f.IsRefusal))
         {
-            var result = said.Result;
-            var fault = result.Story?.Steps.LastOrDefault(s => s.Kind == StoryStepKind.Fault);
-            var code = result.Diagnostics.LastOrDefault()?.Code;
-            Command("error", file, fault, $"{code} in {said.Prog.Name}",
-                $"{kernel.Profile.Name} refuses {said.Prog.Name} [{said.Prog.SectionName}]: {result.Explanation}");
-        }
-
-        foreach (var (kernel, said) in verdicts.Kernels)
-        {
-            foreach (var warning in said.Result.IsAccepted ? said.Result.Warnings : [])
-            {
-                Command("warning", file, WarningPlace.Of(said.Prog, warning), $"{warning.Code} in {said.Prog.Name}",
-                    $"{kernel.Profile.Name}: {warning.Message}");
-            }
+            var (kernel, prog) = (finding.Kernel.Profile.Name, finding.Said.Prog);
+            Command(finding, finding.IsRefusal
+                ? $"{kernel} refuses {prog.Name} [{prog.SectionName}]: {finding.Said.Result.Explanation}"
+                : $"{kernel}: {finding.Reason!.Message}");
         }
     }
 
@@ -34,12 +23,14 @@ internal sealed class GithubVerdictWriter(TextWriter output, SourcePaths paths) 
 
     public void Finish(VerdictCount count) => output.WriteLine(count.ToString());
 
-    private void Command(string level, string file, StoryStep? at, string title, string message)
+    private void Command(Finding finding, string message)
     {
-        var place = at?.File is { } source
-            ? $"file={Property(paths.OfSource(source, file))},line={at.Line},col={at.Column}"
-            : $"file={Property(paths.Of(file))}";
-        output.WriteLine($"::{level} {place},title={Property(title)}::{Data(message)}");
+        var place = finding.Step is { File: { } source } at
+            ? $"file={Property(paths.OfSource(source, finding.File))},line={at.Line},col={at.Column}"
+            : $"file={Property(paths.Of(finding.File))}";
+        var title = $"{finding.Reason?.Code} in {finding.Said.Prog.Name}";
+        output.WriteLine(
+            $"::{(finding.IsRefusal ? "error" : "warning")} {place},title={Property(title)}::{Data(message)}");
     }
 
     private static string Data(string text) =>

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Kptr.Cli.Inspect;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 
@@ -10,17 +11,26 @@ namespace Kptr.Cli.Check;
 /// Verdicts as one page of HTML, written when all is judged: each program's C lines beside its instructions, the path
 /// of a fault through both, and what the verifier knew at each step.
 /// </summary>
-internal sealed class HtmlVerdictWriter(TextWriter output) : IVerdictWriter, IDisposable
+internal sealed class HtmlVerdictWriter : IVerdictWriter, IDisposable
 {
+    private readonly TextWriter _output;
     private readonly MemoryStream _buffer = new();
+    private readonly Utf8JsonWriter _json;
     private readonly List<string> _unreadable = [];
-    private Utf8JsonWriter? _json;
+
+    public HtmlVerdictWriter(TextWriter output)
+    {
+        _output = output;
+        _json = new(_buffer, JsonText.InPage);
+        _json.WriteStartObject();
+        _json.WriteStartArray("programs");
+    }
 
     public void Write(string file, ProgVerdicts verdicts)
     {
         foreach (var (kernel, said) in verdicts.Kernels)
         {
-            Write(Begun(), file, kernel, said);
+            Write(_json, file, kernel, said);
         }
     }
 
@@ -28,30 +38,17 @@ internal sealed class HtmlVerdictWriter(TextWriter output) : IVerdictWriter, IDi
 
     public void Finish(VerdictCount count)
     {
-        var json = Begun();
-        json.WriteEndArray();
-        json.WriteString("summary", string.Join("; ", _unreadable.Prepend(count.ToString())));
-        json.WriteEndObject();
-        json.Flush();
-        output.WriteLine(ReportPage.Make("kptr check", Encoding.UTF8.GetString(_buffer.ToArray())));
+        _json.WriteEndArray();
+        _json.WriteString("summary", string.Join("; ", _unreadable.Prepend(count.ToString())));
+        _json.WriteEndObject();
+        _json.Flush();
+        _output.WriteLine(ReportPage.Make("kptr check", Encoding.UTF8.GetString(_buffer.ToArray())));
     }
 
     public void Dispose()
     {
-        _json?.Dispose();
+        _json.Dispose();
         _buffer.Dispose();
-    }
-
-    private Utf8JsonWriter Begun()
-    {
-        if (_json is null)
-        {
-            _json = new(_buffer);
-            _json.WriteStartObject();
-            _json.WriteStartArray("programs");
-        }
-
-        return _json;
     }
 
     private static void Write(Utf8JsonWriter json, string file, KernelSpec kernel, ProgVerdict said)

@@ -9,8 +9,14 @@ internal interface IVerdictWriter
     void Write(string file, ProgVerdicts verdicts);
 
     /// <summary>A file that cannot be judged. It is said on standard error besides.</summary>
-    void Refuse(Diagnostic fault);
+    void Refuse(Diagnostic fault)
+    {
+        // That is all there is to say of it, unless a format has a place for it.
+    }
 
     /// <summary>After the last program.</summary>
-    void Finish(VerdictCount count);
+    void Finish(VerdictCount count)
+    {
+        // Nothing, unless a format has an end.
+    }
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Kptr.Diagnostics;
+using Kptr.Cli.Output;
 using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
@@ -7,25 +7,10 @@ namespace Kptr.Cli.Check;
 /// <summary>One JSON object a line and program: a format for scripts, whose fields are only ever added to.</summary>
 internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerdictWriter
 {
-    private static readonly JsonWriterOptions Compact = new()
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
-    public void Refuse(Diagnostic fault)
-    {
-    }
-
-    public void Finish(VerdictCount count)
-    {
-    }
-
     public void Write(string file, ProgVerdicts verdicts)
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Compact))
+        output.WriteLine(JsonText.Of(JsonText.Compact, json =>
         {
-            json.WriteStartObject();
             json.WriteString("object", file);
             json.WriteString("program", verdicts.Name);
             json.WriteString("section", verdicts.Kernels[0].Said.Prog.SectionName);
@@ -37,11 +22,7 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
             {
                 WriteKernels(json, verdicts);
             }
-
-            json.WriteEndObject();
-        }
-
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+        }));
     }
 
     private void WriteKernels(Utf8JsonWriter json, ProgVerdicts verdicts)
@@ -67,10 +48,10 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         json.WriteString("code", reason?.Code.ToString());
         json.WriteString("message", result.IsAccepted ? null : result.Message);
         json.WriteString("errno", result.IsAccepted ? null : result.Errno.ToString());
-        WriteNumber(json, "insn", reason?.InsnIdx);
-        WriteNumber(json, "reg", reason?.Reg);
-        WriteNumber(json, "ref", reason?.RefObjId);
-        WriteNumber(json, "acquired_insn", reason?.AcquiredAtInsn);
+        json.WriteNumberOrNull("insn", reason?.InsnIdx);
+        json.WriteNumberOrNull("reg", reason?.Reg);
+        json.WriteNumberOrNull("ref", reason?.RefObjId);
+        json.WriteNumberOrNull("acquired_insn", reason?.AcquiredAtInsn);
         json.WriteString("source", reason?.Source);
         json.WriteString("suggestion", reason?.Suggestion);
         json.WriteString("btf_fault", verdict.BtfFault?.Message);
@@ -87,7 +68,7 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
             json.WriteStartObject();
             json.WriteString("code", warning.Code.ToString());
             json.WriteString("message", warning.Message);
-            WriteNumber(json, "insn", warning.InsnIdx);
+            json.WriteNumberOrNull("insn", warning.InsnIdx);
             json.WriteString("source", warning.Source);
             json.WriteEndObject();
         }
@@ -110,22 +91,10 @@ internal sealed class JsonVerdictWriter(TextWriter output, bool withLog) : IVerd
         json.WriteString("text", step.Text);
         json.WriteBoolean("note", step.IsNote);
         json.WriteString("file", step.File);
-        WriteNumber(json, "line", step.Line);
-        WriteNumber(json, "column", step.Column);
+        json.WriteNumberOrNull("line", step.Line);
+        json.WriteNumberOrNull("column", step.Column);
         json.WriteString("line_text", step.SourceText);
-        WriteNumber(json, "line_text_column", step.TextColumn);
+        json.WriteNumberOrNull("line_text_column", step.TextColumn);
         json.WriteEndObject();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, int? value)
-    {
-        if (value is { } number)
-        {
-            json.WriteNumber(name, number);
-        }
-        else
-        {
-            json.WriteNull(name);
-        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
-using Kptr.Specs;
 using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
@@ -13,48 +13,21 @@ namespace Kptr.Cli.Check;
 internal sealed class SarifVerdictWriter(TextWriter output, SourcePaths paths) : IVerdictWriter
 {
     private const string Schema = "https://json.schemastore.org/sarif-2.1.0.json";
-    private static readonly JsonWriterOptions Readable = new()
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true,
-    };
-
     private readonly List<Finding> _findings = [];
     private readonly List<Diagnostic> _unreadable = [];
 
-    public void Write(string file, ProgVerdicts verdicts)
-    {
-        foreach (var (kernel, said) in verdicts.Kernels)
-        {
-            if (!said.Result.IsAccepted)
-            {
-                _findings.Add(new(file, kernel, said, said.Result.Diagnostics.LastOrDefault(), "error"));
-            }
-
-            foreach (var warning in said.Result.IsAccepted ? said.Result.Warnings : [])
-            {
-                _findings.Add(new(file, kernel, said, warning, "warning"));
-            }
-        }
-    }
+    public void Write(string file, ProgVerdicts verdicts) => _findings.AddRange(Finding.Of(file, verdicts));
 
     public void Refuse(Diagnostic fault) => _unreadable.Add(fault);
 
-    public void Finish(VerdictCount count)
+    public void Finish(VerdictCount count) => output.WriteLine(JsonText.Of(JsonText.Readable, json =>
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
-        {
-            json.WriteStartObject();
-            json.WriteString("$schema", Schema);
-            json.WriteString("version", "2.1.0");
-            json.WriteStartArray("runs");
-            WriteRun(json);
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
-    }
+        json.WriteString("$schema", Schema);
+        json.WriteString("version", "2.1.0");
+        json.WriteStartArray("runs");
+        WriteRun(json);
+        json.WriteEndArray();
+    }));
 
     private void WriteRun(Utf8JsonWriter json)
     {
@@ -119,14 +92,15 @@ internal sealed class SarifVerdictWriter(TextWriter output, SourcePaths paths) :
     private void WriteResult(Utf8JsonWriter json, Finding finding, int rule)
     {
         var result = finding.Said.Result;
-        var steps = finding.Level == "error" ? result.Story?.Steps ?? [] : [];
+        var steps = finding.IsRefusal ? result.Story?.Steps ?? [] : [];
         json.WriteStartObject();
         json.WriteString("ruleId", finding.Code.ToString());
         json.WriteNumber("ruleIndex", rule);
-        json.WriteString("level", finding.Level);
-        var advice = finding.Reason?.Suggestion ?? (finding.Level == "error" ? result.Story?.Suggestion : null);
+        json.WriteString("level", finding.IsRefusal ? "error" : "warning");
+        var advice = finding.Reason?.Suggestion ?? (finding.IsRefusal ? result.Story?.Suggestion : null);
         WriteText(json, "message", $"{finding.Kernel.Profile.Name} "
-            + $"{(finding.Level == "error" ? "refuses" : "accepts")} {finding.Said.Prog.Name}: {finding.Message}"
+            + (finding.IsRefusal ? $"refuses {finding.Said.Prog.Name}: {result.Message}"
+                : $"accepts {finding.Said.Prog.Name}: {finding.Reason!.Message}")
             + (advice is null ? "" : $"\n{advice}"));
         json.WriteStartArray("locations");
         WriteLocation(json, finding, finding.Step, null);
@@ -242,16 +216,4 @@ internal sealed class SarifVerdictWriter(TextWriter output, SourcePaths paths) :
 
     private static string Version => typeof(SarifVerdictWriter).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
-
-    private sealed record Finding(string File, KernelSpec Kernel, ProgVerdict Said, Diagnostic? Reason, string Level)
-    {
-        public DiagCode Code => Reason?.Code ?? DiagCode.None;
-
-        public string Message => Level == "error" ? Said.Result.Message : Reason!.Message;
-
-        /// <summary>Where it is in the source; null without line info.</summary>
-        public StoryStep? Step => Level == "error"
-            ? Said.Result.Story?.Steps.LastOrDefault(s => s.Kind == StoryStepKind.Fault)
-            : WarningPlace.Of(Said.Prog, Reason!);
-    }
 }

@@ -1,5 +1,4 @@
 using Kptr.Cli.Output;
-using Kptr.Diagnostics;
 using Kptr.Verifier;
 
 namespace Kptr.Cli.Check;
@@ -43,10 +42,6 @@ internal sealed class TextVerdictWriter(Screen screen, bool withLog) : IVerdictW
         {
             screen.Plain(result.Log.TrimEnd());
         }
-    }
-
-    public void Refuse(Diagnostic fault)
-    {
     }
 
     public void Finish(VerdictCount count)

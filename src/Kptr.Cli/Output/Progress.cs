@@ -6,25 +6,12 @@ namespace Kptr.Cli.Output;
 /// How far a long job is, on one line of standard error that comes and goes: where that is a terminal and the output
 /// goes elsewhere, so that nothing else is written there meanwhile.
 /// </summary>
-/// <param name="count">How many steps there are; a job of one step shows nothing.</param>
-/// <param name="what">Of what.</param>
-internal sealed class Progress(int count, string what) : IDisposable
+internal sealed class Progress : IDisposable
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(100);
-    private readonly bool _isShown = count > 1 && Console.IsOutputRedirected && !Console.IsErrorRedirected;
+    private readonly bool _isShown = Console.IsOutputRedirected && !Console.IsErrorRedirected;
     private readonly Stopwatch _sinceShown = Stopwatch.StartNew();
-    private int _done;
     private int _columns;
-
-    /// <summary>One more is done.</summary>
-    public void Step()
-    {
-        _done++;
-        if (_done < count && IsDue())
-        {
-            Show($"{_done} of {count} {what}");
-        }
-    }
 
     /// <summary>Whether it is time to say something new, where anything is shown.</summary>
     public bool IsDue()

@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Kptr.Cli.Output;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 
@@ -10,35 +10,29 @@ internal static class HtmlRunWriter
 {
     public static void Write(TextWriter output, RunSession session, RunReport report)
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
+        var page = JsonText.Of(JsonText.InPage, json =>
         {
-            json.WriteStartObject();
             json.WriteString("summary", $"{report.Kernel}; {LedgerPage.Summary(report.Ledger)}; "
                 + (session.Lost.Count == 0 ? "all came back when the object was closed"
                     : $"{session.Lost.Count} are lost"));
             json.WriteStartObject("run");
-            WritePrograms(json, session, report);
+            WritePrograms(json, report);
             WriteTexts(json, session, report);
             WriteMaps(json, report);
             json.WriteEndObject();
             LedgerPage.Write(json, report.Ledger);
-            json.WriteEndObject();
-        }
-
-        var name = Path.GetFileName(report.File);
-        output.WriteLine(ReportPage.Make($"kptr run {name}", Encoding.UTF8.GetString(buffer.ToArray())));
+        });
+        output.WriteLine(ReportPage.Make($"kptr run {Path.GetFileName(report.File)}", page));
     }
 
-    private static void WritePrograms(Utf8JsonWriter json, RunSession session, RunReport report)
+    private static void WritePrograms(Utf8JsonWriter json, RunReport report)
     {
-        var hooks = session.Links.ToLookup(l => l.Program.Name, l => l.Hook);
         json.WriteStartArray("programs");
-        foreach (var program in report.Programs)
+        foreach (var (program, hook) in report.Programs)
         {
             json.WriteStartObject();
             json.WriteString("program", program.Name);
-            json.WriteString("at", hooks[program.Name].FirstOrDefault() ?? "not attached");
+            json.WriteString("at", hook ?? "not attached");
             json.WriteNumber("runs", program.Stats.RunCount);
             json.WriteNumber("ns", program.Stats.RunCount == 0 ? 0 : program.Stats.AverageNs);
             json.WriteEndObject();
@@ -50,7 +44,9 @@ internal static class HtmlRunWriter
     private static void WriteTexts(Utf8JsonWriter json, RunSession session, RunReport report)
     {
         json.WriteStartArray("texts");
-        foreach (var (title, lines) in TextRunWriter.Texts(session, report))
+        IEnumerable<(string, IReadOnlyList<string>)> faults = session.Faults.Count == 0 ? []
+            : [("faults", [.. session.Faults.Select(f => f.ToString())])];
+        foreach (var (title, lines) in TextRunWriter.Texts(session, report).Concat(faults))
         {
             json.WriteStartArray();
             json.WriteStringValue(title);

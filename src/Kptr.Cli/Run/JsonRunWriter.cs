@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Kptr.Cli.Output;
 using Kptr.Objects;
 
 namespace Kptr.Cli.Run;
@@ -6,17 +7,9 @@ namespace Kptr.Cli.Run;
 /// <summary>What a run did and left behind, as one JSON object; fields are only ever added.</summary>
 internal static class JsonRunWriter
 {
-    private static readonly JsonWriterOptions Readable = new()
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true,
-    };
-
-    public static void Write(TextWriter output, RunSession session, RunReport report)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+    public static void Write(TextWriter output, RunSession session, RunReport report) =>
+        output.WriteLine(JsonText.Of(JsonText.Readable, json =>
         {
-            json.WriteStartObject();
             json.WriteString("object", report.File);
             json.WriteString("kernel", report.Kernel);
             WritePrograms(json, session, report);
@@ -38,22 +31,17 @@ internal static class JsonRunWriter
             json.WriteNumber("fault_count", session.FaultCount);
             WriteStrings(json, "faults", session.Faults.Select(f => f.ToString()));
             WriteEntries(json, "lost", session.Lost);
-            json.WriteEndObject();
-        }
-
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
-    }
+        }));
 
     private static void WritePrograms(Utf8JsonWriter json, RunSession session, RunReport report)
     {
-        var hooks = session.Links.ToLookup(l => l.Program.Name, l => l.Hook);
         json.WriteStartArray("programs");
-        foreach (var program in report.Programs)
+        foreach (var (program, hook) in report.Programs)
         {
             json.WriteStartObject();
             json.WriteString("program", program.Name);
             json.WriteString("section", program.Spec.SectionName);
-            json.WriteString("attached", hooks[program.Name].FirstOrDefault());
+            json.WriteString("attached", hook);
             json.WriteString("not_attached", session.NotAttached.FirstOrDefault(n => n.Program == program.Name).Why);
             json.WriteNumber("runs", program.Stats.RunCount);
             json.WriteNumber("run_time_ns", program.Stats.RunTimeNs);
@@ -92,15 +80,7 @@ internal static class JsonRunWriter
             json.WriteNumber("forked", followed.Forked);
             json.WriteNumber("exited", followed.Exited);
             json.WriteNumber("differences", followed.Differences);
-            if (followed.Missed is { } missed)
-            {
-                json.WriteNumber("missed", missed);
-            }
-            else
-            {
-                json.WriteNull("missed");
-            }
-
+            json.WriteNumberOrNull("missed", followed.Missed);
             json.WriteEndObject();
         }
 

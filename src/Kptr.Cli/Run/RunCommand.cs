@@ -167,7 +167,7 @@ internal static class RunCommand
     {
         // What can be read wrong is read before anything happens.
         var scenario = parsed.GetValue(Steps) is { } path ? Scenario.Read(path) : null;
-        var data = parsed.GetValue(Data) is { } bytes ? SmallFile.Read(bytes, DataBytesMax) : [];
+        var data = parsed.GetValue(Data) is { } bytes ? FileBytes.Read(bytes, DataBytesMax) : [];
         using var session = new RunSession(file, new()
         {
             Kernel = KernelOptions.Read(parsed), LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual,
@@ -219,7 +219,7 @@ internal static class RunCommand
     private static TraceReplayReport Replay(KernelModel kernel, string trace)
     {
         using var reader = TraceReader.Open(trace, new() { SkipsBadLines = true, KeepsRecords = true });
-        using var progress = new Progress(int.MaxValue, "events");
+        using var progress = new Progress();
         var clock = Stopwatch.StartNew();
         var length = new FileInfo(trace).Length;
         var report = new TraceReplay(kernel, new() { RaisesRecords = reader.Format == TraceFormat.TraceDat })

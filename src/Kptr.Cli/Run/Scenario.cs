@@ -54,7 +54,7 @@ internal sealed class Scenario
     /// <exception cref="DiagnosticException">It cannot be read; names the file and the line.</exception>
     public static Scenario Read(string file)
     {
-        var lines = Encoding.UTF8.GetString(SmallFile.Read(file, FileBytesMax)).Split('\n');
+        var lines = Encoding.UTF8.GetString(FileBytes.Read(file, FileBytesMax)).Split('\n');
         var steps = new List<ScenarioStep>();
         var faults = new List<Diagnostic>();
         foreach (var (at, line) in lines.Index())

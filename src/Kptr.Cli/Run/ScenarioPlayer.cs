@@ -58,7 +58,7 @@ internal sealed class ScenarioPlayer(KernelModel kernel, BpfObject obj)
                 Require(kernel.Tasks.Reap(TaskAt(words[0])), "it has not exited, or somebody reaped it");
                 break;
             case "cgroup":
-                MakeCgroup(words[0]);
+                kernel.Cgroups.GetOrCreate(words[0]);
                 break;
             case "move":
                 Require(kernel.Cgroups.Attach(CgroupAt(words[1]), TaskAt(words[0])));
@@ -119,16 +119,6 @@ internal sealed class ScenarioPlayer(KernelModel kernel, BpfObject obj)
         if (cgroup is not null)
         {
             Require(kernel.Cgroups.Attach(cgroup, task));
-        }
-    }
-
-    private void MakeCgroup(string path)
-    {
-        var at = kernel.Cgroups.Root;
-        foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            at = kernel.Cgroups.ChildrenOf(at).FirstOrDefault(c => c.Path[(c.Path.LastIndexOf('/') + 1)..] == name)
-                ?? kernel.Cgroups.Create(at, name);
         }
     }
 

@@ -8,13 +8,12 @@ internal static class TextRunWriter
 {
     private const int CellMax = 48;
     private const int PinsShown = 50;
-    private const string FaultsTitle = "faults";
 
     public static void Write(Screen screen, RunSession session, RunReport report)
     {
         screen.Hanging(2, Ink.Strong($"{Path.GetFileName(report.File)}"), $" on {report.Kernel}");
-        WritePrograms(screen, session, report);
-        foreach (var (title, lines) in Texts(session, report).Where(t => t.Title != FaultsTitle))
+        WritePrograms(screen, report);
+        foreach (var (title, lines) in Texts(session, report))
         {
             Section(screen, title, lines);
         }
@@ -54,15 +53,14 @@ internal static class TextRunWriter
         }
     }
 
-    private static void WritePrograms(Screen screen, RunSession session, RunReport report)
+    private static void WritePrograms(Screen screen, RunReport report)
     {
         Title(screen, "programs");
-        var hooks = session.Links.ToLookup(l => l.Program.Name, l => l.Hook);
-        var width = report.Programs.Select(p => p.Name.Length).DefaultIfEmpty().Max();
-        foreach (var program in report.Programs)
+        var width = report.Programs.Select(p => p.Program.Name.Length).DefaultIfEmpty().Max();
+        foreach (var (program, hook) in report.Programs)
         {
             var stats = program.Stats;
-            var at = hooks[program.Name].FirstOrDefault() is { } hook ? $"at {hook}" : "not attached";
+            var at = hook is null ? "not attached" : $"at {hook}";
             screen.Hanging(width + 4, "  ", Ink.Strong(program.Name.PadRight(width)),
                 Invariant($"  {at}, ran {stats.RunCount} times")
                     + (stats.RunCount > 0 ? Invariant($", {stats.AverageNs:0} ns a run") : ""));
@@ -81,7 +79,6 @@ internal static class TextRunWriter
                 : tested.Fault is { } fault ? [$"fault: {fault.Message} ({fault.Code})"]
                 : [Invariant($"returned {tested.ReturnValue}")]),
             ("printed", report.Printed),
-            (FaultsTitle, [.. session.Faults.Select(f => f.ToString())]),
         ];
         return texts.Where(t => t.Item2.Count > 0);
     }

@@ -60,6 +60,8 @@ public sealed class LiveProc
     {
         var forks = ReadForks();
         var seen = ProcSnapshot.Read(_options.Proc, _options.Cgroup);
+        var now = seen.Tasks.ToDictionary(t => t.Pid);
+        HashSet<string> cgroups = [.. seen.Cgroups];
         if (_report.Looks == 0)
         {
             ProcMaker.Make(_kernel, seen, _tasks);
@@ -69,11 +71,11 @@ public sealed class LiveProc
         else
         {
             ProcMaker.BringClockTo(_kernel, seen.UptimeNs);
-            Happen(seen);
+            Happen(seen, now, cgroups);
         }
 
-        _last = seen.Tasks.ToDictionary(t => t.Pid);
-        _cgroups = [.. seen.Cgroups];
+        _last = now;
+        _cgroups = cgroups;
         _kernel.Quiesce();
         _report = _report with
         {
@@ -115,10 +117,9 @@ public sealed class LiveProc
         }
     }
 
-    private void Happen(ProcSnapshot seen)
+    private void Happen(ProcSnapshot seen, Dictionary<int, ProcTask> now, HashSet<string> cgroups)
     {
-        var now = seen.Tasks.ToDictionary(t => t.Pid);
-        _gone = [.. _gone.Concat(_cgroups.Except(seen.Cgroups)).Where(path => !seen.Cgroups.Contains(path)).Distinct()];
+        _gone = [.. _gone.Concat(_cgroups).Where(path => !cgroups.Contains(path)).Distinct()];
         foreach (var path in seen.Cgroups.Where(p => !_cgroups.Contains(p)))
         {
             _tasks.CgroupAt(path);

@@ -95,14 +95,7 @@ internal sealed class ProcTasks(KernelModel kernel)
 
         try
         {
-            var at = kernel.Cgroups.Root;
-            foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
-            {
-                at = kernel.Cgroups.ChildrenOf(at).FirstOrDefault(c => c.Name == name)
-                    ?? kernel.Cgroups.Create(at, name);
-            }
-
-            return _cgroups[path] = at;
+            return _cgroups[path] = kernel.Cgroups.GetOrCreate(path);
         }
         catch (Exception error) when (error is InvalidOperationException or ArgumentException)
         {

@@ -59,7 +59,7 @@ internal sealed class ReplayCgroups(KernelModel kernel, IssueLog issues)
 
         try
         {
-            return path.Split('/', StringSplitOptions.RemoveEmptyEntries).Aggregate(kernel.Cgroups.Root, Child);
+            return kernel.Cgroups.GetOrCreate(path);
         }
         catch (Exception error) when (error is InvalidOperationException or ArgumentException)
         {
@@ -67,7 +67,4 @@ internal sealed class ReplayCgroups(KernelModel kernel, IssueLog issues)
             return null;
         }
     }
-
-    private Cgroup Child(Cgroup parent, string name) =>
-        kernel.Cgroups.ChildrenOf(parent).FirstOrDefault(c => c.Name == name) ?? kernel.Cgroups.Create(parent, name);
 }

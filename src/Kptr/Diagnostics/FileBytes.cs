@@ -17,9 +17,12 @@ internal static class FileBytes
     private const int FirstBytes = 1 << 16;
 
     /// <summary>All bytes of a file, opened once: a pipe gives its bytes to the first who opens it.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="sink">Hears why it cannot be read.</param>
+    /// <param name="bytesMax">The largest that is read.</param>
     /// <returns>Null, and a report of <see cref="DiagCode.FileUnreadable"/>, when it cannot be opened or read,
     /// or is too large.</returns>
-    internal static byte[]? TryRead(string path, DiagSink sink)
+    internal static byte[]? TryRead(string path, DiagSink sink, int bytesMax = BytesMax)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var fault = "";
@@ -29,13 +32,13 @@ internal static class FileBytes
             {
                 fault = "is a directory";
             }
-            else if (ReadAll(path) is { } bytes)
+            else if (ReadAll(path, bytesMax) is { } bytes)
             {
                 return bytes;
             }
             else
             {
-                fault = $"is larger than {BytesMax} bytes";
+                fault = $"is larger than {bytesMax} bytes";
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
@@ -50,24 +53,24 @@ internal static class FileBytes
 
     /// <summary>All bytes of a file.</summary>
     /// <exception cref="DiagnosticException">It cannot be read: <see cref="DiagCode.FileUnreadable"/>.</exception>
-    internal static byte[] Read(string path)
+    internal static byte[] Read(string path, int bytesMax = BytesMax)
     {
         var sink = new DiagSink();
-        return TryRead(path, sink) ?? throw new DiagnosticException(sink.All);
+        return TryRead(path, sink, bytesMax) ?? throw new DiagnosticException(sink.All);
     }
 
     // Null: too large. No buffer of the stream's own, and no lock that another reader or writer would meet.
-    private static byte[]? ReadAll(string path)
+    private static byte[]? ReadAll(string path, int bytesMax)
     {
         using var file = new FileStream(
             path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        var expected = file.CanSeek ? Math.Min(file.Length, BytesMax) : 0;
-        var bytes = new byte[Math.Max((int)expected, FirstBytes)];
+        var expected = Math.Max(file.CanSeek ? file.Length : 0, FirstBytes);
+        var bytes = new byte[(int)Math.Min(expected, bytesMax)];
         var length = 0;
         while (file.Read(bytes, length, bytes.Length - length) is var got and > 0)
         {
             length += got;
-            if (length == bytes.Length && !TryGrow(file, ref bytes, ref length))
+            if (length == bytes.Length && !TryGrow(file, ref bytes, ref length, bytesMax))
             {
                 return null;
             }
@@ -78,7 +81,7 @@ internal static class FileBytes
     }
 
     // Where the file ends exactly here, as it mostly does, there is nothing to grow for. False: too large.
-    private static bool TryGrow(FileStream file, ref byte[] bytes, ref int length)
+    private static bool TryGrow(FileStream file, ref byte[] bytes, ref int length, int bytesMax)
     {
         var next = file.ReadByte();
         if (next < 0)
@@ -86,12 +89,12 @@ internal static class FileBytes
             return true;
         }
 
-        if (length == BytesMax)
+        if (length == bytesMax)
         {
             return false;
         }
 
-        Array.Resize(ref bytes, Math.Min(length * 2, BytesMax));
+        Array.Resize(ref bytes, Math.Min(length * 2, bytesMax));
         bytes[length++] = (byte)next;
         return true;
     }

@@ -66,6 +66,18 @@ public sealed class CgroupTree
     /// <summary>Makes a cgroup in the root.</summary>
     public Cgroup Create(string name) => Create(Root, name);
 
+    /// <summary>The cgroup at a path (<c>mkdir -p</c>): what is missing of it is made.</summary>
+    /// <param name="path">From the root; parts between slashes are names.</param>
+    /// <exception cref="ArgumentException">A part is too long for a name.</exception>
+    /// <exception cref="InvalidOperationException">A part cannot be made: too deep, or somebody else made or removed
+    /// one meanwhile.</exception>
+    public Cgroup GetOrCreate(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return path.Split('/', StringSplitOptions.RemoveEmptyEntries).Aggregate(
+            Root, (at, name) => ChildrenOf(at).FirstOrDefault(c => c.Name == name) ?? Create(at, name));
+    }
+
     /// <summary>
     /// Removes a cgroup (<c>rmdir</c>): it goes offline, and lives on while somebody has a reference.
     /// </summary>

@@ -72,8 +72,8 @@ internal sealed partial class VerifierRun : ICallFacts
                 return FastcallSpills.CallerSavedMask;
             }
 
-            inlined = kfunc.Special != SpecialKfunc.None && kfunc.Name is "bpf_cast_to_kern_ctx" or "bpf_rdonly_cast"
-                && kfunc.Special != SpecialKfunc.None;
+            inlined = kfunc.Special != SpecialKfunc.None
+                && kfunc.Name is "bpf_cast_to_kern_ctx" or "bpf_rdonly_cast";
             return MaskOf(kfunc.Ret.Kind != BtfKind.Void, kfunc.Params.Length);
         }
 
