@@ -17,7 +17,9 @@ public sealed record IterOptions
     /// <summary>For <c>iter/cgroup</c>: which of the cgroups, and in which order.</summary>
     public CgroupOrder Order { get; init; } = CgroupOrder.DescendantsPre;
 
-    /// <summary>For <c>iter/task</c> and <c>iter/task_vma</c>: the process; null for all.</summary>
+    /// <summary>
+    /// For <c>iter/task</c>, <c>iter/task_file</c> and <c>iter/task_vma</c>: the process; null for all.
+    /// </summary>
     public TaskStruct? Task { get; init; }
 }
 

@@ -26,6 +26,9 @@ internal static class IterWalk
             case "task_vma":
                 _ = Leaders(kernel, options).All(t => Vmas(t, run)) && run([0, 0]);
                 break;
+            case "task_file":
+                _ = Leaders(kernel, options).All(t => Files(t, run)) && run([0, 0, 0]);
+                break;
             case "cgroup":
                 _ = CgroupWalk.From(kernel, options.Cgroup ?? kernel.Cgroups.Root, (int)options.Order)
                     .ToList().All(c => Pinned(c, () => run([c.Address]))) && run([0]);
@@ -68,6 +71,11 @@ internal static class IterWalk
             mm.ReleaseCount();
         }
     }
+
+    // Threads that share their files with their leader are passed over, and here all do (task_seq_get_next).
+    private static bool Files(TaskStruct task, Func<ulong[], bool> run) => task.Files is not { } files
+        || Pinned(task, () => files.All.All(
+            f => Pinned(f.File, () => run([task.Address, (ulong)f.Fd, f.File.Address]))));
 
     private static void Elements(BpfMap map, Func<ulong[], bool> run)
     {

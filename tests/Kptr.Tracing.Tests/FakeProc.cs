@@ -19,10 +19,16 @@ internal sealed class FakeProc : IDisposable
         Write($"{folder}/stat", $"{pid} ({comm}) {state} {parent} 1 1 0 -1 {flags} 0 0 0 0 {user} {system} "
             + $"0 0 20 0 1 0 {start} 1 2 3\n");
         Write($"{folder}/status", $"Name:\tx\nUid:\t{uid}\t0\t0\t0\nGid:\t{uid}\t0\t0\t0\n");
+        Directory.CreateDirectory(Path.Combine(Proc, $"{tgid}", "fd"));
         if (cgroup is not null)
         {
             Write($"{folder}/cgroup", $"4:memory:/x\n0::{cgroup}\n");
         }
+    }
+
+    public void Open(int tgid, int fd, string target)
+    {
+        File.CreateSymbolicLink(Path.Combine(Proc, $"{tgid}", "fd", $"{fd}"), target);
     }
 
     public void End(int tgid) => Directory.Delete(Path.Combine(Proc, $"{tgid}"), recursive: true);

@@ -17,7 +17,7 @@ public sealed class ProcFuzzTests : IDisposable
     private static readonly string[] Mutated =
     [
         "10/task/10/stat", "10/task/11/stat", "20/task/20/stat", "1/task/1/stat", "10/task/10/status",
-        "20/task/20/cgroup", "uptime", "stat",
+        "20/task/20/cgroup", "uptime", "stat", "20/net/tcp",
     ];
 
     private readonly FakeProc _machine = new();
@@ -32,6 +32,12 @@ public sealed class ProcFuzzTests : IDisposable
         _machine.Task(10, 10, "bash) S 1 (\n", parent: 1, start: 5, user: 7, cgroup: "/web");
         _machine.Task(10, 11, "worker", parent: 1, start: 6, cgroup: "/web");
         _machine.Task(20, 20, "nginx", parent: 10, start: 7, uid: 33, cgroup: "/web");
+        _machine.Write("proc/20/net/tcp", "  sl  local_address rem_address\n"
+            + "   0: 0100007F:0050 00000000:0000 0A 0:0 00:0 0 33 0 500 1\n");
+        if (!OperatingSystem.IsWindows())
+        {
+            _machine.Open(20, 3, "socket:[500]");
+        }
     }
 
     public void Dispose() => _machine.Dispose();
@@ -74,6 +80,7 @@ public sealed class ProcFuzzTests : IDisposable
         }
 
         File.WriteAllBytes(path, input);
+        MakeWithFiles();
         var report = live.Look();
         kernel.Tasks.All.Select(t => t.Pid).Should().OnlyHaveUniqueItems();
         var isRefused = report.Gaps.Count + report.Refused.Count > 0;
@@ -83,6 +90,16 @@ public sealed class ProcFuzzTests : IDisposable
         kernel.Faults.Should().BeEmpty();
         kernel.Ledger.AssertAllReturned();
         return isRefused;
+    }
+
+    // A look reads no files. What of them is not understood is listed.
+    private void MakeWithFiles()
+    {
+        using var kernel = new KernelModel(new() { Driver = DeferredDriver.Manual });
+        ProcSnapshot.Read(_machine.Proc, _machine.Cgroup).MakeIn(kernel);
+        kernel.Quiesce();
+        kernel.Faults.Should().BeEmpty();
+        kernel.Ledger.AssertAllReturned();
     }
 
     private static int FromEnvironment(string name, int otherwise) =>

@@ -17,6 +17,7 @@ namespace Kptr.Tracing;
 /// <see cref="LiveTrace"/> sees all of it, where it may.
 /// </para>
 /// <para>
+/// What processes have open is not looked at.
 /// It keeps what the last look saw and nothing more. Not safe for several threads; the model stays safe for others
 /// meanwhile.
 /// </para>
@@ -59,7 +60,7 @@ public sealed class LiveProc
     public LiveProcReport Look()
     {
         var forks = ReadForks();
-        var seen = ProcSnapshot.Read(_options.Proc, _options.Cgroup);
+        var seen = ProcSnapshot.Read(_options.Proc, _options.Cgroup, files: false);
         var now = seen.Tasks.ToDictionary(t => t.Pid);
         HashSet<string> cgroups = [.. seen.Cgroups];
         if (_report.Looks == 0)

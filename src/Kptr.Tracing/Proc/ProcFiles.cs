@@ -52,6 +52,43 @@ internal sealed class ProcFiles
         return numbers;
     }
 
+    /// <summary>The names in a folder that are numbers, with what each links to.</summary>
+    internal IReadOnlyList<ProcFile> Links(string folder, string what)
+    {
+        List<ProcFile> links = [];
+        try
+        {
+            foreach (var path in Directory.GetFileSystemEntries(folder))
+            {
+                if (int.TryParse(Path.GetFileName(path.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture,
+                    out var number) && TargetOf(path) is { } target)
+                {
+                    links.Add(new(number, target));
+                }
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Miss(what, error, folder);
+        }
+
+        links.Sort((a, b) => a.Fd.CompareTo(b.Fd));
+        return links;
+    }
+
+    /// <summary>What a link says; null where it cannot be read or is none.</summary>
+    internal static string? TargetOf(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     internal IReadOnlyList<string> Folders(string folder, string what)
     {
         try

@@ -13,6 +13,7 @@ internal static class ProcMaker
         }
 
         tasks.Make(snapshot.Tasks, areBorn: false);
+        tasks.Open(snapshot.Tasks, snapshot.Sockets);
     }
 
     internal static void BringClockTo(KernelModel kernel, long uptimeNs)

@@ -4,7 +4,8 @@ using Kptr.Tracing.Proc;
 namespace Kptr.Tracing;
 
 /// <summary>
-/// The tasks and cgroups of a machine at a moment, from its <c>/proc</c> and <c>/sys/fs/cgroup</c>; needs no root.
+/// The tasks, cgroups, open files and sockets of a machine at a moment, from its <c>/proc</c> and
+/// <c>/sys/fs/cgroup</c>; needs no root.
 /// </summary>
 /// <remarks>
 /// It is no atomic picture: tasks that begin or end while it is read may be missing. Does not change; safe for any
@@ -19,11 +20,12 @@ public sealed class ProcSnapshot
     private const int CommMax = 15;
 
     private ProcSnapshot(long uptimeNs, IReadOnlyList<ProcTask> tasks, IReadOnlyList<string> cgroups,
-        IReadOnlyList<ProcGap> gaps)
+        IReadOnlyList<ProcSocket> sockets, IReadOnlyList<ProcGap> gaps)
     {
         UptimeNs = uptimeNs;
         Tasks = tasks;
         Cgroups = cgroups;
+        Sockets = sockets;
         Gaps = gaps;
     }
 
@@ -36,19 +38,24 @@ public sealed class ProcSnapshot
     /// <summary>Paths of its cgroups in the v2 tree, parents first, without the root.</summary>
     public IReadOnlyList<string> Cgroups { get; }
 
+    /// <summary>The TCP and UDP sockets of the processes whose descriptors could be read, by inode.</summary>
+    public IReadOnlyList<ProcSocket> Sockets { get; }
+
     /// <summary>What could not be read; empty when all was.</summary>
     public IReadOnlyList<ProcGap> Gaps { get; }
 
-    /// <summary>Reads a machine's tasks and cgroups.</summary>
+    /// <summary>Reads a machine's tasks and cgroups, and what its processes have open.</summary>
     /// <param name="proc">Where its proc file system is: this machine's, or another's that was unpacked.</param>
     /// <param name="cgroup">Where its cgroup file system is.</param>
+    /// <param name="files">Whether to read what processes have open, which takes a look at each descriptor. Those of
+    /// other users' processes can be read with privileges only.</param>
     /// <exception cref="IOException">There is no proc file system there.</exception>
-    public static ProcSnapshot Read(string proc = "/proc", string cgroup = "/sys/fs/cgroup")
+    public static ProcSnapshot Read(string proc = "/proc", string cgroup = "/sys/fs/cgroup", bool files = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(proc);
         ArgumentException.ThrowIfNullOrEmpty(cgroup);
-        var files = new ProcFiles();
-        var tasks = ReadTasks(proc, files);
+        var reader = new ProcFiles();
+        var tasks = ReadTasks(proc, reader);
         if (tasks.Count == 0)
         {
             throw new IOException($"{proc} shows no task: it is no proc file system, or all of it is hidden");
@@ -56,16 +63,25 @@ public sealed class ProcSnapshot
 
         if (tasks[0].Pid != 1)
         {
-            files.Miss("processes of others are hidden", proc);
+            reader.Miss("processes of others are hidden", proc);
         }
 
-        return new(ReadUptime(proc, files), tasks, ReadCgroups(cgroup, files), files.Gaps);
+        var net = new ProcNet(proc, reader);
+        if (files)
+        {
+            tasks = tasks.ConvertAll(t => t.IsLeader && !t.IsZombie ? ReadOpen(t, proc, reader, net) : t);
+        }
+
+        return new(ReadUptime(proc, reader), tasks, ReadCgroups(cgroup, reader), net.Sockets, reader.Gaps);
     }
 
     /// <summary>
-    /// Makes its tasks and cgroups in a model, as ones that were there before: no tracepoint fires. Its clock is
-    /// brought to <see cref="UptimeNs"/>, if it is not past that.
+    /// Makes its tasks, cgroups, files and sockets in a model, as ones that were there before: no tracepoint fires. Its
+    /// clock is brought to <see cref="UptimeNs"/>, if it is not past that.
     /// </summary>
+    /// <remarks>
+    /// Each descriptor is a file of its own: <c>/proc</c> does not tell which share one, but of sockets.
+    /// </remarks>
     /// <param name="kernel">The model, on a virtual clock. Its first task plays the machine's.</param>
     /// <returns>What could not be made, and why; empty when all was.</returns>
     /// <exception cref="InvalidOperationException">The model runs on a clock of the user's own.</exception>
@@ -80,6 +96,8 @@ public sealed class ProcSnapshot
     /// <summary>How much there is.</summary>
     public override string ToString() =>
         $"{Tasks.Count(t => t.IsLeader)} processes of {Tasks.Count} threads, {Cgroups.Count} cgroups"
+        + (Tasks.Sum(t => t.Files.Count) is > 0 and var open
+            ? $", {open} descriptors, {Sockets.Count} TCP and UDP sockets" : "")
         + (Gaps.Count == 0 ? "" : $"; {string.Join("; ", Gaps)}");
 
     private static List<ProcTask> ReadTasks(string proc, ProcFiles files)
@@ -171,6 +189,23 @@ public sealed class ProcSnapshot
             lines.FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal)) is { } line
                 && uint.TryParse(line[key.Length..].Trim().Split('\t')[0], NumberStyles.None,
                     CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
+
+    // Kernel threads have no files of their own.
+    private static ProcTask ReadOpen(ProcTask task, string proc, ProcFiles files, ProcNet net)
+    {
+        if (task.IsKthread)
+        {
+            return task;
+        }
+
+        var open = files.Links($"{proc}/{task.Tgid}/fd", "descriptors");
+        if (open.Any(f => f.SocketInode is not null))
+        {
+            net.ReadOf(task.Tgid);
+        }
+
+        return task with { Files = open };
     }
 
     // The v2 tree is the line 0::PATH. Paths with .. lead out of what this cgroup namespace shows.

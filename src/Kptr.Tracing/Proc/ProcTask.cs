@@ -28,6 +28,12 @@ public sealed record ProcTask(int Pid, int Tgid, int ParentPid, string Comm)
     /// <summary>Its cgroup in the v2 tree, from the root; null where that cannot be read.</summary>
     public string? CgroupPath { get; init; }
 
+    /// <summary>
+    /// The open descriptors of its process, by number; empty for threads that do not lead, and where they cannot be
+    /// read.
+    /// </summary>
+    public IReadOnlyList<ProcFile> Files { get; init; } = [];
+
     /// <summary>Whether it leads its process.</summary>
     public bool IsLeader => Pid == Tgid;
 

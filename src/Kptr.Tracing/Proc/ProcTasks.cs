@@ -44,6 +44,21 @@ internal sealed class ProcTasks(KernelModel kernel)
         }
     }
 
+    /// <summary>Opens what processes have open; they are made.</summary>
+    internal void Open(IReadOnlyList<ProcTask> tasks, IReadOnlyList<ProcSocket> sockets)
+    {
+        var files = new ProcOpenFiles(kernel, sockets, _refused);
+        foreach (var task in tasks)
+        {
+            if (task.Files.Count > 0 && Find(task.Pid) is { Files: { } table } made)
+            {
+                files.Open(made, table, task.Files);
+            }
+        }
+
+        files.CloseOwn();
+    }
+
     /// <summary>A task has exited, and waits to be reaped.</summary>
     internal void Exit(int pid) => Try(pid, task =>
     {

@@ -103,7 +103,7 @@ internal sealed class ReplayTasks(KernelModel kernel, IssueLog issues)
             issues.Add(TraceIssueKind.ForkKindUnknown, at, "may be a thread", pid);
         }
 
-        var shared = (flags ?? CloneFlags.None) & (CloneFlags.Thread | CloneFlags.Vm);
+        var shared = (flags ?? CloneFlags.None) & (CloneFlags.Thread | CloneFlags.Vm | CloneFlags.Files);
         var made = parent is null
             ? Make(kernel.Tasks.Init, pid, comm, CloneFlags.None, false, at)
             : Make(parent.Task, pid, comm, shared, false, at);

@@ -9,7 +9,8 @@ namespace Kptr.Public.Tests.Objects;
 /// </summary>
 public class OverReleaseTests
 {
-    public static TheoryData<string> Kinds => ["task", "thread", "cgroup", "file", "socket", "flow"];
+    public static TheoryData<string> Kinds =>
+        ["task", "thread", "cgroup", "file", "open file", "mapped file", "socket", "flow"];
 
     [Theory, MemberData(nameof(Kinds))]
     public void Release_OfWhatIsTheKernels_IsReported_AndNothingIsFreedUnderIt(string kind)
@@ -48,6 +49,23 @@ public class OverReleaseTests
                 var file = new KernelFile(kernel, "/etc/passwd");
                 TakeAll(kernel, file);
                 file.Close();
+                break;
+            case "open file" or "mapped file":
+                var used = new KernelFile(kernel, "/etc/passwd");
+                var user = kernel.Tasks.Fork(kernel.Tasks.Init);
+                if (kind == "open file")
+                {
+                    user.Files!.Open(used);
+                }
+                else
+                {
+                    user.Mm!.SetExeFile(used);
+                }
+
+                TakeAll(kernel, used);
+                kernel.Tasks.Exit(kernel.Tasks.Fork(user));
+                kernel.Tasks.Exit(user);
+                used.Close();
                 break;
             case "socket":
                 var socket = new Sock(kernel, new FlowTuple { Protocol = 6, SourcePort = 1 });

@@ -43,6 +43,11 @@ public class FreedObjectTests
             var cgroup = core.Cgroups.Create("web");
             return (cgroup, () => core.Cgroups.Remove(cgroup).Should().Be(Errno.None));
         },
+        [typeof(FilesStruct)] = core =>
+        {
+            var task = core.Tasks.Fork(core.Tasks.Init);
+            return (task.Files!, () => core.Tasks.Exit(task));
+        },
         [typeof(KernelFile)] = core => new KernelFile(core, "/etc/passwd") is var file ? (file, file.Close) : default,
         [typeof(Sock)] = core => new Sock(core, new() { Protocol = 6, SourcePort = 80, DestPort = 9 }) is var sock
             ? (sock, sock.Close)
@@ -64,6 +69,7 @@ public class FreedObjectTests
         [typeof(TaskStruct)] = "pid",
         [typeof(MmStruct)] = "map_count",
         [typeof(Cgroup)] = "level",
+        [typeof(FilesStruct)] = "next_fd",
         [typeof(KernelFile)] = "f_flags",
         [typeof(Sock)] = "sk_mark",
         [typeof(BpfKey)] = "key",
@@ -297,7 +303,8 @@ public class FreedObjectTests
             var t when t == typeof(object) => obj,
             var t when t == typeof(ulong) => 8ul,
             var t when t == typeof(uint) => 8u,
-            var t when t.IsValueType => Convert.ChangeType(1, t, null),
+            var t when t == typeof(KernelFile) => new KernelFile(core, "/late"),
+            var t when t.IsValueType => Convert.ChangeType(1, Nullable.GetUnderlyingType(t) ?? t, null),
             _ => null,
         };
 

@@ -49,6 +49,9 @@ internal enum LockRank
     /// <summary>One address space.</summary>
     AddressSpace,
 
+    /// <summary>The open files of a process.</summary>
+    FileTable,
+
     /// <summary>The sockets that packets can find.</summary>
     SockTable,
 

@@ -28,6 +28,7 @@ typedef void (*btf_trace_inet_sock_set_state)(void *, const struct sock *sk, con
 typedef void (*btf_trace_tcp_destroy_sock)(void *, struct sock *sk);
 
 int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task);
+int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file);
 int bpf_iter_task_vma(struct bpf_iter_meta *meta, struct task_struct *task, struct vm_area_struct *vma);
 int bpf_iter_cgroup(struct bpf_iter_meta *meta, struct cgroup *cgroup);
 int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map);

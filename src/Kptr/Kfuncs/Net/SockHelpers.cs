@@ -46,13 +46,8 @@ internal static class SockHelpers
     [Helper(HelperId.GetListenerSock)]
     internal static Sock? Listener(Sock sock) => sock.IsListener ? sock : null;
 
-    /// <summary>None of the model's files is a socket's.</summary>
     [Helper(HelperId.SockFromFile)]
-    internal static Sock? FromFile(KernelFile? file)
-    {
-        _ = file;
-        return null;
-    }
+    internal static ulong FromFile(KernelFile? file) => file?.SocketAddress ?? 0;
 
     [Helper(HelperId.GetSocketCookie)]
     internal static ulong Cookie(ProgContext ctx, ulong context) => SocketOf(ctx, context)?.Cookie ?? 0;

@@ -57,7 +57,7 @@ public sealed class Sock : KernelObject
         Put("__sk_common.skc_dport", BinaryPrimitives.ReverseEndianness(tuple.DestPort));
         Put("__sk_common.skc_cookie.counter", Cookie);
         Put("sk_protocol", tuple.Protocol);
-        Put("sk_type", tuple.Protocol == Udp ? 2ul : 1);
+        Put("sk_type", TypeNumber);
         Put(State, tuple.DestPort != 0 ? Established : tuple.Protocol == Tcp ? Listen : 7ul);
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_rcv_saddr" : "__sk_common.skc_rcv_saddr", tuple.SourceAddress);
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_daddr" : "__sk_common.skc_daddr", tuple.DestAddress);
@@ -85,6 +85,9 @@ public sealed class Sock : KernelObject
 
     /// <summary>Whether it waits for connections.</summary>
     public bool IsListener => Get(State) == Listen;
+
+    /// <summary><c>SOCK_STREAM</c> or <c>SOCK_DGRAM</c>.</summary>
+    internal ulong TypeNumber => Tuple.Protocol == Udp ? 2ul : 1;
 
     /// <summary>Whether it is TCP's.</summary>
     public bool IsTcp => Tuple.Protocol == Tcp;

@@ -10,6 +10,9 @@ public enum CloneFlags : ulong
     /// <summary>The address space is shared, not copied (<c>CLONE_VM</c>).</summary>
     Vm = 0x100,
 
+    /// <summary>The open files are shared, not copied (<c>CLONE_FILES</c>); threads share them in any case.</summary>
+    Files = 0x400,
+
     /// <summary>The new task is a thread of the same process (<c>CLONE_THREAD</c>).</summary>
     Thread = 0x1_0000,
 

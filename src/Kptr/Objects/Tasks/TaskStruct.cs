@@ -80,6 +80,9 @@ public sealed class TaskStruct : KernelObject
     /// <summary>Its address space; null for kernel threads and after exit.</summary>
     public MmStruct? Mm { get; private set; } // changed under the table's lock
 
+    /// <summary>Its open files; null for kernel threads and after exit.</summary>
+    public FilesStruct? Files { get; private set; } // changed under the table's lock
+
     /// <summary>CPU time spent in user mode.</summary>
     public long UserTimeNs => (long)Get("utime");
 
@@ -320,6 +323,16 @@ public sealed class TaskStruct : KernelObject
         var old = Mm;
         Mm = mm;
         Put("mm", mm?.Address ?? 0);
+        return old;
+    }
+
+    /// <summary>Takes over a counted table of open files.</summary>
+    /// <returns>The one before, whose count is the caller's to give back after leaving the table's lock.</returns>
+    internal FilesStruct? SwapFilesLocked(FilesStruct? files)
+    {
+        var old = Files;
+        Files = files;
+        Put("files", files?.Address ?? 0);
         return old;
     }
 

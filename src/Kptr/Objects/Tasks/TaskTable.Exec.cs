@@ -32,6 +32,7 @@ public sealed partial class TaskTable
             }
 
             SetMm(task, task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core));
+            UnshareFiles(task);
             using (_lock.Enter())
             {
                 task.Comm = comm;
@@ -50,6 +51,25 @@ public sealed partial class TaskTable
                 task.Group.ExecTask = null;
             }
         }
+    }
+
+    // A process that shares its files with another gets a copy (unshare_files). A kernel thread that executes a program
+    // becomes a process and gets a table; Linux has it share an empty one of init's before.
+    private void UnshareFiles(TaskStruct task)
+    {
+        FilesStruct? shared;
+        using (_core.HoldFaults())
+        using (_lock.Enter())
+        {
+            if (task.Files is { LiveCount: 1 })
+            {
+                return;
+            }
+
+            shared = task.Files?.ShareLocked();
+        }
+
+        SetFiles(task, shared?.CopyAndRelease(task.Tgid) ?? new FilesStruct(_core, task.Tgid));
     }
 
     // One thread of a process at a time; Linux lets the second wait to be killed (signal->group_exec_task).

@@ -54,6 +54,8 @@ public sealed partial class TaskTable
             _core.Fire("sched_process_exit", task.Address);
         }
 
+        SetFiles(task, null);
+
         List<TaskStruct> victims = [];
         using (_core.HoldFaults())
         using (_lock.Enter())
@@ -215,6 +217,7 @@ public sealed partial class TaskTable
     private void Abandon(TaskStruct child)
     {
         SetMm(child, null);
+        SetFiles(child, null);
         using (_core.HoldFaults())
         using (_lock.Enter())
         {

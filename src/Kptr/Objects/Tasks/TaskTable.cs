@@ -34,6 +34,7 @@ public sealed partial class TaskTable
         }
 
         SetMm(Init, new MmStruct(core));
+        SetFiles(Init, new FilesStruct(core, Init.Pid));
     }
 
     /// <summary>The first task, pid 1. It never exits.</summary>
@@ -146,6 +147,7 @@ public sealed partial class TaskTable
     {
         TaskStruct child;
         MmStruct? mm;
+        FilesStruct? files;
         var flags = options.Flags;
         var nowNs = _core.NowNs;
         var startNs = options.StartTimeNs ?? nowNs;
@@ -165,11 +167,18 @@ public sealed partial class TaskTable
 
             // The parent may end meanwhile: what the child gets of its memory is held from here on.
             mm = isKthread ? null : parent.Mm?.ShareLocked();
+            files = isKthread ? null : parent.Files?.ShareLocked();
         }
 
         if (mm is not null)
         {
             SetMm(child, (flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.CopyAndRelease() : mm);
+        }
+
+        if (files is not null)
+        {
+            var isShared = (flags & (CloneFlags.Files | CloneFlags.Thread)) != 0;
+            SetFiles(child, isShared ? files : files.CopyAndRelease(child.Pid));
         }
 
         if (ShouldFail(child))
@@ -240,15 +249,21 @@ public sealed partial class TaskTable
         return left;
     }
 
-    // Hands a counted address space to a task. One that exits meanwhile takes none: nobody would give it back.
-    private void SetMm(TaskStruct task, MmStruct? mm)
+    private void SetMm(TaskStruct task, MmStruct? mm) => Hand(task, mm, static (t, m) => t.SwapMmLocked(m));
+
+    private void SetFiles(TaskStruct task, FilesStruct? files) =>
+        Hand(task, files, static (t, f) => t.SwapFilesLocked(f));
+
+    // Hands something counted to a task. One that exits meanwhile takes none: nobody would give it back.
+    private void Hand<T>(TaskStruct task, T? part, Func<TaskStruct, T?, T?> swap)
+        where T : KernelObject
     {
-        MmStruct? old;
+        T? old;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            var takes = mm is null || (task.Phase == TaskPhase.Alive && (task.Flags & TaskFlags.Exiting) == 0);
-            old = takes ? task.SwapMmLocked(mm) : mm;
+            var takes = part is null || (task.Phase == TaskPhase.Alive && (task.Flags & TaskFlags.Exiting) == 0);
+            old = takes ? swap(task, part) : part;
         }
 
         old?.ReleaseCount();
