@@ -5,6 +5,7 @@ using Kptr.Benchmarks.Maps;
 using Kptr.Benchmarks.Objects;
 using Kptr.Benchmarks.Tracing;
 using Kptr.Execution;
+using Kptr.Tracing;
 
 // `time interpreter|jit PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines
 // (see against-ubpf);
@@ -12,6 +13,7 @@ using Kptr.Execution;
 // `references` measures acquire, release, exchange and RCU in seconds;
 // `maps ROUNDS ENTRIES THREADS dense|sparse [OPERATION]` measures the maps against ConcurrentDictionary in seconds;
 // `tracing EVENTS` replays made traces of every format with task_tracker attached, and checks what came of them;
+// `trace FORMAT EVENTS FILE` writes such a trace, for `kptr run` and other tools;
 // anything else goes to BenchmarkDotNet.
 if (args is ["time", var engine, .. var rest] && rest.Length % 2 == 0)
 {
@@ -52,6 +54,13 @@ if (args is ["maps", var rounds, var entries, var threads, var keys, .. var only
         int.Parse(rounds, CultureInfo.InvariantCulture),
         keys == "sparse",
         only.FirstOrDefault(""));
+    return;
+}
+
+if (args is ["trace", var format, var count, var file])
+{
+    TraceTiming.Write(
+        Enum.Parse<TraceFormat>(format, ignoreCase: true), int.Parse(count, CultureInfo.InvariantCulture), file);
     return;
 }
 

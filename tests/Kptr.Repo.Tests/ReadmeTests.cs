@@ -25,6 +25,27 @@ public class ReadmeTests
         commands.Should().HaveCount(2).And.OnlyContain(c => ci.Contains(c));
     }
 
+    [Fact]
+    public void TestsReadme_ListsEveryVariableThatTestsRead_AndTheNightSetsNoOther()
+    {
+        var read = Repo.Files("tests", "*.cs")
+            .SelectMany(f => Variables(File.ReadAllText(Repo.PathOf(f)), "\"(KPTR_[A-Z_]+)\"")).ToHashSet();
+        var listed = Variables(File.ReadAllText(Repo.PathOf("tests", "README.md")), "`(KPTR_[A-Z_]+)`");
+        listed.Should().BeEquivalentTo(read);
+        Variables(File.ReadAllText(Repo.PathOf(".ci", "night")), "(KPTR_[A-Z_]+)=").Should().BeSubsetOf(read);
+
+        static HashSet<string> Variables(string text, string pattern) =>
+            [.. Regex.Matches(text, pattern).Select(m => m.Groups[1].Value)];
+    }
+
+    [Fact]
+    public void TestsReadme_ListsEveryFolder()
+    {
+        var readme = File.ReadAllText(Repo.PathOf("tests", "README.md"));
+        var folders = Directory.GetDirectories(Repo.PathOf("tests")).Select(f => Path.GetFileName(f)!);
+        folders.Where(f => !readme.Contains(f.Replace("Kptr.Testing.", "."))).Should().BeEmpty();
+    }
+
     public static TheoryData<string> Pages =>
         ["README.md", "CHANGELOG.md", .. Repo.Files("docs", "*.md"), .. Repo.Files("src", "*.md")];
 

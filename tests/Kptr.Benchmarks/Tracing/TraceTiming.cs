@@ -42,7 +42,8 @@ internal static class TraceTiming
         }
     }
 
-    private static Truth Write(TraceFormat format, int events, string path)
+    /// <summary>Writes a made trace.</summary>
+    internal static Truth Write(TraceFormat format, int events, string path)
     {
         // Chrome's JSON has no word for lost events.
         var maker = new TraceMaker(new()
