@@ -6,8 +6,8 @@ namespace Kptr.KernelSelftests;
 public static class Comparison
 {
     /// <summary>
-    /// Prints the figures; the result is 1 where a program was accepted that the kernel refused, or one disagrees that
-    /// the ratchet does not know.
+    /// Prints the figures; the result is 1 where one disagrees that the ratchet does not know, or, without a ratchet,
+    /// where a program was accepted that the kernel refused.
     /// </summary>
     public static int Print(Judgement[] rows, ILookup<string, ExpectedRow> expected, Options options)
     {
@@ -42,9 +42,10 @@ public static class Comparison
             }
         }
 
-        var isNoWorse = options["ratchet"] is not { } ratchet
-            || Ratchet.Holds(ratchet, [.. pairs.Select(p => ($"{p.Ours.Object} {p.Ours.Program}", Agrees(p)))]);
-        return pairs.Any(IsFalseAccept) || !isNoWorse ? 1 : 0;
+        var isNoWorse = options["ratchet"] is { } ratchet
+            ? Ratchet.Holds(ratchet, [.. pairs.Select(p => ($"{p.Ours.Object} {p.Ours.Program}", Agrees(p)))])
+            : !pairs.Any(IsFalseAccept);
+        return isNoWorse ? 0 : 1;
     }
 
     private static void PrintFigures(string title, List<(Judgement Ours, ExpectedRow Theirs)> pairs)
