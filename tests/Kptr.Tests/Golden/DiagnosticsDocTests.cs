@@ -68,8 +68,8 @@ public class DiagnosticsDocTests
 
             Every fault Kptr reports has a `DiagCode`, whose number and name stay for ever. Below, each code that a program earns by its
             instructions has a program that is refused, what Linux says of it, and the same program mended. Both are verified by a test: this
-            page is generated from `tests/data/verifier` (`KPTR_UPDATE_DOCS=1 dotnet test`). The last section lists the codes of files, types
-            and run time.
+            page is generated from `tests/data/verifier` and the verifier's source (`KPTR_UPDATE_DOCS=1 dotnet test`). The last sections list
+            the codes of files, types and run time, and for each message of the verifier the method that gives it.
 
             Programs are in Kptr's assembler: `{task_struct.pid}` is the offset of a field, `name ll` the address of a map or symbol;
             `-- prog` names the section (and loader options), `-- maps` each map's type, name, key and value sizes and special fields.
@@ -91,7 +91,30 @@ public class DiagnosticsDocTests
             text.AppendLine(CultureInfo.InvariantCulture, $"| {(int)code} | `{code}` | {meanings[code]} | `{test}` |");
         }
 
+        AppendMessages(text);
         return text.ToString();
+    }
+
+    private static void AppendMessages(StringBuilder text)
+    {
+        text.AppendLine().AppendLine("## Messages and their rules").AppendLine().AppendLine("""
+            Who wants to know why the verifier says something finds here the file below `src/Kptr/Verifier` and the method. `…` stands for what
+            differs from program to program; the table is sorted by the first word that does not. Messages without a code are lines of the
+            log that stand before a refusal.
+
+            | message | code | rule |
+            |---|---|---|
+            """);
+        foreach (var rules in MessageRules.Read().GroupBy(r => r.Message))
+        {
+            var codes = rules.SelectMany(r => r.Codes.Split(' ')).Where(c => c.Length > 0).Distinct()
+                .Order(StringComparer.Ordinal).Select(c => $"`{c}`");
+            var places = rules.GroupBy(r => r.File)
+                .Select(f => $"`{f.Key}` {string.Join(", ", f.Select(r => r.Method).Distinct())}");
+            var message = rules.Key.Replace("|", "\\|", StringComparison.Ordinal);
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"| `{message}` | {string.Join(", ", codes)} | {string.Join("; ", places)} |");
+        }
     }
 
     private static void AppendCode(StringBuilder text, string meaning, string path, VerdictFile file)

@@ -24,7 +24,7 @@ internal sealed partial class VerifierRun
         copy.CopyFrom(Cur, Pool);
         copy.Speculative |= speculative;
         _pending.Add(new(copy, insnIdx, prevInsnIdx, Log.Mark));
-        CheckPendingCount("The sequence of {0} jumps is too complex.");
+        CheckPendingCount();
         if (copy.Parent is { } parent)
         {
             parent.Branches++;
@@ -42,16 +42,16 @@ internal sealed partial class VerifierRun
         fresh.HistStart = fresh.HistEnd = Cur.HistEnd;
         fresh.FirstInsnIdx = fresh.LastInsnIdx = 0;
         _pending.Add(new(fresh, insnIdx, prevInsnIdx, Log.Mark));
-        CheckPendingCount("The sequence of {0} jumps is too complex for async cb.");
+        CheckPendingCount(" for async cb");
         return fresh;
     }
 
-    private void CheckPendingCount(string format)
+    private void CheckPendingCount(string what = "")
     {
         if (_pending.Count > Limits.ComplexityLimitJmpSeq)
         {
-            var message = string.Format(System.Globalization.CultureInfo.InvariantCulture, format, _pending.Count);
-            Reject(DiagCode.ComplexityExceeded, message, errno: Errno.E2BIG);
+            Reject(DiagCode.ComplexityExceeded, $"The sequence of {_pending.Count} jumps is too complex{what}.",
+                errno: Errno.E2BIG);
         }
     }
 

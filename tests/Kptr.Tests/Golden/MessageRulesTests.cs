@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using Kptr.Verifier;
+
+namespace Kptr.Tests.Golden;
+
+/// <summary>Holds the rules that <c>docs/diagnostics.md</c> names against programs that are refused.</summary>
+public class MessageRulesTests
+{
+    private static readonly Lazy<IReadOnlyList<MessageRule>> Rules = new(MessageRules.Read);
+
+    // Where the JIT may put a method into its caller, the stack does not show all of them.
+    private static readonly bool SeesAllMethods = typeof(BpfVerifier).Assembly.GetCustomAttributes(false)
+        .OfType<DebuggableAttribute>().Any(a => a.IsJITOptimizerDisabled);
+
+    public static TheoryData<string> Programs { get; } = [.. Directory
+        .GetFiles(TestData.Path("verifier"), "*.txt", SearchOption.AllDirectories)
+        .Select(f => Path.GetRelativePath(TestData.Path("verifier"), f)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void Rule_OfARefusedProgram_IsAMethodThatRefusedIt(string program)
+    {
+        var file = VerdictFile.Read(TestData.Path("verifier", program));
+        foreach (var asked in file.OtherKernels.Select(file.Under).Prepend(file))
+        {
+            foreach (var (message, stack) in RefusalsOf(asked))
+            {
+                var rules = Rules.Value.Where(r => MessageText.Pattern(r.Message).IsMatch(message)).ToList();
+                rules.Should().NotBeEmpty("\"{0}\" is a message of the verifier", message);
+                if (SeesAllMethods)
+                {
+                    rules.Should().Contain(r => stack.Contains(r.RefusedIn), "one of them says \"{0}\"", message);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Rules_SayMoreThanHoles() => Rules.Value.Should().OnlyContain(r => MessageText.HasWords(r.Message))
+        .And.HaveCountGreaterThan(400).And.OnlyContain(r => r.Method.Length > 0);
+
+    /// <summary>Messages of refusals, and the methods that were running when they were made.</summary>
+    private static List<(string Message, HashSet<string> Methods)> RefusalsOf(VerdictFile file)
+    {
+        var refusals = new List<(string, HashSet<string>)>();
+        var thread = Environment.CurrentManagedThreadId;
+        void Note(object? sender, FirstChanceExceptionEventArgs args)
+        {
+            if (args.Exception is RejectException && Environment.CurrentManagedThreadId == thread)
+            {
+                refusals.Add((args.Exception.Message,
+                    [.. new StackTrace().GetFrames().Select(f => NameOf(f.GetMethod()?.Name ?? ""))]));
+            }
+        }
+
+        AppDomain.CurrentDomain.FirstChanceException += Note;
+        try
+        {
+            file.Verify();
+        }
+        finally
+        {
+            AppDomain.CurrentDomain.FirstChanceException -= Note;
+        }
+
+        return refusals;
+    }
+
+    /// <summary>The method's name; that of the one around it for a local function or a lambda.</summary>
+    private static string NameOf(string method) =>
+        method.StartsWith('<') ? method[1..method.IndexOf('>', StringComparison.Ordinal)]
+        : method.StartsWith("get_", StringComparison.Ordinal) ? method[4..] : method;
+}
