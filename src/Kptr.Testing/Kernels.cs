@@ -8,7 +8,11 @@ namespace Kptr.Testing;
 /// <summary>Kernels in which nothing happens by itself.</summary>
 internal static class Kernels
 {
-    internal static KernelModel Boot(DestroyBehavior policy) => Boot(BuiltinKernel.Spec(ProfileOf(policy)));
+    private static readonly string[] KindsOfMaps = ["bpf_task_release", "bpf_cgroup_release", "bpf_cpumask_release"];
+    private static readonly KfuncRegistry Counted = DestructorBook.Around(KfuncRegistry.Builtin, KindsOfMaps);
+
+    /// <summary>A kernel whose destructors of the objects that scripts store write down their calls.</summary>
+    internal static KernelModel Boot(DestroyBehavior policy) => Boot(BuiltinKernel.Spec(ProfileOf(policy)), Counted);
 
     /// <summary>The profile that stands for a policy.</summary>
     internal static KernelProfile ProfileOf(DestroyBehavior policy) =>

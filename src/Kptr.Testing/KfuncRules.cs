@@ -67,11 +67,12 @@ internal static class KfuncRules
         """);
 
     internal static readonly ConformanceCheck Destructor = new(
-        "Destructor", "a destructor releases its one reference, in any context, and does nothing else",
+        "Destructor", "a destructor is called once a slot that dies, and gives its reference back in any context",
         """
-        The kfunc named in DestructorOf stands for what happens to a kptr slot that dies, wherever a program deletes
-        the value. It must have KF_RELEASE and one argument of that type, and may not sleep. Kptr gives a dying slot's
-        reference back itself: what the body does besides does not happen there, so the same must come of both.
+        The kfunc named in DestructorOf ends what a kptr slot owns when its value dies, wherever that is: in the program
+        that deletes or evicts it, with the map, with the owner of local storage, in the allocator's grace period. It
+        must have KF_RELEASE and one argument of that type, and may not sleep. Objects die in slots in all these ways,
+        and by a program's own call; each time the body must be called once, and the object be freed.
         """);
 
     internal static readonly ConformanceCheck Memory = new(

@@ -115,6 +115,7 @@ public static class MapConformance
 
         private static bool IsAboutObjects(ConformanceCheck check) =>
             check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree
-            || check == Rules.DestroyOnce || check == Rules.Conservation || check == Rules.Unlocked;
+            || check == Rules.DestroyOnce || check == Rules.Destructors || check == Rules.Conservation
+            || check == Rules.Unlocked;
     }
 }

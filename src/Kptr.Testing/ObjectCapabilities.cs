@@ -1,4 +1,6 @@
+using Kptr.Kfuncs;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Testing;
 
@@ -7,6 +9,12 @@ public sealed record ObjectCapabilities
 {
     /// <summary>C declarations that a kernel needs for the type (<c>KernelModelOptions.Declarations</c>).</summary>
     public string Declarations { get; init; } = "";
+
+    /// <summary>
+    /// The kfuncs of the kernels that it is tried in: <c>KfuncRegistry.Builtin.With(typeof(Mine))</c>. One of them must
+    /// be its destructor, which slots then call. Kptr's own, the default, ask for none.
+    /// </summary>
+    public KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
 
     /// <summary>
     /// Whether a reader that found the object before its last reference went sees all of it as it was until the
@@ -22,4 +30,10 @@ public sealed record ObjectCapabilities
 
     /// <summary>Whether threads may acquire and release it at once, as programs on several CPUs do.</summary>
     public bool IsThreadSafe { get; init; } = true;
+
+    internal bool HasOwnKfuncs => !ReferenceEquals(Kfuncs, KfuncRegistry.Builtin);
+
+    /// <summary>The kfuncs, of which the user's own destructors write down their calls.</summary>
+    internal KfuncRegistry CountedKfuncs(KernelSpec kernel) =>
+        DestructorBook.Around(Kfuncs, DestructorBook.OwnOf(kernel).Select(d => d.Value));
 }

@@ -78,6 +78,6 @@ public static class ObjectConformance
         // To make types of declarations takes longer than a script.
         private KernelSpec SpecOf(DestroyBehavior policy) => _specs.TryGetValue(policy, out var known) ? known
             : _specs[policy] = BuiltinKernel.Spec(
-                Kernels.ProfileOf(policy), KfuncRegistry.Builtin, can.Declarations);
+                Kernels.ProfileOf(policy), can.Kfuncs, can.Declarations);
     }
 }

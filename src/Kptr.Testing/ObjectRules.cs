@@ -80,7 +80,8 @@ internal static class ObjectRules
         """
         A reference moved into a kptr slot belongs to the map: a delete, an overwrite and the end of the map give it
         back, as the destroy policy has it, and the object ends by it as by any other last release. Arrays and hashes
-        are tried, with one reference in two slots' worth of objects, under both policies.
+        are tried, with one reference in two slots' worth of objects, under both policies. Where the type's kfuncs are
+        told (Kfuncs), one must be its destructor, and be called once for each slot.
         """);
 
     internal static readonly ConformanceCheck Storage = new(

@@ -90,6 +90,15 @@ internal static class Rules
         kernel may have reported no fault.
         """);
 
+    internal static readonly ConformanceCheck Destructors = new(
+        "Destructors", "what dies in the map goes through its type's destructor kfunc, once a reference",
+        """
+        Linux calls the destructor that is registered for a kptr's type (bpf_task_release), and a type of somebody's own
+        may do more in its destructor than to release. A map that takes a reference out of a dying value by itself and
+        releases it skips that; one that makes a reference more for the way has it called twice, and no count shows it.
+        Hand dying values to DyingFields, or leave them in their pool.
+        """);
+
     internal static readonly ConformanceCheck Conservation = new(
         "Conservation", "each reference is in exactly one place, and the ledger can name it",
         """
@@ -165,7 +174,7 @@ internal static class Rules
     internal static readonly IReadOnlyList<ConformanceCheck> All =
     [
         Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Opaque, DestroyOnOverwrite,
-        DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Conservation, Census, LateWrites, NoExceptions, ReaderSafety,
-        Unlocked, Threads, FreeDuringUse, Ends,
+        DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Destructors, Conservation, Census, LateWrites, NoExceptions,
+        ReaderSafety, Unlocked, Threads, FreeDuringUse, Ends,
     ];
 }

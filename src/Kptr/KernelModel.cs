@@ -25,6 +25,7 @@ public sealed partial class KernelModel : KernelCore
     {
         MapTypes = [.. options.MapTypes];
         Host = new(this, options.Kfuncs, options.Seed);
+        Destructors = Kptr.Kfuncs.Destructors.Of(Host);
         ExecDefault = new() { Engine = options.Engine };
         ArgBlocks = Heap.CreateSlab("arguments of programs", BpfProgram.ArgsMax * sizeof(ulong));
         _hooks = new HookTable(this);

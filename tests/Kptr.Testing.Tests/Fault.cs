@@ -9,6 +9,8 @@ public enum Fault
     NoDestroyAtMapFree,
     NeverFreed,
     DestroyedTwice,
+    ReleasedByHand,
+    DestructorCalledTwice,
     SlotReturnedTwice,
     PoolSlotReturnedTwice,
     SlotLost,

@@ -11,6 +11,8 @@ public class MutantTests
         { Fault.NoDestroyAtMapFree, "DestroyAtMapFree" },
         { Fault.NeverFreed, "DestroyAtMapFree" },
         { Fault.DestroyedTwice, "DestroyOnce" },
+        { Fault.ReleasedByHand, "Destructors" },
+        { Fault.DestructorCalledTwice, "Destructors" },
         { Fault.SlotReturnedTwice, "SlotsApart" },
         { Fault.PoolSlotReturnedTwice, "SlotsApart" },
         { Fault.SlotLost, "Census" },

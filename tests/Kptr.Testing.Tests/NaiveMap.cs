@@ -246,6 +246,12 @@ public sealed class NaiveMap : BpfMap
                     owned?.Release();
 #pragma warning restore KPTR002
                     break;
+                case Fault.ReleasedByHand when Policy.Behavior == DestroyBehavior.Eager:
+                    ValueAt<NaiveValue>(_pool.AddressOf(slot)).Task.Exchange(null)?.Release();
+                    break;
+                case Fault.DestructorCalledTwice when Policy.Behavior == DestroyBehavior.Eager:
+                    EndTwice(dying, slot);
+                    break;
                 default:
                     dying.Recycle(_pool, slot);
                     break;
@@ -373,6 +379,21 @@ public sealed class NaiveMap : BpfMap
         _slots[number] = slot;
         _count = count + 1;
         return Errno.None;
+    }
+
+    // With one more reference for the way.
+    private void EndTwice(DyingFields dying, int slot)
+    {
+        ref var task = ref ValueAt<NaiveValue>(_pool.AddressOf(slot)).Task;
+        if (task.Exchange(null) is { } first)
+        {
+            var second = first.Target.TryAcquire();
+            task.Exchange(first);
+            dying.Recycle(_pool.AddressOf(slot));
+            task.Exchange(second);
+        }
+
+        dying.Recycle(_pool, slot);
     }
 
     private bool TryTakeSlot(out int slot) => _ownFree is null ? _pool.TryTake(out slot) : _ownFree.TryPop(out slot);

@@ -36,6 +36,7 @@ internal sealed class KfuncWorld
         Kernel = BuiltinKernel.Spec(profile, _registry, can.Declarations);
         All = [.. names.Where(own.ContainsKey).Select(name => new KfuncShape(Kernel, name, _makers.Keys))];
         Kfuncs = [.. All.Where(k => k.Reason is null)];
+        _registry = DestructorBook.Around(_registry, Kernel.Dtors.Values.Intersect(Kfuncs.Select(k => k.Name)));
         Types = [.. Kfuncs.SelectMany(k => k.Objects).Distinct().Order(StringComparer.Ordinal)];
     }
 

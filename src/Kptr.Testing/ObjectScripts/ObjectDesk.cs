@@ -10,7 +10,7 @@ internal sealed class ObjectDesk<T>(
     : Desk<ObjectStep>
     where T : KernelObject
 {
-    private KernelModel _kernel = Kernels.Boot(spec);
+    private KernelModel _kernel = Kernels.Boot(spec, can.Kfuncs);
 
     internal override IReadOnlyList<ObjectStep> ScriptOf(int seed) =>
         ObjectStep.Script(new Random(seed), can.LastReleaseIn, stepsMax);
@@ -26,7 +26,7 @@ internal sealed class ObjectDesk<T>(
 
         // What a broken object left behind must not show in the next script.
         _kernel.Dispose();
-        _kernel = Kernels.Boot(spec);
+        _kernel = Kernels.Boot(spec, can.Kfuncs);
         return [broken];
     }
 

@@ -54,7 +54,7 @@ internal sealed unsafe class ObjectScenes<T>(
     {
         _log.Clear();
         watch.Beat(_log);
-        using var kernel = Kernels.Boot(spec);
+        using var kernel = Kernels.Boot(spec, can.CountedKfuncs(spec));
         try
         {
             scene(kernel);
@@ -172,6 +172,7 @@ internal sealed unsafe class ObjectScenes<T>(
     private void DieInMaps(KernelModel kernel, int way)
     {
         var before = new RefBook(kernel);
+        var dead = new List<T>();
         using (BpfMap hash = new HashMap<int, Held<T>>(kernel, 4), array = new ArrayMap<Held<T>>(kernel, 4))
         {
             foreach (var map in new[] { hash, array })
@@ -180,6 +181,8 @@ internal sealed unsafe class ObjectScenes<T>(
                 map.UpdateElem(key, new byte[map.ValueSize]);
                 HeldSlots.Exchange<T>(map, 1, Make(kernel, out var made));
                 _log.Add($"move its reference into a value of {map}");
+                CheckHasDestructor(made);
+                dead.Add(made);
                 MustCount(made, 1);
                 if (way == 1)
                 {
@@ -207,6 +210,32 @@ internal sealed unsafe class ObjectScenes<T>(
         kernel.Quiesce();
         new RefBook(kernel).MustEqual(before, ObjectRules.Slots, ObjectRules.Slots);
         RefBook.NoFaults(kernel, ObjectRules.Contexts, ObjectRules.Slots);
+        CheckCalls(kernel, dead);
+    }
+
+    private void CheckCalls(KernelModel kernel, List<T> dead)
+    {
+        foreach (var made in dead.Where(d => DestructorBook.OwnOf(spec).Any(own => own.Key == d.TypeName)))
+        {
+            // One may lie where the other lay.
+            var times = dead.Count(d => d.Address == made.Address);
+            var calls = DestructorBook.Of(kernel).CallsOf(made.Address);
+            if (calls != times)
+            {
+                throw new BrokenRuleException(
+                    ObjectRules.Slots, "its destructor kfunc is called once", $"{calls} times for {times}");
+            }
+        }
+    }
+
+    private void CheckHasDestructor(T made)
+    {
+        if (can.HasOwnKfuncs && !spec.Dtors.ContainsKey(made.TypeName))
+        {
+            throw new BrokenRuleException(
+                ObjectRules.Slots, $"a kfunc is the destructor of {made.TypeName} (DestructorOf)",
+                "none is: no program can keep it in a slot");
+        }
     }
 
     private static void MustCount(T made, int count)

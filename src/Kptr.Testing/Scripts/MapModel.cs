@@ -15,6 +15,9 @@ internal sealed class MapModel(int placeCount, int fieldCount)
     /// <summary>References on each object that the map was given and has not handed out again.</summary>
     internal int[] Owned { get; } = new int[MapShape.ObjectsOfAllKinds];
 
+    /// <summary>References on each object that were stored and not taken out again: they die in the map.</summary>
+    internal int[] Kept { get; } = new int[MapShape.ObjectsOfAllKinds];
+
     /// <summary>Objects that elements lost by being written over, since everything deferred last ran.</summary>
     internal HashSet<int> Overwritten { get; } = [];
 

@@ -198,12 +198,14 @@ internal sealed unsafe partial class ScriptRun
         if (next >= 0)
         {
             _model.Owned[next]++;
+            _model.Kept[next]++;
         }
 
         var isKnown = found == MapModel.Nothing || (found >= 0 && _model.Owned[found] > 0);
         if (found >= 0)
         {
             _model.Owned[found]--;
+            _model.Kept[found]--;
         }
 
         if (!isKnown || (expected != MapModel.Unknown && found != expected))

@@ -225,6 +225,22 @@ internal sealed unsafe partial class ScriptRun
         }
     }
 
+    /// <summary>The map is freed: each reference that it was given and did not hand out has died.</summary>
+    private void CheckDestructors()
+    {
+        for (var o = 0; o < _objects.Length; o++)
+        {
+            var calls = _destructors.CallsOf(_objects[o].Address) - _called[o];
+            if (calls != _model.Kept[o])
+            {
+                throw new BrokenRuleException(
+                    Rules.Destructors,
+                    $"the destructor kfunc of {Step.NameOf(o)} is called {_model.Kept[o]} times, once a reference",
+                    $"{calls} times");
+            }
+        }
+    }
+
     private string Pins(int o) => $"; {_kernel.Ledger.WhoPins(_objects[o])}";
 
     private void CheckFaults()

@@ -17,6 +17,8 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly KernelObject[] _objects;
     private readonly int[] _base;
     private readonly MapCensus _atBirth;
+    private readonly DestructorBook _destructors;
+    private readonly int[] _called;
     private readonly List<string> _log = [];
     private bool _isAllocationToFail;
     private int _keyOfStep;
@@ -32,6 +34,8 @@ internal sealed partial class ScriptRun : IDisposable
         _policy = kernel.Spec.Profile.Destroy;
         _objects = objects;
         _base = [.. objects.Select(t => t.Count.Value)];
+        _destructors = DestructorBook.Of(kernel);
+        _called = [.. objects.Select(t => _destructors.CallsOf(t.Address))];
         _map = factory(kernel);
         _shape = new(_map, can);
         _model = new(_shape.PlaceCount, _shape.KptrOffsets.Length);
@@ -197,6 +201,7 @@ internal sealed partial class ScriptRun : IDisposable
             }
         }
 
+        CheckDestructors();
         return "freed";
     }
 }

@@ -52,6 +52,10 @@ public sealed class KfuncDeclaration
             ? new(Spec with { Profiles = left }, Hooks, DestructorOf) { Body = Body }
             : null;
 
+    /// <summary>This declaration with another body around its own; itself where it has none.</summary>
+    internal KfuncDeclaration Around(Func<CallThunk, CallThunk> around) => Body is not { } body ? this
+        : new(Spec, Hooks, DestructorOf) { Body = around(body) ?? throw new ArgumentNullException(nameof(around)) };
+
     /// <summary>Runs the kfunc; null where the model only knows that it exists.</summary>
     internal CallThunk? Body { get; private init; }
 }

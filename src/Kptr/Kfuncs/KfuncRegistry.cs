@@ -52,6 +52,22 @@ public sealed class KfuncRegistry
         ]);
     }
 
+    /// <summary>
+    /// This registry with other code around the body of one kfunc, in all kernels that have it: to count its calls, to
+    /// look at what they are given, to make them fail. Flags and prototype stay.
+    /// </summary>
+    /// <param name="name">The kfunc's name.</param>
+    /// <param name="around">Makes the new body of the old one, which it calls or not. Asked once for each body.</param>
+    /// <exception cref="ArgumentException">No kfunc of that name has a body.</exception>
+    public KfuncRegistry Around(string name, Func<CallThunk, CallThunk> around)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(around);
+        return _all.Any(d => d.Spec.Name == name && d.Body is not null)
+            ? new([.. _all.Select(d => d.Spec.Name == name ? d.Around(around) : d)])
+            : throw new ArgumentException($"no kfunc \"{name}\" has a body", nameof(name));
+    }
+
     /// <summary>What the verifier must know of each kfunc of a kernel, by name.</summary>
     public ImmutableDictionary<string, KfuncSpec> SpecsOf(KernelProfile profile) =>
         Of(profile).ToImmutableDictionary(d => d.Spec.Name, d => OpenIn(profile,

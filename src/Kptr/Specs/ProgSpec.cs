@@ -25,6 +25,9 @@ namespace Kptr.Specs;
 /// </remarks>
 public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn> Insns)
 {
+    /// <summary>What runs in a program's place where the kernel itself calls a kfunc.</summary>
+    internal static ProgSpec WithoutCode(string name) => new(name, ProgType.Unspec, []);
+
     /// <summary>The <c>SEC()</c> name without a leading <c>?</c> (see <see cref="Autoload"/>).</summary>
     public string SectionName { get; init; } = "";
 

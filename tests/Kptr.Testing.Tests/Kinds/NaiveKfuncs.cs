@@ -31,6 +31,7 @@ public enum KfuncFault
     PutSleeps,
     DestructorWithoutRelease,
     PutForgetsInNmi,
+    PutWaits,
     CloneFailsHalfWay,
     TwoFailHalfWay,
     OpenLeavesOne,
@@ -185,6 +186,7 @@ internal static class NaiveKfuncs
             "naive_put", KfuncFlags.TrustedArgs, PutPrototype("naive_put"), (_, _, _) => 0, "naive"),
         KfuncFault.PutForgetsInNmi => FaultyPut((ctx, n, _) =>
             ctx.Core.Context == ExecContext.Nmi ? (ctx.TakeRef<NaiveObject>(n) is null ? 1UL : 0) : Put(ctx, n, 0)),
+        KfuncFault.PutWaits => FaultyPut((ctx, n, _) => Put(ctx, n, Wait(ctx))),
         _ => FaultyByWhole(fault),
     };
 

@@ -1,3 +1,5 @@
+using Kptr.Kfuncs;
+
 namespace Kptr.Testing.Tests.Kinds;
 
 /// <summary>Every fault planted in an object is found by the check that is there for it.</summary>
@@ -59,6 +61,26 @@ public class ObjectMutantTests
         Faults.Select(row => (string)row[1]).Distinct().Should()
             .BeEquivalentTo(ObjectConformance.Checks.Select(c => c.Name));
     }
+
+    [Theory]
+    [InlineData(KfuncFault.None, null)]
+    [InlineData(KfuncFault.PutForgets, "*Slots is broken*as before*")]
+    [InlineData(KfuncFault.PutTwice, "*released once more*")]
+    [InlineData(KfuncFault.PutForgetsInNmi, null)] // user space deletes in a process
+    public void Slots_WithKfuncs_CallTheDestructorOnce(KfuncFault fault, string? found)
+    {
+        var report = ObjectConformance.Run(core => new NaiveObject(core),
+            NaiveObject.Capabilities with { Kfuncs = NaiveKfuncs.With(fault) }, new() { Only = ["Slots"] });
+        report.IsConformant.Should().Be(found is null, report.ToString());
+        (found is null || report.Failures.Any(f => f.Check.Name == "Slots")).Should().BeTrue(report.ToString());
+        report.ToString().Should().Match(found ?? "*");
+    }
+
+    [Fact]
+    public void Slots_WithoutADestructor_AreBroken() =>
+        ObjectConformance.Run(core => new NaiveObject(core),
+            NaiveObject.Capabilities with { Kfuncs = KfuncRegistry.Builtin.With(Array.Empty<KfuncDeclaration>()) },
+            new() { Only = ["Slots"] }).ToString().Should().Match("*DestructorOf*no program can keep it*");
 
     [Fact]
     public void Check_OfABrokenObject_ThrowsWithTheReport()

@@ -17,7 +17,7 @@ public class ProgramTestTests
     {
         { typeof(LeakyWidgets), "NothingLost", "widget_colour at keep insn" },
         { typeof(KeptWidgets), "NothingLost", "widget_put at keep insn" },
-        { typeof(TwiceWidgets), "ReleasedOnce", "widget_put at keep insn" },
+        { typeof(TwiceWidgets), "ReleasedOnce", "widget_put" },
         { typeof(ThrowingWidgets), "NoFaults", "widget_colour at keep insn" },
         { typeof(WastefulWidgets), "NothingLost", "widget_create at keep insn" },
     };
@@ -44,7 +44,10 @@ public class ProgramTestTests
         failures.SelectMany(f => f.Kernels).Should().BeEquivalentTo(
             ["linux-6.12, policy Eager", "linux-6.12, policy Recycle", "linux-7.2, policy Eager",
                 "linux-7.2, policy Recycle"], report.ToString());
-        failures.Should().OnlyContain(f => f.Found.Contains(name) && f.Found.Contains("widget.bpf.c:"));
+        failures.Should().Contain(f => f.Found.Contains(name));
+
+        // The kernel calls a destructor for what dies in a map, at the instruction that ended it where there is one.
+        failures.Should().OnlyContain(f => f.Found.Contains("at widget_put") || f.Found.Contains("widget.bpf.c:"));
         failures.Should().OnlyContain(f => f.Script.Count < 8);
     }
 
@@ -135,7 +138,7 @@ public class ProgramTestTests
     [Fact]
     public void Seed_MakesTheSameReport_AndAFailuresSeedTheFailure()
     {
-        var options = With(typeof(KeptWidgets)) with { Scripts = 10 };
+        var options = With(typeof(LeakyWidgets)) with { Scripts = 10 };
         var first = ProgramTest.Run(() => Open("widget"), options);
         ProgramTest.Run(() => Open("widget"), options).ToString().Should().Be(first.ToString());
         foreach (var failure in first.Failures)

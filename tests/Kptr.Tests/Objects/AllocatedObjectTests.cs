@@ -1,4 +1,5 @@
 using Kptr.Btf;
+using Kptr.Kfuncs;
 using Kptr.Objects;
 
 namespace Kptr.Tests.Objects;
@@ -32,6 +33,37 @@ public class AllocatedObjectTests
         stash.IsFreed.Should().BeFalse("memory follows after a grace period");
         core.Quiesce();
         (stash.IsFreed, counters.IsFreed).Should().Be((true, true));
+        core.Ledger.AssertAllReturned();
+    }
+
+    [Theory]
+    [InlineData(LedgerLevel.Counts)]
+    [InlineData(LedgerLevel.Sites)]
+    public void Drop_CallsADestructorOfTheUsersOwn_Once(LedgerLevel level)
+    {
+        var calls = new List<ulong>();
+        using var core = new KernelModel(new()
+        {
+            Kfuncs = KfuncRegistry.Builtin.Around("bpf_task_release", body => (ctx, r1, r2, r3, r4, r5) =>
+            {
+                calls.Add(r1);
+                return body(ctx, r1, r2, r3, r4, r5);
+            }),
+            LedgerLevel = level,
+            Driver = DeferredDriver.Manual,
+        });
+        var run = new FakeRun();
+        var task = core.Tasks.Fork(core.Tasks.Init);                            // rcu_users 2
+        var stash = core.NewObject(AllocatedTypes.Stash, new BtfRecord([TaskField]));
+        core.Ledger.AcquiredByRun(stash, run);
+        task.TryAcquireCount();                                                 // 3
+        core.Ledger.AcquiredByRun(task, run);
+        core.Ledger.ExchangeFromRun(stash.Address, task.Address, run);
+        ProgramRefs.Release(stash, run);
+        calls.Should().Equal(task.Address);
+        task.Count.Value.Should().Be(2);
+        core.Quiesce();
+        calls.Should().ContainSingle();
         core.Ledger.AssertAllReturned();
     }
 

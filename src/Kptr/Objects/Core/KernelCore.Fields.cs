@@ -12,7 +12,7 @@ public partial class KernelCore
     {
         if (address != 0 && (field.Kind & (BtfFieldKind.KptrRef | BtfFieldKind.KptrPercpu)) != 0)
         {
-            DropObject(address);
+            DropObject(field, address);
         }
         else if (address != 0 && (field.Kind & BtfFieldKind.GraphRoot) != 0)
         {
@@ -36,17 +36,16 @@ public partial class KernelCore
             ? owner.IsSpecial(address, sizeBytes)
             : region.Slab.Layout is { } layout && layout.IsKept((long)(address - region.Address), sizeBytes));
 
-    /// <summary>Gives back one reference on the object at this address.</summary>
-    internal void DropObject(ulong address)
+    private void DropObject(BtfField field, ulong address)
     {
         // Whoever uses a map while it is freed finds poison in its slots: no address is taken on trust.
-        if (Heap.FindObject(address) is { } obj)
-        {
-            obj.ReleaseCount();
-        }
-        else
+        if (Heap.FindObject(address) is not { } obj)
         {
             ReportStale(address);
+        }
+        else if (Destructors?.TryRun(field, obj) != true)
+        {
+            obj.ReleaseCount();
         }
     }
 

@@ -135,6 +135,9 @@ public partial class KernelCore : IDisposable
     /// <summary>Who is told when the kernel passes a tracepoint; set by what attaches programs.</summary>
     internal IHookSink? Hooks { get; set; }
 
+    /// <summary>Destructor kfuncs of the user's own; null where there are none.</summary>
+    internal IDestructors? Destructors { get; set; }
+
     internal MisuseChecks MisuseChecks { get; }
 
     internal KernelHeap Heap { get; }

@@ -5,8 +5,8 @@ namespace Kptr.Objects;
 /// </summary>
 /// <param name="File">C# file or C source file; the method where only that is known; empty where unknown.</param>
 /// <param name="Line">1-based line; 0 where unknown.</param>
-/// <param name="Prog">Name of the BPF program, or null for C#.</param>
-/// <param name="Insn">Index of the instruction, or -1 for C#.</param>
+/// <param name="Prog">Name of the BPF program, or of the destructor kfunc that the kernel called; null for C#.</param>
+/// <param name="Insn">Index of the instruction; -1 for C#, and where no program called the kfunc.</param>
 public readonly record struct RefSite(string File, int Line, string? Prog = null, int Insn = -1)
 {
     /// <summary>C# file or C source file, of which at most 4095 characters are kept.</summary>
@@ -23,13 +23,13 @@ public readonly record struct RefSite(string File, int Line, string? Prog = null
     /// <summary>Whether the place was written down.</summary>
     public bool IsKnown => Prog is not null || !string.IsNullOrEmpty(File);
 
-    /// <summary><c>prog insn 14 (file.c:31)</c>, <c>File.cs:12</c>, or <c>(unknown)</c>.</summary>
+    /// <summary><c>prog insn 14 (file.c:31)</c>, <c>my_put</c>, <c>File.cs:12</c>, or <c>(unknown)</c>.</summary>
     public override string ToString()
     {
         var line = string.IsNullOrEmpty(File) ? ""
             : Line > 0 ? $"{Path.GetFileName(File)}:{Line}"
             : Path.GetFileName(File);
         return Prog is null ? (line.Length == 0 ? "(unknown)" : line)
-            : line.Length == 0 ? $"{Prog} insn {Insn}" : $"{Prog} insn {Insn} ({line})";
+            : $"{Prog}{(Insn < 0 ? "" : $" insn {Insn}")}{(line.Length == 0 ? "" : $" ({line})")}";
     }
 }
