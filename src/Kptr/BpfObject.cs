@@ -35,7 +35,7 @@ public sealed class BpfObject : IDisposable
     /// <summary>
     /// The global variables by name, before and after it is loaded; a name that stands more than once in the object is
     /// <c>SECTION/NAME</c>. Asking for one that is not there throws <see cref="KeyNotFoundException"/> and names near
-    /// ones. Empty where the object has no BTF; those in an arena (<c>__arena</c>) are not among them.
+    /// ones. Empty where the object has no BTF.
     /// </summary>
     public IReadOnlyDictionary<string, BpfVariable> Variables => _variables;
 

@@ -30,8 +30,10 @@ public sealed partial class BpfProgram
         Kernel = kernel;
         Verified = verified;
         _maps = maps;
+        var arena = ArenaRewriter.ArenaOf(verified, maps);
         _interpreter = Interpreter.ForLinked(
-            ContextRewriter.Apply(verified, kernel), new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads);
+            ArenaRewriter.Apply(ContextRewriter.Apply(verified, kernel), verified, arena?.Map),
+            new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads, arena);
         _contexts = kernel.ArgBlocks;
         _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
         _checksRecursion = _sharesRecursion

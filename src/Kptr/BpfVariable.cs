@@ -39,7 +39,8 @@ public sealed class BpfVariable
     /// <summary>Its name in C.</summary>
     public string Name { get; }
 
-    /// <summary>The section it is in, which is its map's name: <c>.data</c>, <c>.rodata</c>, <c>.bss</c>.</summary>
+    /// <summary>The section it is in, which is its map's name: <c>.data</c>, <c>.rodata</c>, <c>.bss</c>; of variables
+    /// in an arena (<c>__arena</c>) the arena's.</summary>
     public string Section => _section.Name;
 
     /// <summary>Where it is in the section.</summary>
@@ -222,6 +223,12 @@ public sealed class BpfVariable
     private unsafe void ReadMemory(BpfMap map, Span<byte> target)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
+        if (map is ArenaMap arena)
+        {
+            arena.Read(address, target);
+            return;
+        }
+
         if (IsWhole(address))
         {
             var value = KernelMemory.Get(address, new(0, SizeBytes));
@@ -235,6 +242,12 @@ public sealed class BpfVariable
     private unsafe void WriteMemory(BpfMap map, ReadOnlySpan<byte> source)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
+        if (map is ArenaMap arena)
+        {
+            arena.Write(address, source);
+            return;
+        }
+
         if (IsWhole(address))
         {
             var value = 0UL;

@@ -12,6 +12,7 @@ namespace Kptr;
 /// <remarks>Values are kept a section; each set replaces the section's whole content, so that any thread may.</remarks>
 internal sealed class ObjectVariables : IReadOnlyDictionary<string, BpfVariable>
 {
+    private const string ArenaSection = ".addr_space.1";
     private readonly ObjectSpec _spec;
     private readonly ImmutableSortedDictionary<string, BpfVariable> _byName;
     private readonly ConcurrentDictionary<BpfVariable, bool> _changed = [];
@@ -100,18 +101,27 @@ internal sealed class ObjectVariables : IReadOnlyDictionary<string, BpfVariable>
     private static ImmutableArray<byte> Initial(MapSpec section) =>
         section.InitialValue.IsDefaultOrEmpty ? [.. new byte[section.ValueSize]] : section.InitialValue;
 
-    private static IEnumerable<MapSpec> Sections(ObjectSpec spec) => spec.Maps.Where(m => m.Name.StartsWith('.')
-        && m is { Type: BpfMapType.Array, Btf: not null } && m.Btf[m.ValueTypeId].Kind == BtfKind.DataSec);
+    private static IEnumerable<MapSpec> Sections(ObjectSpec spec) => spec.Maps.Where(m => m.Btf is not null
+        && (m.Type == BpfMapType.Arena || (m.Name.StartsWith('.') && m.Type == BpfMapType.Array)));
+
+    /// <summary>The type of a section, which no arena names; <c>void</c> where it has none.</summary>
+    private static BtfType TypeOf(MapSpec section, BtfSpec btf)
+    {
+        var type = btf[section.Type == BpfMapType.Arena ? btf.FindId(ArenaSection, BtfKind.DataSec)
+            : section.ValueTypeId];
+        return type.Kind == BtfKind.DataSec ? type : btf[0];
+    }
 
     private static IEnumerable<BpfVariable> VariablesOf(MapSpec section, BpfObject owner, ObjectVariables values)
     {
-        var type = section.Btf![section.ValueTypeId];
+        var type = TypeOf(section, section.Btf!);
+        var sizeBytes = section.Type == BpfMapType.Arena ? Initial(section).Length : section.ValueSize;
         for (var i = 0; i < type.VLen; i++)
         {
             var info = type.Var(i);
-            var variable = section.Btf[info.TypeId];
+            var variable = section.Btf![info.TypeId];
             if (variable is { Kind: BtfKind.Var, Name.Length: > 0 } && info.OffsetBytes >= 0 && info.SizeBytes > 0
-                && (long)info.OffsetBytes + info.SizeBytes <= section.ValueSize)
+                && (long)info.OffsetBytes + info.SizeBytes <= sizeBytes)
             {
                 yield return new(owner, values, section, variable.Name, info);
             }

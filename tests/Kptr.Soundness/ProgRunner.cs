@@ -207,8 +207,6 @@ internal sealed class ProgRunner
             Outcome(RunKind.LeftOut, "an object in the context that the model cannot make"),
         DiagCode.RunBadAccess or DiagCode.RunCancelled when UsesKernelVariable =>
             Outcome(RunKind.LeftOut, "a kernel variable"),
-        DiagCode.RunBadAccess when _verified.Spec.Maps.Any(m => m.Type == BpfMapType.Arena) =>
-            Outcome(RunKind.LeftOut, "arena memory"),
         DiagCode.RunNoSuchCall =>
             Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
         DiagCode.CallNotModelled =>

@@ -45,13 +45,12 @@ internal sealed partial class Stage
     {
         DiagCode.RunNoSuchCall or DiagCode.CallNotModelled or DiagCode.RunOutOfFuel or DiagCode.RunCancelled => false,
         DiagCode.RunBadAccess => fault.Site.Prog is not { } name || !_object.Programs.TryGetValue(name, out var program)
-            || !HasUnmodelledMemory(program.Spec),
+            || !HasKernelVariable(program.Spec),
         _ => true,
     };
 
-    // Pages of arenas that user space did not fill, and variables of the kernel.
-    private static bool HasUnmodelledMemory(ProgSpec spec) => spec.Maps.Any(m => m.Type == BpfMapType.Arena)
-        || spec.Insns.Any(i => i.Opcode == BpfOp.LdImm64 && i.Src == BpfOp.PseudoBtfId);
+    private static bool HasKernelVariable(ProgSpec spec) =>
+        spec.Insns.Any(i => i.Opcode == BpfOp.LdImm64 && i.Src == BpfOp.PseudoBtfId);
 
     private void CheckLost(LedgerSnapshot snapshot)
     {

@@ -27,7 +27,8 @@ public sealed class Interpreter : IDisposable
     private readonly CompiledOnce _compiled;
 
     private Interpreter(
-        ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed)
+        ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed,
+        ArenaCode? arena)
     {
         Prog = prog;
         Links = links;
@@ -35,7 +36,7 @@ public sealed class Interpreter : IDisposable
         Probed = probed;
         ExceptionSlot = ExceptionCallback.SlotIn(prog);
         var insns = prog.Insns;
-        Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]));
+        Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]), arena);
         _hotCode = new(Code.Fused);
         _compiled = new(this, isRaw: links is null);
         _calls = new CallThunk?[insns.Length];
@@ -71,15 +72,16 @@ public sealed class Interpreter : IDisposable
     public static Interpreter ForRaw(
         ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
             insns.IsDefault ? throw new ArgumentException("no instructions, not even none", nameof(insns))
-            : new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, []);
+            : new(new ProgSpec("raw", ProgType.Unspec, insns), null, helpers, [], null);
 
     /// <summary>Prepares a linked program for one kernel.</summary>
     /// <param name="linked">The program.</param>
     /// <param name="links">What its numbers mean there.</param>
     /// <param name="probedLoads">By slot, whether a load reads zero where its pointer is stale; empty for none.</param>
+    /// <param name="arena">What of it goes to its arena; null where it has none.</param>
     internal static Interpreter ForLinked(
-        ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default) =>
-            new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads);
+        ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default, ArenaCode? arena = null) =>
+            new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads, arena);
 
     /// <summary>
     /// Runs raw instructions: <c>r1</c> is the address of <paramref name="memory"/> (0 where it is

@@ -5,8 +5,8 @@ namespace Kptr.Maps;
 /// <summary>How much memory a map takes, counted so that nothing overflows, before any of it is asked for.</summary>
 /// <remarks>
 /// Linux answers <c>-ENOMEM</c> where it has no more pages than that (<c>__vmalloc_node_range</c>, mm/vmalloc.c, 6.12);
-/// so does the kernel that a map is charged to, before the process is in trouble. Elements that come one by one are
-/// not counted.
+/// so does the kernel that a map is charged to, before the process is in trouble. Elements and pages that come one by
+/// one are not counted.
 /// </remarks>
 internal static class MapMemory
 {
@@ -41,7 +41,7 @@ internal static class MapMemory
                 Times(entries + cpuCount, BucketBytes + (isElastic ? 0 : prefix + (value * cpuCount) + LinkBytes)),
             BpfMapType.Ringbuf => 2 * entries,
             BpfMapType.BloomFilter => BloomFilterMap.BytesOf(spec),
-            BpfMapType.Arena => entries * (4096 + 1),
+            BpfMapType.Arena => entries * (sizeof(ulong) + sizeof(bool)),
             _ => 0,
         };
     }

@@ -10,6 +10,9 @@ internal struct InsnAux
     /// <summary>Pointer type of a load or store.</summary>
     public RegType PtrType;
 
+    /// <summary>Of 64-bit arithmetic: it met a pointer into an arena, which has 32 bits.</summary>
+    public bool NeedsZext;
+
     /// <summary>Of <c>lddw</c>: the map; of calls: the one map they were used with.</summary>
     public MapSpec? Map;
 

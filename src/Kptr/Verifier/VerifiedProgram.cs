@@ -41,4 +41,10 @@ public sealed class VerifiedProgram
     /// know to lead it elsewhere.
     /// </summary>
     internal ImmutableArray<RegType> Accesses { get; init; } = [];
+
+    /// <summary>
+    /// For each instruction slot, whether its 64-bit arithmetic is to be done with 32 bits, because it is
+    /// done with a pointer into an arena (<c>needs_zext</c>).
+    /// </summary>
+    internal ImmutableArray<bool> NeedsZext { get; init; } = [];
 }

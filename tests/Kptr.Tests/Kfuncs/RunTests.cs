@@ -15,6 +15,7 @@ public class RunTests : RunTestBase
         { "bytes", "dynptrs" }, { "bytes", "records" }, { "bytes", "text" },
         { "kernel_objects", "no_such_pid" }, { "kernel_objects", "masks" },
         { "later", "start_work" },
+        { "arena", "pages" }, { "arena", "faults" }, { "arena", "atomics" }, { "arena", "widths" },
     };
 
     [Theory, MemberData(nameof(Programs))]

@@ -30,10 +30,14 @@ internal sealed unsafe class OpCode
     /// <param name="insns">The slots.</param>
     /// <param name="addressOf">The value of a two-slot load with a pseudo source other than a
     /// function, by its slot.</param>
+    /// <param name="arena">Which slots go to the program's arena; null where it has none.</param>
     /// <param name="isFused">Whether common sequences become one op: worth it for code that repeats.</param>
-    internal OpCode(ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null, bool isFused = false)
+    internal OpCode(
+        ImmutableArray<BpfInsn> insns, Func<int, ulong>? addressOf = null, ArenaCode? arena = null,
+        bool isFused = false)
     {
         _addressOf = addressOf;
+        Arena = arena;
         _insns = insns;
         _isSecondHalf = new bool[insns.Length];
         for (var i = 0; i + 1 < insns.Length; i++)
@@ -61,7 +65,7 @@ internal sealed unsafe class OpCode
         // those that a program needs, and a compiler ahead of time, to which this condition is false, would make all.
         if (isFused && RuntimeFeature.IsDynamicCodeCompiled)
         {
-            Fuser.Fuse(_ops, insns, [.. Enumerable.Range(0, insns.Length).Select(IsRunnable)]);
+            Fuser.Fuse(_ops, insns, [.. Enumerable.Range(0, insns.Length).Select(i => IsRunnable(i) && !IsArena(i))]);
         }
     }
 
@@ -71,11 +75,14 @@ internal sealed unsafe class OpCode
     /// <summary>The slots it was made from.</summary>
     internal ImmutableArray<BpfInsn> Insns => _insns;
 
+    /// <summary>What of the program goes to its arena, or null. Keeps the arena's pages there.</summary>
+    internal ArenaCode? Arena { get; }
+
     /// <summary>The op of a slot.</summary>
     internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;
 
     /// <summary>The same code with common sequences fused; a new one each time.</summary>
-    internal OpCode Fused() => new(_insns, _addressOf, isFused: true);
+    internal OpCode Fused() => new(_insns, _addressOf, Arena, isFused: true);
 
     /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
     internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];
@@ -97,6 +104,10 @@ internal sealed unsafe class OpCode
         return slot < (ulong)_insns.Length ? (int)slot : -1;
     }
 
+    /// <summary>Whether a slot loads or stores through a pointer into the arena, or makes one for user
+    /// space.</summary>
+    internal bool IsArena(int idx) => Arena is { } arena && (arena.IsAccess(idx) || ArenaCode.IsUserCast(_insns[idx]));
+
     private void Decode(int idx)
     {
         var insn = _insns[idx];
@@ -109,6 +120,12 @@ internal sealed unsafe class OpCode
         if (!IsRunnable(idx))
         {
             op.Run = &Handlers.BadInsn;
+            return;
+        }
+
+        if (IsArena(idx))
+        {
+            DecodeArena(ref op, insn);
             return;
         }
 
@@ -139,6 +156,19 @@ internal sealed unsafe class OpCode
                 DecodeJump(ref op, insn, idx);
                 break;
         }
+    }
+
+    private void DecodeArena(ref Op op, BpfInsn insn)
+    {
+        if (ArenaCode.IsUserCast(insn))
+        {
+            op.Run = &Handlers.UserCast;
+            op.Imm = Arena!.UserHigh;
+            return;
+        }
+
+        op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Arena(insn);
+        op.Imm2 = (ulong)Arena!.Space;
     }
 
     private void DecodeJump(ref Op op, BpfInsn insn, int idx)

@@ -23,6 +23,13 @@ internal static unsafe class OpTable
         : insn.Class == InsnClass.Stx ? KindSwitch.Mem(insn, default(StoreCase<FromReg>))
         : KindSwitch.Mem(insn, default(StoreCase<FromImm>));
 
+    /// <summary>A load, a store or an atomic in the program's arena.</summary>
+    internal static nint Arena(BpfInsn insn) =>
+        insn.Class == InsnClass.Ldx ? KindSwitch.Mem(insn, default(ArenaLoadCase))
+        : insn.IsAtomic ? KindSwitch.Mem(insn, default(ArenaAtomicCase))
+        : insn.Class == InsnClass.Stx ? KindSwitch.Mem(insn, default(ArenaStoreCase<FromReg>))
+        : KindSwitch.Mem(insn, default(ArenaStoreCase<FromImm>));
+
     internal static nint At(delegate*<Op*, Machine*, Op*> handler) => (nint)handler;
 
     private readonly struct AluCase : IAluCase
@@ -51,6 +58,25 @@ internal static unsafe class OpTable
     {
         public nint Of<TMem>()
             where TMem : struct, IMem => At(&Handlers.Store<TMem, TSrc>);
+    }
+
+    private readonly struct ArenaLoadCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.ArenaLoad<TMem>);
+    }
+
+    private readonly struct ArenaStoreCase<TSrc> : IMemCase
+        where TSrc : struct, IOperand
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.ArenaStore<TMem, TSrc>);
+    }
+
+    private readonly struct ArenaAtomicCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.ArenaAtomic<TMem>);
     }
 
     private readonly struct AtomicCase : IMemCase

@@ -15,6 +15,12 @@ internal sealed unsafe partial class ProgRun
         var address = _m->StopAddress;
         var isWrite = insn.Class != InsnClass.Ldx;
         var sizeBytes = (ulong)insn.AccessBytes;
+        if (_code.IsArena(idx))
+        {
+            AccessArena(insn, address);
+            return _code[idx + 1];
+        }
+
         if (insn.IsAtomic && address % sizeBytes != 0)
         {
             return Fail(DiagCode.RunBadAccess,

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Kptr.Isa;
+using Kptr.Maps;
 
 namespace Kptr.Execution;
 
@@ -41,6 +42,11 @@ internal static unsafe class CompiledCalls
     /// <summary>A memory access that is in no region known to be live.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Access(ProgRun run, ulong address, int idx) => run.Answer(StopKind.Memory, idx, address);
+
+    /// <summary>Where bytes of an arena lie in the host; 0 where the run must see to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong InArena(ulong address, ulong space, int sizeBytes) =>
+        ((ArenaSpace*)space)->Find(address, (uint)sizeBytes);
 
     /// <summary>An atomic instruction on memory that was checked.</summary>
     /// <returns>What it fetched, where it fetches.</returns>

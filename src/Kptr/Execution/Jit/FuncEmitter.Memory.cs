@@ -63,6 +63,12 @@ internal sealed partial class FuncEmitter
             return;
         }
 
+        if (_code.IsArena(slot))
+        {
+            EmitArenaCheck(slot, insn, baseReg, after);
+            return;
+        }
+
         var (fast, slow, run) = (_il.DefineLabel(), _il.DefineLabel(), _il.DefineLabel());
         LoadReg(baseReg);
         EmitConst((ulong)insn.Off);

@@ -9,6 +9,7 @@ internal sealed partial class FuncEmitter
     private readonly bool _hasLoops;
     private LocalBuilder _address = null!;
     private LocalBuilder _fuel = null!;
+    private LocalBuilder? _host;
 
     private void DeclareLocals()
     {

@@ -104,6 +104,9 @@ internal sealed unsafe partial class FuncEmitter
 
         switch (insn.Class)
         {
+            case InsnClass.Alu64 when _code.IsArena(slot):
+                EmitUserCast(insn);
+                break;
             case InsnClass.Alu64 or InsnClass.Alu:
                 EmitAlu(insn, insn.Class == InsnClass.Alu64);
                 break;

@@ -146,6 +146,7 @@ internal sealed partial class VerifierRun
                 dst = Reg(insn.Src);
             }
 
+            Aux[InsnIdx].NeedsZext |= insn.Class == InsnClass.Alu64;
             return;
         }
 

@@ -187,6 +187,7 @@ internal sealed partial class VerifierRun
             StackDepthBytes = [.. Subprogs.Select(s => s.StackDepth)],
             Reached = [.. Aux.Select(a => a.Seen)],
             Accesses = [.. Aux.Select(a => a.PtrType.Base())],
+            NeedsZext = [.. Aux.Select(a => a.NeedsZext)],
             ProbedLoads = [.. Aux.Select(a => IsProbed(a.PtrType))],
         },
     };
