@@ -20,10 +20,13 @@ internal static class KptrCommand
 
     /// <summary>Runs one command line; what it prints is written when this returns.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
-    public static int Run(string[] args)
+    public static int Run(string[] args) => Run(args, OutputStream.OpenOutput(), OutputStream.OpenErrors());
+
+    /// <summary>The same, with what it prints going elsewhere; the process's console is set to that.</summary>
+    public static int Run(string[] args, TextWriter output, TextWriter errors)
     {
-        Console.SetOut(OutputStream.OpenOutput());
-        Console.SetError(OutputStream.OpenErrors());
+        Console.SetOut(output);
+        Console.SetError(errors);
         try
         {
             var exit = Run(Create().Parse(args));

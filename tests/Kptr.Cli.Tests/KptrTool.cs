@@ -3,9 +3,11 @@ using Kptr.Tests.Shared;
 
 namespace Kptr.Cli.Tests;
 
-/// <summary>The tool, run as a process, as a user runs it.</summary>
+/// <summary>The tool: as a process, as a user runs it, or within this one, which is there already.</summary>
 internal static class KptrTool
 {
+    private static readonly Lock OneAtATime = new();
+
     private const int TimeoutMs = 120_000;
 
     public static string Root { get; } = RepoRoot.Path;
@@ -16,8 +18,28 @@ internal static class KptrTool
 
     public static string DoubtfulObject => Path.Combine(Root, "tests", "data", "run", "doubtful.bpf.o");
 
-    public static ToolRun Run(params string[] args) => RunWith("", args);
+    /// <summary>Runs it within this process: one console, so one at a time.</summary>
+    public static ToolRun Run(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var errors = new StringWriter();
+        lock (OneAtATime)
+        {
+            var (console, consoleErrors) = (Console.Out, Console.Error);
+            try
+            {
+                var exit = KptrCommand.Run(args, output, errors);
+                return new(exit, output.ToString(), errors.ToString());
+            }
+            finally
+            {
+                Console.SetOut(console);
+                Console.SetError(consoleErrors);
+            }
+        }
+    }
 
+    /// <summary>Runs it as a process that reads the input.</summary>
     public static ToolRun RunWith(string input, params string[] args) => Run("dotnet", [Dll, .. args], input);
 
     /// <summary>Runs a line of the shell in which <c>kptr</c> is the tool.</summary>

@@ -15,7 +15,7 @@ public sealed class ScenarioFuzzTests : IDisposable
 {
     private const int ScenariosDefault = 60;
     private const int StepsMax = 25;
-    private static readonly TimeSpan HangAfter = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan HangAfter = TimeSpan.FromMinutes(3);
 
     private static readonly string[] Verbs =
     [

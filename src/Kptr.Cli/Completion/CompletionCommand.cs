@@ -23,15 +23,16 @@ internal static class CompletionCommand
         ["zsh"] = """
             #compdef kptr
             _kptr() {
-                local -a words
-                words=("${(@f)$(kptr "[suggest:${CURSOR}]" "${BUFFER}" 2>/dev/null)}")
-                [[ -n "$words" ]] && compadd -- $words
+                local line="${(j: :)words[1,CURRENT]}"
+                local -a found
+                found=("${(@f)$(kptr "[suggest:${#line}]" "$line" 2>/dev/null)}")
+                [[ -n "$found" ]] && compadd -- $found && [[ -n "${words[CURRENT]}" ]] && return
                 _files
             }
             compdef _kptr kptr
             """,
         ["fish"] = """
-            complete -c kptr -a '(kptr "[suggest:"(commandline -C)"]" (commandline -cp) 2>/dev/null)'
+            complete -c kptr -a '(kptr "[suggest:"(string length -- (commandline -cp))"]" (commandline -cp) 2>/dev/null)'
             """,
     };
 
