@@ -26,6 +26,11 @@ public sealed record ConformanceOptions
     /// <summary>Under which destroy policies.</summary>
     public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
 
+    /// <summary>Seed, amount and policies.</summary>
+    public override string ToString() =>
+        $"seed {Seed}, {Scripts} scripts of at most {StepsMax} steps, {Rounds} rounds; {string.Join(", ", Policies)}"
+        + (Only.Count == 0 ? "" : $"; only {string.Join(", ", Only)}");
+
     /// <summary>Refuses what would try nothing: a check that was not tried must not pass.</summary>
     internal void ThrowIfNothingIsTried()
     {

@@ -29,4 +29,10 @@ public sealed record KfuncCapabilities
 
     /// <summary>Whether programs on several CPUs may call them at once.</summary>
     public bool IsThreadSafe { get; init; } = true;
+
+    /// <summary>Which kfuncs are tried, and what makes their objects.</summary>
+    public override string ToString() =>
+        (Kfuncs.Count == 0 ? "all kfuncs that Kptr does not have" : string.Join(", ", Kfuncs))
+        + (Objects.Count == 0 ? "" : $"; makes {string.Join(", ", Objects.Keys)}")
+        + (IsThreadSafe ? "" : "; one CPU at a time");
 }

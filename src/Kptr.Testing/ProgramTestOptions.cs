@@ -51,4 +51,10 @@ public sealed record ProgramTestOptions
     /// <summary>Instructions that loops may repeat in a run that a script starts itself; a run that needs more is not
     /// judged.</summary>
     public long Fuel { get; init; } = 1_000_000;
+
+    /// <summary>Seed, amount and kernels.</summary>
+    public override string ToString() =>
+        $"seed {Seed}, {Scripts} scripts of at most {StepsMax} steps; "
+        + $"{string.Join(", ", Profiles.Select(p => p.Name))}; {string.Join(", ", Policies)}"
+        + (Only.Count == 0 ? "" : $"; only {string.Join(", ", Only)}");
 }

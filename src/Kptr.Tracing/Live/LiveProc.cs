@@ -106,6 +106,9 @@ public sealed class LiveProc
         return Look();
     }
 
+    /// <summary>Where it looks, and what it saw.</summary>
+    public override string ToString() => $"{_options.Proc}: {_report}";
+
     private void Wait(TimeSpan time, CancellationToken cancellation)
     {
         try

@@ -110,6 +110,9 @@ public sealed class LiveTrace : IDisposable
         Remove(_instance);
     }
 
+    /// <summary>Where it traces.</summary>
+    public override string ToString() => $"trace of this machine in {_instance}";
+
     private static void Write(string instance, string file, string text) =>
         File.WriteAllText(Path.Combine(instance, file), text);
 

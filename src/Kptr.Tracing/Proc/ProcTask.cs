@@ -39,4 +39,8 @@ public sealed record ProcTask(int Pid, int Tgid, int ParentPid, string Comm)
 
     /// <summary>Whether it has exited and waits to be reaped.</summary>
     public bool IsZombie => State is 'Z' or 'X';
+
+    /// <summary>Pid, process and name.</summary>
+    public override string ToString() =>
+        $"pid {Pid}{(IsLeader ? "" : $" of process {Tgid}")} \"{Comm}\"{(IsZombie ? ", a zombie" : "")}";
 }

@@ -115,6 +115,10 @@ public sealed class TraceReplay
         return Report;
     }
 
+    /// <summary>How it stands.</summary>
+    public override string ToString() =>
+        $"replay: {_events.Applied} events, {_events.LeftOut} left out{(_isFinished ? ", finished" : "")}";
+
     private void Happen(TraceEvent next)
     {
         if (next.TimestampNs < 0)

@@ -40,4 +40,9 @@ public sealed record TraceReplayOptions
     /// kernel does not have.
     /// </summary>
     public IReadOnlyCollection<TraceEventFormat> Formats { get; init; } = [];
+
+    /// <summary>The reordering, the drains, and what is raised besides.</summary>
+    public override string ToString() =>
+        $"{ReorderWindow} events held back, deferred work every {GracePeriod.TotalMilliseconds:0.###} ms"
+        + (RaisesRecords ? $", records of {Formats.Count} formats and the trace's own" : "");
 }
