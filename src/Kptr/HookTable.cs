@@ -71,6 +71,10 @@ internal sealed class HookTable(KernelCore core) : IHookSink
         }
     }
 
+    /// <inheritdoc/>
+    public long Ask(string hook, ReadOnlySpan<ulong> args) =>
+        _links.ContainsKey(hook) || _handlers.ContainsKey(hook) ? Call(hook, args, null) : 0;
+
     /// <summary>Runs the programs attached to an event, each with a copy of its record as context.</summary>
     internal void FireEvent(string name, ReadOnlySpan<byte> record)
     {

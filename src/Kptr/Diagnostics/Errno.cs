@@ -15,6 +15,9 @@ public enum Errno
     /// <summary><c>-ENOENT</c></summary>
     ENOENT = -2,
 
+    /// <summary><c>-ESRCH</c></summary>
+    ESRCH = -3,
+
     /// <summary><c>-E2BIG</c></summary>
     E2BIG = -7,
 

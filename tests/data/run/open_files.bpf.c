@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What processes have open: a line a descriptor, as an iterator program prints it.
+// What processes have open: a line a descriptor, as an iterator program prints it. And who may fork.
 #include "run.h"
 
 static long (*const bpf_seq_printf)(void *seq, const char *fmt, u32 size, const void *data, u32 len) = (void *)126;
@@ -35,4 +35,12 @@ int each_file(struct bpf_iter__task_file *ctx)
 		args[2] = socket->sk->__sk_common.skc_num;
 	bpf_seq_printf(ctx->meta->seq, line, sizeof(line), args, sizeof(args));
 	return 0;
+}
+
+bool is_full;
+
+SEC("lsm/task_alloc")
+int may_fork(u64 *args)
+{
+	return is_full ? -11 : 0;
 }

@@ -12,6 +12,8 @@ typedef void (*btf_trace_sched_waking)(void *, struct task_struct *p);
 typedef void (*btf_trace_sched_wakeup)(void *, struct task_struct *p);
 typedef void (*btf_trace_sched_wakeup_new)(void *, struct task_struct *p);
 typedef void (*btf_trace_sched_migrate_task)(void *, struct task_struct *p, int dest_cpu);
+typedef void (*btf_trace_signal_generate)(void *, int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int result);
+typedef void (*btf_trace_signal_deliver)(void *, int sig, struct kernel_siginfo *info, struct k_sigaction *ka);
 typedef void (*btf_trace_cgroup_mkdir)(void *, struct cgroup *cgrp, const char *path);
 typedef void (*btf_trace_cgroup_rmdir)(void *, struct cgroup *cgrp, const char *path);
 typedef void (*btf_trace_cgroup_release)(void *, struct cgroup *cgrp, const char *path);

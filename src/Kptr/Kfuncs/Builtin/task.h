@@ -230,6 +230,18 @@ struct cred {
 	struct user_namespace *user_ns;
 };
 
+struct kernel_siginfo {
+	int si_signo;
+	int si_errno;
+	int si_code;
+	union {
+		struct {
+			pid_t _pid;
+			kuid_t _uid;
+		} _kill;
+	} _sifields;
+};
+
 struct linux_binprm {
 	struct mm_struct *mm;
 	unsigned long p;

@@ -50,6 +50,9 @@ public partial class KernelCore
     /// <summary>The kernel passes a tracepoint. Call it with no lock held.</summary>
     internal void Fire(string tracepoint, params ReadOnlySpan<ulong> args) => Hooks?.Fire(tracepoint, args);
 
+    /// <summary>Asks an LSM hook; 0, or the negative number of whoever refuses.</summary>
+    internal long CallHook(string hook, params ReadOnlySpan<ulong> args) => Hooks?.Ask(hook, args) ?? 0;
+
     /// <summary>Says that something is about to sleep.</summary>
     /// <param name="what">What, for the report.</param>
     /// <returns>Whether it may; if not, the fault is reported.</returns>

@@ -406,6 +406,7 @@ public sealed class TaskStruct : KernelObject
     /// <inheritdoc/>
     protected override void OnFree()
     {
+        Core.CallHook("task_free", Address);
         CssSet?.Put();
         Group.Put();
         ThreadPid.Free();

@@ -100,13 +100,16 @@ public sealed partial class TaskTable
     /// </summary>
     public Func<TaskStruct, bool>? ForkFault { get; set; }
 
-    /// <summary>Makes a new process; fires <c>task_newtask</c> and <c>sched_process_fork</c>.</summary>
+    /// <summary>
+    /// Makes a new process, once the LSM hook <c>task_alloc</c> lets it; fires <c>task_newtask</c> and
+    /// <c>sched_process_fork</c>.
+    /// </summary>
     /// <param name="parent">Who forks.</param>
     /// <param name="comm">Its name; null inherits the parent's.</param>
     /// <param name="flags">What it shares.</param>
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
     /// <exception cref="InvalidOperationException">The parent or its pid namespace has ended, the namespaces would nest
-    /// too deep, or <see cref="ForkFault"/> said so.</exception>
+    /// too deep, or <see cref="ForkFault"/> or an LSM program said so.</exception>
     public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None) =>
         Fork(parent, new ForkOptions { Comm = comm, Flags = flags });
 
@@ -194,6 +197,11 @@ public sealed partial class TaskTable
     {
         using (Run(parent))
         {
+            if (Refuses(child, flags) is not Errno.None and var refusal)
+            {
+                throw new InvalidOperationException($"the LSM hook task_alloc refuses {child}: {refusal}");
+            }
+
             _core.Fire("task_newtask", child.Address, (ulong)flags);
             _core.Fire("sched_process_fork", parent.Address, child.Address);
         }
@@ -281,6 +289,24 @@ public sealed partial class TaskTable
         {
             Abandon(child);
             throw;
+        }
+    }
+
+    // As above; security_task_alloc comes before the child is seen.
+    private Errno Refuses(TaskStruct child, CloneFlags flags)
+    {
+        var refusal = Errno.EPERM;
+        try
+        {
+            refusal = (Errno)_core.CallHook("task_alloc", child.Address, (ulong)flags);
+            return refusal;
+        }
+        finally
+        {
+            if (refusal != Errno.None)
+            {
+                Abandon(child);
+            }
         }
     }
 
