@@ -70,7 +70,7 @@ public static class JudgeReport
             if (options["program"] is null || options["program"] == prog.Name)
             {
                 var annotated = rows?.GetValueOrDefault(prog.Name) is { } row && AnnotatedMessages.Of(row).Length > 0;
-                var level = Math.Max(shown, annotated ? Math.Max(1, levels.GetValueOrDefault(prog.Name)) : 0);
+                var level = shown | (annotated ? Math.Max(1, levels.GetValueOrDefault(prog.Name)) : 0);
                 var judgement = Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set },
                     kernel, options, level);
                 judged.Add(judgement);

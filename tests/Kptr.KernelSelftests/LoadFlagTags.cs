@@ -1,5 +1,4 @@
 using System.Globalization;
-using Kptr.Btf;
 using Kptr.Specs;
 
 namespace Kptr.KernelSelftests;
@@ -7,9 +6,6 @@ namespace Kptr.KernelSelftests;
 /// <summary>Load flags and log levels that selftests ask for in declaration tags; <c>!</c> takes a flag away.</summary>
 internal static class LoadFlagTags
 {
-    private const string Prefix = "comment:test_prog_flags=";
-    private const string LevelPrefix = "comment:test_log_level=";
-
     private static readonly Dictionary<string, uint> Bits = new()
     {
         ["BPF_F_STRICT_ALIGNMENT"] = 1u << 0,
@@ -25,18 +21,11 @@ internal static class LoadFlagTags
     public static Dictionary<string, (uint Set, uint Clear)> Read(ObjectSpec spec)
     {
         var found = new Dictionary<string, (uint Set, uint Clear)>();
-        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        foreach (var (function, value) in TestTags.Of(spec, "test_prog_flags="))
         {
-            if (btf[id] is not { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
-                || !tag.Name.StartsWith(Prefix, StringComparison.Ordinal))
-            {
-                continue;
-            }
-
-            var value = tag.Name[Prefix.Length..];
             var bit = BitOf(value.TrimStart('!'));
-            var (set, clear) = found.GetValueOrDefault(tag.Ref.Name);
-            found[tag.Ref.Name] = value[0] == '!' ? (set, clear | bit) : (set | bit, clear);
+            var (set, clear) = found.GetValueOrDefault(function);
+            found[function] = value[0] == '!' ? (set, clear | bit) : (set | bit, clear);
         }
 
         return found;
@@ -46,13 +35,9 @@ internal static class LoadFlagTags
     public static Dictionary<string, int> ReadLogLevels(ObjectSpec spec)
     {
         var found = new Dictionary<string, int>();
-        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        foreach (var (function, value) in TestTags.Of(spec, "test_log_level="))
         {
-            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
-                && tag.Name.StartsWith(LevelPrefix, StringComparison.Ordinal))
-            {
-                found[tag.Ref.Name] = int.Parse(tag.Name.AsSpan(LevelPrefix.Length), CultureInfo.InvariantCulture);
-            }
+            found[function] = int.Parse(value, CultureInfo.InvariantCulture);
         }
 
         return found;

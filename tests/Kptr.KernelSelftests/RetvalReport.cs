@@ -58,8 +58,8 @@ public sealed class RetvalReport
             return;
         }
 
-        var annotated = SelftestObject.TagsOf(read, "comment:test_retval=");
-        var auxiliary = SelftestObject.TagsOf(read, "comment:test_auxiliary");
+        var annotated = SelftestObject.TagsOf(read, "test_retval=");
+        var auxiliary = SelftestObject.TagsOf(read, "test_auxiliary");
         var ready = SelftestObject.Ready(read);
         foreach (var prog in read.Progs.Where(p => annotated.ContainsKey(p.Name)))
         {

@@ -1,4 +1,3 @@
-using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Specs;
@@ -8,7 +7,7 @@ namespace Kptr.KernelSelftests;
 /// <summary>Does to an object what the selftests' user space and the judge did before they loaded it.</summary>
 public static class SelftestObject
 {
-    private const string BtfPathTag = "comment:test_btf_path=";
+    private const string BtfPathTag = "test_btf_path=";
 
     /// <summary>Links all programs; one that asks for types of its own gets them from the file it names.</summary>
     public static IEnumerable<ProgSpec> Link(
@@ -44,17 +43,13 @@ public static class SelftestObject
         };
     }
 
-    /// <summary>Functions with a declaration tag of this prefix, and what follows it.</summary>
-    public static Dictionary<string, string> TagsOf(ObjectSpec spec, string prefix)
+    /// <summary>Functions with a tag of this name, and what follows it; of several the last.</summary>
+    public static Dictionary<string, string> TagsOf(ObjectSpec spec, string name)
     {
         var tags = new Dictionary<string, string>();
-        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        foreach (var (function, value) in TestTags.Of(spec, name))
         {
-            if (btf[id] is { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag
-                && tag.Name.StartsWith(prefix, StringComparison.Ordinal))
-            {
-                tags[tag.Ref.Name] = tag.Name[prefix.Length..];
-            }
+            tags[function] = value;
         }
 
         return tags;

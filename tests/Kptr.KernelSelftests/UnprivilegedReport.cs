@@ -1,5 +1,4 @@
 using System.Globalization;
-using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Specs;
@@ -13,9 +12,9 @@ namespace Kptr.KernelSelftests;
 /// </summary>
 public static class UnprivilegedReport
 {
-    private const string SuccessTag = "comment:test_expect_success_unpriv";
-    private const string FailureTag = "comment:test_expect_failure_unpriv";
-    private const string MessageTag = "comment:test_expect_msg_unpriv=";
+    private const string SuccessTag = "test_expect_success_unpriv";
+    private const string FailureTag = "test_expect_failure_unpriv";
+    private const string MessageTag = "test_expect_msg_unpriv=";
     private const uint AnyAlignment = 1u << 1;
 
     public static int Run(Options options)
@@ -69,22 +68,17 @@ public static class UnprivilegedReport
     {
         var found = new Dictionary<string, (bool Loads, List<string> Messages)>();
         var messages = new Dictionary<string, List<string>>();
-        for (var id = 1; spec.Btf is { } btf && id < btf.TypeCount; id++)
+        foreach (var (function, text) in TestTags.Of(spec))
         {
-            if (btf[id] is not { Kind: BtfKind.DeclTag, ComponentIdx: -1 } tag)
+            var of = messages.TryGetValue(function, out var known) ? known : messages[function] = [];
+            if (text.StartsWith(SuccessTag, StringComparison.Ordinal)
+                || text.StartsWith(FailureTag, StringComparison.Ordinal))
             {
-                continue;
+                found[function] = (text.StartsWith(SuccessTag, StringComparison.Ordinal), of);
             }
-
-            var of = messages.TryGetValue(tag.Ref.Name, out var known) ? known : messages[tag.Ref.Name] = [];
-            if (tag.Name.StartsWith(SuccessTag, StringComparison.Ordinal)
-                || tag.Name.StartsWith(FailureTag, StringComparison.Ordinal))
+            else if (text.StartsWith(MessageTag, StringComparison.Ordinal))
             {
-                found[tag.Ref.Name] = (tag.Name.StartsWith(SuccessTag, StringComparison.Ordinal), of);
-            }
-            else if (tag.Name.StartsWith(MessageTag, StringComparison.Ordinal))
-            {
-                of.Add(tag.Name[MessageTag.Length..].Split('=', 2)[^1]);
+                of.Add(text[MessageTag.Length..].Split('=', 2)[^1]);
             }
         }
 

@@ -148,6 +148,12 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool NamesHelpersOfOthers { get; init; } = true;
 
+    /// <summary>
+    /// Whether the full log tells how precision was traced back, by names of registers and slots: since 6.4. Before, in
+    /// other words, which are left out.
+    /// </summary>
+    internal bool LogsPrecision { get; init; } = true;
+
     /// <summary>Whether it has <c>may_goto</c>: since 6.9.</summary>
     internal bool HasMayGoto { get; init; } = true;
 

@@ -104,6 +104,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         SockOpsHaveTimestamp = false,
         NamesRangesByEnds = false,
         NamesHelpersOfOthers = false,
+        LogsPrecision = false,
         TracepointsCallKfuncs = false,
         HasFastcall = false,
         StackAlignBytes = 32,
@@ -144,6 +145,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         GlobalsReturnMore = true,
         ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
+        ClosesLoopsByShape = true,
         CallFramesMax = 16,
         DynptrsFollowReferences = true,
         HasSessions = true,
@@ -290,6 +292,13 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// Whether what a function throws must be what the program may return: in 7.2. 6.12 asks a function's own rule.
     /// </summary>
     internal bool ChecksThrownValues { get; init; }
+
+    /// <summary>
+    /// Whether states of a loop learn from all its rounds, loops being what the code's shape says, before they may
+    /// stand for others, and forget registers that nothing reads any more: in 7.2. 6.12 goes by the entry of the path
+    /// that came back, and misses rounds that end elsewhere.
+    /// </summary>
+    internal bool ClosesLoopsByShape { get; init; }
 
     /// <summary>
     /// Whether an iterator or dynptr at the frame pointer itself is refused: in 7.2. 6.12 takes an iterator of one slot

@@ -28,7 +28,10 @@ internal sealed partial class VerifierRun
         AllowPtrLeaks = AllowUninitStack = BpfCapable = options.Privileged;
         StrictAlignment = (prog.LoadFlags & LoadFlagBits.StrictAlignment) != 0;
         TestStateFreq = options.TestStateFreq || (BpfCapable && (prog.LoadFlags & LoadFlagBits.TestStateFreq) != 0);
-        _comparer = new(allowUninitStack: options.Privileged, ignoresPrecision: options.Beliefs is not null);
+        _comparer = new(allowUninitStack: options.Privileged, ignoresPrecision: options.Beliefs is not null)
+        {
+            ComparesUnwritten = !ClosesLoopsByShape,
+        };
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
         _declTags = prog.Btf is { } btf ? new(btf) : null;

@@ -7,7 +7,8 @@ public sealed record VerifyOptions
     public static VerifyOptions Default { get; } = new();
 
     /// <summary>
-    /// Log level as the kernel's: 0 nothing but the fault, 1 the path to it, 2 every path. No effect on the verdict.
+    /// Log level as the kernel's, bits: 0 nothing but the fault, 1 the path to it, 2 every path and how precision was
+    /// traced back, 4 the stack that each function needs. No effect on the verdict.
     /// </summary>
     public int LogLevel { get; init; }
 

@@ -49,12 +49,15 @@ internal sealed class VerdictFile
     /// <summary>Words on the rule; empty where another file stands for the code.</summary>
     public string Doc => string.Join('\n', _sections.GetValueOrDefault("doc", [])).Trim();
 
-    public static VerdictFile Read(string path)
+    public static VerdictFile Read(string path) => Parse(File.ReadAllText(path));
+
+    /// <summary>A file's text.</summary>
+    public static VerdictFile Parse(string text)
     {
         var sections = new Dictionary<string, List<string>>();
         List<string>? current = null;
         var title = "";
-        foreach (var line in File.ReadLines(path))
+        foreach (var line in text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n'))
         {
             if (line.StartsWith("-- ", StringComparison.Ordinal))
             {

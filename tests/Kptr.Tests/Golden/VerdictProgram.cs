@@ -55,7 +55,8 @@ internal sealed class VerdictProgram
             AttachTarget = def.TargetOf(section),
             IsSleepable = (def.Flags & SectionFlags.Sleepable) != 0,
             License = _words.Contains("proprietary") ? "Proprietary" : "GPL",
-            LoadFlags = (_words.Contains("strict") ? 1u : 0u) | (_words.Contains("invariants") ? 1u << 7 : 0u),
+            LoadFlags = (_words.Contains("strict") ? 1u : 0u) | (_words.Contains("every-state") ? 1u << 3 : 0u)
+                | (_words.Contains("invariants") ? 1u << 7 : 0u),
             Btf = btf,
             FuncInfos = funcs,
             Relocs = [.. asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address).Select(s => MakeReloc(s, maps))],

@@ -1,12 +1,13 @@
+using System.Globalization;
 using System.Text;
-using Kptr.Isa;
 
 namespace Kptr.Verifier;
 
 /// <summary>The kernel-style log. At level 0 it does nothing but keep the lines of a refusal.</summary>
 /// <remarks>
-/// Level 1 keeps the path to the fault and drops finished paths; level 2 keeps everything. The forms are those that log
-/// viewers parse: <c>12: (85) call ...</c>, <c>; C source @ file:line</c>, <c>from 3 to 9: safe</c>.
+/// Level 1 keeps the path to the fault and drops finished paths; level 2 keeps everything; 4 adds statistics. The
+/// forms are those that log viewers parse: <c>12: (85) call ...</c>, <c>; C source @ file:line</c>, <c>from 3 to 9:
+/// safe</c>.
 /// </remarks>
 internal sealed class VerifierLog(int level)
 {
@@ -23,7 +24,14 @@ internal sealed class VerifierLog(int level)
     /// <summary>Where the log is now, to <see cref="Rewind"/> to.</summary>
     public int Mark => _text.Length;
 
-    private bool IsOn => level > 0;
+    /// <summary>Whether every path is kept, and how precision was traced back.</summary>
+    public bool IsFull => (level & 2) != 0;
+
+    /// <summary>Whether the log ends with the stack and the instructions of each function.</summary>
+    public bool HasStats => (level & 4) != 0;
+
+    /// <summary>Whether paths are kept at all.</summary>
+    public bool IsOn => (level & 3) != 0;
 
     /// <summary>One line as it is.</summary>
     public void Line(string line) => _text.Append(line).Append('\n');
@@ -42,7 +50,7 @@ internal sealed class VerifierLog(int level)
     /// <summary>A path ended well: level 1 forgets it.</summary>
     public void Rewind(int mark)
     {
-        if (level < 2)
+        if (!IsFull)
         {
             _text.Length = mark;
             _lastLine = -1;
@@ -58,13 +66,14 @@ internal sealed class VerifierLog(int level)
             return;
         }
 
-        if (_newPath && level > 1)
+        if (_newPath && IsFull)
         {
-            _text.Append(System.Globalization.CultureInfo.InvariantCulture, $"\nfrom {run.PrevInsnIdx} to {insnIdx}:");
+            _text.Append(CultureInfo.InvariantCulture, $"\nfrom {run.PrevInsnIdx} to {insnIdx}:");
             AppendState(run, run.Cur.Cur, all: true);
             _newPath = false;
         }
-        else if (_regs != 0)
+
+        if (_regs != 0 || _slots != 0)
         {
             StartState(insnIdx);
             AppendState(run, run.Cur.Cur, all: false);
@@ -73,42 +82,30 @@ internal sealed class VerifierLog(int level)
         if (run.LineAt(insnIdx) is { } line && line.Line != _lastLine)
         {
             _lastLine = line.Line;
-            _text.Append(System.Globalization.CultureInfo.InvariantCulture,
+            _text.Append(CultureInfo.InvariantCulture,
                 $"; {line.Text.Trim()} @ {VerifierRun.ShortFile(line.File)}:{line.Line}\n");
         }
 
         var start = _text.Length;
-        _text.Append(System.Globalization.CultureInfo.InvariantCulture,
-            $"{insnIdx}: ({run.Insns[insnIdx].Opcode:x2}) {TextOf(run, insnIdx)}\n");
+        _text.Append(CultureInfo.InvariantCulture,
+            $"{insnIdx}: {InsnText.Of(run, insnIdx)}\n");
         _insnEnd = _text.Length;
-        _insnWidth = _insnEnd - start - 1;
+        _insnWidth = _insnEnd - start;
     }
 
-    /// <summary>The state after an instruction stands behind it, in column 40, if nothing was printed since.</summary>
+    /// <summary>The state after an instruction stands behind it, in column 38, if nothing was printed since.</summary>
     private void StartState(int insnIdx)
     {
         if (_insnEnd != _text.Length)
         {
-            _text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{insnIdx}:");
+            _text.Append(CultureInfo.InvariantCulture, $"{insnIdx}:");
             return;
         }
 
         var column = (Math.Max(_insnWidth + (AlignmentMin / 2), Alignment) + AlignmentMin - 1)
             / AlignmentMin * AlignmentMin;
         _text.Length--;
-        _text.Append(' ', column - _insnWidth - 1).Append(" ;");
-    }
-
-    private static string TextOf(VerifierRun run, int insnIdx)
-    {
-        ref readonly var insn = ref run.Insns[insnIdx];
-        if (insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call && insn.Src != BpfOp.PseudoCall)
-        {
-            return $"call {run.CalleeName(insnIdx)}#{insn.Imm}";
-        }
-
-        var isWide = insn.Opcode == BpfOp.LdImm64 && insnIdx + 1 < run.Insns.Length;
-        return Disassembler.Text(insn, isWide ? run.Insns[insnIdx + 1] : null);
+        _text.Append(' ', column - _insnWidth - 1).Append(';');
     }
 
     /// <summary>A path ended in a state known to be safe.</summary>
@@ -135,6 +132,7 @@ internal sealed class VerifierLog(int level)
             AppendState(run, caller, all: true);
             _text.Append("callee:\n");
             AppendState(run, callee, all: true);
+            TouchAll();
         }
     }
 
@@ -150,6 +148,49 @@ internal sealed class VerifierLog(int level)
         }
     }
 
+    /// <summary>Precision is traced back through the instructions of one state.</summary>
+    public void Precision(VerifierRun run, int frame, int last, int first, int subseq)
+    {
+        if (IsFull && run.Kernel.Profile.LogsPrecision)
+        {
+            Line($"mark_precise: frame{frame}: last_idx {last} first_idx {first} subseq_idx {subseq} ");
+        }
+    }
+
+    /// <summary>What is looked for before an instruction.</summary>
+    public void PrecisionBefore(VerifierRun run, in BacktrackSet set, int insnIdx)
+    {
+        if (IsFull && run.Kernel.Profile.LogsPrecision)
+        {
+            Line($"mark_precise: frame{set.Frame}: {PlacesOf(set, set.Frame)} before {insnIdx}: "
+                + InsnText.Of(run, insnIdx));
+        }
+    }
+
+    /// <summary>What is still looked for in an earlier state's frame, and that frame.</summary>
+    public void PrecisionOf(VerifierRun run, in BacktrackSet set, VerifierState state, int frame)
+    {
+        if (IsFull && run.Kernel.Profile.LogsPrecision)
+        {
+            _text.Append(CultureInfo.InvariantCulture,
+                $"mark_precise: frame{frame}: parent state {PlacesOf(set, frame)}: ");
+            AppendState(run, state.Frames[frame]!, all: true);
+        }
+    }
+
+    /// <summary>What an equal state needs precisely in one frame.</summary>
+    public void Propagated(VerifierRun run, in BacktrackSet set, int frame)
+    {
+        if (IsFull && run.Kernel.Profile.LogsPrecision && (set.RegsOf(frame) | set.SlotsOf(frame)) != 0)
+        {
+            Line($"frame {frame}: propagating "
+                + string.Join(',', [.. set.NamesOfRegs(frame), .. set.OffsetsOfSlots(frame).Select(o => $"fp{o}")]));
+        }
+    }
+
+    private static string PlacesOf(in BacktrackSet set, int frame) =>
+        $"regs={string.Join(',', set.NamesOfRegs(frame))} stack={string.Join(',', set.OffsetsOfSlots(frame))}";
+
     /// <summary>The whole log, with its last line.</summary>
     public string Finish(string lastLine) => _text.Append(lastLine).Append('\n').ToString();
 
@@ -157,7 +198,10 @@ internal sealed class VerifierLog(int level)
     {
         StatePrinter.Append(_text, run, frame, all ? 0x7ff : _regs, all ? ulong.MaxValue : _slots);
         _text.Append('\n');
-        _regs = 0;
-        _slots = 0;
+        if (!all)
+        {
+            _regs = 0;
+            _slots = 0;
+        }
     }
 }

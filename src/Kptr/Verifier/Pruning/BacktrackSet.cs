@@ -49,6 +49,20 @@ internal struct BacktrackSet
 
     public readonly ulong SlotsOf(int frame) => _slots[frame];
 
+    /// <summary>Names of the registers of a frame, <c>r0</c>, lowest first.</summary>
+    public readonly IEnumerable<string> NamesOfRegs(int frame)
+    {
+        var regs = _regs[frame];
+        return Enumerable.Range(0, 11).Where(r => (regs & (1u << r)) != 0).Select(r => $"r{r}");
+    }
+
+    /// <summary>Offsets of the slots of a frame, <c>-8</c>, nearest to the frame pointer first.</summary>
+    public readonly IEnumerable<int> OffsetsOfSlots(int frame)
+    {
+        var slots = _slots[frame];
+        return Enumerable.Range(0, 64).Where(s => (slots & (1ul << s)) != 0).Select(s => -8 * (s + 1));
+    }
+
     public readonly bool HasReg(int reg) => (_regs[Frame] & (1u << reg)) != 0;
 
     public readonly bool HasReg(int frame, int reg) => (_regs[frame] & (1u << reg)) != 0;

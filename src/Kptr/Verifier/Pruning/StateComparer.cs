@@ -25,6 +25,12 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
     /// </summary>
     public bool ComparesNumbersExactly { get; set; }
 
+    /// <summary>
+    /// Whether what an old state has not written is compared in loops too: in 6.12. In 7.2 what it has not, it cannot
+    /// have used.
+    /// </summary>
+    public bool ComparesUnwritten { get; init; } = true;
+
     private static readonly RegState Unbound = MakeUnbound();
 
     /// <summary>Whether <paramref name="cur"/> is safe because <paramref name="old"/> was.</summary>
@@ -148,7 +154,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
             return true;
         }
 
-        if (old.Type == RegType.NotInit && (exact == ExactLevel.NotExact || cur.Type == RegType.NotInit))
+        if (old.Type == RegType.NotInit
+            && (exact == ExactLevel.NotExact || !ComparesUnwritten || cur.Type == RegType.NotInit))
         {
             return true;
         }
@@ -233,7 +240,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         {
             ref var oldSlot = ref old.Stack[i];
             var beyond = i >= cur.SlotCount;
-            if (exact != ExactLevel.NotExact && (beyond || oldSlot.Kinds != cur.Stack[i].Kinds))
+            if ((exact == ExactLevel.Exact || (exact == ExactLevel.RangeWithin && ComparesUnwritten))
+                && (beyond || oldSlot.Kinds != cur.Stack[i].Kinds))
             {
                 return false;
             }

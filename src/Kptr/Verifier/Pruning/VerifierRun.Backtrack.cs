@@ -18,6 +18,7 @@ internal sealed partial class VerifierRun
             return true;
         }
 
+        Log.PrecisionBefore(this, _bt, idx);
         SyncLinkedInBacktrack(hist, hasHist);
         switch (insn.Class)
         {

@@ -24,11 +24,20 @@ internal sealed partial class VerifierRun
         return topmost;
     }
 
+    // Whether the path ends at an earlier state of a loop that is open.
+    private bool _endsInLoop;
+
     /// <summary>
     /// The path of <paramref name="cur"/> came back to <paramref name="head"/> (<c>update_loop_entry</c>).
     /// </summary>
-    private static void UpdateLoopEntry(VerifierState cur, VerifierState head)
+    private void UpdateLoopEntry(VerifierState cur, VerifierState head)
     {
+        if (HasLoopVisits)
+        {
+            _endsInLoop = true;
+            return;
+        }
+
         var curEntry = LoopEntryOf(cur) ?? cur;
         var headEntry = LoopEntryOf(head) ?? head;
         if (headEntry.Branches != 0 && headEntry.DfsDepth <= curEntry.DfsDepth)
@@ -38,7 +47,7 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private static void UpdateBranchCounts(VerifierState? state)
+    private void UpdateBranchCounts(VerifierState? state)
     {
         while (state is not null)
         {
@@ -53,6 +62,8 @@ internal sealed partial class VerifierRun
             {
                 return;
             }
+
+            ExitLoop(state);
 
             state = state.Parent;
         }

@@ -23,26 +23,28 @@ internal sealed partial class VerifierRun
         _bt.Frame = Cur.CurFrame;
         Invariant.That(Reg(regno).Type == RegType.Scalar, "precision of something that is no scalar");
         _bt.SetReg(regno);
-        MarkChainPrecisionOfSet();
+        _ = MarkChainPrecisionOfSet(Cur, InsnIdx);
     }
 
     /// <summary>Walks back along the path for all of <c>_bt</c> (<c>__mark_chain_precision</c>).</summary>
-    private void MarkChainPrecisionOfSet()
+    /// <returns>Whether something became precise that was not.</returns>
+    private bool MarkChainPrecisionOfSet(VerifierState start, int insnIdx)
     {
-        var state = Cur;
-        int first = state.FirstInsnIdx, last = InsnIdx, subseq = -1;
+        var state = start;
+        int first = state.FirstInsnIdx, last = insnIdx, subseq = -1;
         var skipFirst = true;
+        var changed = false;
         while (!_bt.IsEmpty)
         {
+            Log.Precision(this, _bt.Frame, last, first, subseq);
             if (last < 0)
             {
-                MarkEntryPrecise(state);
-                return;
+                return MarkEntryPrecise(state) || changed;
             }
 
-            if (!BacktrackStretch(state, last, ref subseq, skipFirst))
+            if (!BacktrackStretch(state, start, last, ref subseq, skipFirst))
             {
-                return;
+                return changed;
             }
 
             skipFirst = false;
@@ -52,7 +54,7 @@ internal sealed partial class VerifierRun
             }
 
             state = parent;
-            MarkStatePrecise(state);
+            changed |= MarkStatePrecise(state);
             subseq = first;
             last = state.LastInsnIdx;
             first = state.FirstInsnIdx;
@@ -61,14 +63,17 @@ internal sealed partial class VerifierRun
         if (!_bt.IsEmpty)
         {
             // History ended early; the kernel takes the same way out.
-            MarkAllScalarsPrecise(Cur);
+            MarkAllScalarsPrecise(start);
             _bt = default;
         }
+
+        return changed;
     }
 
     /// <summary>Walks back over the instructions of one state.</summary>
     /// <returns>False when nothing is left to look for.</returns>
-    private bool BacktrackStretch(VerifierState state, int last, ref int subseq, bool skipFirst)
+    private bool BacktrackStretch(
+        VerifierState state, VerifierState start, int last, ref int subseq, bool skipFirst)
     {
         var histEnd = state.HistEnd;
         for (var i = last; ;)
@@ -82,7 +87,7 @@ internal sealed partial class VerifierRun
                 var has = histEnd > state.HistStart && _hist[histEnd - 1].Idx == i;
                 if (!BacktrackInsn(i, subseq, has ? _hist[histEnd - 1] : default, has))
                 {
-                    MarkAllScalarsPrecise(Cur);
+                    MarkAllScalarsPrecise(start);
                     _bt = default;
                     return false;
                 }
@@ -104,8 +109,9 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>At the entry of a global function only arguments can be left.</summary>
-    private void MarkEntryPrecise(VerifierState state)
+    private bool MarkEntryPrecise(VerifierState state)
     {
+        var changed = false;
         var frame = state.Frames[0]!;
         Invariant.That(
             state.CurFrame == 0 && frame.Subprogno > 0 && frame.Callsite == -1 && _bt.Slots == 0
@@ -116,15 +122,18 @@ internal sealed partial class VerifierRun
             ref var reg = ref frame.Regs[BitOperations.TrailingZeroCount(regs)];
             if (reg.Type == RegType.Scalar)
             {
+                changed |= !reg.Precise;
                 reg.Precise = true;
             }
         }
 
         _bt = default;
+        return changed;
     }
 
-    private void MarkStatePrecise(VerifierState state)
+    private bool MarkStatePrecise(VerifierState state)
     {
+        var changed = false;
         for (var fr = _bt.Frame; fr >= 0; fr--)
         {
             var frame = state.Frames[fr]!;
@@ -138,7 +147,7 @@ internal sealed partial class VerifierRun
                 }
                 else
                 {
-                    reg.Precise = true;
+                    reg.Precise = changed = true;
                 }
             }
 
@@ -153,15 +162,24 @@ internal sealed partial class VerifierRun
                 }
                 else
                 {
-                    slot.Spilled.Precise = true;
+                    slot.Spilled.Precise = changed = true;
                 }
             }
+
+            Log.PrecisionOf(this, _bt, state, fr);
         }
+
+        return changed;
     }
 
     /// <summary>The big hammer: every scalar of every earlier state (<c>mark_all_scalars_precise</c>).</summary>
-    private static void MarkAllScalarsPrecise(VerifierState from)
+    private void MarkAllScalarsPrecise(VerifierState from)
     {
+        if (Log.IsFull && Kernel.Profile.LogsPrecision)
+        {
+            Log.Line($"mark_precise: frame{from.CurFrame}: falling back to forcing all scalars precise");
+        }
+
         for (var state = from.Parent; state is not null; state = state.Parent)
         {
             SetAllScalars(state, precise: true);

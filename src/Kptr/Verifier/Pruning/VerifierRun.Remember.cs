@@ -29,6 +29,7 @@ internal sealed partial class VerifierRun
         copy.Next = _explored[bucket];
         _explored[bucket] = copy;
         LinkParents(cur, copy);
+        EnterLoop(copy);
     }
 
     /// <summary>Connects every place of the current state to the same place of the state just remembered.</summary>
@@ -63,7 +64,7 @@ internal sealed partial class VerifierRun
         for (var st = _explored[BucketOf(insnIdx)]; st is not null; st = st.Next)
         {
             if (st.Branches != 0 || st.InsnIdx != insnIdx || (st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0
-                || LoopEntryOf(st) is { Branches: > 0 } || !st.SameCallsites(cur))
+                || IsLoopOpen(st) || !st.SameCallsites(cur))
             {
                 continue;
             }
@@ -98,8 +99,10 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private static void PropagateLiveness(VerifierState old, VerifierState cur)
+    /// <returns>Whether something is read that was not known to be.</returns>
+    private static bool PropagateLiveness(VerifierState old, VerifierState cur)
     {
+        var changed = false;
         for (var f = 0; f <= old.CurFrame; f++)
         {
             FuncState from = old.Frames[f]!, to = cur.Frames[f]!;
@@ -108,6 +111,7 @@ internal sealed partial class VerifierRun
                 if ((from.Regs[i].Live & LiveMarks.Read) != 0 && (to.Regs[i].Live & LiveMarks.Read) == 0)
                 {
                     to.Regs[i].Live |= LiveMarks.Read;
+                    changed = true;
                     MarkRegRead(to, i);
                 }
             }
@@ -119,16 +123,20 @@ internal sealed partial class VerifierRun
                     && (to.Stack[i].Spilled.Live & LiveMarks.Read) == 0)
                 {
                     to.Stack[i].Spilled.Live |= LiveMarks.Read;
+                    changed = true;
                     MarkSlotRead(to, i);
                 }
             }
         }
+
+        return changed;
     }
 
-    private void PropagatePrecision(VerifierState old)
+    /// <returns>Whether something became precise that was not.</returns>
+    private bool PropagatePrecision(VerifierState old, VerifierState cur)
     {
         _bt = default;
-        _bt.Frame = Cur.CurFrame;
+        _bt.Frame = cur.CurFrame;
         for (var fr = old.CurFrame; fr >= 0; fr--)
         {
             var frame = old.Frames[fr]!;
@@ -147,12 +155,11 @@ internal sealed partial class VerifierRun
                     _bt.SetSlot(fr, i);
                 }
             }
+
+            Log.Propagated(this, _bt, fr);
         }
 
-        if (BpfCapable)
-        {
-            MarkChainPrecisionOfSet();
-        }
+        return BpfCapable && MarkChainPrecisionOfSet(cur, cur.InsnIdx);
     }
 
     private static bool NeedsPrecision(in RegState reg) =>

@@ -22,6 +22,7 @@ internal sealed partial class VerifierRun
         var force = TestStateFreq || IsMarked(insnIdx, CodeMarks.ForceCheckpoint)
             || cur.HistEnd - cur.HistStart > HistoryLong;
         var add = force || (_jmpsProcessed - _prevJmpsProcessed >= 2 && _insnsProcessed - _prevInsnsProcessed >= 8);
+        ForgetDeadRegs(cur, insnIdx);
         if (Options.Pruning || IsMarked(insnIdx, CodeMarks.ForceCheckpoint))
         {
             CleanLiveStates(insnIdx, cur);
@@ -44,6 +45,7 @@ internal sealed partial class VerifierRun
         var bucket = BucketOf(insnIdx);
         VerifierState? before = null;
         var count = 0;
+        _endsInLoop = false;
         for (var st = _explored[bucket]; st is not null;)
         {
             count++;
@@ -74,8 +76,7 @@ internal sealed partial class VerifierRun
     /// </summary>
     private bool IsHitDone(VerifierState st, VerifierState cur)
     {
-        var entry = LoopEntryOf(st);
-        var exact = entry is { Branches: > 0 };
+        var exact = IsLoopOpen(st);
         if (!_comparer.AreEqual(st, cur, exact ? ExactLevel.RangeWithin : ExactLevel.NotExact, _idGen))
         {
             return false;
@@ -83,7 +84,7 @@ internal sealed partial class VerifierRun
 
         if (exact)
         {
-            UpdateLoopEntry(cur, entry!);
+            UpdateLoopEntry(cur, HasLoopVisits ? st : LoopEntryOf(st)!);
         }
 
         return true;
@@ -115,6 +116,7 @@ internal sealed partial class VerifierRun
         {
             if (_comparer.AreEqual(st, cur, ExactLevel.RangeWithin, _idGen))
             {
+                _endsInLoop = HasLoopVisits;
                 return true;
             }
 
@@ -206,13 +208,18 @@ internal sealed partial class VerifierRun
     private void TakeHit(VerifierState st, VerifierState cur, int insnIdx)
     {
         st.HitCount++;
-        PropagateLiveness(st, cur);
+        _ = PropagateLiveness(st, cur);
         if (IsMarked(insnIdx, CodeMarks.JmpPoint))
         {
             PushInsnHistory(0, 0);
         }
 
-        PropagatePrecision(st);
+        cur.InsnIdx = insnIdx;
+        _ = PropagatePrecision(st, cur);
+        if (_endsInLoop)
+        {
+            AddBackEdge(st, cur, insnIdx);
+        }
     }
 
     /// <summary>Counts a miss and drops the state if it hardly ever hits.</summary>
@@ -241,7 +248,8 @@ internal sealed partial class VerifierRun
         }
 
         st.Next = null;
-        if ((st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0 && !st.UsedAsLoopEntry)
+        if ((st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0 && !st.UsedAsLoopEntry
+            && !(HasLoopVisits && IsLoopOpen(st)))
         {
             Invariant.That(st.Branches == 0, "a finished state has branches");
             Pool.Return(st);

@@ -69,6 +69,11 @@ internal sealed partial class VerifierRun
                 errno: misfit.Errno);
         }
 
+        if (Log.IsOn)
+        {
+            Log.Line($"Func#{subprog} ('{sub.Name}') is global and assumed valid.");
+        }
+
         if (sub.ChangesPktData)
         {
             ClearAllPktPointers();

@@ -32,6 +32,7 @@ internal sealed partial class VerifierRun
         funcInfos.Check(Subprogs);
         ResolveLdImm64();
         _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: this).Run();
+        FindLoops();
         CheckAttachTarget();
         _fastcalls = new FastcallSpills(Insns, Subprogs);
         if (Kernel.Profile.HasFastcall)
@@ -118,6 +119,11 @@ internal sealed partial class VerifierRun
         Cur.LastInsnIdx = -1;
         if (subprog != 0)
         {
+            if (Log.IsOn)
+            {
+                Log.Line($"Validating {sub.Name}() func#{subprog}...");
+            }
+
             SetupGlobalArgs(sub);
         }
         else
@@ -128,8 +134,10 @@ internal sealed partial class VerifierRun
         }
 
         _explored = new VerifierState?[Insns.Length];
+        ForgetLoopVisits();
         Explore();
         FreeExplored();
+        Log.Rewind(0);
     }
 
     /// <summary>
@@ -156,6 +164,11 @@ internal sealed partial class VerifierRun
                 if (sub.IsGlobal && sub.Called && !sub.Verified)
                 {
                     ExploreFrom(i);
+                    if (Log.IsOn)
+                    {
+                        Log.Line($"Func#{i} ('{sub.Name}') is safe for any args that match its prototype");
+                    }
+
                     sub.Verified = again = true;
                 }
             }
@@ -226,10 +239,18 @@ internal sealed partial class VerifierRun
 
     private const int FirstUnsupportedCode = 9000;
 
-    private string FinishLog() => Log.Finish(
-        $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn "
-            + $"{_maxStatesPerInsn} "
-        + $"total_states {_totalStates} peak_states {_peakStates} mark_read 0");
+    private string FinishLog()
+    {
+        if (Log.HasStats)
+        {
+            Log.Line("stack depth " + string.Join('+', Subprogs.Select(s => s.StackDepth)));
+        }
+
+        return Log.Finish(
+            $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn "
+                + $"{_maxStatesPerInsn} "
+            + $"total_states {_totalStates} peak_states {_peakStates} mark_read 0");
+    }
 
     /// <summary>Loads through these pointers may fault and then read zero.</summary>
     private static bool IsProbed(RegType type) => type.Base() == RegType.PtrToBtfId

@@ -1,0 +1,155 @@
+using Kptr.Verifier.Cfg;
+
+namespace Kptr.Verifier;
+
+/// <content>
+/// Loops by the code's own shape: what one round reads and needs precisely reaches the states that ended at another,
+/// once all rounds are explored.
+/// </content>
+internal sealed partial class VerifierRun
+{
+    private const int BackEdgeRoundsMax = 64;
+    private LoopComponents? _loops;
+    private LiveRegisters? _liveRegs;
+    private List<LoopVisit>?[] _visits = [];
+
+    // 6.12's own way accepts loops that may go wrong: a strict run does not go it.
+    private bool ClosesLoopsByShape => Kernel.Profile.ClosesLoopsByShape || Options.Strict;
+
+    private bool HasLoopVisits => _loops is not null;
+
+    private void FindLoops()
+    {
+        if (ClosesLoopsByShape)
+        {
+            _loops = new LoopComponents(Insns, _marks);
+            _liveRegs = new LiveRegisters(Insns, calls: this);
+        }
+    }
+
+    /// <summary>Forgets registers that nothing reads any more (<c>clean_verifier_state</c>).</summary>
+    /// <remarks>Rounds of a loop that differ in such registers alone are then the same.</remarks>
+    private void ForgetDeadRegs(VerifierState state, int insnIdx)
+    {
+        for (var i = 0; _liveRegs is not null && i <= state.CurFrame; i++)
+        {
+            var frame = state.Frames[i]!;
+            var live = _liveRegs.Before(i == state.CurFrame ? insnIdx : state.Frames[i + 1]!.Callsite);
+            for (var r = 0; r < 10; r++)
+            {
+                if ((live & (1 << r)) == 0 && frame.Regs[r].Type != RegType.NotInit)
+                {
+                    frame.Regs[r].MarkNotInit();
+                    frame.Regs[r].Precise = AlwaysPrecise;
+                }
+            }
+        }
+    }
+
+    private void ForgetLoopVisits() => _visits = _loops is null ? [] : new List<LoopVisit>?[_loops.Count];
+
+    /// <summary>Whether marks may still come to a state from rounds of its loop.</summary>
+    /// <remarks>Kernel: <c>incomplete_read_marks</c>; before 6.17, the branches of <c>get_loop_entry</c>.</remarks>
+    private bool IsLoopOpen(VerifierState state) => HasLoopVisits
+        ? FindVisit(state, enter: false) is { BackEdges.Count: > 0 }
+        : LoopEntryOf(state) is { Branches: > 0 };
+
+    /// <summary>The outermost loop that a state is in, and the visit of it.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="enter">Whether a visit is made where there is none.</param>
+    private LoopVisit? FindVisit(VerifierState state, bool enter)
+    {
+        Span<int> callsites = stackalloc int[Limits.MaxCallFrames];
+        for (var i = 0; i <= state.CurFrame; i++)
+        {
+            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
+            if (_loops!.Of(at) is var loop and > 0)
+            {
+                return FindVisit(loop, callsites[..i], enter);
+            }
+
+            callsites[i] = at;
+        }
+
+        return null;
+    }
+
+    private LoopVisit? FindVisit(int loop, ReadOnlySpan<int> callsites, bool enter)
+    {
+        foreach (var visit in _visits[loop] ?? [])
+        {
+            if (callsites.SequenceEqual(visit.Callsites))
+            {
+                return visit;
+            }
+        }
+
+        if (!enter)
+        {
+            return null;
+        }
+
+        var made = new LoopVisit(callsites.ToArray());
+        (_visits[loop] ??= []).Add(made);
+        return made;
+    }
+
+    /// <summary>A state was remembered: it may be the first of a loop (<c>maybe_enter_scc</c>).</summary>
+    private void EnterLoop(VerifierState state)
+    {
+        if (HasLoopVisits && FindVisit(state, enter: true) is { } visit)
+        {
+            visit.Entry ??= state;
+        }
+    }
+
+    /// <summary>The current path ends at an earlier state of an open loop (<c>add_scc_backedge</c>).</summary>
+    private void AddBackEdge(VerifierState equal, VerifierState cur, int insnIdx)
+    {
+        var visit = FindVisit(equal, enter: false);
+        Diagnostics.Invariant.That(visit?.Entry is not null, "a round of a loop that was not entered");
+        var copy = Pool.RentState();
+        copy.CopyFrom(cur, Pool);
+        copy.InsnIdx = insnIdx;
+        var from = visit!.Entry!.HistEnd;
+        visit.BackEdges.Add(new(copy, equal, _hist[from..Math.Max(from, cur.HistEnd)], from));
+    }
+
+    /// <summary>All paths from a state are explored: if it entered a loop, its rounds learn from one another.</summary>
+    /// <remarks>Kernel: <c>maybe_exit_scc</c>, <c>propagate_backedges</c>.</remarks>
+    private void ExitLoop(VerifierState state)
+    {
+        if (!HasLoopVisits || FindVisit(state, enter: false) is not { } visit || visit.Entry != state)
+        {
+            return;
+        }
+
+        visit.Entry = null;
+        var rounds = 0;
+        for (var changed = visit.BackEdges.Count > 0; changed;)
+        {
+            changed = false;
+            foreach (var edge in visit.BackEdges)
+            {
+                if (rounds >= BackEdgeRoundsMax)
+                {
+                    MarkAllScalarsPrecise(edge.State);
+                    continue;
+                }
+
+                edge.History.CopyTo(_hist, edge.HistoryFrom);
+                changed |= PropagateLiveness(edge.Equal, edge.State);
+                changed |= PropagatePrecision(edge.Equal, edge.State);
+            }
+
+            rounds++;
+        }
+
+        foreach (var edge in visit.BackEdges)
+        {
+            Pool.Return(edge.State);
+        }
+
+        visit.BackEdges.Clear();
+    }
+}
