@@ -77,6 +77,13 @@ public sealed record MapCapabilities
     /// </summary>
     public bool ReadsWhole { get; init; }
 
+    /// <summary>
+    /// Whether an update with <see cref="MapUpdateFlags.Lock"/> of a key that is there writes the plain bytes only, and
+    /// what its kptrs own stays, as in Linux's hashes (<see cref="DeathPath.LockedUpdate"/>). Otherwise it ends the old
+    /// value like any other update, as in Linux's arrays.
+    /// </summary>
+    public bool LockKeepsFields { get; init; }
+
     /// <summary>Whether threads may use the map at once, as programs on several CPUs do.</summary>
     public bool IsThreadSafe { get; init; } = true;
 }

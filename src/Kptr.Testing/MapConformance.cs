@@ -64,7 +64,7 @@ public static class MapConformance
     {
         public override string? ReasonToSkip(ConformanceCheck check)
         {
-            using var kernel = Kernels.Boot(DestroyBehavior.Eager);
+            using var kernel = Kernels.Boot(Options.Policies[0]);
             using var map = factory(kernel);
             var shape = new MapShape(map, can);
             return check switch

@@ -51,7 +51,7 @@ public class MutantTests
                 Seed = seed,
                 Scripts = 400,
                 Only = [check],
-                HangAfter = TimeSpan.FromSeconds(isHang ? 4 : 60),
+                HangAfter = TimeSpan.FromSeconds(isHang ? 1 : 60),
             });
         }
     }

@@ -388,9 +388,9 @@ public sealed class NaiveMap : BpfMap
         if (task.Exchange(null) is { } first)
         {
             var second = first.Target.TryAcquire();
-            task.Exchange(first);
+            task.Exchange(first)?.Release();
             dying.Recycle(_pool.AddressOf(slot));
-            task.Exchange(second);
+            task.Exchange(second)?.Release();
         }
 
         dying.Recycle(_pool, slot);

@@ -15,6 +15,9 @@ public class PidMapTests
         var report = MapConformance.Run(core => new PidMap(core, 4), can, new() { Scripts = 200 });
         var failure = report.Failures.Should().ContainSingle().Which;
         Page.Should().Contain($"`dotnet test` fails, in `{failure.Check.Name}`");
-        failure.Script.Should().HaveCount(4).And.Contain(line => line.Contains("store task", StringComparison.Ordinal));
+        Page.Should().Contain(failure.ToString().Split("expected:")[0], "the page shows how the report begins");
+        failure.Script.Should().HaveCount(4);
+        failure.Script[1].Should().Contain("store task A under key 0");
+        failure.Script[2].Should().Contain("update key 0");
     }
 }

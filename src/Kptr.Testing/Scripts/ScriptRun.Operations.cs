@@ -34,7 +34,8 @@ internal sealed unsafe partial class ScriptRun
                 Remove(step.Key);
             }
 
-            NoteWrite(step.Key, step.Value, one);
+            var isKept = exists && _can.LockKeepsFields && (step.Flags & MapUpdateFlags.Lock) != 0;
+            NoteWrite(step.Key, step.Value, one, isKept);
         }
 
         NoteEvictions(err == Errno.None ? step.Key : -1);
@@ -64,7 +65,7 @@ internal sealed unsafe partial class ScriptRun
             : _shape.HasLock ? step.Flags & ~MapUpdateFlags.Lock : step.Flags;
 
     // The value of one place is written, or those of all (null). A new element's other values are zero.
-    private void NoteWrite(int key, ulong value, int? one)
+    private void NoteWrite(int key, ulong value, int? one, bool isKept = false)
     {
         if (_model.Live.TryGetValue(key, out var entry))
         {
@@ -77,9 +78,12 @@ internal sealed unsafe partial class ScriptRun
 
         for (var place = one ?? 0; place <= (one ?? (_shape.PlaceCount - 1)); place++)
         {
-            EndHeld(entry.Held[place], Rules.DestroyOnOverwrite);
             entry.Values[place] = value + (one is null ? (ulong)place * MapShape.PlaceStep : 0);
-            Array.Fill(entry.Held[place], AfterWrite);
+            if (!isKept)
+            {
+                EndHeld(entry.Held[place], Rules.DestroyOnOverwrite);
+                Array.Fill(entry.Held[place], AfterWrite);
+            }
         }
     }
 
@@ -121,7 +125,8 @@ internal sealed unsafe partial class ScriptRun
         && ((step.Flags == MapUpdateFlags.Exist && err == Errno.ENOENT)
             || (step.Flags == MapUpdateFlags.NoExist && err == Errno.None));
 
-    // As above, where the value of one CPU was written: the others are as in a new element then.
+    // As above, where the value of one CPU was written: the others are as in a new element then, which has recycled
+    // memory's kptrs.
     private bool IsMadeAnew(int key, int written)
     {
         if (!_model.Live.TryGetValue(key, out var entry))
@@ -132,7 +137,7 @@ internal sealed unsafe partial class ScriptRun
         using var reader = _kernel.Rcu.ReadLock();
         return ValuesOf(key).Index().Where(v => v.Index != written).All(v => v.Item != 0
             && _shape.PlainEquals(new ReadOnlySpan<byte>((void*)v.Item, _shape.ValueSize), 0)
-            && entry.Held[v.Index].Index().All(f => f.Item < 0 || *KptrAt(v.Item, f.Index) == 0));
+            && (!IsEager || entry.Held[v.Index].Index().All(f => f.Item < 0 || *KptrAt(v.Item, f.Index) == 0)));
     }
 
     private ulong* KptrAt(ulong value, int field) => (ulong*)(value + (ulong)_shape.KptrOffsets[field]);

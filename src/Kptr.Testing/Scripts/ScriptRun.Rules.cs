@@ -214,9 +214,9 @@ internal sealed unsafe partial class ScriptRun
     {
         for (var o = 0; o < _objects.Length; o++)
         {
-            var held = _objects[o].Count.Value - _base[o];
-            var pins = _kernel.Ledger.WhoPins(_objects[o]);
-            if (held > 0 && pins.Entries.Any(e => !e.Holder.IsSettled))
+            // What pins an object is looked for in all slots of the map: not for each that nothing pins.
+            if (_objects[o].Count.Value > _base[o]
+                && _kernel.Ledger.WhoPins(_objects[o]) is var pins && pins.Entries.Any(e => !e.Holder.IsSettled))
             {
                 _ledgerBreach ??= new BrokenRuleException(
                     Rules.Conservation, $"the ledger names a place for each reference on {Step.NameOf(o)}",

@@ -55,12 +55,16 @@ internal readonly record struct Step(
     public IEnumerable<Step> Simpler()
     {
         var step = this;
-        if (step.Kind is StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll)
+        var one = step.Kind switch
         {
-            for (var key = 0; key < SimpleKeys; key++)
-            {
-                yield return new(StepKind.Delete, key);
-            }
+            StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll or StepKind.DeleteBatch or StepKind.TakeBatch =>
+                StepKind.Delete,
+            StepKind.Fill or StepKind.UpdateBatch => StepKind.Update,
+            _ => step.Kind,
+        };
+        for (var key = 0; key < SimpleKeys && one != step.Kind; key++)
+        {
+            yield return new(one, key, one == StepKind.Update ? 1UL : 0);
         }
 
         if (step.Kind is StepKind.StepRcu or StepKind.StepGrace or StepKind.StepWork)

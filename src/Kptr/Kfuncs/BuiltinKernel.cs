@@ -16,7 +16,12 @@ public static class BuiltinKernel
     private static readonly string[] s_headers =
         ["base.h", "task.h", "cgroup.h", "fs.h", "net.h", "bpf.h", "contexts.h", "hooks.h"];
 
+    private const int TypesKept = 64;
+
     private static readonly ConcurrentDictionary<KernelProfile, KernelSpec> s_specs = new();
+
+    // By the declarations behind the headers; as long as a kernel has them.
+    private static readonly ConcurrentDictionary<string, WeakReference<KernelTypes>> s_types = new();
 
     /// <summary>The built-in kernel of a version.</summary>
     public static KernelSpec Spec(KernelProfile profile)
@@ -34,10 +39,36 @@ public static class BuiltinKernel
     {
         ArgumentNullException.ThrowIfNull(kfuncs);
         var prototypes = kfuncs.Of(profile).Where(d => d.Spec.Module is null && d.Spec.Prototype.Length > 0)
-            .Select(d => d.Spec.Prototype + ";\n");
-        var text = string.Concat([.. s_headers.Select(EmbeddedText.Read), declarations, "\n", .. prototypes]);
-        return Spec(profile, new KernelTypes(CDeclParser.Parse(text, "vmlinux")) { HasUndescribedStruct =
-            StructNames.Contains }, kfuncs);
+            .Select(d => d.Spec.Prototype).ToList();
+        if (!ReferenceEquals(kfuncs, KfuncRegistry.Builtin))
+        {
+            // What is declared again stands last: in one order, the same declarations are the same text.
+            prototypes.Sort(StringComparer.Ordinal);
+        }
+
+        return Spec(profile, TypesOf($"{declarations}\n{string.Join(";\n", prototypes)};\n"), kfuncs);
+    }
+
+    // Tests boot many kernels with the same declarations, and to parse them takes longer than the rest of a boot.
+    private static KernelTypes TypesOf(string declarations)
+    {
+        if (s_types.TryGetValue(declarations, out var kept) && kept.TryGetTarget(out var known))
+        {
+            return known;
+        }
+
+        if (s_types.Count >= TypesKept)
+        {
+            s_types.Clear();
+        }
+
+        var text = string.Concat([.. s_headers.Select(EmbeddedText.Read), declarations]);
+        var types = new KernelTypes(CDeclParser.Parse(text, "vmlinux"))
+        {
+            HasUndescribedStruct = StructNames.Contains,
+        };
+        s_types[declarations] = new(types);
+        return types;
     }
 
     /// <summary>A kernel with the types of a real one (its <c>vmlinux</c> BTF and modules).</summary>

@@ -102,7 +102,7 @@ public class OwnDestructorTests
         var owner = kernel.Tasks.Fork(kernel.Tasks.Init, "owner");
         using (kernel.Rcu.ReadLock())
         {
-            map.LookupOrInit(owner).Badge.Exchange(BadgeKfuncs.Open(kernel));
+            map.LookupOrInit(owner).Badge.Exchange(BadgeKfuncs.Open(kernel))?.Release();
         }
 
         if (!isOwnerFirst)
@@ -166,8 +166,8 @@ public class OwnDestructorTests
         using (kernel.Rcu.ReadLock())
         {
             ref var seats = ref map.Lookup(1);
-            seats.First.Exchange(BadgeKfuncs.Open(kernel));
-            seats.Second.Exchange(BadgeKfuncs.Open(kernel));
+            seats.First.Exchange(BadgeKfuncs.Open(kernel))?.Release();
+            seats.Second.Exchange(BadgeKfuncs.Open(kernel))?.Release();
         }
 
         map.Invoking(m => m.DeleteElem(Key)).Should().Throw<InvalidTimeZoneException>();

@@ -32,7 +32,7 @@ public class SoundKfuncTests
 
     private static void Sound(KfuncRegistry kfuncs, KfuncCapabilities can, int untried)
     {
-        for (var seed = 1; seed <= Seeds.SoundCount; seed++)
+        for (var seed = 1; seed <= Seeds.Count; seed++)
         {
             var report = KfuncConformance.Check(kfuncs, can, new() { Seed = seed, Scripts = 15, Rounds = 1 });
             report.Passed.Count.Should().BeGreaterThan(11, report.ToString());

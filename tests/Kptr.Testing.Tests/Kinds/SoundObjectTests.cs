@@ -39,7 +39,7 @@ public class SoundObjectTests
     private static void Sound<T>(Func<KernelCore, T> make, ObjectCapabilities can)
         where T : KernelObject
     {
-        for (var seed = 1; seed <= Seeds.SoundCount; seed++)
+        for (var seed = 1; seed <= Seeds.Count; seed++)
         {
             var report = ObjectConformance.Check(make, can, new() { Seed = seed, Scripts = 20, Rounds = 1 });
             report.Passed.Count.Should().Be(ObjectConformance.Checks.Count, report.ToString());

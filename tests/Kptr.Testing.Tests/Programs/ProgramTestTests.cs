@@ -25,7 +25,7 @@ public class ProgramTestTests
     [Theory, MemberData(nameof(Clean))]
     public void CleanProgram_PassesInAllKernels(string name)
     {
-        for (var seed = 1; seed <= Seeds.Count; seed++)
+        for (var seed = 1; seed <= Seeds.SoundCount; seed++)
         {
             var report = ProgramTest.Check(() => Open(name), With(typeof(SoundWidgets)) with
             {

@@ -1,0 +1,59 @@
+using CustomMap;
+using Kptr.Maps;
+using Kptr.Objects;
+using Kptr.Specs;
+
+namespace Kptr.Testing.Tests;
+
+/// <summary>A correct map type, and what it says of itself.</summary>
+internal sealed record SoundMap(Func<KernelCore, BpfMap> Make, MapCapabilities Can)
+{
+    /// <summary>Under which policies there is such a map.</summary>
+    public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
+}
+
+/// <summary>Correct map types: Kptr's own, the sample's and the one that comes to mind first.</summary>
+internal static class SoundMaps
+{
+    private static readonly MapCapabilities Array =
+        MapCapabilities.Array with { Batches = MapBatchOps.Lookup | MapBatchOps.Update };
+
+    private static readonly MapCapabilities Hash = WithBatches(MapCapabilities.Hash);
+    private static readonly MapCapabilities Lru = WithBatches(MapCapabilities.Lru);
+
+    internal static IReadOnlyDictionary<string, SoundMap> All { get; } = new Dictionary<string, SoundMap>
+    {
+        ["naive"] = new(core => new NaiveMap(core, 4), NaiveMap.CapabilitiesOf(Fault.None)),
+        ["sample"] = new(
+            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), MapCapabilities.Hash),
+        ["array"] = new(core => new ArrayMap<NaiveValue>(core, 4), Array),
+        ["hash"] = new(core => new HashMap<int, NaiveValue>(core, 4), Hash),
+        ["hash without preallocation"] = new(
+            core => new HashMap<int, NaiveValue>(core, 4, flags: MapFlags.NoPrealloc),
+            Hash with { IsCapacityExact = false }),
+        ["hash of several kptrs"] = new(
+            core => new HashMap<int, MixedValue>(core, 4), Hash with { LockKeepsFields = true }),
+        ["array of several kptrs"] = new(core => new ArrayMap<MixedValue>(core, 4), Array),
+        ["LRU hash"] = new(core => new LruHashMap<int, NaiveValue>(core, 4), Lru),
+        ["LRU hash with a list per CPU"] = new(
+            core => new LruHashMap<int, NaiveValue>(core, 4, flags: MapFlags.NoCommonLru), Lru),
+        ["per-CPU array"] = new(core => new ArrayMap(core, Percpu(core, BpfMapType.PercpuArray)), Array),
+        ["per-CPU hash"] = new(core => new PercpuHashMap(core, Percpu(core, BpfMapType.PercpuHash)), Hash),
+        ["per-CPU hash without preallocation"] = new(
+            core => new PercpuHashMap(core, Percpu(core, BpfMapType.PercpuHash, MapFlags.NoPrealloc)),
+            Hash with { IsCapacityExact = false }),
+        ["per-CPU LRU hash"] = new(core => new LruHashMap(core, Percpu(core, BpfMapType.LruPercpuHash)), Lru),
+        ["resizable hash"] = new(
+            core => new RhashMap(core, StructSpec.Of<int, NaiveValue>(
+                core, "rhash", BpfMapType.Rhash, 4, MapFlags.NoPrealloc)), Hash with { IsCapacityExact = false })
+        {
+            Policies = [DestroyBehavior.Recycle],
+        },
+    };
+
+    private static MapSpec Percpu(KernelCore core, BpfMapType type, MapFlags flags = MapFlags.None) =>
+        StructSpec.Of<int, MaskValue>(core, "percpu", type, 4, flags);
+
+    private static MapCapabilities WithBatches(MapCapabilities of) =>
+        of with { CanTake = true, Batches = MapBatchOps.All };
+}
