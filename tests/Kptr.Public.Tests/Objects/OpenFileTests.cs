@@ -1,4 +1,3 @@
-using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Tests.Shared;
 

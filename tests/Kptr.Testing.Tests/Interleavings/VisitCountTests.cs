@@ -12,14 +12,7 @@ public class VisitCountTests
         var code = File.ReadAllText(Path.Combine(RepoRoot.Path, "tests", "Kptr.Testing.Tests", "VisitCount.cs"));
         page.Should().Contain($"```csharp\n{code}```");
         var report = Interleavings.Explore(
-            () => new VisitCount(), [v => v.Add(7), v => v.Add(7)],
-            v =>
-            {
-                if (v.Of(7) != 2)
-                {
-                    throw new InvalidOperationException($"{v.Of(7)} visits");
-                }
-            });
+            () => new VisitCount(), [v => v.Add(7), v => v.Add(7)], v => Assert.Equal(2, v.Of(7)));
         page.Should().Contain(report.Columns!);
         page.Should().Contain($"Interleavings.Replay(\"{report.Schedule}\"");
     }
