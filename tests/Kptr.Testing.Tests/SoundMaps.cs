@@ -19,13 +19,18 @@ internal static class SoundMaps
         MapCapabilities.Array with { Batches = MapBatchOps.Lookup | MapBatchOps.Update };
 
     private static readonly MapCapabilities Hash = WithBatches(MapCapabilities.Hash);
+    private static readonly MapCapabilities Keyed = Hash with { ReadsWhole = true };
     private static readonly MapCapabilities Lru = WithBatches(MapCapabilities.Lru);
 
     internal static IReadOnlyDictionary<string, SoundMap> All { get; } = new Dictionary<string, SoundMap>
     {
         ["naive"] = new(core => new NaiveMap(core, 4), NaiveMap.CapabilitiesOf(Fault.None)),
         ["sample"] = new(
-            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), MapCapabilities.Hash),
+            core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), Keyed),
+        ["keyed"] = new(core => new PlainKeyedMap(core, Struct<MixedValue>(core), GracePeriods.Both),
+            Keyed with { KeptFor = GracePeriods.Both }),
+        ["keyed, per CPU"] = new(
+            core => new PlainKeyedMap(core, Percpu(core, BpfMapType.PercpuHash), GracePeriods.None), Keyed),
         ["array"] = new(core => new ArrayMap<NaiveValue>(core, 4), Array),
         ["hash"] = new(core => new HashMap<int, NaiveValue>(core, 4), Hash),
         ["hash without preallocation"] = new(
@@ -51,9 +56,15 @@ internal static class SoundMaps
         },
     };
 
+    private static MapSpec Struct<T>(KernelCore core)
+        where T : unmanaged => StructSpec.Of<int, T>(core, "keyed", BpfMapType.Hash, 4);
+
     private static MapSpec Percpu(KernelCore core, BpfMapType type, MapFlags flags = MapFlags.None) =>
         StructSpec.Of<int, MaskValue>(core, "percpu", type, 4, flags);
 
     private static MapCapabilities WithBatches(MapCapabilities of) =>
         of with { CanTake = true, Batches = MapBatchOps.All };
+
+    private sealed class PlainKeyedMap(KernelCore core, MapSpec spec, GracePeriods keptFor)
+        : KeyedMap(core, spec, keptFor);
 }

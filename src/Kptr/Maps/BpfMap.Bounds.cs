@@ -137,7 +137,8 @@ public abstract partial class BpfMap
         return false;
     }
 
-    // Built-in maps trust their own code; code between them and their base would be trusted with them.
+    // Built-in maps trust their own code; code between them and their base would be trusted with them. What KeyedMap
+    // does, a map of anybody's could.
     private static bool IsBuiltin(Type type)
     {
         var isBuiltin = type.Assembly == typeof(BpfMap).Assembly;
@@ -145,9 +146,9 @@ public abstract partial class BpfMap
         {
         }
 
-        return isBuiltin || type == typeof(BpfMap) ? isBuiltin
+        return isBuiltin || type == typeof(BpfMap) || type == typeof(KeyedMap) ? isBuiltin
             : throw new NotSupportedException(
-                $"a map type of one's own derives from {nameof(BpfMap)}, not from {type.Name}");
+                $"a map type of one's own derives from {nameof(BpfMap)} or {nameof(KeyedMap)}, not from {type.Name}");
     }
 
     [DoesNotReturn]

@@ -19,7 +19,7 @@ internal enum LockRank
     /// <summary>Owners of one local storage map.</summary>
     LocalStorage,
 
-    /// <summary>The one lock of a map that is no hash: queue, trie, ring buffer, arena.</summary>
+    /// <summary>The one lock of a map that is no hash: queue, trie, ring buffer, arena; of a keyed map.</summary>
     ThinMap,
 
     /// <summary>The lists of one LRU map.</summary>
