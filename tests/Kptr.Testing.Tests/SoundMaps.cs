@@ -39,6 +39,10 @@ internal static class SoundMaps
         ["hash of several kptrs"] = new(
             core => new HashMap<int, MixedValue>(core, 4), Hash with { LockKeepsFields = true }),
         ["array of several kptrs"] = new(core => new ArrayMap<MixedValue>(core, 4), Array),
+        ["hash of ports"] = new(core => new HashMap<ushort, NaiveValue>(core, 4), Hash),
+        ["keyed, by a byte"] = new(
+            core => new PlainKeyedMap(core, StructSpec.Of<byte, NaiveValue>(core, "bytes", BpfMapType.Hash, 4),
+                GracePeriods.None), Keyed),
         ["LRU hash"] = new(core => new LruHashMap<int, NaiveValue>(core, 4), Lru),
         ["LRU hash with a list per CPU"] = new(
             core => new LruHashMap<int, NaiveValue>(core, 4, flags: MapFlags.NoCommonLru), Lru),

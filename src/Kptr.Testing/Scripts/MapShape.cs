@@ -39,11 +39,6 @@ internal sealed unsafe class MapShape
 
     internal MapShape(BpfMap map, MapCapabilities can)
     {
-        if (map.KeySize < sizeof(int))
-        {
-            throw new NotSupportedException($"{map}: keys of less than {sizeof(int)} bytes are not covered");
-        }
-
         KeySize = map.KeySize;
         ValueSize = map.ValueSize;
         UserSize = map.UserValueSize;
@@ -99,11 +94,18 @@ internal sealed unsafe class MapShape
     internal ImmutableArray<int> KptrOffsets { get; }
 
     /// <summary>
-    /// The key of a number. From 4 on keys differ in their last byte only, which a map must look at too.
+    /// The key of a number. From 4 on keys differ in their last byte only, which a map must look at too. A key of less
+    /// than 4 bytes is the number.
     /// </summary>
     internal byte[] Key(int number)
     {
         var key = new byte[KeySize];
+        if (KeySize < sizeof(int))
+        {
+            key[0] = checked((byte)number);
+            return key;
+        }
+
         BinaryPrimitives.WriteInt32LittleEndian(key, _isIndexed ? number : number & LowMax);
         key[^1] += (byte)(_isIndexed ? 0 : number >> LowBits);
         return key;
@@ -112,8 +114,8 @@ internal sealed unsafe class MapShape
     /// <summary>The number of a key; -1 for one that no script uses.</summary>
     internal int NumberOf(ReadOnlySpan<byte> key)
     {
-        var low = BinaryPrimitives.ReadInt32LittleEndian(key);
-        var number = _isIndexed ? low : (low & LowMax) | (key[^1] << LowBits);
+        var low = KeySize < sizeof(int) ? key[0] : BinaryPrimitives.ReadInt32LittleEndian(key);
+        var number = KeySize < sizeof(int) || _isIndexed ? low : (low & LowMax) | (key[^1] << LowBits);
         return number >= 0 && key.SequenceEqual(Key(number)) ? number : -1;
     }
 
