@@ -12,5 +12,5 @@ internal interface IHookSink
     /// <param name="hook">Its bare name, as in <c>lsm/file_open</c>.</param>
     /// <param name="args">As above.</param>
     /// <returns>0, or the first refusal.</returns>
-    long Ask(string hook, ReadOnlySpan<ulong> args);
+    long Ask(string hook, ReadOnlySpan<ulong> args) => 0;
 }
