@@ -29,7 +29,7 @@ public class ProbeMapTests
     {
         var report = Run(fault, new()
         {
-            Only = [check], Rounds = 30, Policies = [DestroyBehavior.Eager],
+            Only = [check], Rounds = 200, Policies = [DestroyBehavior.Eager],
         });
         report.Failures.Should().NotBeEmpty();
         report.Failures.Should().OnlyContain(f => f.Check.Name == check);
