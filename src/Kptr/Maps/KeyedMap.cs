@@ -57,9 +57,14 @@ public abstract class KeyedMap : BpfMap
     /// How long ago the element in a slot was made, by the kernel's clock; an overwrite does not count.
     /// </summary>
     /// <param name="slot">A slot that <see cref="RemoveWhere"/> asks about.</param>
-    /// <exception cref="IndexOutOfRangeException">No such slot.</exception>
-    protected TimeSpan AgeOf(int slot) =>
-        TimeSpan.FromTicks((Core.NowNs - Volatile.Read(ref _elements[slot].BornNs)) / TimeSpan.NanosecondsPerTick);
+    /// <exception cref="ArgumentOutOfRangeException">No such slot.</exception>
+    protected TimeSpan AgeOf(int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(slot);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slot, _elements.Length);
+        return TimeSpan.FromTicks(
+            (Core.NowNs - Volatile.Read(ref _elements[slot].BornNs)) / TimeSpan.NanosecondsPerTick);
+    }
 
     /// <summary>Ends all elements that are over.</summary>
     /// <param name="path">How they end: <see cref="DeathPath.Evict"/> where nobody asked for it.</param>
