@@ -29,6 +29,7 @@ return args[0] switch
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
     "retval" when options["kernel-btf"] is not null => RetvalReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
+    "generate" when options["kernel-btf"] is not null => OwnershipReport.Run(options),
     "generate" => GenerateReport.Run(options),
     "btf-cells" when options["to"] is not null => BtfCells.Run(options),
     "mutate-btf" when options["to"] is not null => BtfMutator.Run(options),

@@ -2,6 +2,7 @@
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
 # cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, returns,
 # args, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
+# "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on.
 # VERSION is the kernel's, in the names of the tables: 6.12 unless told.
 # Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
@@ -56,6 +57,10 @@ for table; do
         $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
         { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
           grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/btf-cells-$version.tsv";;
+    programs)
+        generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --seed ${SEED:-1} --count ${COUNT:-1000}"
+        $generate --to "$t/programs"; ask programs programs
+        $generate --answers "$t/console" | tee "$out/programs-$version.txt";;
     *)  echo "no table $table"; exit 1;;
     esac
 done

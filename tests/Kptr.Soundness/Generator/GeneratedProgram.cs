@@ -13,12 +13,11 @@ namespace Kptr.Soundness;
 internal sealed record GeneratedProgram(string Section, ImmutableArray<string> Lines)
 {
     private const string FuncPrefix = "fn_";
-    private static readonly Lazy<ObjectSpec> s_base = new(ReadBase);
     private static readonly Dictionary<string, int> s_helpers =
         HelperTable.All.GroupBy(h => h.Name).ToDictionary(g => g.Key, g => (int)g.First().Id);
 
-    /// <summary>BTF id of <c>struct item</c>, which programs allocate.</summary>
-    internal static int ItemTypeId { get; } = s_base.Value.Btf!.FindId("item", BtfKind.Struct);
+    /// <summary>The maps and types that it stands on.</summary>
+    internal ProgBase Base { get; init; } = ProgBase.Maps;
 
     /// <summary>The text, with its section as a comment.</summary>
     public override string ToString() => $"# SEC(\"{Section}\")\n{string.Join('\n', Lines)}\n";
@@ -37,14 +36,14 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
 
         var relocs = asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Address)
             .Select(s => new ProgReloc(s.InsnIdx, ProgRelocKind.Map, s.Name, s.Addend));
-        var linked = Link(Section, insns, FuncsOf(asm), [.. relocs], kernel, sink);
+        var linked = Link(Section, insns, FuncsOf(asm), [.. relocs], kernel, sink, Base);
         return linked.LinkFault is null ? linked : null;
     }
 
     /// <summary>A program of any instructions over the same maps and types.</summary>
     internal static ProgSpec Link(
         string section, ImmutableArray<BpfInsn> insns, ImmutableArray<FuncInfo> funcs, ImmutableArray<ProgReloc> relocs,
-        KernelSpec kernel, DiagSink sink)
+        KernelSpec kernel, DiagSink sink, ProgBase? on = null)
     {
         var def = SectionDefs.Find(section)!;
         var prog = new ProgSpec("generated", def.Type, insns)
@@ -54,19 +53,11 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
             AttachTarget = def.TargetOf(section),
             IsSleepable = (def.Flags & SectionFlags.Sleepable) != 0,
             License = "GPL",
-            Btf = s_base.Value.Btf,
+            Btf = (on ?? ProgBase.Maps).Btf,
             FuncInfos = funcs,
             Relocs = relocs,
         };
-        return ObjectLinker.Link(s_base.Value with { Progs = [prog] }, kernel, sink).Progs[0];
-    }
-
-    private static ObjectSpec ReadBase()
-    {
-        using var stream = typeof(GeneratedProgram).Assembly.GetManifestResourceStream("maps.bpf.o")!;
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return ObjectReader.Read(bytes, "maps.bpf.o");
+        return ObjectLinker.Link((on ?? ProgBase.Maps).Object with { Progs = [prog] }, kernel, sink).Progs[0];
     }
 
     private static ImmutableArray<BpfInsn>? ResolveKfuncs(AsmProgram asm, KernelSpec kernel)
@@ -86,9 +77,9 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
         return [.. insns];
     }
 
-    private static ImmutableArray<FuncInfo> FuncsOf(AsmProgram asm)
+    private ImmutableArray<FuncInfo> FuncsOf(AsmProgram asm)
     {
-        var btf = s_base.Value.Btf!;
+        var btf = Base.Btf;
         var funcs = asm.Labels.Where(l => l.Key.StartsWith(FuncPrefix, StringComparison.Ordinal))
             .Select(l => new FuncInfo(l.Value, btf.FindId(l.Key.TrimEnd("0123456789".ToCharArray()), BtfKind.Func)))
             .Append(new FuncInfo(0, btf.FindId("entry", BtfKind.Func)));

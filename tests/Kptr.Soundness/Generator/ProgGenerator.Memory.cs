@@ -99,7 +99,7 @@ internal sealed partial class ProgGenerator
         EmitAddress(2, key);
         EmitCall("bpf_map_lookup_elem");
         var end = NewLabel();
-        if (!Chance(40))
+        if (!Errs(40))
         {
             Emit(Chance(2) ? $"if r0 == 0 goto {end}" : $"if r0 == 0 goto {end}");
         }
@@ -124,7 +124,7 @@ internal sealed partial class ProgGenerator
         }
 
         var size = Pick<int>(1, 2, 4, 8);
-        var off = low + (_random.Next(Math.Max(1, high - low - size + 1) + (Chance(20) ? 9 : 0)) / size * size);
+        var off = low + (_random.Next(Math.Max(1, high - low - size + 1) + (Errs(20) ? 9 : 0)) / size * size);
         if (Chance(3))
         {
             Emit($"*(u{size * 8} *)(r{value} + {off}) = r{AnyScalar()}");
@@ -146,7 +146,7 @@ internal sealed partial class ProgGenerator
     {
         var index = AnyScalar();
         var size = Pick<int>(1, 2, 4, 8);
-        var bound = 64 - size + (Chance(4) ? _random.Next(-3, 4) : 0);
+        var bound = 64 - size + (Errs(4) ? _random.Next(-3, 4) : 0);
         var out1 = NewLabel();
         var scale = Chance(3) ? Pick<int>(1, 2, 3) : 0;
         switch (_random.Next(4))
@@ -155,11 +155,11 @@ internal sealed partial class ProgGenerator
                 Emit($"r{index} &= {Pick<int>(7, 15, 31, 56, 63)}");
                 break;
             case 1:
-                Emit($"if {(Chance(9) ? 'w' : 'r')}{index} > {bound >> scale} goto {out1}");
+                Emit($"if {(Errs(9) ? 'w' : 'r')}{index} > {bound >> scale} goto {out1}");
                 break;
             case 2:
                 Emit($"if r{index} s> {bound >> scale} goto {out1}");
-                Emit($"if r{index} s< {(Chance(9) ? -1 : _random.Next(3))} goto {out1}");
+                Emit($"if r{index} s< {(Errs(9) ? -1 : _random.Next(3))} goto {out1}");
                 break;
             default:
                 Emit($"r{index} %= {Math.Max(1, bound >> scale)}");
@@ -174,10 +174,10 @@ internal sealed partial class ProgGenerator
 
         var at = AnyTarget(not: index);
         Emit($"r{at} = r{value}");
-        Emit(Chance(8) ? $"r{at} -= r{index}" : $"r{at} += r{index}");
+        Emit(Errs(8) ? $"r{at} -= r{index}" : $"r{at} += r{index}");
         Emit(Chance(2)
             ? $"*(u{size * 8} *)(r{at} + 0) = r{index}"
-            : $"r{index} = *(u{size * 8} *)(r{at} {At(Chance(9) ? _random.Next(-2, 9) : 0)})");
+            : $"r{index} = *(u{size * 8} *)(r{at} {At(Errs(9) ? _random.Next(-2, 9) : 0)})");
         Drop(at);
         before[at] = Kind.None;
         MergeRegs(before);
@@ -218,7 +218,7 @@ internal sealed partial class ProgGenerator
         var before = (Kind[])_regs.Clone();
         var size = Pick<int>(1, 2, 4, 8);
         var to = AnyTarget();
-        Emit($"r{to} = *(u{size * 8} *)(r{data} + {Math.Max(0, bytes - size + (Chance(9) ? 1 : 0))})");
+        Emit($"r{to} = *(u{size * 8} *)(r{data} + {Math.Max(0, bytes - size + (Errs(9) ? 1 : 0))})");
         _regs[to] = Kind.Scalar;
         Block(2);
         MergeRegs(before);

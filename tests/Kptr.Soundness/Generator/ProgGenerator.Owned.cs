@@ -39,7 +39,8 @@ internal sealed partial class ProgGenerator
     }
 
     /// <summary>Takes a reference, uses it where there is one, and stores or releases it.</summary>
-    private void Own(Action acquire, string release, int slotOff, Action<int>? use)
+    private void Own(
+        Action acquire, string release, int slotOff, Action<int>? use, string[]? maps = null, bool mayBeNull = true)
     {
         var owned = Keep();
         if (owned == 0)
@@ -49,13 +50,14 @@ internal sealed partial class ProgGenerator
 
         acquire();
         var end = NewLabel();
-        if (!Chance(40))
+        if (mayBeNull && !Errs(40))
         {
             Emit($"if r0 == 0 goto {end}");
         }
 
         Emit($"r{owned} = r0");
         var before = (Kind[])_regs.Clone();
+        _ownedCount++;
         use?.Invoke(owned);
         Block(2);
         if (Chance(3))
@@ -63,15 +65,16 @@ internal sealed partial class ProgGenerator
             Stash(owned);
         }
 
-        if (Chance(3))
+        if (Chance(3) && (slotOff != NoSlot || Errs(4)))
         {
-            Store(owned, release, slotOff);
+            Store(owned, release, slotOff, maps ?? HeldMaps);
         }
-        else if (!Chance(40))
+        else if (!Errs(40))
         {
-            Release(owned, release);
+            GiveBack(owned, release);
         }
 
+        _ownedCount--;
         MergeRegs(before);
         Emit($"{end}:");
         Drop(owned);
@@ -80,7 +83,8 @@ internal sealed partial class ProgGenerator
     private void Release(int owned, string release)
     {
         Emit($"r1 = r{owned}");
-        if (release is "bpf_obj_drop_impl" or "bpf_ringbuf_submit" or "bpf_ringbuf_discard")
+        if (release is "bpf_obj_drop_impl" or "bpf_percpu_obj_drop_impl"
+            or "bpf_ringbuf_submit" or "bpf_ringbuf_discard")
         {
             Emit("r2 = 0");
         }
@@ -99,17 +103,17 @@ internal sealed partial class ProgGenerator
     }
 
     /// <summary>Into a map value, where there is one; what was there, or the reference itself, is released.</summary>
-    private void Store(int owned, string release, int slotOff)
+    private void Store(int owned, string release, int slotOff, string[] maps)
     {
         string end = NewLabel(), give = NewLabel();
         var key = Stack(8);
         Emit($"*(u32 *)(r10 {key}) = {_random.Next(4)}");
-        Emit($"r1 = {Pick<string>(HeldMaps)} ll");
+        Emit($"r1 = {Pick<string>(maps)} ll");
         EmitAddress(2, key);
         EmitCall("bpf_map_lookup_elem");
         Emit($"if r0 == 0 goto {give}");
         Emit("r1 = r0");
-        Emit($"r1 += {(Chance(30) ? 8 : slotOff)}");
+        Emit($"r1 += {(Errs(30) ? 8 : slotOff)}");
         Emit($"r2 = r{owned}");
         EmitCall("bpf_kptr_xchg");
         Emit($"r{owned} = r0");
@@ -121,14 +125,14 @@ internal sealed partial class ProgGenerator
 
     private void NewItem()
     {
-        Emit($"r1 = {GeneratedProgram.ItemTypeId} ll");
+        Emit($"r1 = {_base.StructId("item")} ll");
         Emit("r2 = 0");
         EmitCall("bpf_obj_new_impl");
     }
 
     private void UseItem(int item)
     {
-        Emit($"*(u64 *)(r{item} + {(Chance(30) ? 68 : Pick<int>(64, 72))}) = {_random.Next(99)}");
+        Emit($"*(u64 *)(r{item} + {(Errs(30) ? 68 : Pick<int>(64, 72))}) = {_random.Next(99)}");
         if (Chance(2))
         {
             var to = AnyTarget();
@@ -193,34 +197,39 @@ internal sealed partial class ProgGenerator
 
         Emit($"r{second} = r0");
         var less = $"fn_less{_functions.Count}";
-        Lock(value, () =>
-        {
-            Emit($"r1 = r{value}");
-            Emit($"r1 += {(toTree ? 24 : 8)}");
-            Emit($"r2 = r{second}");
-            Emit(toTree ? "r2 += 24" : "r2 += 0");
-            Emit(toTree ? $"r3 = {less} ll" : "r3 = 0");
-            Emit(toTree ? "r4 = 0" : "r4 = 0");
-            Emit(toTree ? "r5 = 24" : "r5 = 0");
-            EmitCall(toTree
-                ? "bpf_rbtree_add_impl"
-                : Pick<string>("bpf_list_push_front_impl", "bpf_list_push_back_impl"), returnsScalar: true);
-        });
+        Lock(value, () => Insert(value, second, toTree ? less : null));
         Drop(second);
         if (toTree)
         {
-            Function(less, () =>
-            {
-                Emit("r1 = *(u64 *)(r1 + 40)");
-                Emit("r2 = *(u64 *)(r2 + 40)");
-                Emit("r0 = 0");
-                var end = NewLabel();
-                Emit($"if r1 >= r2 goto {end}");
-                Emit("r0 = 1");
-                Emit($"{end}:");
-            });
+            Less(less);
         }
     }
+
+    /// <summary>Into the tree that a function orders, or the list where there is none.</summary>
+    private void Insert(int value, int item, string? less)
+    {
+        Emit($"r1 = r{value}");
+        Emit($"r1 += {(less is null ? 8 : 24)}");
+        Emit($"r2 = r{item}");
+        Emit(less is null ? "r2 += 0" : "r2 += 24");
+        Emit(less is null ? "r3 = 0" : $"r3 = {less} ll");
+        Emit("r4 = 0");
+        Emit(less is null ? "r5 = 0" : "r5 = 24");
+        EmitCall(less is null
+            ? Pick<string>("bpf_list_push_front_impl", "bpf_list_push_back_impl")
+            : "bpf_rbtree_add_impl", returnsScalar: true);
+    }
+
+    private void Less(string name) => Function(name, () =>
+    {
+        Emit("r1 = *(u64 *)(r1 + 40)");
+        Emit("r2 = *(u64 *)(r2 + 40)");
+        Emit("r0 = 0");
+        var end = NewLabel();
+        Emit($"if r1 >= r2 goto {end}");
+        Emit("r0 = 1");
+        Emit($"{end}:");
+    });
 
     private void TakeOut(int value)
     {
@@ -293,7 +302,7 @@ internal sealed partial class ProgGenerator
             {
                 var size = Pick<int>(1, 2, 4, 8);
                 Emit($"*(u{size * 8} *)(r{record} + "
-                    + $"{Math.Max(0, bytes - size + (Chance(20) ? 1 : 0))}) = r{AnyScalar()}");
+                    + $"{Math.Max(0, bytes - size + (Errs(20) ? 1 : 0))}) = r{AnyScalar()}");
             });
     }
 
@@ -343,17 +352,18 @@ internal sealed partial class ProgGenerator
 
         string end = NewLabel(), none = NewLabel();
         Emit($"r{task} = 0");
-        EmitCall("bpf_rcu_read_lock");
-        Emit($"r1 = *(u64 *)(r{value} + 8)");
-        Emit($"if r1 == 0 goto {end}");
-        if (Chance(2))
+        Rcu(() =>
         {
-            EmitCall("bpf_task_acquire");
-            Emit($"r{task} = r0");
-        }
+            Emit($"r1 = *(u64 *)(r{value} + 8)");
+            Emit($"if r1 == 0 goto {end}");
+            if (Chance(2))
+            {
+                EmitCall("bpf_task_acquire");
+                Emit($"r{task} = r0");
+            }
 
-        Emit($"{end}:");
-        EmitCall("bpf_rcu_read_unlock");
+            Emit($"{end}:");
+        });
         Emit($"if r{task} == 0 goto {none}");
         Release(task, "bpf_task_release");
         Emit($"{none}:");

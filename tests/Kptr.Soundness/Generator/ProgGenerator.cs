@@ -20,9 +20,18 @@ internal sealed partial class ProgGenerator
     private int _nesting;
     private int _fragmentsLeft;
     private bool _isLocked;
+    private bool _isWrong;
     private string _section = "";
+    private readonly ProgBase _base;
 
-    private ProgGenerator(Random random) => _random = random;
+    private ProgGenerator(Random random, ProgBase on)
+    {
+        _random = random;
+        _base = on;
+    }
+
+    /// <summary>Whether programs are about who owns what: more kinds of owners, and more faults.</summary>
+    private bool IsAboutOwners => _base == ProgBase.Ownership;
 
     /// <summary>What a register holds, as far as the generator minds.</summary>
     private enum Kind
@@ -36,13 +45,18 @@ internal sealed partial class ProgGenerator
         Kept,
     }
 
-    /// <summary>One program.</summary>
-    internal static GeneratedProgram Generate(int seed) => new ProgGenerator(new Random(seed)).Make();
+    /// <summary>One program, of calls that all have a body in the model.</summary>
+    internal static GeneratedProgram Generate(int seed) => new ProgGenerator(new Random(seed), ProgBase.Maps).Make();
+
+    /// <summary>One program about who owns what; a third of them are wrong on purpose.</summary>
+    internal static GeneratedProgram GenerateOwnership(int seed) =>
+        new ProgGenerator(new Random(seed), ProgBase.Ownership).Make();
 
     private GeneratedProgram Make()
     {
-        _section = Pick(Sections);
-        _fragmentsLeft = 2 + _random.Next(FragmentsMax);
+        _isWrong = IsAboutOwners && Chance(3);
+        _section = Pick(IsAboutOwners ? OwnerSections : Sections);
+        _fragmentsLeft = 2 + _random.Next(IsAboutOwners ? OwnerFragmentsMax : FragmentsMax);
         Emit("r6 = r1");
         _regs[1] = Kind.None;
         _regs[6] = Kind.Context;
@@ -54,17 +68,29 @@ internal sealed partial class ProgGenerator
         Emit(_section == "tc" && Chance(3) ? $"r0 = {_random.Next(-1, 8)}" : "r0 = 0");
         Emit("exit");
         var lines = _functions.Prepend(_lines).SelectMany(f => f).ToList();
-        for (var slips = Chance(7) ? 1 + _random.Next(2) : 0; slips > 0; slips--)
+        if (IsAboutOwners)
         {
-            Slip(lines);
+            Spoil(lines);
+        }
+        else
+        {
+            for (var slips = Chance(7) ? 1 + _random.Next(2) : 0; slips > 0; slips--)
+            {
+                Slip(lines);
+            }
         }
 
-        return new(_section, [.. lines]);
+        return new(_section, [.. lines]) { Base = _base };
     }
 
     private void Fragment()
     {
         _fragmentsLeft--;
+        if (IsAboutOwners && _nesting <= 3 && TryOwnerFragment())
+        {
+            return;
+        }
+
         switch (_random.Next(_nesting > 3 ? 8 : 22))
         {
             case < 4:
@@ -168,6 +194,9 @@ internal sealed partial class ProgGenerator
     private string NewLabel() => string.Create(CultureInfo.InvariantCulture, $"l{_labels++}");
 
     private bool Chance(int oneIn) => _random.Next(oneIn) == 0;
+
+    /// <summary>Whether to do something wrong; of programs about owners, only those are that are to be.</summary>
+    private bool Errs(int oneIn) => Chance(oneIn) && (!IsAboutOwners || _isWrong);
 
     private T Pick<T>(params ReadOnlySpan<T> of) => of[_random.Next(of.Length)];
 

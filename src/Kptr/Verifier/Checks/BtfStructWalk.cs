@@ -128,7 +128,7 @@ internal static class BtfStructWalk
         {
             if (!type.IsComposite)
             {
-                walk.Error = $"Type '{type.Name}' is not a struct";
+                walk.Error = $"Type '{NameOf(type.Name)}' is not a struct";
                 return Found.Fault;
             }
 
@@ -153,7 +153,7 @@ internal static class BtfStructWalk
             }
         }
 
-        walk.Error = $"struct {type.Name} is nested too deep";
+        walk.Error = $"struct {NameOf(type.Name)} is nested too deep";
         return Found.Fault;
     }
 
@@ -181,7 +181,7 @@ internal static class BtfStructWalk
             }
         }
 
-        walk.Error = $"access beyond struct {type.Name} at off {off} size {size}";
+        walk.Error = $"access beyond struct {NameOf(type.Name)} at off {off} size {size}";
         return Found.Fault;
     }
 
@@ -216,7 +216,7 @@ internal static class BtfStructWalk
             var memberSize = walk.Btf.ResolveSize(member.TypeId);
             if (memberSize < 0)
             {
-                walk.Error = $"field {member.Name} doesn't have size";
+                walk.Error = $"field {NameOf(member.Name)} doesn't have size";
                 return Found.Fault;
             }
 
@@ -229,7 +229,7 @@ internal static class BtfStructWalk
             return StepMember(ref walk, ref type, ref off, size, member, at, memberSize, end);
         }
 
-        walk.Error = $"struct {type.Name} doesn't have field at offset {off}";
+        walk.Error = $"struct {NameOf(type.Name)} doesn't have field at offset {off}";
         return Found.Fault;
     }
 
@@ -262,7 +262,7 @@ internal static class BtfStructWalk
             if (memberSize != size || off != at)
             {
                 walk.Error =
-                    $"cannot access ptr member {member.Name} with moff {at} in struct {type.Name} with "
+                    $"cannot access ptr member {NameOf(member.Name)} with moff {at} in struct {NameOf(type.Name)} with "
                         + $"off {off} size {size}";
                 return Found.Fault;
             }
@@ -280,13 +280,16 @@ internal static class BtfStructWalk
         if (off + size > end && (walk.Flags & RegType.PtrUntrusted) == 0)
         {
             walk.Error =
-                $"access beyond the end of member {member.Name} (mend:{end}) in struct {type.Name} with "
-                    + $"off {off} size {size}";
+                $"access beyond the end of member {NameOf(member.Name)} (mend:{end}) in struct "
+                    + $"{NameOf(type.Name)} with off {off} size {size}";
             return Found.Fault;
         }
 
         return Found.Scalar;
     }
+
+    /// <summary>A name as the kernel prints it (<c>__btf_name_by_offset</c>).</summary>
+    private static string NameOf(string name) => name.Length == 0 ? "(anon)" : name;
 
     /// <summary>Element type and count of a member that is an array of any dimensions; count 0 for no array.</summary>
     private static (int Id, int Count) Linearize(BtfSpec btf, int id)

@@ -12,7 +12,8 @@ internal sealed partial class VerifierRun
     /// <remarks>
     /// <c>bpf_loop</c> of no rounds does not enter its callback. Linux then fails to prepare the program's functions,
     /// and says so in its own log only. Kernel: <c>jit_subprogs</c> (kernel/bpf/verifier.c, 6.12), which looks at
-    /// programs of more than one function.
+    /// programs of more than one function. The exception callback that it adds to programs without one of their own
+    /// is such a function, and stands behind the address: <c>add_hidden_subprog</c> moves that by what it adds.
     /// </remarks>
     private void CheckDeadCallbacks()
     {
@@ -22,7 +23,8 @@ internal sealed partial class VerifierRun
             lastLive--;
         }
 
-        if (lastLive <= 0)
+        var getsExceptionCallback = SeenException && Subprogs.ExceptionCallback == 0;
+        if (lastLive <= 0 && !getsExceptionCallback)
         {
             return;
         }

@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Kptr.Btf;
+using Kptr.Soundness;
+using Kptr.Specs;
+
+namespace Kptr.KernelSelftests;
+
+/// <summary>
+/// Writes linked programs for <c>cells/programs.c</c>: a BTF and maps that all of them share, then the programs. Little
+/// endian; names are in 16 bytes.
+/// </summary>
+internal static class GeneratedFile
+{
+    private const int NameBytes = 16;
+
+    /// <param name="to">Gets the file.</param>
+    /// <param name="on">What the programs stand on.</param>
+    /// <param name="progs">Their seeds, and what linking made of them.</param>
+    internal static void Write(Stream to, ProgBase on, IReadOnlyList<(int Seed, ProgSpec Prog)> progs)
+    {
+        using var file = new BinaryWriter(to);
+        var btf = Loadable(on.Btf);
+        file.Write(btf.Length);
+        file.Write(btf);
+        file.Write(on.Object.Maps.Length);
+        foreach (var map in on.Object.Maps)
+        {
+            Write(file, map);
+        }
+
+        file.Write(progs.Count);
+        foreach (var (seed, prog) in progs)
+        {
+            Write(file, seed, prog, on);
+        }
+    }
+
+    private static void Write(BinaryWriter file, MapSpec map)
+    {
+        file.Write((int)map.Type);
+        file.Write(map.KeySize);
+        file.Write(map.ValueSize);
+        file.Write(map.MaxEntries);
+        file.Write((uint)map.Flags);
+        file.Write(map.KeyTypeId);
+        file.Write(map.ValueTypeId);
+        file.Write(Name(map.Name));
+    }
+
+    private static void Write(BinaryWriter file, int seed, ProgSpec prog, ProgBase on)
+    {
+        file.Write(seed);
+        file.Write((int)prog.Type);
+        file.Write((int)(prog.ExpectedAttachType ?? 0));
+        file.Write(prog.AttachBtf?.TypeId ?? 0);
+        file.Write(prog.LoadFlags | (prog.IsSleepable ? 1u << 4 : 0));
+        file.Write(prog.FuncInfos.Length);
+        foreach (var func in prog.FuncInfos)
+        {
+            file.Write(func.InsnIdx);
+            file.Write(func.TypeId);
+        }
+
+        // The program's own maps are some of the object's; the file has all of them, by the object's index.
+        file.Write(prog.Maps.Length);
+        foreach (var map in prog.Maps)
+        {
+            file.Write(on.Object.Maps.IndexOf(on.Object.Maps.First(m => m.Name == map.Name)));
+        }
+
+        file.Write(prog.Insns.Length);
+        file.Write(MemoryMarshal.AsBytes(prog.Insns.AsSpan()));
+    }
+
+    private static byte[] Name(string name)
+    {
+        var bytes = new byte[NameBytes];
+        Encoding.ASCII.GetBytes(name.AsSpan(0, Math.Min(name.Length, NameBytes - 1)), bytes);
+        return bytes;
+    }
+
+    /// <summary>
+    /// The BTF as a kernel takes it: variables, sections and foreign functions, which libbpf would fill in or leave
+    /// out, are pointers to nothing, so that all other types keep their ids.
+    /// </summary>
+    private static byte[] Loadable(BtfSpec btf)
+    {
+        var words = MemoryMarshal.Cast<byte, uint>(btf.ToBytes()).ToArray();
+        var types = new List<uint>();
+        for (int id = 1, at = BtfHeaderWords; id < btf.TypeCount; id++)
+        {
+            var next = at + 3 + TrailerOf(btf[id]);
+            var isFilled = btf[id].Kind is BtfKind.Var or BtfKind.DataSec
+                || (btf[id].Kind == BtfKind.Func && btf[id].Linkage == ExternLinkage);
+            types.AddRange(isFilled ? [0, (uint)BtfKind.Ptr << 24, 0] : words[at..next]);
+            at = next;
+        }
+
+        var bytes = new byte[(4 * (BtfHeaderWords + types.Count)) + (int)words[5]];
+        MemoryMarshal.AsBytes(words.AsSpan(0, BtfHeaderWords)).CopyTo(bytes);
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(types)).CopyTo(bytes.AsSpan(4 * BtfHeaderWords));
+        btf.ToBytes().AsSpan(^(int)words[5]..).CopyTo(bytes.AsSpan(^(int)words[5]..));
+        MemoryMarshal.Write(bytes.AsSpan(12), types.Count * 4);
+        MemoryMarshal.Write(bytes.AsSpan(16), types.Count * 4);
+        return bytes;
+    }
+
+    private const int BtfHeaderWords = 6;
+    private const int ExternLinkage = 2;
+
+    private static int TrailerOf(BtfType type) => type.Kind switch
+    {
+        BtfKind.Int or BtfKind.Var or BtfKind.DeclTag => 1,
+        BtfKind.Array => 3,
+        BtfKind.Struct or BtfKind.Union or BtfKind.DataSec or BtfKind.Enum64 => 3 * type.VLen,
+        BtfKind.Enum or BtfKind.FuncProto => 2 * type.VLen,
+        _ => 0,
+    };
+}
