@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Kptr.Btf;
+using Kptr.Diagnostics;
 using Kptr.Specs;
 using Kptr.Verifier.Scalars;
 
@@ -46,7 +48,7 @@ internal struct RegState
     /// <summary>The map of map pointers, values and keys.</summary>
     public MapSpec? Map
     {
-        readonly get => Unsafe.As<MapSpec?>(Target);
+        readonly get => TargetAs<MapSpec>();
         set => Target = value;
     }
 
@@ -60,7 +62,7 @@ internal struct RegState
     /// <summary>The BTF that <see cref="BtfId"/> is an id of.</summary>
     public BtfSpec? Btf
     {
-        readonly get => Unsafe.As<BtfSpec?>(Target);
+        readonly get => TargetAs<BtfSpec>();
         set => Target = value;
     }
 
@@ -204,6 +206,28 @@ internal struct RegState
     public readonly bool SamePlace(in RegState other) =>
         Type == other.Type && Off == other.Off && Word0 == other.Word0 && Word1 == other.Word1
         && ReferenceEquals(Target, other.Target);
+
+    /// <summary>
+    /// The target as what the register's type makes of it. Debug builds hold every such read against what is there;
+    /// others take it unlooked at, since this stands in the verifier's innermost loops.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly T? TargetAs<T>()
+        where T : class
+    {
+        AssertTarget<T>();
+        return Unsafe.As<T?>(Target);
+    }
+
+    [Conditional("DEBUG")]
+    private readonly void AssertTarget<T>()
+        where T : class
+    {
+        if (Target is not null and not T)
+        {
+            Invariant.Fail($"a register of {Type} refers to a {Target.GetType().Name}, read as a {typeof(T).Name}");
+        }
+    }
 
     private void ClearTarget()
     {
