@@ -12,6 +12,9 @@ namespace Kptr;
 /// <summary>What the numbers in one linked program mean in one live kernel.</summary>
 internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArray<BpfMap?> maps) : IProgLinks
 {
+    private const ulong SymbolBase = 0xffff_c000_0000_0000;
+    private const ulong SymbolStep = 16;
+
     public ulong AddressOf(BpfInsn first, BpfInsn second)
     {
         switch (first.Src)
@@ -22,9 +25,16 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
                 var err = MapOf(first.Imm).DirectValueAddress((uint)second.Imm, out var address);
                 return err == Errno.None ? address : 0;
             default:
-                return 0; // a kernel variable: the model keeps none, and a load through it faults
+                return SymbolAddress(first.Imm, second.Imm);
         }
     }
+
+    /// <summary>
+    /// Address of a kernel's variable or function: that of nothing else, and not null, as programs ask whether the
+    /// kernel has it. The model keeps no variables, so a load through it faults.
+    /// </summary>
+    private static ulong SymbolAddress(int typeId, int btfIdx) =>
+        SymbolBase + ((ulong)(uint)btfIdx << 32) + ((ulong)(uint)typeId * SymbolStep);
 
     public CallThunk? Helper(int id) => Failing(
         HelperRegistry.FindBody((HelperId)id), HelperTable.NameOf(id), FailableCalls.OfHelper((HelperId)id));

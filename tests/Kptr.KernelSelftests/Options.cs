@@ -17,6 +17,8 @@ public sealed class Options
                      [--jobs N] [--object NAME]... [--program NAME] [--details TEXT]
                Kptr.KernelSelftests retval --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--ratchet FILE] [--engine NAME]
                      [--object NAME]... [--program NAME]
+               Kptr.KernelSelftests enact --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--ratchet FILE] [--engine NAME]
+                     [--object NAME]...
                Kptr.KernelSelftests same  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--seconds N] [--seed N] [--jobs N] [--insns N]
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests generate --kernel-btf FILE (--to FILE | --answers FILE) [--count N] [--seed N] [--details 1]

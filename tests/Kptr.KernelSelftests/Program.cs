@@ -1,4 +1,5 @@
 using Kptr.KernelSelftests;
+using Kptr.KernelSelftests.Enact;
 
 // Judging is what most callers want: options without a mode mean it.
 if (args is [['-', ..], ..])
@@ -28,6 +29,7 @@ return args[0] switch
     "speed" when options["speed"] is not null && options["kernel-btf"] is not null => SpeedReport.Run(options),
     "run" when options["kernel-btf"] is not null => RunReport.Run(options),
     "retval" when options["kernel-btf"] is not null => RetvalReport.Run(options),
+    "enact" when options["kernel-btf"] is not null => EnactReport.Run(options),
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" when options["kernel-btf"] is not null => OwnershipReport.Run(options),
     "generate" => GenerateReport.Run(options),

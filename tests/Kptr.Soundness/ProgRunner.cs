@@ -24,6 +24,12 @@ internal sealed class ProgRunner
     private const int ContextBytes = 8192;
     private const int ContextBytesMax = 64;
     private const int InnerSlots = 2;
+    private const uint PageBytes = 4096;
+
+    // What the model has objects of to go over; others get a context of random bytes.
+    private static readonly string[] s_walked =
+        ["task", "task_vma", "task_file", "cgroup", "bpf_map", "tcp", "udp"];
+
     private readonly VerifiedProgram _verified;
     private readonly RegBeliefs? _beliefs;
     private readonly ProgFailures _failures;
@@ -84,7 +90,7 @@ internal sealed class ProgRunner
         {
             try
             {
-                var map = spec.Autocreate ? MapFactory.Create(kernel, BpfObject.Sized(spec, kernel)) : null;
+                var map = spec.Autocreate ? MapFactory.Create(kernel, Sized(BpfObject.Sized(spec, kernel))) : null;
                 made.Add(map);
                 AddInner(kernel, map);
             }
@@ -98,6 +104,14 @@ internal sealed class ProgRunner
         maps = made.ToImmutable();
         return refused.Length == 0;
     }
+
+    /// <summary>What user space sets before it loads: programs do not depend on it.</summary>
+    private static MapSpec Sized(MapSpec spec) => spec.MaxEntries != 0 ? spec : spec.Type switch
+    {
+        BpfMapType.Ringbuf or BpfMapType.UserRingbuf => spec with { MaxEntries = PageBytes },
+        BpfMapType.Hash or BpfMapType.ArrayOfMaps or BpfMapType.HashOfMaps => spec with { MaxEntries = PageBytes },
+        _ => spec,
+    };
 
     /// <summary>A map of maps gets one map of its kind, in its first slots.</summary>
     private void AddInner(KernelModel kernel, BpfMap? outer)
@@ -157,6 +171,12 @@ internal sealed class ProgRunner
 
     private RunFault? Start(BpfProgram program, UserSpace user, ExecOptions options)
     {
+        if (_verified.Spec is { ExpectedAttachType: AttachType.TraceIter, AttachTarget: { } over }
+            && s_walked.Contains(over))
+        {
+            return program.Iterate(null, options).Fault;
+        }
+
         if (ContextLayout.Of(_verified.Spec.Type) is null)
         {
             return program.TestRun(user.AnyBytes(ContextBytes), options).Fault;

@@ -252,6 +252,21 @@ public abstract class LinkedRunTests : IDisposable
     }
 
     [Fact]
+    public void TailCall_ToAProgramThatThrows_EndsThatProgram_AndNobodyWhoCalledIt()
+    {
+        using var target = Interpreter.ForLinked(
+            Prog("call sub\nr0 = 1\nexit\nsub: r6 = 3\nr1 = 40\ncall 7\nexit"), _links);
+        _links.Targets["next"] = target;
+        _links.Bodies[Tail] = (ctx, _, _, _, _, _) =>
+        {
+            ctx.Callbacks.TailCall("next");
+            return 0;
+        };
+        Run("call 5\nr0 = 1\nexit").R0.Should().Be(40);
+        Run("r6 = 2\ncall sub\nr0 += r6\nexit\nsub: call 5\nr0 = 1\nexit").R0.Should().Be(42);
+    }
+
+    [Fact]
     public void TailCall_ToItself_EndsAfter33()
     {
         ulong entered = 0;

@@ -16,6 +16,7 @@ public class RunTests : RunTestBase
         { "kernel_objects", "no_such_pid" }, { "kernel_objects", "masks" },
         { "later", "start_work" },
         { "arena", "pages" }, { "arena", "faults" }, { "arena", "atomics" }, { "arena", "widths" },
+        { "control", "symbols" },
     };
 
     [Theory, MemberData(nameof(Programs))]

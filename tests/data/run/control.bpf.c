@@ -102,3 +102,15 @@ int mixes(void *ctx)
 {
 	return bpf_loop(rounds, mix, NULL, 0) == rounds ? 0 : 1;
 }
+
+extern void bpf_preempt_disable(void) __ksym __attribute__((weak));
+extern void no_such_function(void) __ksym __attribute__((weak));
+
+/* What the kernel has is not null, what it has not is. */
+SEC("syscall")
+int symbols(void *ctx)
+{
+	CHECK(bpf_preempt_disable);
+	CHECK(!no_such_function);
+	return 0;
+}

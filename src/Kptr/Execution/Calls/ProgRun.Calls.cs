@@ -116,7 +116,7 @@ internal sealed unsafe partial class ProgRun
         _compiled = CompiledOf(_prog);
         _ctx.Prog = _prog.Prog;
         _tail = null;
-        var isDone = _m->Depth == 0 ? RunAt(0) : RunOnOwnStack();
+        var isDone = _m->Depth == 0 ? RunToItsEnd() : RunOnOwnStack();
         GC.KeepAlive(_prog);
         (_prog, _code, _compiled) = (outer, outerCode, outerCompiled);
         _ctx.Prog = outerSpec;
@@ -138,7 +138,7 @@ internal sealed unsafe partial class ProgRun
         new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
         _m->Fuel = caller->Fuel;
         ForgetRegions();
-        var isDone = RunAt(0);
+        var isDone = RunToItsEnd();
         (caller->Fuel, caller->Regs[0]) = (_m->Fuel, _m->Regs[0]);
         _machine = callerMemory;
         _m = caller;
@@ -147,21 +147,25 @@ internal sealed unsafe partial class ProgRun
         return isDone;
     }
 
+    /// <summary>Runs the program from its start; an exception in it ends it, and nobody who called it
+    /// (<c>exception_boundary</c>).</summary>
+    private bool RunToItsEnd() => RunAt(0) && (_unwound is not { } unwound || Land(unwound));
+
     /// <summary>After an exception: what its callback makes of it, or its cookie where there is none.</summary>
     private bool Land(Unwound unwound)
     {
-        _m->Regs[0] = unwound.R0;
-        var handler = unwound.IsThrown ? _prog.ExceptionSlot : -1;
-        if (handler < 0)
-        {
-            return true;
-        }
-
         _unwound = null;
         _m->BaseDepth = 0;
         while (_m->Depth > 0)
         {
             Handlers.PopFrame(_m);
+        }
+
+        _m->Regs[0] = unwound.R0;
+        var handler = unwound.IsThrown ? _prog.ExceptionSlot : -1;
+        if (handler < 0)
+        {
+            return true;
         }
 
         _m->Regs[1] = unwound.R0;

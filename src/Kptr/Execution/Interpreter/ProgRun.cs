@@ -62,11 +62,7 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[3] = r3;
             ForgetRegions();
             _compiled = CompiledOf(_prog);
-            var isDone = RunAt(slot);
-            if (isDone && _unwound is { } unwound)
-            {
-                isDone = Land(unwound);
-            }
+            var isDone = RunAt(slot) && (_unwound is not { } unwound || Land(unwound));
 
             return isDone ? new ExecResult(_m->Regs[0], null) : new ExecResult(0, _fault);
         }
