@@ -16,6 +16,9 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
     private readonly Dictionary<string, ulong> _blocks = [];
     private int _loadIdx = -1;
 
+    /// <summary>Whether the kernel makes the context itself, so that nothing in it is to be replaced.</summary>
+    internal bool IsReal { get; init; }
+
     /// <summary>Whether the program got memory that only looks like an object of the kernel.</summary>
     internal bool HasStandIns => _blocks.Count > 0;
 
@@ -30,6 +33,11 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
     /// <summary>After a load: puts the pointer into its register that the verifier believes to be there.</summary>
     internal void Supply(in RunPoint at)
     {
+        if (IsReal)
+        {
+            return;
+        }
+
         var load = _loadIdx;
         _loadIdx = at.Insns[at.InsnIdx].Class == InsnClass.Ldx && IsFromContext(at) ? at.InsnIdx : -1;
         if (load >= 0 && at.InsnIdx == load + 1 && beliefs?[at.InsnIdx] is [var state, ..])

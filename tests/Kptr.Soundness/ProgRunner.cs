@@ -154,7 +154,7 @@ internal sealed class ProgRunner
 
     private RunOutcome? RunOnce(KernelModel kernel, BpfProgram program, UserSpace user)
     {
-        using var contexts = new ContextModel(kernel, _beliefs, user, _random);
+        using var contexts = new ContextModel(kernel, _beliefs, user, _random) { IsReal = IsWalked };
         var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
         var watcher = new RunWatcher(beliefs, _failures, contexts, user, _random);
         using var task = kernel.Tasks.Run(user.AnyTask());
@@ -171,8 +171,7 @@ internal sealed class ProgRunner
 
     private RunFault? Start(BpfProgram program, UserSpace user, ExecOptions options)
     {
-        if (_verified.Spec is { ExpectedAttachType: AttachType.TraceIter, AttachTarget: { } over }
-            && s_walked.Contains(over))
+        if (IsWalked)
         {
             return program.Iterate(null, options).Fault;
         }
@@ -225,7 +224,7 @@ internal sealed class ProgRunner
     {
         DiagCode.CallBadObject when hasStandIns =>
             Outcome(RunKind.LeftOut, "an object in the context that the model cannot make"),
-        DiagCode.RunBadAccess or DiagCode.RunCancelled when UsesKernelVariable =>
+        DiagCode.RunBadAccess or DiagCode.RunCancelled or DiagCode.CallBadObject when UsesKernelVariable =>
             Outcome(RunKind.LeftOut, "a kernel variable"),
         DiagCode.RunNoSuchCall =>
             Outcome(RunKind.LeftOut, $"no body for {NameOf(_verified.Spec.Insns[fault.InsnIdx])}"),
@@ -234,6 +233,9 @@ internal sealed class ProgRunner
         DiagCode.RunOutOfFuel => Outcome(RunKind.LeftOut, TooLong),
         _ => Outcome(RunKind.Unsound, fault.ToString()),
     };
+
+    private bool IsWalked => _verified.Spec.ExpectedAttachType == AttachType.TraceIter
+        && s_walked.Contains(_verified.Spec.AttachTarget);
 
     private bool HasSockMap => _verified.Spec.Maps.Any(m => m.Type is BpfMapType.Sockmap or BpfMapType.Sockhash);
 

@@ -44,8 +44,8 @@ internal sealed partial class Stage
     private bool IsJudged(KernelFault fault) => fault.Code switch
     {
         DiagCode.RunNoSuchCall or DiagCode.CallNotModelled or DiagCode.RunOutOfFuel or DiagCode.RunCancelled => false,
-        DiagCode.RunBadAccess => fault.Site.Prog is not { } name || !_object.Programs.TryGetValue(name, out var program)
-            || !HasKernelVariable(program.Spec),
+        DiagCode.RunBadAccess or DiagCode.CallBadObject => fault.Site.Prog is not { } name
+            || !_object.Programs.TryGetValue(name, out var program) || !HasKernelVariable(program.Spec),
         _ => true,
     };
 

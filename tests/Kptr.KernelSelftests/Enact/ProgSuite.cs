@@ -110,7 +110,8 @@ internal static class ProgSuite
         scene.AttachAll(obj);
         scene.SysCall("nanosleep");
         scene.Detach();
-        foreach (var (variable, expected) in obj.Variables.Where(v => v.Key.StartsWith("exp_", StringComparison.Ordinal)))
+        foreach (var (variable, expected) in obj.Variables
+            .Where(v => v.Key.StartsWith("exp_", StringComparison.Ordinal)))
         {
             // One has no result in the object: its program does not exist.
             if (obj.Variables.TryGetValue("res_" + variable[4..], out var result))
