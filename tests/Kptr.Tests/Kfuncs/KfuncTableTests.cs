@@ -34,6 +34,7 @@ public class KfuncTableTests
 
 
             """);
+        AppendGaps(text);
         text.AppendLine("## Kfuncs").AppendLine().AppendLine("| kfunc | flags | callable from | profiles | |")
             .AppendLine("|---|---|---|---|---|");
         foreach (var d in KfuncRegistry.Builtin.All
@@ -55,6 +56,40 @@ public class KfuncTableTests
 
         return text.ToString();
     }
+
+    [Fact]
+    public void Call_WithoutABody_HasAReason()
+    {
+        var reasons = CallGaps.CannotBe.Concat(CallGaps.NotYet).ToList();
+        WithoutBody().Where(name => !reasons.Exists(r => CallGaps.IsIn(name, r.Names))).Should().BeEmpty();
+        reasons.SelectMany(r => r.Names).Where(n => !WithoutBody().Any(name => CallGaps.IsIn(name, [n])))
+            .Should().BeEmpty("what has a body needs no reason");
+    }
+
+    private static void AppendGaps(StringBuilder text)
+    {
+        var left = WithoutBody();
+        text.AppendLine("## What no model can have").AppendLine();
+        Append(CallGaps.CannotBe);
+        text.AppendLine().AppendLine("## What this one has not yet").AppendLine();
+        Append(CallGaps.NotYet);
+        text.AppendLine();
+
+        void Append((string Reason, string[] Names)[] reasons)
+        {
+            foreach (var (reason, names) in reasons)
+            {
+                var mine = left.Where(n => CallGaps.IsIn(n, names)).ToList();
+                left.ExceptWith(mine);
+                text.AppendLine($"* {reason}: {string.Join(", ", mine.Select(n => $"`{n}`"))}.");
+            }
+        }
+    }
+
+    private static SortedSet<string> WithoutBody() => new(
+        KfuncRegistry.Builtin.All.Where(d => d.Body is null).Select(d => d.Spec.Name)
+            .Concat(HelperTable.All.Where(h => !HelperRegistry.Ids.Contains(h.Id)).Select(h => h.Name)),
+        StringComparer.Ordinal);
 
     private static string Flags(KfuncFlags flags) => flags == KfuncFlags.None ? "" : flags.ToString();
 
