@@ -17,6 +17,7 @@ namespace Kptr.KernelSelftests;
 public sealed class RetvalReport
 {
     private const int PacketBytes = 64;
+    private const string StOpsType = "bpf_testmod_st_ops";
     private const long Fuel = 100_000_000;
 
     // No kernel runs a program in the first nanosecond after its start.
@@ -117,7 +118,11 @@ public sealed class RetvalReport
             Kernel = _kernel, Profile = _kernel.Profile, Kfuncs = TestModule.Kfuncs, Driver = DeferredDriver.Manual,
             Engine = _engine,
         });
-        using var loaded = BpfObject.From(spec).Load(kernel, p => loads(p.Name));
+        var ops = spec.Maps.FirstOrDefault(m => m.StructOps?.TypeName == StOpsType)?.StructOps;
+        using var loaded = BpfObject.From(spec).Load(
+            kernel, p => loads(p.Name) || ops?.Slots.Any(s => s.Prog == p.Name) == true);
+        using var registered = loaded.StructOps.Values.FirstOrDefault(o => o.TypeName == StOpsType) is { } instance
+            ? Register(kernel, instance) : null;
         FillTestValues(loaded);
         kernel.VirtualClock.Advance(UpTime);
         var program = loaded.Programs[name];
@@ -128,6 +133,13 @@ public sealed class RetvalReport
             _ => Said(program.TestRun(new TestInput { Packet = new byte[PacketBytes] }, options)),
         };
         return fault is null ? returned : throw new InvalidOperationException(fault.ToString());
+    }
+
+    /// <summary>As the loader attaches an object's operations; the module calls them from then on.</summary>
+    private static IDisposable Register(KernelModel kernel, StructOpsInstance ops)
+    {
+        TestModule.In(kernel).StOps = ops;
+        return ops.Register();
     }
 
     /// <summary>

@@ -23,6 +23,7 @@ public sealed class TestModule
         struct prog_test_fail3 { int len; char arr1[2]; char arr2[]; };
         struct bpf_testmod_ctx { struct callback_head rcu; refcount_t usage; };
         struct bpf_iter_testmod_seq { s64 value; int cnt; };
+        struct st_ops_args { u64 a; };
         """;
 
     private static readonly ImmutableArray<ProgType> CheckTypes =
@@ -31,8 +32,7 @@ public sealed class TestModule
         ProgType.StructOps,
     ];
 
-    // Sockets of a kernel thread, and calls through registered struct_ops: declared, so that
-    // programs are judged; not run.
+    // Sockets of a kernel thread: declared, so that programs are judged; not run.
     private static readonly (string Name, KfuncFlags Flags)[] NotRun =
     [
         ("bpf_kfunc_init_sock", KfuncFlags.Sleepable),
@@ -44,10 +44,6 @@ public sealed class TestModule
         ("bpf_kfunc_call_sock_sendmsg", KfuncFlags.Sleepable),
         ("bpf_kfunc_call_kernel_getsockname", KfuncFlags.Sleepable),
         ("bpf_kfunc_call_kernel_getpeername", KfuncFlags.Sleepable),
-        ("bpf_kfunc_st_ops_test_prologue", KfuncFlags.TrustedArgs | KfuncFlags.Sleepable),
-        ("bpf_kfunc_st_ops_test_epilogue", KfuncFlags.TrustedArgs | KfuncFlags.Sleepable),
-        ("bpf_kfunc_st_ops_test_pro_epilogue", KfuncFlags.TrustedArgs | KfuncFlags.Sleepable),
-        ("bpf_kfunc_st_ops_inc10", KfuncFlags.TrustedArgs),
     ];
 
     // What the module of 7.2 has besides: calls of programs, and of any type of program.
@@ -72,10 +68,14 @@ public sealed class TestModule
 
     /// <summary>Kptr's kfuncs and the module's, with bodies.</summary>
     public static KfuncRegistry Kfuncs { get; } =
-        KfuncRegistry.Builtin.With(typeof(ObjectKfuncs), typeof(SeqIterKfuncs), typeof(ArgumentKfuncs));
+        KfuncRegistry.Builtin.With(
+            typeof(ObjectKfuncs), typeof(SeqIterKfuncs), typeof(ArgumentKfuncs), typeof(StOpsKfuncs));
 
     /// <summary>The one <c>prog_test_ref_kfunc</c> there is: acquiring gives this.</summary>
     public ProgTestRef RefObject { get; }
+
+    /// <summary>What is registered as <c>bpf_testmod_st_ops</c>, or null.</summary>
+    public StructOpsInstance? StOps { get; set; }
 
     /// <summary>What <c>bpf_testmod_test_mod_kfunc</c> was last told.</summary>
     public int LastValue { get; set; }
