@@ -29,7 +29,8 @@ public sealed class EnactReport
     private int Run()
     {
         var only = _options.All("object").ToHashSet();
-        IEnumerable<EnactTest> all = [.. TaskSuite.All, .. KptrSuite.All, .. ProgSuite.All, .. MapSuite.All];
+        IEnumerable<EnactTest> all =
+            [.. TaskSuite.All, .. KptrSuite.All, .. ProgSuite.All, .. TailSuite.All, .. MapSuite.All];
         foreach (var tests in all.Where(t => only.Count == 0 || only.Contains(t.Object)).GroupBy(t => t.Object))
         {
             var passed = tests.Count(Passes);

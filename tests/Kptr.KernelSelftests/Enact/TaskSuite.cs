@@ -53,6 +53,7 @@ internal static class TaskSuite
             s.Load("rcu_read_lock", o => Scene.Set(o, "target_pid", s.Me.Pid), "task_acquire"))),
         .. s_badReaders.Select(p => new EnactTest(
             "rcu_read_lock", p, s => Refused(() => s.Load("rcu_read_lock", null, p)))),
+        new("test_task_under_cgroup", "task_under_cgroup", UnderCgroup),
         new("task_local_storage", "sys_enter_exit", StorageOfCalls),
         new("percpu_alloc_cgrp_local_storage", "cgrp_local_storage", s =>
         {
@@ -129,6 +130,26 @@ internal static class TaskSuite
         scene.SysCall("nanosleep");
         Scene.ExpectValue(obj, "task_storage_val", 2);
         Scene.ExpectValue(obj, "cgroup_id", (long)cgroup.Id);
+    }
+
+    private static void UnderCgroup(Scene scene)
+    {
+        const ulong linkCreate = 28;
+        var cgroup = Join(scene, "foo");
+        var obj = scene.Load("test_task_under_cgroup", o =>
+        {
+            Scene.Set(o, "local_pid", scene.Me.Pid);
+            Scene.Set(o, "remote_pid", scene.Me.Pid);
+            Scene.Set(o, "cgid", cgroup.Id);
+        });
+        scene.AttachAll(obj);
+        using (scene.Kernel.Tasks.Run(scene.Me))
+        {
+            Scene.Expect("bpf(BPF_LINK_CREATE)", scene.Kernel.Call("bpf", [linkCreate, 0, 0]), 0);
+        }
+
+        scene.ForkAndWait();
+        Scene.Expect(Scene.Get<int>(obj, "remote_pid") != scene.Me.Pid, "the child is not under the cgroup");
     }
 
     private static void StorageOfCalls(Scene scene)
