@@ -3,7 +3,8 @@ namespace Kptr.Isa;
 /// <summary>What each atomic instruction does to memory and registers: the only definition.</summary>
 /// <remarks>
 /// The operation is in the immediate field. Every one is a full barrier here, which is at least what the kernel gives
-/// (RFC 9669 section 5.3). 32-bit forms read and write four bytes, and a fetched value is zero-extended.
+/// (RFC 9669 section 5.3); so are ordered loads and stores (<c>BPF_LOAD_ACQ</c>, <c>BPF_STORE_REL</c>). 32-bit forms
+/// read and write four bytes, and a fetched value is zero-extended.
 /// </remarks>
 internal static class AtomicOps
 {

@@ -60,7 +60,15 @@ public readonly record struct BpfInsn
     };
 
     /// <summary>Whether it reads and writes memory in one step.</summary>
-    internal bool IsAtomic => Class == InsnClass.Stx && (Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
+    internal bool IsAtomic => IsAtomicMode && Imm is not (BpfOp.LoadAcq or BpfOp.StoreRel);
+
+    /// <summary>Whether it loads, and nothing after it comes before the load (<c>BPF_LOAD_ACQ</c>).</summary>
+    internal bool IsLoadAcquire => IsAtomicMode && Imm == BpfOp.LoadAcq;
+
+    /// <summary>Whether it stores, and nothing before it comes after the store (<c>BPF_STORE_REL</c>).</summary>
+    internal bool IsStoreRelease => IsAtomicMode && Imm == BpfOp.StoreRel;
+
+    private bool IsAtomicMode => Class == InsnClass.Stx && (Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
 
     /// <summary>Whether it calls a function of its own program.</summary>
     internal bool IsLocalCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == BpfOp.PseudoCall;

@@ -70,6 +70,8 @@ public static class BpfOp
     public const int Fetch = 0x01;
     public const int Xchg = 0xe0 | Fetch;
     public const int CmpXchg = 0xf0 | Fetch;
+    public const int LoadAcq = 0x100;
+    public const int StoreRel = 0x110;
 
     // Pseudo sources of lddw (BPF_PSEUDO_*).
     public const int PseudoMapFd = 1;

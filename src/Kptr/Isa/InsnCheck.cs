@@ -36,13 +36,21 @@ public static class InsnCheck
     /// <summary>What the kernel says of the encoding of one instruction, or null where it takes it.</summary>
     /// <param name="insn">The instruction's first slot.</param>
     /// <param name="second">The slot after it, where there is one; matters to two-slot loads.</param>
-    public static string? Fault(BpfInsn insn, BpfInsn? second) => EncodingFault(insn, second) ?? OperandFault(insn);
+    public static string? Fault(BpfInsn insn, BpfInsn? second) => insn.IsLoadAcquire || insn.IsStoreRelease
+        ? $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}"
+        : EncodingFault(insn, second) ?? OperandFault(insn);
 
     /// <summary>
     /// <see cref="Fault"/> without the operands that only the verifier minds: RFC 9669 defines their results.
     /// </summary>
+    /// <remarks>Ordered loads and stores, which 6.12 does not know, are encoded as later kernels have them.</remarks>
     internal static string? EncodingFault(BpfInsn insn, BpfInsn? second)
     {
+        if (insn.IsLoadAcquire || insn.IsStoreRelease)
+        {
+            return RegFault(insn);
+        }
+
         if (insn.Class != InsnClass.Ldx && !IsKnownOpcode(insn.Opcode))
         {
             return $"unknown opcode {insn.Opcode:x2}";

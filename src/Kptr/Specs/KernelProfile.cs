@@ -146,6 +146,9 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
         ClosesLoopsByShape = true,
+        HasOrderedAccess = true,
+        KnowsArrayHits = true,
+        HelpersKeepReadSpills = true,
         CallFramesMax = 16,
         DynptrsFollowReferences = true,
         HasSessions = true,
@@ -292,6 +295,20 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// Whether what a function throws must be what the program may return: in 7.2. 6.12 asks a function's own rule.
     /// </summary>
     internal bool ChecksThrownValues { get; init; }
+
+    /// <summary>
+    /// Whether a value looked up in an array by a constant key inside it is known not to be null: since 6.14.
+    /// </summary>
+    internal bool KnowsArrayHits { get; init; }
+
+    /// <summary>
+    /// Whether a register that was spilled is still known after a helper read its place: since 6.14. Before, any
+    /// helper's access makes bytes of it.
+    /// </summary>
+    internal bool HelpersKeepReadSpills { get; init; }
+
+    /// <summary>Whether it has loads that acquire and stores that release, of any size: since 6.15.</summary>
+    internal bool HasOrderedAccess { get; init; }
 
     /// <summary>
     /// Whether states of a loop learn from all its rounds, loops being what the code's shape says, before they may

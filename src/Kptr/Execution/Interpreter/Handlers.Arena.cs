@@ -53,6 +53,25 @@ internal static unsafe partial class Handlers
         return op + 1;
     }
 
+    /// <summary>A load and the barrier after it.</summary>
+    [MethodImpl(Hot)]
+    internal static Op* ArenaLoadAcquire<TMem>(Op* op, Machine* m)
+        where TMem : struct, IMem
+    {
+        var next = ArenaLoad<TMem>(op, m);
+        Interlocked.MemoryBarrier();
+        return next;
+    }
+
+    /// <summary>A store and the barrier before it.</summary>
+    [MethodImpl(Hot)]
+    internal static Op* ArenaStoreRelease<TMem>(Op* op, Machine* m)
+        where TMem : struct, IMem
+    {
+        Interlocked.MemoryBarrier();
+        return ArenaStore<TMem, FromReg>(op, m);
+    }
+
     /// <summary>A program's pointer as user space's: null stays null.</summary>
     [MethodImpl(Hot)]
     internal static Op* UserCast(Op* op, Machine* m)

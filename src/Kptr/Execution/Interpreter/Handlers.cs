@@ -85,6 +85,25 @@ internal static unsafe partial class Handlers
         return op + 1;
     }
 
+    /// <summary>A load and the barrier after it.</summary>
+    [MethodImpl(Hot)]
+    internal static Op* LoadAcquire<TMem>(Op* op, Machine* m)
+        where TMem : struct, IMem
+    {
+        var next = Load<TMem>(op, m);
+        Interlocked.MemoryBarrier();
+        return next;
+    }
+
+    /// <summary>A store and the barrier before it.</summary>
+    [MethodImpl(Hot)]
+    internal static Op* StoreRelease<TMem>(Op* op, Machine* m)
+        where TMem : struct, IMem
+    {
+        Interlocked.MemoryBarrier();
+        return Store<TMem, FromReg>(op, m);
+    }
+
     [MethodImpl(Hot)]
     internal static Op* Atomic<TMem>(Op* op, Machine* m)
         where TMem : struct, IMem

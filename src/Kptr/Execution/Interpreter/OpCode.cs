@@ -134,7 +134,7 @@ internal sealed unsafe class OpCode
             case InsnClass.Alu or InsnClass.Alu64:
                 op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Alu(insn);
                 break;
-            case InsnClass.Ldx:
+            case InsnClass.Ldx or InsnClass.Stx when insn.Class == InsnClass.Ldx || insn.IsLoadAcquire:
                 op.Run = (delegate*<Op*, Machine*, Op*>)OpTable.Load(insn);
                 break;
             case InsnClass.St or InsnClass.Stx:
@@ -219,7 +219,8 @@ internal sealed unsafe class OpCode
             return insn is { Src: 0, Off: 0, Imm: 0 } && insn.Dst <= (int)BpfReg.R9;
         }
 
-        var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.Opcode == BpfOp.LdImm64;
+        var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.IsLoadAcquire
+            || insn.Opcode == BpfOp.LdImm64;
         return InsnCheck.EncodingFault(insn, idx + 1 < _insns.Length ? _insns[idx + 1] : null) is null
             && !(writesDst && insn.Dst == (int)BpfReg.R10);
     }

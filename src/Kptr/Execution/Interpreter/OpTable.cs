@@ -15,17 +15,21 @@ internal static unsafe class OpTable
     internal static nint Jump(BpfInsn insn, bool isBack) => KindSwitch.Jump(insn, new JumpCase(isBack));
 
     /// <summary>A load.</summary>
-    internal static nint Load(BpfInsn insn) => KindSwitch.Mem(insn, default(LoadCase));
+    internal static nint Load(BpfInsn insn) => insn.IsLoadAcquire
+        ? KindSwitch.Mem(insn, default(LoadAcquireCase)) : KindSwitch.Mem(insn, default(LoadCase));
 
     /// <summary>A store or an atomic.</summary>
     internal static nint Store(BpfInsn insn) =>
-        (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic ? KindSwitch.Mem(insn, default(AtomicCase))
+        insn.IsAtomic ? KindSwitch.Mem(insn, default(AtomicCase))
+        : insn.IsStoreRelease ? KindSwitch.Mem(insn, default(StoreReleaseCase))
         : insn.Class == InsnClass.Stx ? KindSwitch.Mem(insn, default(StoreCase<FromReg>))
         : KindSwitch.Mem(insn, default(StoreCase<FromImm>));
 
     /// <summary>A load, a store or an atomic in the program's arena.</summary>
     internal static nint Arena(BpfInsn insn) =>
         insn.Class == InsnClass.Ldx ? KindSwitch.Mem(insn, default(ArenaLoadCase))
+        : insn.IsLoadAcquire ? KindSwitch.Mem(insn, default(ArenaLoadAcquireCase))
+        : insn.IsStoreRelease ? KindSwitch.Mem(insn, default(ArenaStoreReleaseCase))
         : insn.IsAtomic ? KindSwitch.Mem(insn, default(ArenaAtomicCase))
         : insn.Class == InsnClass.Stx ? KindSwitch.Mem(insn, default(ArenaStoreCase<FromReg>))
         : KindSwitch.Mem(insn, default(ArenaStoreCase<FromImm>));
@@ -77,6 +81,30 @@ internal static unsafe class OpTable
     {
         public nint Of<TMem>()
             where TMem : struct, IMem => At(&Handlers.ArenaAtomic<TMem>);
+    }
+
+    private readonly struct ArenaLoadAcquireCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.ArenaLoadAcquire<TMem>);
+    }
+
+    private readonly struct ArenaStoreReleaseCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.ArenaStoreRelease<TMem>);
+    }
+
+    private readonly struct LoadAcquireCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.LoadAcquire<TMem>);
+    }
+
+    private readonly struct StoreReleaseCase : IMemCase
+    {
+        public nint Of<TMem>()
+            where TMem : struct, IMem => At(&Handlers.StoreRelease<TMem>);
     }
 
     private readonly struct AtomicCase : IMemCase

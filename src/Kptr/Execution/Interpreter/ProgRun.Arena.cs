@@ -33,13 +33,14 @@ internal sealed unsafe partial class ProgRun
     private void AccessParts(BpfInsn insn, ulong address, ArenaSpace* space)
     {
         var sizeBytes = insn.AccessBytes;
+        var isLoad = insn.Class == InsnClass.Ldx || insn.IsLoadAcquire;
         var hosts = stackalloc ulong[sizeof(ulong)];
         for (var i = 0; i < sizeBytes; i++)
         {
             hosts[i] = space->Find(address + (ulong)i, 1);
             if (hosts[i] == 0)
             {
-                if (insn.Class == InsnClass.Ldx)
+                if (isLoad)
                 {
                     _m->Regs[insn.Dst] = 0;
                 }
@@ -55,7 +56,7 @@ internal sealed unsafe partial class ProgRun
         }
 
         Access(insn, (ulong)&value);
-        for (var i = 0; i < sizeBytes && insn.Class != InsnClass.Ldx; i++)
+        for (var i = 0; i < sizeBytes && !isLoad; i++)
         {
             *(byte*)hosts[i] = ((byte*)&value)[i];
         }

@@ -13,7 +13,7 @@ internal sealed unsafe partial class ProgRun
         var idx = _m->StopIdx;
         var insn = _code.Insns[idx];
         var address = _m->StopAddress;
-        var isWrite = insn.Class != InsnClass.Ldx;
+        var isWrite = insn.Class != InsnClass.Ldx && !insn.IsLoadAcquire;
         var sizeBytes = (ulong)insn.AccessBytes;
         if (_code.IsArena(idx))
         {
@@ -76,6 +76,14 @@ internal sealed unsafe partial class ProgRun
         {
             case InsnClass.Ldx:
                 *dst = Read(insn, address);
+                break;
+            case InsnClass.Stx when insn.IsLoadAcquire:
+                *dst = Read(insn, address);
+                Interlocked.MemoryBarrier();
+                break;
+            case InsnClass.Stx when insn.IsStoreRelease:
+                Interlocked.MemoryBarrier();
+                Write(insn, address, *src);
                 break;
             case InsnClass.Stx when insn.IsAtomic:
                 Handlers.RunAtomic(insn.Imm, (insn.Opcode & BpfOp.SizeMask) == BpfOp.Dw, address, src, _m->Regs);
@@ -159,7 +167,7 @@ internal sealed unsafe partial class ProgRun
 
     private static string Describe(BpfInsn insn, ulong sizeBytes, ulong address, DiagCode code)
     {
-        var what = insn.Class == InsnClass.Ldx ? "read" : "write";
+        var what = insn.Class == InsnClass.Ldx || insn.IsLoadAcquire ? "read" : "write";
         var where = code == DiagCode.RunUseAfterFree ? "in freed memory"
             : address < 4096 ? "through a null pointer"
             : "outside everything the program may touch";

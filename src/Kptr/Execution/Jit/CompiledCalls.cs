@@ -48,6 +48,10 @@ internal static unsafe class CompiledCalls
     internal static ulong InArena(ulong address, ulong space, int sizeBytes) =>
         ((ArenaSpace*)space)->Find(address, (uint)sizeBytes);
 
+    /// <summary>Around a load or store that is ordered: a full barrier, as with atomics.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static void Barrier() => Interlocked.MemoryBarrier();
+
     /// <summary>An atomic instruction on memory that was checked.</summary>
     /// <returns>What it fetched, where it fetches.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,12 +16,22 @@ internal sealed partial class FuncEmitter
         });
         EmitRead(insn);
         StoreReg(insn.Dst);
+        if (insn.IsLoadAcquire)
+        {
+            EmitCall(nameof(CompiledCalls.Barrier));
+        }
+
         _il.MarkLabel(done);
     }
 
     private void EmitStore(int slot, BpfInsn insn)
     {
         var done = _il.DefineLabel();
+        if (insn.IsStoreRelease)
+        {
+            EmitCall(nameof(CompiledCalls.Barrier));
+        }
+
         EmitCheck(slot, insn, insn.Dst, isWrite: true, () =>
         {
             if (insn.IsAtomic)

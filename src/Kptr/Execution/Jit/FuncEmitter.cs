@@ -110,7 +110,7 @@ internal sealed unsafe partial class FuncEmitter
             case InsnClass.Alu64 or InsnClass.Alu:
                 EmitAlu(insn, insn.Class == InsnClass.Alu64);
                 break;
-            case InsnClass.Ldx:
+            case InsnClass.Ldx or InsnClass.Stx when insn.Class == InsnClass.Ldx || insn.IsLoadAcquire:
                 EmitLoad(slot, insn);
                 break;
             case InsnClass.St or InsnClass.Stx:

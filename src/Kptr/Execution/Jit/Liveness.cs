@@ -80,6 +80,7 @@ internal sealed class Liveness
             InsnClass.Alu or InsnClass.Alu64 => (usesSrc | dst, dst),
             InsnClass.Ldx => (src, dst),
             InsnClass.St => (dst, 0),
+            InsnClass.Stx when insn.IsLoadAcquire => (src, dst),
             InsnClass.Stx when insn.IsAtomic => Atomic(insn, dst, src),
             InsnClass.Stx => (dst | src, 0),
             InsnClass.Ld when insn.Opcode == BpfOp.LdImm64 => (0, dst),

@@ -24,6 +24,9 @@ internal sealed class HelperCallMeta
     public int RetBtfId;
     public int Subprogno;
 
+    /// <summary>The key, where it is one number known before the program runs; else -1.</summary>
+    public long ConstKey;
+
     /// <summary>Starts a call.</summary>
     public void Reset(HelperSpec? fn)
     {
@@ -33,6 +36,7 @@ internal sealed class HelperCallMeta
         Fn = fn;
         Id = fn?.Id ?? HelperId.Unspec;
         Map = null;
+        ConstKey = -1;
         Kptr = null;
         RetBtf = null;
         MapUid = ReleaseRegno = RefObjId = DynptrId = MemSize = RetBtfId = Subprogno = 0;

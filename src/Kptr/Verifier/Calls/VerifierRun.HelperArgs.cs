@@ -140,6 +140,7 @@ internal sealed partial class VerifierRun
             case ArgKind.MapKey:
                 CheckHelperMemAccess(
                     regno, RequireMap(meta, "key").KeySize, write: false, zeroSizeAllowed: false, null);
+                meta.ConstKey = ConstKey(reg, meta.Map!);
                 break;
             case ArgKind.MapValue:
                 if (!arg.Has(ArgKind.MaybeNull) || !reg.IsNull)

@@ -73,4 +73,52 @@ internal sealed partial class VerifierRun
         or HelperId.SkbPullData or HelperId.SkbStoreBytes or HelperId.SkbVlanPop or HelperId.SkbVlanPush
         or HelperId.StoreHdrOpt or HelperId.XdpAdjustHead or HelperId.XdpAdjustMeta or HelperId.XdpAdjustTail
         or HelperId.TailCall;
+
+    /// <summary>The number that a key on the stack is on every path here, or -1.</summary>
+    /// <remarks>Kernel: <c>get_constant_map_key</c>, for the maps that <c>can_elide_value_nullness</c> names.</remarks>
+    private long ConstKey(in RegState key, MapSpec map)
+    {
+        if (!Kernel.Profile.KnowsArrayHits || !BpfCapable || key.Type != RegType.PtrToStack || !key.Var.IsConst
+            || map.Type is not (BpfMapType.Array or BpfMapType.PercpuArray)
+            || map.Flags.HasFlag(MapFlags.InnerMap))
+        {
+            return -1;
+        }
+
+        var at = -(key.Off + (int)key.Var.ConstValue) - 1;
+        var frame = Cur.FrameOf(key);
+        if (at < 0 || at / 8 >= frame.SlotCount)
+        {
+            return -1;
+        }
+
+        ref var slot = ref frame.Stack[at / 8];
+        if (BytesOf(slot, at % 8, SlotKind.Zero) >= map.KeySize)
+        {
+            return 0;
+        }
+
+        if (!slot.IsScalarSpill || BytesOf(slot, at % 8, SlotKind.Spill) != map.KeySize || !slot.Spilled.Var.IsConst)
+        {
+            return -1;
+        }
+
+        // What is concluded holds for this number alone.
+        _bt = default;
+        _bt.Frame = Cur.CurFrame;
+        _bt.SetSlot(key.Frameno, at / 8);
+        _ = MarkChainPrecisionOfSet(Cur, InsnIdx);
+        return (long)slot.Spilled.Var.ConstValue;
+    }
+
+    private static int BytesOf(in StackSlot slot, int from, SlotKind kind)
+    {
+        var count = 0;
+        for (var i = from; i >= 0 && slot[i] == kind; i--)
+        {
+            count++;
+        }
+
+        return count;
+    }
 }

@@ -21,6 +21,11 @@ internal sealed partial class VerifierRun
                 r0.Type = RegType.NotInit;
                 break;
             case RetKind.MapValue:
+                if (meta.Id == HelperId.MapLookupElem && meta.ConstKey >= 0 && meta.ConstKey < meta.Map!.MaxEntries)
+                {
+                    flags &= ~RegType.MaybeNull;
+                }
+
                 r0.MarkKnownZero(RegType.PtrToMapValue | flags);
                 r0.Map = meta.Map;
                 r0.MapUid = meta.MapUid;

@@ -53,6 +53,7 @@ internal sealed class LiveRegisters
             InsnClass.Ld => insn.Opcode == BpfOp.LdImm64 ? (0, dst) : (All, 0),
             InsnClass.Ldx => (src, dst),
             InsnClass.St => (dst, 0),
+            InsnClass.Stx when insn.IsLoadAcquire => (src, dst),
             InsnClass.Stx => insn.IsAtomic ? Atomic(insn, dst, src) : (dst | src, 0),
             InsnClass.Alu or InsnClass.Alu64 => op switch
             {

@@ -150,7 +150,7 @@ internal sealed partial class VerifierRun
 
         for (var i = min; i < max + size; i++)
         {
-            if (!TryReadByte(frame, i, byHelper))
+            if (!TryReadByte(frame, i, clobber: Kernel.Profile.HelpersKeepReadSpills ? write : byHelper))
             {
                 var indirect = byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "";
                 Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst

@@ -69,6 +69,8 @@ internal static class InsnText
         return (Mode(insn), insn.Imm) switch
         {
             (not BpfOp.Atomic, _) => null,
+            (_, BpfOp.LoadAcq) => $"r{insn.Dst} = load_acquire(({Width(insn)} *)(r{insn.Src} {insn.Off:+0;-0;+0}))",
+            (_, BpfOp.StoreRel) => $"store_release({at}, r{insn.Src})",
             (_, BpfOp.CmpXchg) => $"r0 = atomic{wide}_cmpxchg({at}, r0, r{insn.Src})",
             (_, BpfOp.Xchg) => $"r{insn.Src} = atomic{wide}_xchg({at}, r{insn.Src})",
             _ when AsmWords.AtomicSign(op) is not { } sign => null,

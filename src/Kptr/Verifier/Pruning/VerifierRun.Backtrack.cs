@@ -34,7 +34,7 @@ internal sealed partial class VerifierRun
                 }
 
                 break;
-            case InsnClass.Ldx:
+            case InsnClass.Ldx or InsnClass.Stx when insn.Class == InsnClass.Ldx || insn.IsLoadAcquire:
                 if (!BacktrackLoad(insn.Dst, hist, hasHist))
                 {
                     return true;

@@ -3,7 +3,7 @@ using Kptr.Specs;
 
 namespace Kptr.Verifier;
 
-/// <summary>Which opcodes exist (<c>bpf_opcode_in_insntable</c>, 6.12).</summary>
+/// <summary>Which opcodes exist in some kernel (<c>bpf_opcode_in_insntable</c>).</summary>
 internal static class OpcodeTable
 {
     private const byte ClassMask = 0x07;
@@ -11,10 +11,12 @@ internal static class OpcodeTable
 
     public static bool IsKnown(byte opcode) => Known[opcode];
 
-    /// <summary>Whether a kernel has an opcode of 6.12.</summary>
+    /// <summary>Whether a kernel has an opcode.</summary>
     public static bool Has(KernelProfile profile, byte opcode) => opcode switch
     {
         (byte)InsnClass.Jmp | BpfOp.Jcond => profile.HasMayGoto,
+        (byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.B or (byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.H =>
+            profile.HasOrderedAccess,
         (byte)InsnClass.Alu64 | BpfOp.End or (byte)InsnClass.Jmp32 | BpfOp.Ja => profile.HasV4Insns,
         _ => (opcode & (ClassMask | BpfOp.ModeMask)) != ((byte)InsnClass.Ldx | BpfOp.Memsx)
             || profile.HasV4Insns,
@@ -54,7 +56,7 @@ internal static class OpcodeTable
         known[(byte)InsnClass.Jmp | BpfOp.Jcond] = true;
         foreach (var size in (byte[])[BpfOp.B, BpfOp.H, BpfOp.W, BpfOp.Dw])
         {
-            known[(byte)InsnClass.Ldx | BpfOp.Mem | size] = true;
+            known[(byte)InsnClass.Ldx | BpfOp.Mem | size] = known[(byte)InsnClass.Stx | BpfOp.Atomic | size] = true;
             known[(byte)InsnClass.St | BpfOp.Mem | size] = known[(byte)InsnClass.Stx | BpfOp.Mem | size] = true;
             if (size != BpfOp.Dw)
             {
@@ -63,8 +65,6 @@ internal static class OpcodeTable
             }
         }
 
-        known[(byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.W] = known[(byte)InsnClass.Stx
-            | BpfOp.Atomic | BpfOp.Dw] = true;
         known[BpfOp.LdImm64] = true;
         return known;
     }

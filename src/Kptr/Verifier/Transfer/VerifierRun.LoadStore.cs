@@ -19,7 +19,13 @@ internal sealed partial class VerifierRun
 
     private void CheckStx(in BpfInsn insn)
     {
-        if (insn.IsAtomic)
+        if (Kernel.Profile.HasOrderedAccess && (insn.IsLoadAcquire || insn.IsStoreRelease))
+        {
+            CheckOrdered(insn);
+            return;
+        }
+
+        if ((insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic)
         {
             CheckAtomic(insn);
             return;
@@ -102,6 +108,46 @@ internal sealed partial class VerifierRun
 
         SavePtrType(Reg(insn.Dst).Type, allowTrustMismatch: false);
         CheckMemAccess(insn.Dst, insn.Off, size, write: true, -1, strictOnce: true);
+    }
+
+    /// <summary>A load that acquires, a store that releases.</summary>
+    /// <remarks>Kernel: <c>check_atomic_load</c>, <c>check_atomic_store</c>.</remarks>
+    private void CheckOrdered(in BpfInsn insn)
+    {
+        int at = insn.IsLoadAcquire ? insn.Src : insn.Dst, value = insn.IsLoadAcquire ? insn.Dst : insn.Src;
+        CheckRegArg(insn.Src, RegUse.Src);
+        if (insn.IsLoadAcquire)
+        {
+            CheckOrderedPtr(at, "loads from", isLoad: true);
+        }
+
+        CheckRegArg(insn.Dst, insn.IsLoadAcquire ? RegUse.DstNoMark : RegUse.Src);
+        var type = Reg(at).Type;
+        CheckMemAccess(at, insn.Off, insn.AccessBytes, write: insn.IsStoreRelease, value, strictOnce: true);
+        SavePtrType(type, allowTrustMismatch: false);
+        if (insn.IsLoadAcquire)
+        {
+            SanitizeBounds(ref Reg(insn.Dst), "atomic_load");
+        }
+        else
+        {
+            CheckOrderedPtr(at, "stores into", isLoad: false);
+        }
+    }
+
+    /// <summary>
+    /// Such an access is not rewritten: neither where programs see another struct than there is, nor, as a load, where
+    /// a fault would have to be caught.
+    /// </summary>
+    private void CheckOrderedPtr(int regno, string what, bool isLoad)
+    {
+        var type = Reg(regno).Type;
+        if (type is RegType.PtrToCtx or RegType.PtrToFlowKeys || type.IsPacket() || type.IsSock()
+            || (isLoad && (type == RegType.PtrToBtfId || type.Has(RegType.PtrUntrusted))))
+        {
+            Reject(DiagCode.MemAccessInvalid, $"BPF_ATOMIC {what} R{regno} {RegTypeName(type)} is not allowed", regno,
+                Errno.EACCES);
+        }
     }
 
     /// <summary>One instruction must see one kind of pointer on all paths (<c>save_aux_ptr_type</c>).</summary>
