@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Kptr.Execution;
+using Kptr.Isa;
 using Kptr.Maps;
 using Kptr.Specs;
 using Kptr.Tests.Kfuncs;
@@ -78,8 +79,41 @@ public class ArenaRunTests : RunTestBase
         obj.Variables["for_user"].Get<ulong>().Should().Be(obj.Variables["shifted"].Get<ulong>());
     }
 
-    private static KernelModel NewKernel(ExecEngine engine) =>
-        new(new() { Driver = Kptr.Objects.DeferredDriver.Manual, Engine = engine });
+    [Theory, MemberData(nameof(AllEngines))]
+    public void OrderedLoadsAndStores_DoAsPlainOnes(ExecEngine engine)
+    {
+        using var kernel = NewKernel(engine, KernelProfile.Linux7_2);
+        var spec = BpfObject.Open(TestData.Path("run", "arena.bpf.o")).Spec;
+        var ordered = 0;
+        using var obj = BpfObject.From(spec with
+        {
+            Progs = [.. spec.Progs.Select(p => p with { Insns = [.. p.Insns.Select(Ordered)] })],
+        });
+        obj.Load(kernel);
+        ordered.Should().BeGreaterThan(10);
+
+        Run(obj, "push").Should().Be(0);
+        Run(obj, "sum").Should().Be(40 + 41 + 42);
+        kernel.Faults.Should().BeEmpty();
+
+        BpfInsn Ordered(BpfInsn insn)
+        {
+            var isLoad = insn.Class == InsnClass.Ldx;
+            if ((!isLoad && insn.Class != InsnClass.Stx) || (insn.Opcode & BpfOp.ModeMask) != BpfOp.Mem)
+            {
+                return insn;
+            }
+
+            ordered++;
+            return new((byte)((byte)InsnClass.Stx | BpfOp.Atomic | (insn.Opcode & BpfOp.SizeMask)), insn.Dst, insn.Src,
+                insn.Off, isLoad ? BpfOp.LoadAcq : BpfOp.StoreRel);
+        }
+    }
+
+    private static KernelModel NewKernel(ExecEngine engine, KernelProfile? profile = null) => new(new()
+    {
+        Driver = Kptr.Objects.DeferredDriver.Manual, Engine = engine, Profile = profile ?? KernelProfile.Linux6_12,
+    });
 
     private static ArenaMap Arena(BpfObject obj) => (ArenaMap)obj.Maps["space"];
 }
