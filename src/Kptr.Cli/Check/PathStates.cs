@@ -27,7 +27,7 @@ internal static partial class PathStates
                 continue;
             }
 
-            var state = match.Groups[2].Success ? match.Groups[2].Value.Trim() : Before(lines, i);
+            var state = match.Groups[2].Success ? match.Groups[2].Value.Trim() : Apart(lines, i) ?? Before(lines, i);
             for (var insn = steps[at].InsnIdx; at >= 0 && steps[at].InsnIdx == insn; at--)
             {
                 states[at] = state;
@@ -35,6 +35,19 @@ internal static partial class PathStates
         }
 
         return states;
+    }
+
+    // Where precision was traced back meanwhile, the state stands on a line of its own.
+    private static string? Apart(string[] lines, int at)
+    {
+        var next = at + 1;
+        while (next < lines.Length && lines[next].StartsWith("mark_precise: ", StringComparison.Ordinal))
+        {
+            next++;
+        }
+
+        return next > at + 1 && next < lines.Length && StateAlone().Match(lines[next]) is { Success: true } match
+            ? match.Groups[1].Value.Trim() : null;
     }
 
     // An instruction that is refused has no state behind it.
@@ -54,4 +67,7 @@ internal static partial class PathStates
 
     [GeneratedRegex(@"^(\d+): \([0-9a-f]{2}\)[^;]*(?:; (.*))?$")]
     private static partial Regex Instruction();
+
+    [GeneratedRegex(@"^\d+:((?: (?:R\d|fp-|frame\d).*)?)$")]
+    private static partial Regex StateAlone();
 }
