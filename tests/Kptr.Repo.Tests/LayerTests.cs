@@ -23,6 +23,11 @@ public class LayerTests
     private static readonly Dictionary<string, string[]> VerifierParts = new()
     {
         ["Cfg"] = ["SubprogInfo", "RejectException"],
+        ["Pruning"] =
+        [
+            "VerifierState", "FuncState", "RegState", "RegType", "RegTypes", "StackSlot", "SlotKind", "RefState",
+            "LiveMarks", "IterState", "StatePool", "Limits", "Cfg.LoopComponents", "Scalars.ScalarRange", "Scalars.Tnum",
+        ],
     };
 
     private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(

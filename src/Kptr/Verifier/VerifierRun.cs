@@ -32,6 +32,7 @@ internal sealed partial class VerifierRun
         {
             ComparesUnwritten = !ClosesLoopsByShape,
         };
+        _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq);
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
         _declTags = prog.Btf is { } btf ? new(btf) : null;

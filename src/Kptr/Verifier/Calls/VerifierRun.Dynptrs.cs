@@ -159,8 +159,8 @@ internal sealed partial class VerifierRun
         if (reg.Type != RegType.ConstPtrToDynptr)
         {
             var spi = DynptrSpi(reg);
-            MarkSlotRead(Cur.FrameOf(reg), spi);
-            MarkSlotRead(Cur.FrameOf(reg), spi - 1);
+            LiveReads.MarkSlot(Cur.FrameOf(reg), spi);
+            LiveReads.MarkSlot(Cur.FrameOf(reg), spi - 1);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed partial class VerifierRun
         var frame = Cur.FrameOf(reg);
         for (var s = spi; s > spi - slots; s--)
         {
-            MarkSlotRead(frame, s);
+            LiveReads.MarkSlot(frame, s);
             Log.TouchSlot(s);
         }
 

@@ -334,7 +334,7 @@ internal sealed partial class VerifierRun
     {
         for (var i = 0; i < fn.Params.Length; i++)
         {
-            MarkRegRead(Cur.Cur, i + 1);
+            LiveReads.MarkReg(Cur.Cur, i + 1);
         }
     }
 }

@@ -6,7 +6,7 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     /// <summary>Index of the slot that holds a (negative) stack offset.</summary>
-    public static int SlotOf(int off) => (-off - 1) / 8;
+    public static int SlotOf(int off) => StackSlot.IndexOf(off);
 
     private void CheckStackAccess(int regno, int off, int size, bool write, int valueRegno)
     {
@@ -159,7 +159,7 @@ internal sealed partial class VerifierRun
                     regno, Errno.EACCES);
             }
 
-            MarkSlotRead(frame, SlotOf(i));
+            LiveReads.MarkSlot(frame, SlotOf(i));
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed partial class VerifierRun
                 }
             }
 
-            MarkSlotRead(frame, slot);
+            LiveReads.MarkSlot(frame, slot);
             if (dstRegno >= 0)
             {
                 MarkRegStackRead(frame, off, off + size, dstRegno);
@@ -63,7 +63,7 @@ internal sealed partial class VerifierRun
                 Reg(dstRegno).Live |= LiveMarks.Written;
             }
 
-            MarkSlotRead(frame, slot);
+            LiveReads.MarkSlot(frame, slot);
             return true;
         }
 
@@ -72,7 +72,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.StackAccessInvalid, "invalid size of register fill", errno: Errno.EACCES);
         }
 
-        MarkSlotRead(frame, slot);
+        LiveReads.MarkSlot(frame, slot);
         if (dstRegno < 0)
         {
             return false;

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Pruning;
 
 /// <summary>Which id of an old state stands for which id of the current one (<c>struct bpf_idmap</c>).</summary>
 internal sealed class IdMap

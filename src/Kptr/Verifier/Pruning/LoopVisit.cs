@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Pruning;
 
 /// <summary>One entry into a loop, along one chain of calls.</summary>
 /// <remarks>Kernel: <c>struct bpf_scc_visit</c> (since 6.17).</remarks>

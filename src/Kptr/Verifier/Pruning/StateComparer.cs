@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Pruning;
 
 /// <summary>How equal two states must be.</summary>
 internal enum ExactLevel

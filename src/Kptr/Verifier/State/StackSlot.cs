@@ -29,6 +29,9 @@ internal struct StackSlot
     /// <summary>The eight kinds, byte 0 in the low bits.</summary>
     public ulong Kinds;
 
+    /// <summary>The slot of the byte at a negative offset from the frame pointer.</summary>
+    public static int IndexOf(int off) => (-off - 1) / 8;
+
     public readonly bool IsSpill => (SlotKind)(Kinds >> 56) == SlotKind.Spill;
 
     /// <summary>A scalar is spilled here, perhaps narrower than 8 bytes (<c>is_spilled_scalar_reg</c>).</summary>

@@ -37,7 +37,7 @@ internal sealed partial class VerifierRun
 
             if (regno != 10)
             {
-                MarkRegRead(Cur.Cur, regno);
+                LiveReads.MarkReg(Cur.Cur, regno);
             }
 
             return;
@@ -98,59 +98,4 @@ internal sealed partial class VerifierRun
             reg.Id = NewId();
         }
     }
-
-    /// <summary>Marks that a register of this frame was read, up the chain of states (<c>mark_reg_read</c>).</summary>
-    public static void MarkRegRead(FuncState frame, int regno)
-    {
-        var parent = ParentOf(frame, regno);
-        ref var reg = ref frame.Regs[regno];
-        while (parent is not null && (reg.Live & LiveMarks.Written) == 0)
-        {
-            ref var above = ref parent.Regs[regno];
-            if (!MarkParentRead(ref above))
-            {
-                return;
-            }
-
-            frame = parent;
-            reg = ref above;
-            parent = ParentOf(frame, regno);
-        }
-    }
-
-    /// <summary>Marks that a stack slot of this frame was read, up the chain of states.</summary>
-    public static void MarkSlotRead(FuncState frame, int slot)
-    {
-        ref var reg = ref frame.Stack[slot].Spilled;
-        for (var parent = frame.Parent; parent is not null && slot < parent.SlotCount; parent = parent.Parent)
-        {
-            if ((reg.Live & LiveMarks.Written) != 0)
-            {
-                return;
-            }
-
-            ref var above = ref parent.Stack[slot].Spilled;
-            if (!MarkParentRead(ref above))
-            {
-                return;
-            }
-
-            reg = ref above;
-        }
-    }
-
-    private static bool MarkParentRead(ref RegState above)
-    {
-        Invariant.That((above.Live & LiveMarks.Done) == 0, "a state that is done was read");
-        if ((above.Live & LiveMarks.Read) != 0)
-        {
-            return false;
-        }
-
-        above.Live |= LiveMarks.Read;
-        return true;
-    }
-
-    private static FuncState? ParentOf(FuncState frame, int regno) =>
-        regno == 0 ? frame.R0Parent : regno <= 5 ? frame.ArgsParent : frame.Parent;
 }

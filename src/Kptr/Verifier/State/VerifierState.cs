@@ -50,6 +50,30 @@ internal sealed class VerifierState
     /// <summary>The frame a stack pointer points into.</summary>
     public FuncState FrameOf(in RegState stackPtr) => Frames[stackPtr.Frameno]!;
 
+    /// <summary>Sets or clears the mark of every scalar in registers and on the stack.</summary>
+    public void SetAllScalarsPrecise(bool precise)
+    {
+        for (var i = 0; i <= CurFrame; i++)
+        {
+            var frame = Frames[i]!;
+            foreach (ref var reg in frame.Regs.AsSpan(0, 10))
+            {
+                if (reg.Type == RegType.Scalar)
+                {
+                    reg.Precise = precise;
+                }
+            }
+
+            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+            {
+                if (slot.IsScalarSpill)
+                {
+                    slot.Spilled.Precise = precise;
+                }
+            }
+        }
+    }
+
     /// <summary>Copies all of <paramref name="other"/>; frames come from and go back to the pool.</summary>
     public void CopyFrom(VerifierState other, StatePool pool)
     {

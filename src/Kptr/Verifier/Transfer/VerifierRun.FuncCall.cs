@@ -268,7 +268,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.ReturnValueInvalid, "R0 not a scalar value", 0, Errno.EACCES);
         }
 
-        MarkRegRead(callee, 0);
+        LiveReads.MarkReg(callee, 0);
         MarkChainPrecision(0);
         var range = callee.CallbackRetRange;
         if (r0.Var.SMin < range.Min || r0.Var.SMax > range.Max)

@@ -1,6 +1,7 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.Pruning;
 
 namespace Kptr.Verifier;
 
@@ -13,9 +14,7 @@ internal sealed partial class VerifierRun
     private const int CancelCheckMask = 0xfff;
     private readonly List<Pending> _pending = [];
     private int _insnsProcessed;
-    private int _prevInsnsProcessed;
     private int _jmpsProcessed;
-    private int _prevJmpsProcessed;
 
     /// <summary>Saves a copy of the state for later (<c>push_stack</c>).</summary>
     public VerifierState PushStack(int insnIdx, int prevInsnIdx, bool speculative = false)
@@ -294,7 +293,7 @@ internal sealed partial class VerifierRun
     private bool NextPath(out int prev)
     {
         Log.TouchAll();
-        UpdateBranchCounts(Cur);
+        LoopEntries.EndPath(Cur, _explored.Loops is null ? null : ExitLoop);
         if (_pending.Count == 0)
         {
             prev = -1;

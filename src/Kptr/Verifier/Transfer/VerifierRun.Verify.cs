@@ -133,10 +133,9 @@ internal sealed partial class VerifierRun
             AcquireArgRefs();
         }
 
-        _explored = new VerifierState?[Insns.Length];
-        ForgetLoopVisits();
+        _explored.Begin(Insns.Length);
         Explore();
-        FreeExplored();
+        _explored.Clear();
         Log.Rewind(0);
     }
 
@@ -190,8 +189,8 @@ internal sealed partial class VerifierRun
     {
         Warnings = [.. _warnings.Values],
         InsnsProcessed = _insnsProcessed,
-        States = _totalStates,
-        PeakStates = _peakStates,
+        States = _explored.Total,
+        PeakStates = _explored.Peak,
         Time = time,
         Log = FinishLog(),
         Program = new VerifiedProgram(Prog, Kernel)
@@ -230,8 +229,8 @@ internal sealed partial class VerifierRun
             Errno = reject.Errno,
             Story = story,
             InsnsProcessed = _insnsProcessed,
-            States = _totalStates,
-            PeakStates = _peakStates,
+            States = _explored.Total,
+            PeakStates = _explored.Peak,
             Time = time,
             Log = FinishLog(),
         };
@@ -248,8 +247,8 @@ internal sealed partial class VerifierRun
 
         return Log.Finish(
             $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn "
-                + $"{_maxStatesPerInsn} "
-            + $"total_states {_totalStates} peak_states {_peakStates} mark_read 0");
+                + $"{_explored.MaxPerInsn} "
+            + $"total_states {_explored.Total} peak_states {_explored.Peak} mark_read 0");
     }
 
     /// <summary>Loads through these pointers may fault and then read zero.</summary>

@@ -1,4 +1,5 @@
 using Kptr.Verifier;
+using Kptr.Verifier.Pruning;
 
 namespace Kptr.Tests.Verifier.Pruning;
 

@@ -1,4 +1,5 @@
 using Kptr.Verifier;
+using Kptr.Verifier.Pruning;
 using Kptr.Verifier.Scalars;
 
 namespace Kptr.Tests.Verifier.Pruning;

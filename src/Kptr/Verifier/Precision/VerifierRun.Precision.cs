@@ -26,6 +26,40 @@ internal sealed partial class VerifierRun
         _ = MarkChainPrecisionOfSet(Cur, InsnIdx);
     }
 
+    /// <summary>What mattered after an old state matters after an equal one (<c>propagate_precision</c>).</summary>
+    /// <returns>Whether something became precise that was not.</returns>
+    private bool PropagatePrecision(VerifierState old, VerifierState cur)
+    {
+        _bt = default;
+        _bt.Frame = cur.CurFrame;
+        for (var fr = old.CurFrame; fr >= 0; fr--)
+        {
+            var frame = old.Frames[fr]!;
+            for (var i = 0; i < 10; i++)
+            {
+                if (NeedsPrecision(frame.Regs[i]))
+                {
+                    _bt.SetReg(fr, i);
+                }
+            }
+
+            for (var i = 0; i < frame.SlotCount; i++)
+            {
+                if (frame.Stack[i].IsSpill && NeedsPrecision(frame.Stack[i].Spilled))
+                {
+                    _bt.SetSlot(fr, i);
+                }
+            }
+
+            Log.Propagated(this, _bt, fr);
+        }
+
+        return BpfCapable && MarkChainPrecisionOfSet(cur, cur.InsnIdx);
+    }
+
+    private static bool NeedsPrecision(in RegState reg) =>
+        reg.Type == RegType.Scalar && reg.Precise && (reg.Live & LiveMarks.Read) != 0;
+
     /// <summary>Walks back along the path for all of <c>_bt</c> (<c>__mark_chain_precision</c>).</summary>
     /// <returns>Whether something became precise that was not.</returns>
     private bool MarkChainPrecisionOfSet(VerifierState start, int insnIdx)
@@ -182,30 +216,7 @@ internal sealed partial class VerifierRun
 
         for (var state = from.Parent; state is not null; state = state.Parent)
         {
-            SetAllScalars(state, precise: true);
-        }
-    }
-
-    private static void SetAllScalars(VerifierState state, bool precise)
-    {
-        for (var i = 0; i <= state.CurFrame; i++)
-        {
-            var frame = state.Frames[i]!;
-            foreach (ref var reg in frame.Regs.AsSpan(0, 10))
-            {
-                if (reg.Type == RegType.Scalar)
-                {
-                    reg.Precise = precise;
-                }
-            }
-
-            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
-            {
-                if (slot.IsScalarSpill)
-                {
-                    slot.Spilled.Precise = precise;
-                }
-            }
+            state.SetAllScalarsPrecise(true);
         }
     }
 

@@ -1,4 +1,5 @@
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.Pruning;
 
 namespace Kptr.Verifier;
 
@@ -9,20 +10,16 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     private const int BackEdgeRoundsMax = 64;
-    private LoopComponents? _loops;
     private LiveRegisters? _liveRegs;
-    private List<LoopVisit>?[] _visits = [];
 
     // 6.12's own way accepts loops that may go wrong: a strict run does not go it.
     private bool ClosesLoopsByShape => Kernel.Profile.ClosesLoopsByShape || Options.Strict;
-
-    private bool HasLoopVisits => _loops is not null;
 
     private void FindLoops()
     {
         if (ClosesLoopsByShape)
         {
-            _loops = new LoopComponents(Insns, _marks);
+            _explored.Loops = new(new LoopComponents(Insns, _marks));
             _liveRegs = new LiveRegisters(Insns, calls: this);
         }
     }
@@ -46,67 +43,10 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private void ForgetLoopVisits() => _visits = _loops is null ? [] : new List<LoopVisit>?[_loops.Count];
-
-    /// <summary>Whether marks may still come to a state from rounds of its loop.</summary>
-    /// <remarks>Kernel: <c>incomplete_read_marks</c>; before 6.17, the branches of <c>get_loop_entry</c>.</remarks>
-    private bool IsLoopOpen(VerifierState state) => HasLoopVisits
-        ? FindVisit(state, enter: false) is { BackEdges.Count: > 0 }
-        : LoopEntryOf(state) is { Branches: > 0 };
-
-    /// <summary>The outermost loop that a state is in, and the visit of it.</summary>
-    /// <param name="state">The state.</param>
-    /// <param name="enter">Whether a visit is made where there is none.</param>
-    private LoopVisit? FindVisit(VerifierState state, bool enter)
-    {
-        Span<int> callsites = stackalloc int[Limits.MaxCallFrames];
-        for (var i = 0; i <= state.CurFrame; i++)
-        {
-            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
-            if (_loops!.Of(at) is var loop and > 0)
-            {
-                return FindVisit(loop, callsites[..i], enter);
-            }
-
-            callsites[i] = at;
-        }
-
-        return null;
-    }
-
-    private LoopVisit? FindVisit(int loop, ReadOnlySpan<int> callsites, bool enter)
-    {
-        foreach (var visit in _visits[loop] ?? [])
-        {
-            if (callsites.SequenceEqual(visit.Callsites))
-            {
-                return visit;
-            }
-        }
-
-        if (!enter)
-        {
-            return null;
-        }
-
-        var made = new LoopVisit(callsites.ToArray());
-        (_visits[loop] ??= []).Add(made);
-        return made;
-    }
-
-    /// <summary>A state was remembered: it may be the first of a loop (<c>maybe_enter_scc</c>).</summary>
-    private void EnterLoop(VerifierState state)
-    {
-        if (HasLoopVisits && FindVisit(state, enter: true) is { } visit)
-        {
-            visit.Entry ??= state;
-        }
-    }
-
     /// <summary>The current path ends at an earlier state of an open loop (<c>add_scc_backedge</c>).</summary>
     private void AddBackEdge(VerifierState equal, VerifierState cur, int insnIdx)
     {
-        var visit = FindVisit(equal, enter: false);
+        var visit = _explored.Loops!.Find(equal);
         Diagnostics.Invariant.That(visit?.Entry is not null, "a round of a loop that was not entered");
         var copy = Pool.RentState();
         copy.CopyFrom(cur, Pool);
@@ -119,7 +59,7 @@ internal sealed partial class VerifierRun
     /// <remarks>Kernel: <c>maybe_exit_scc</c>, <c>propagate_backedges</c>.</remarks>
     private void ExitLoop(VerifierState state)
     {
-        if (!HasLoopVisits || FindVisit(state, enter: false) is not { } visit || visit.Entry != state)
+        if (_explored.Loops?.Find(state) is not { } visit || visit.Entry != state)
         {
             return;
         }
@@ -138,7 +78,7 @@ internal sealed partial class VerifierRun
                 }
 
                 edge.History.CopyTo(_hist, edge.HistoryFrom);
-                changed |= PropagateLiveness(edge.Equal, edge.State);
+                changed |= LiveReads.Propagate(edge.Equal, edge.State);
                 changed |= PropagatePrecision(edge.Equal, edge.State);
             }
 

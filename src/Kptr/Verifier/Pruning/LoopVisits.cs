@@ -1,0 +1,67 @@
+using Kptr.Verifier.Cfg;
+
+namespace Kptr.Verifier.Pruning;
+
+/// <summary>Which entries into the loops of a program are open, by the code's own shape.</summary>
+/// <param name="loops">The loops.</param>
+/// <remarks>Kernel: <c>struct bpf_scc_info</c> (since 6.17).</remarks>
+internal sealed class LoopVisits(LoopComponents loops)
+{
+    private List<LoopVisit>?[] _visits = [];
+
+    /// <summary>Forgets all visits: another function is explored.</summary>
+    public void Forget() => _visits = new List<LoopVisit>?[loops.Count];
+
+    /// <summary>Whether marks may still come to a state from rounds of its loop.</summary>
+    /// <remarks>Kernel: <c>incomplete_read_marks</c>.</remarks>
+    public bool IsOpen(VerifierState state) => Find(state, enter: false) is { BackEdges.Count: > 0 };
+
+    /// <summary>A state was remembered: it may be the first of a loop (<c>maybe_enter_scc</c>).</summary>
+    public void Enter(VerifierState state)
+    {
+        if (Find(state, enter: true) is { } visit)
+        {
+            visit.Entry ??= state;
+        }
+    }
+
+    /// <summary>The visit of the outermost loop that a state is in; null where it is in none, or none began.</summary>
+    public LoopVisit? Find(VerifierState state) => Find(state, enter: false);
+
+    private LoopVisit? Find(VerifierState state, bool enter)
+    {
+        Span<int> callsites = stackalloc int[Limits.MaxCallFrames];
+        for (var i = 0; i <= state.CurFrame; i++)
+        {
+            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
+            if (loops.Of(at) is var loop and > 0)
+            {
+                return Find(loop, callsites[..i], enter);
+            }
+
+            callsites[i] = at;
+        }
+
+        return null;
+    }
+
+    private LoopVisit? Find(int loop, ReadOnlySpan<int> callsites, bool enter)
+    {
+        foreach (var visit in _visits[loop] ?? [])
+        {
+            if (callsites.SequenceEqual(visit.Callsites))
+            {
+                return visit;
+            }
+        }
+
+        if (!enter)
+        {
+            return null;
+        }
+
+        var made = new LoopVisit(callsites.ToArray());
+        (_visits[loop] ??= []).Add(made);
+        return made;
+    }
+}
