@@ -37,7 +37,8 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
         SymbolBase + ((ulong)(uint)btfIdx << 32) + ((ulong)(uint)typeId * SymbolStep);
 
     public CallThunk? Helper(int id) => Failing(
-        HelperRegistry.FindBody((HelperId)id), HelperTable.NameOf(id), FailableCalls.OfHelper((HelperId)id));
+        HelperRegistry.FindBody((HelperId)id), HelperTable.NameOf(id), FailableCalls.OfHelper((HelperId)id),
+        id == (int)HelperId.MapLookupElem && kernel.Spec.Profile.KnowsArrayHits ? IsArray : null);
 
     public CallThunk? Kfunc(BpfInsn call) => KfuncName(call) is { } name
         ? Failing(
@@ -53,8 +54,14 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
     public Interpreter? TailTarget(object target) =>
         target is BpfProgram { IsUnloaded: false } prog ? prog.Interpreter : null;
 
-    private CallThunk? Failing(CallThunk? body, string name, ulong? failure) =>
-        body is not null && kernel.Options.FaultPlan is { } plan ? FailingCall.Of(body, plan, name, failure) : body;
+    private CallThunk? Failing(
+        CallThunk? body, string name, ulong? failure, Func<ProgContext, ulong, bool>? isCertain = null) =>
+        body is not null && kernel.Options.FaultPlan is { } plan
+            ? FailingCall.Of(body, plan, name, failure, isCertain) : body;
+
+    // Programs need not look whether a value of theirs is there: its index is known to be inside.
+    private static bool IsArray(ProgContext ctx, ulong map) =>
+        ctx.MapAt(map).Type is BpfMapType.Array or BpfMapType.PercpuArray;
 
     private BpfMap MapOf(int index) => maps[index]
         ?? throw new InvalidOperationException(

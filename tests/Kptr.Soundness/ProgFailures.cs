@@ -26,6 +26,8 @@ internal sealed class ProgFailures
 
     private static ulong? FailureOf(BpfInsn call, KernelSpec kernel) => call.Src switch
     {
+        // Of an array's values some are known to be there; hashes miss by themselves.
+        0 when call.Imm == (int)HelperId.MapLookupElem && kernel.Profile.KnowsArrayHits => null,
         0 => FailableCalls.OfHelper((HelperId)call.Imm),
         BpfOp.PseudoKfuncCall => kernel.Kfuncs.TryGetValue(
             kernel.Types[new BtfRef(call.Off, call.Imm)].Name, out var kfunc) ? FailableCalls.OfKfunc(kfunc) : null,

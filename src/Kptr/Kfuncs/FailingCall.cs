@@ -10,12 +10,20 @@ internal static class FailingCall
     /// <param name="plan">Says when it fails.</param>
     /// <param name="name">Its name, which is a point of the plan where it can fail.</param>
     /// <param name="failure">What it returns then; null where it cannot fail.</param>
-    internal static CallThunk Of(CallThunk body, FaultPlan plan, string name, ulong? failure) =>
-        failure is { } r0 ? Failable(body, plan, name, r0) : Certain(body);
+    /// <param name="isCertain">Whether it cannot fail with this first argument; null where it always can.</param>
+    internal static CallThunk Of(CallThunk body, FaultPlan plan, string name, ulong? failure,
+        Func<ProgContext, ulong, bool>? isCertain = null) =>
+        failure is { } r0 ? Failable(body, plan, name, r0, isCertain) : Certain(body);
 
-    private static CallThunk Failable(CallThunk body, FaultPlan plan, string name, ulong failure) =>
+    private static CallThunk Failable(
+        CallThunk body, FaultPlan plan, string name, ulong failure, Func<ProgContext, ulong, bool>? isCertain) =>
         (ctx, r1, r2, r3, r4, r5) =>
         {
+            if (isCertain?.Invoke(ctx, r1) == true)
+            {
+                return body(ctx, r1, r2, r3, r4, r5);
+            }
+
             if (plan.Pass(name, ctx.Prog.Name, ctx.Site))
             {
                 return failure;

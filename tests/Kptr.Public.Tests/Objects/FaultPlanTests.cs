@@ -1,8 +1,10 @@
 using Kptr.Diagnostics;
 using Kptr.Execution;
+using Kptr.Isa;
 using Kptr.Kfuncs;
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Public.Tests.Objects;
 
@@ -54,6 +56,38 @@ public class FaultPlanTests
         failure.Should().BeEquivalentTo(new { Name = "bpf_cpumask_create", Nth = 2L, Subject = "prog" });
         failure.Site.Insn.Should().Be(0);
         Settle(kernel);
+    }
+
+    // Linux 7.2 knows that the value is there, and the program does not ask.
+    [Theory, MemberData(nameof(Engines))]
+    public void LookupInAnArray_ThatCannotMiss_DoesNotFail(ExecEngine engine)
+    {
+        var counts = new MapSpec("counts", BpfMapType.Array) { KeySize = 4, ValueSize = 8, MaxEntries = 4 };
+        BpfInsn[] insns = [.. TextAssembler.Assemble("""
+            r1 = 0
+            *(u32 *)(r10 - 8) = r1
+            r2 = r10
+            r2 += -8
+            r1 = 0 ll
+            call bpf_map_lookup_elem
+            r0 = *(u64 *)(r0 + 0)
+            exit
+            """).Insns];
+        insns[4] = new(insns[4].Opcode, 1, BpfOp.PseudoMapFd, 0, 0);
+        insns[6] = new(insns[6].Opcode, 0, 0, 0, (int)HelperId.MapLookupElem);
+        var plan = new FaultPlan().FailAtRandom("bpf_map_lookup_elem", seed: 1, oneIn: 1);
+        using var kernel = new KernelModel(new()
+        {
+            FaultPlan = plan, Engine = engine, Profile = KernelProfile.Linux7_2, Driver = DeferredDriver.Manual,
+        });
+        var prog = new ProgSpec("prog", ProgType.Syscall, [.. insns])
+        {
+            SectionName = "syscall", IsSleepable = true, License = "GPL", Maps = [counts],
+        };
+        using var obj = BpfObject.From(new("text") { Maps = [counts], Progs = [prog] }).Load(kernel);
+
+        obj.Programs["prog"].TestRun().Should().Be(new ProgramResult(0, null));
+        plan.InjectedCount.Should().Be(0);
     }
 
     [Fact]
