@@ -1,5 +1,4 @@
 using Kptr.Verifier.Cfg;
-using Kptr.Verifier.Pruning;
 
 namespace Kptr.Verifier;
 
