@@ -26,7 +26,8 @@ public class LayerTests
         ["Pruning"] =
         [
             "VerifierState", "FuncState", "RegState", "RegType", "RegTypes", "StackSlot", "SlotKind", "RefState",
-            "LiveMarks", "IterState", "StatePool", "Limits", "Cfg.LoopComponents", "Scalars.ScalarRange", "Scalars.Tnum",
+            "LiveMarks", "IterState", "HistEntry", "StatePool", "Limits", "Cfg.LoopComponents", "Scalars.ScalarRange",
+            "Scalars.Tnum",
         ],
     };
 
