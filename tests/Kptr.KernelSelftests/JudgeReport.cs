@@ -71,7 +71,7 @@ public static class JudgeReport
             {
                 var annotated = rows?.GetValueOrDefault(prog.Name) is { } row && AnnotatedMessages.Of(row).Length > 0;
                 var level = shown | (annotated ? Math.Max(1, levels.GetValueOrDefault(prog.Name)) : 0);
-                var judgement = Judge(name, prog with { LoadFlags = prog.LoadFlags | (JudgeFlags & ~clear) | set },
+                var judgement = Judge(name, prog.WithFlags((JudgeFlags & ~clear) | set),
                     kernel, options, level);
                 judged.Add(judgement);
                 if (shown > 0)

@@ -31,6 +31,13 @@ internal static class LoadFlagTags
         return found;
     }
 
+    /// <summary>A program as it is loaded with flags set and others cleared.</summary>
+    public static ProgSpec WithFlags(this ProgSpec prog, uint set, uint clear = 0) => prog with
+    {
+        LoadFlags = (prog.LoadFlags & ~clear) | set,
+        IsSleepable = prog.IsSleepable || (set & Bits["BPF_F_SLEEPABLE"]) != 0,
+    };
+
     /// <summary>Log levels that selftests ask for, by function.</summary>
     public static Dictionary<string, int> ReadLogLevels(ObjectSpec spec)
     {

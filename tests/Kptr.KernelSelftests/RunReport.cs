@@ -82,7 +82,7 @@ public sealed class RunReport
             {
                 var (set, clear) = flags.GetValueOrDefault(prog.Name);
                 var (whole, ready) = ($"{name}/{prog.Name}",
-                    prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set });
+                    prog.WithFlags((JudgeReport.JudgeFlags & ~clear) | set));
                 _failures.Guard(whole, () => RunProgram(whole, ready));
             }
         }

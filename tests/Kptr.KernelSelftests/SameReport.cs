@@ -39,7 +39,7 @@ public static class SameReport
                     foreach (var prog in SelftestObject.Link(path, read, null, kernel).Where(p => p.LinkFault is null))
                     {
                         var (set, clear) = flags.GetValueOrDefault(prog.Name);
-                        var ready = prog with { LoadFlags = prog.LoadFlags | (JudgeReport.JudgeFlags & ~clear) | set };
+                        var ready = prog.WithFlags((JudgeReport.JudgeFlags & ~clear) | set);
                         Compare($"{Options.NameOf(path)}/{prog.Name}", ready, kernel, seed, insnsMax, counts);
                     }
                 }

@@ -38,7 +38,7 @@ public static class SelftestObject
         return read with
         {
             Progs = [.. read.Progs.Select(p => flags.GetValueOrDefault(p.Name) is var (set, clear)
-                ? p with { LoadFlags = (p.LoadFlags & ~clear) | set } : p)],
+                ? p.WithFlags(set, clear) : p)],
             Maps = [.. read.Maps.Select(Prepare)],
         };
     }

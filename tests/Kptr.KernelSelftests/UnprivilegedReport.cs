@@ -37,7 +37,7 @@ public static class UnprivilegedReport
                 var expected = tags[prog.Name];
                 var (set, clear) = flags.GetValueOrDefault(prog.Name);
                 var result = BpfVerifier.Verify(
-                    prog with { LoadFlags = (prog.LoadFlags | set) & ~clear & ~AnyAlignment }, kernel, new VerifyOptions
+                    prog.WithFlags(set).WithFlags(0, clear | AnyAlignment), kernel, new VerifyOptions
                     {
                         Privileged = false,
                         LogLevel = expected.Messages.Count > 0 ? 2 : 0,

@@ -52,13 +52,9 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     public int StructOpsMember { get; init; } = -1;
 
     /// <summary>Whether the program may sleep (<c>BPF_F_SLEEPABLE</c>, <c>.s</c> sections).</summary>
-    public bool IsSleepable
-    {
-        get => field || (LoadFlags & LoadFlag.Sleepable) != 0;
-        init;
-    }
+    public bool IsSleepable { get; init; }
 
-    /// <summary>Load flags (<c>BPF_F_STRICT_ALIGNMENT</c>, <c>BPF_F_XDP_HAS_FRAGS</c>, ...).</summary>
+    /// <summary>Other load flags (<c>BPF_F_STRICT_ALIGNMENT</c>, <c>BPF_F_XDP_HAS_FRAGS</c>, ...).</summary>
     public uint LoadFlags { get; init; }
 
     /// <summary>False for <c>SEC("?...")</c>: loaded only when asked for.</summary>
