@@ -30,7 +30,7 @@ public class PageTests
     {
         using var kernel = new KernelModel(new() { LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual });
 
-        ProcSnapshot machine = ProcSnapshot.Read();             // or Read("unpacked/proc", "unpacked/cgroup")
+        ProcSnapshot machine = ProcSnapshot.Read();             // or ReadArchive("machine.tar.gz")
         Console.WriteLine(machine);                             // and what could not be read, and why
         foreach (var refused in machine.MakeIn(kernel))
         {

@@ -51,8 +51,8 @@ internal static class RunCommand
     private static readonly Option<string?> Proc = new("--proc")
     {
         Description = "Before anything happens, the model gets the tasks and cgroups of this machine, or of another's "
-            + "/proc that was copied to DIR/proc and DIR/cgroup.",
-        HelpName = "DIR",
+            + "/proc that was copied to proc and cgroup in a folder, or an archive of that by tar.",
+        HelpName = "PLACE",
         Arity = ArgumentArity.ZeroOrOne,
     };
 

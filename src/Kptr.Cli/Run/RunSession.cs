@@ -75,13 +75,14 @@ internal sealed class RunSession : IDisposable
     public IReadOnlyList<LedgerEntry> Lost { get; private set; } = [];
 
     /// <summary>Makes the tasks and cgroups of a machine, as ones that were there before.</summary>
-    /// <param name="folder">Where another machine's were copied to; null for this one's.</param>
+    /// <param name="from">Where another machine's were copied to, or an archive; null for this one's.</param>
     /// <returns>The machine as it was made.</returns>
-    public ProcSnapshot MakeMachine(string? folder)
+    public ProcSnapshot MakeMachine(string? from)
     {
-        var machine = folder is null
+        var machine = from is null
             ? ProcSnapshot.Read()
-            : ProcSnapshot.Read(Path.Combine(folder, "proc"), Path.Combine(folder, "cgroup"));
+            : File.Exists(from) ? ProcSnapshot.ReadArchive(from)
+            : ProcSnapshot.Read(Path.Combine(from, "proc"), Path.Combine(from, "cgroup"));
         Gaps = [.. machine.Gaps.Select(g => g.ToString()), .. machine.MakeIn(Kernel)];
         return machine;
     }

@@ -4,10 +4,15 @@ using System.Text;
 namespace Kptr.Tracing.Proc;
 
 /// <summary>Reads small files of <c>/proc</c>, and keeps count of what cannot be read.</summary>
-internal sealed class ProcFiles
+/// <param name="tree">Where they are; null for this machine's folders.</param>
+internal sealed class ProcFiles(ProcTree? tree = null)
 {
     private const int FileBytesMax = 1024 * 1024;
     private readonly Dictionary<string, (int Count, string First)> _gaps = [];
+    private readonly ProcTree _tree = tree ?? new ProcFolders();
+
+    /// <summary>Where they are.</summary>
+    internal ProcTree Tree => _tree;
 
     internal IReadOnlyList<ProcGap> Gaps => [.. _gaps
         .OrderBy(g => g.Key, StringComparer.Ordinal)
@@ -18,7 +23,7 @@ internal sealed class ProcFiles
     {
         try
         {
-            using var file = new StreamReader(path);
+            using var file = new StreamReader(_tree.Open(path));
             var text = new char[4096];
             var all = new StringBuilder();
             while (file.Read(text) is > 0 and var count && all.Length < FileBytesMax)
@@ -39,10 +44,9 @@ internal sealed class ProcFiles
     internal IReadOnlyList<int> Numbers(string folder, string what)
     {
         List<int> numbers = [];
-        foreach (var path in Folders(folder, what))
+        foreach (var name in Folders(folder, what))
         {
-            if (int.TryParse(
-                Path.GetFileName(path.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             {
                 numbers.Add(number);
             }
@@ -58,10 +62,10 @@ internal sealed class ProcFiles
         List<ProcFile> links = [];
         try
         {
-            foreach (var path in Directory.GetFileSystemEntries(folder))
+            foreach (var name in _tree.Names(folder, foldersOnly: false))
             {
-                if (int.TryParse(Path.GetFileName(path.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture,
-                    out var number) && TargetOf(path) is { } target)
+                if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                    && _tree.TargetOf($"{folder}/{name}") is { } target)
                 {
                     links.Add(new(number, target));
                 }
@@ -76,24 +80,12 @@ internal sealed class ProcFiles
         return links;
     }
 
-    /// <summary>What a link says; null where it cannot be read or is none.</summary>
-    internal static string? TargetOf(string path)
-    {
-        try
-        {
-            return new FileInfo(path).LinkTarget;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
+    /// <summary>The names of folders here; none, and counted, where it cannot be read.</summary>
     internal IReadOnlyList<string> Folders(string folder, string what)
     {
         try
         {
-            return Directory.GetDirectories(folder);
+            return [.. _tree.Names(folder, foldersOnly: true)];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -23,13 +23,13 @@ internal sealed class ProcNet(string proc, ProcFiles files)
     internal void ReadOf(int tgid)
     {
         var folder = $"{proc}/{tgid}";
-        if (!_namespaces.Add(ProcFiles.TargetOf($"{folder}/ns/net") ?? ""))
+        if (!_namespaces.Add(files.Tree.TargetOf($"{folder}/ns/net") ?? ""))
         {
             return;
         }
 
-        var net = Directory.Exists($"{folder}/net") ? $"{folder}/net" : $"{proc}/net";
-        foreach (var (name, protocol) in Tables.Where(t => File.Exists($"{net}/{t.Name}")))
+        var net = files.Tree.IsFolder($"{folder}/net") ? $"{folder}/net" : $"{proc}/net";
+        foreach (var (name, protocol) in Tables.Where(t => files.Tree.IsFile($"{net}/{t.Name}")))
         {
             foreach (var line in (files.Read($"{net}/{name}", "sockets") ?? "").Split('\n').Skip(1))
             {

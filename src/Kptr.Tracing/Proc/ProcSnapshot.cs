@@ -54,7 +54,23 @@ public sealed class ProcSnapshot
     {
         ArgumentException.ThrowIfNullOrEmpty(proc);
         ArgumentException.ThrowIfNullOrEmpty(cgroup);
-        var reader = new ProcFiles();
+        return Read(new(), proc, cgroup, files);
+    }
+
+    /// <summary>
+    /// Reads another machine's tasks, cgroups, files and sockets from an archive by <c>tar</c> of copies of its
+    /// <c>/proc</c> and <c>/sys/fs/cgroup</c>, which are called <c>proc</c> and <c>cgroup</c> there.
+    /// </summary>
+    /// <param name="path">The archive, compressed by gzip or not; at most 1 GiB unpacked, which is in memory.</param>
+    /// <exception cref="IOException">It cannot be read, or there is no proc file system in it.</exception>
+    public static ProcSnapshot ReadArchive(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Read(new(ProcArchive.Read(path)), "proc", "cgroup", files: true);
+    }
+
+    private static ProcSnapshot Read(ProcFiles reader, string proc, string cgroup, bool files)
+    {
         var tasks = ReadTasks(proc, reader);
         if (tasks.Count == 0)
         {
@@ -240,8 +256,8 @@ public sealed class ProcSnapshot
         List<string> found = [];
 
         // Where both versions are mounted, the v2 tree is one folder down.
-        var top = File.Exists($"{root}/cgroup.controllers") ? root : $"{root}/unified";
-        if (!File.Exists($"{top}/cgroup.controllers"))
+        var top = files.Tree.IsFile($"{root}/cgroup.controllers") ? root : $"{root}/unified";
+        if (!files.Tree.IsFile($"{top}/cgroup.controllers"))
         {
             files.Miss("cgroups of v2 not mounted", root);
             return found;
@@ -252,11 +268,11 @@ public sealed class ProcSnapshot
         {
             foreach (var child in files.Folders(at.Folder, "cgroup folder").Order(StringComparer.Ordinal))
             {
-                var path = $"{at.Path}/{Path.GetFileName(child)}";
+                var path = $"{at.Path}/{child}";
                 found.Add(path);
                 if (at.Depth + 1 < CgroupDepthMax)
                 {
-                    open.Enqueue((child, path, at.Depth + 1));
+                    open.Enqueue(($"{at.Folder}/{child}", path, at.Depth + 1));
                 }
             }
         }
