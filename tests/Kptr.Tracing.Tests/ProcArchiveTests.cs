@@ -64,6 +64,20 @@ public sealed class ProcArchiveTests : IDisposable
     }
 
     [Fact]
+    public void NameOfManyFolders_IsRefused()
+    {
+        using (var file = File.Create(_archive))
+        using (var tar = new TarWriter(file))
+        {
+            var name = string.Concat(Enumerable.Repeat("a/", 100_000));
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name + "stat"));
+        }
+
+        FluentActions.Invoking(() => ProcSnapshot.ReadArchive(_archive)).Should().Throw<IOException>()
+            .WithMessage("*has a name of more than 4096 characters");
+    }
+
+    [Fact]
     public void BrokenArchive_IsReadOrRefused()
     {
         Pack(isCompressed: false);

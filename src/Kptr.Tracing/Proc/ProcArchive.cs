@@ -7,10 +7,12 @@ namespace Kptr.Tracing.Proc;
 internal sealed class ProcArchive : ProcTree
 {
     private const long BytesMax = 1L << 30;
-    private const int EntriesMax = 10_000_000;
+    private const int NameMax = 4096; // PATH_MAX
+    private const int EntryBytes = 200;
     private readonly Dictionary<string, byte[]> _files = [];
     private readonly Dictionary<string, string> _links = [];
     private readonly Dictionary<string, SortedSet<string>> _folders = new() { [""] = [] };
+    private long _bytes;
 
     private ProcArchive()
     {
@@ -38,13 +40,17 @@ internal sealed class ProcArchive : ProcTree
     {
         var made = new ProcArchive();
         using var tar = new TarReader(bytes);
-        long all = 0;
-        for (var count = 0; tar.GetNextEntry() is { } entry; count++)
+        while (tar.GetNextEntry() is { } entry)
         {
-            all += entry.Length;
-            if (all > BytesMax || count >= EntriesMax)
+            if (entry.Name.Length > NameMax)
             {
-                throw new IOException($"{path} holds more than {BytesMax} bytes or {EntriesMax} entries");
+                throw new IOException($"{path} has a name of more than {NameMax} characters");
+            }
+
+            made._bytes += entry.Length;
+            if (made._bytes > BytesMax)
+            {
+                throw new IOException($"{path} holds more than {BytesMax} bytes");
             }
 
             made.Add(entry);
@@ -63,6 +69,7 @@ internal sealed class ProcArchive : ProcTree
                 break;
             case TarEntryType.SymbolicLink:
                 _links[name] = entry.LinkName;
+                _bytes += entry.LinkName.Length * sizeof(char);
                 AddToFolder(name);
                 break;
             case TarEntryType.RegularFile or TarEntryType.V7RegularFile:
@@ -81,19 +88,22 @@ internal sealed class ProcArchive : ProcTree
 
     private void AddFolder(string name)
     {
-        while (_folders.TryAdd(name, new(StringComparer.Ordinal)))
+        if (_folders.TryAdd(name, new(StringComparer.Ordinal)))
         {
             AddToFolder(name);
-            name = Parent(name);
         }
     }
 
+    // Names and what keeps them count as well: an archive of names alone is small.
     private void AddToFolder(string name)
     {
-        if (name.Length > 0)
+        for (var isNew = true; isNew && name.Length > 0;)
         {
-            AddFolder(Parent(name));
-            _folders[Parent(name)].Add(name[(name.LastIndexOf('/') + 1)..]);
+            var parent = Parent(name);
+            _bytes += EntryBytes + (name.Length * sizeof(char));
+            isNew = _folders.TryAdd(parent, new(StringComparer.Ordinal));
+            _folders[parent].Add(name[(name.LastIndexOf('/') + 1)..]);
+            name = parent;
         }
     }
 
