@@ -219,8 +219,7 @@ public sealed class BpfVariable
         throw new InvalidOperationException($"{_owner} is being loaded");
     }
 
-    // Numbers are read and written whole, as the compiler's code for them is.
-    private unsafe void ReadMemory(BpfMap map, Span<byte> target)
+    private void ReadMemory(BpfMap map, Span<byte> target)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
         if (map is ArenaMap arena)
@@ -229,17 +228,10 @@ public sealed class BpfVariable
             return;
         }
 
-        if (IsWhole(address))
-        {
-            var value = KernelMemory.Get(address, new(0, SizeBytes));
-            MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref value))[..SizeBytes].CopyTo(target);
-            return;
-        }
-
-        new ReadOnlySpan<byte>((void*)address, SizeBytes).CopyTo(target);
+        KernelMemory.CopyOut(address, target);
     }
 
-    private unsafe void WriteMemory(BpfMap map, ReadOnlySpan<byte> source)
+    private void WriteMemory(BpfMap map, ReadOnlySpan<byte> source)
     {
         map.DirectValueAddress((uint)OffsetBytes, out var address);
         if (map is ArenaMap arena)
@@ -248,16 +240,6 @@ public sealed class BpfVariable
             return;
         }
 
-        if (IsWhole(address))
-        {
-            var value = 0UL;
-            source.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
-            KernelMemory.Put(address, new(0, SizeBytes), value);
-            return;
-        }
-
-        source.CopyTo(new Span<byte>((void*)address, SizeBytes));
+        KernelMemory.CopyIn(address, source);
     }
-
-    private bool IsWhole(ulong address) => SizeBytes is 1 or 2 or 4 or 8 && address % (uint)SizeBytes == 0;
 }

@@ -4,6 +4,7 @@ using System.Text;
 using Kptr.Cli.Run;
 using Kptr.Diagnostics;
 using Kptr.Objects;
+using Kptr.Tests.Shared;
 
 namespace Kptr.Cli.Tests;
 
@@ -41,9 +42,9 @@ public sealed class ScenarioFuzzTests : IDisposable
     [Fact]
     public void Scenario_IsPlayedOrRefused_AndNothingIsLost()
     {
-        var first = FromEnvironment("KPTR_FUZZ_SEED", 1);
+        var first = NightlyOption.Number("KPTR_FUZZ_SEED", 1);
         var played = 0;
-        for (var seed = first; seed < first + FromEnvironment("KPTR_FUZZ_SCENARIOS", ScenariosDefault); seed++)
+        for (var seed = first; seed < first + NightlyOption.Number("KPTR_FUZZ_SCENARIOS", ScenariosDefault); seed++)
         {
             var text = Make(new Random(seed));
             var began = Stopwatch.GetTimestamp();
@@ -121,9 +122,4 @@ public sealed class ScenarioFuzzTests : IDisposable
 
         return text.ToString();
     }
-
-    private static int FromEnvironment(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
-            ? int.Parse(value, CultureInfo.InvariantCulture)
-            : otherwise;
 }

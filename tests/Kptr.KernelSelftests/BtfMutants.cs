@@ -84,7 +84,7 @@ public static class BtfMutants
             for (var id = 1; id < btf.TypeCount; id++)
             {
                 _offsets.Add(at);
-                at += 4 * (3 + TrailerOf(btf[id]));
+                at += 4 * (3 + BtfTrailer.WordsOf(btf[id]));
             }
 
             _offsets.Add(at);
@@ -102,14 +102,5 @@ public static class BtfMutants
         internal int CountOf(int id) => (_offsets[id + 1] - _offsets[id]) / 4;
 
         private uint Read(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.Span[at..]);
-
-        private static int TrailerOf(BtfType type) => type.Kind switch
-        {
-            BtfKind.Int or BtfKind.Var or BtfKind.DeclTag => 1,
-            BtfKind.Array => 3,
-            BtfKind.Struct or BtfKind.Union or BtfKind.DataSec or BtfKind.Enum64 => 3 * type.VLen,
-            BtfKind.Enum or BtfKind.FuncProto => 2 * type.VLen,
-            _ => 0,
-        };
     }
 }

@@ -90,7 +90,7 @@ internal static class GeneratedFile
         var types = new List<uint>();
         for (int id = 1, at = BtfHeaderWords; id < btf.TypeCount; id++)
         {
-            var next = at + 3 + TrailerOf(btf[id]);
+            var next = at + 3 + BtfTrailer.WordsOf(btf[id]);
             var isFilled = btf[id].Kind is BtfKind.Var or BtfKind.DataSec
                 || (btf[id].Kind == BtfKind.Func && btf[id].Linkage == ExternLinkage);
             types.AddRange(isFilled ? [0, (uint)BtfKind.Ptr << 24, 0] : words[at..next]);
@@ -108,13 +108,4 @@ internal static class GeneratedFile
 
     private const int BtfHeaderWords = 6;
     private const int ExternLinkage = 2;
-
-    private static int TrailerOf(BtfType type) => type.Kind switch
-    {
-        BtfKind.Int or BtfKind.Var or BtfKind.DeclTag => 1,
-        BtfKind.Array => 3,
-        BtfKind.Struct or BtfKind.Union or BtfKind.DataSec or BtfKind.Enum64 => 3 * type.VLen,
-        BtfKind.Enum or BtfKind.FuncProto => 2 * type.VLen,
-        _ => 0,
-    };
 }

@@ -1,6 +1,6 @@
-using System.Globalization;
 using Kptr.Fuzz;
 using Kptr.Objects;
+using Kptr.Tests.Shared;
 using Kptr.Tracing.Tests.Making;
 
 namespace Kptr.Tracing.Tests;
@@ -22,8 +22,8 @@ public class FuzzTests
     public void MutatedTrace_IsReadOrRefused(string name)
     {
         var original = SeedOf(name);
-        var inputs = FromEnvironment("KPTR_FUZZ_TRACES", InputsDefault) / Names.Length;
-        var seed = FromEnvironment("KPTR_FUZZ_SEED", 1);
+        var inputs = NightlyOption.Number("KPTR_FUZZ_TRACES", InputsDefault) / Names.Length;
+        var seed = NightlyOption.Number("KPTR_FUZZ_SEED", 1);
         var (whole, refused) = (0, 0);
         for (var last = seed + inputs; seed < last; seed++)
         {
@@ -86,9 +86,4 @@ public class FuzzTests
 
         return bytes.ToArray();
     }
-
-    private static int FromEnvironment(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
-            ? int.Parse(value, CultureInfo.InvariantCulture)
-            : otherwise;
 }

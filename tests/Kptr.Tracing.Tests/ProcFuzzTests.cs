@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Text;
 using Kptr.Fuzz;
 using Kptr.Objects;
+using Kptr.Tests.Shared;
 
 namespace Kptr.Tracing.Tests;
 
@@ -45,9 +45,9 @@ public sealed class ProcFuzzTests : IDisposable
     [Fact]
     public void MutatedProc_IsTakenOrRefused_AndAgreesOnceItIsWhole()
     {
-        var seed = FromEnvironment("KPTR_FUZZ_SEED", 1);
+        var seed = NightlyOption.Number("KPTR_FUZZ_SEED", 1);
         var refused = 0;
-        for (var last = seed + FromEnvironment("KPTR_FUZZ_PROC", InputsDefault); seed < last; seed++)
+        for (var last = seed + NightlyOption.Number("KPTR_FUZZ_PROC", InputsDefault); seed < last; seed++)
         {
             var path = Path.Combine(_machine.Proc, Mutated[seed % Mutated.Length]);
             var whole = File.ReadAllBytes(path);
@@ -101,9 +101,4 @@ public sealed class ProcFuzzTests : IDisposable
         kernel.Faults.Should().BeEmpty();
         kernel.Ledger.AssertAllReturned();
     }
-
-    private static int FromEnvironment(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
-            ? int.Parse(value, CultureInfo.InvariantCulture)
-            : otherwise;
 }

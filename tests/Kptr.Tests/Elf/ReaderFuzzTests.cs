@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Fuzz;
+using Kptr.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace Kptr.Tests.Elf;
@@ -22,8 +22,8 @@ public class ReaderFuzzTests(ITestOutputHelper output)
     [Fact, Trait("Category", "Slow")]
     public void Read_OfMutatedObjects_NeverThrowsAnythingElse()
     {
-        var inputs = FromEnvironment("KPTR_FUZZ_INPUTS", InputsDefault);
-        var first = FromEnvironment("KPTR_FUZZ_SEED", SeedDefault);
+        var inputs = NightlyOption.Number("KPTR_FUZZ_INPUTS", InputsDefault);
+        var first = NightlyOption.Number("KPTR_FUZZ_SEED", SeedDefault);
         var originals = Originals();
         output.WriteLine($"{inputs} inputs from seed {first} over {originals.Length} objects");
         var read = 0;
@@ -35,11 +35,6 @@ public class ReaderFuzzTests(ITestOutputHelper output)
         output.WriteLine($"{read} still read");
         read.Should().BePositive("mutations that break everything test nothing").And.BeLessThan(inputs);
     }
-
-    private static int FromEnvironment(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value)
-            ? value
-            : otherwise;
 
     private static byte[][] Originals() =>
     [

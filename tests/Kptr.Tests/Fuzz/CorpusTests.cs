@@ -1,5 +1,5 @@
-using System.Globalization;
 using Kptr.Fuzz;
+using Kptr.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace Kptr.Tests.Fuzz;
@@ -19,8 +19,8 @@ public class CorpusTests(ITestOutputHelper output)
     public void CorpusFile_AndItsMutations_AreReadOrRefused(string name)
     {
         var target = FuzzTarget.Find(name);
-        var mutations = FromEnvironment("KPTR_FUZZ_MUTATIONS", MutationsDefault);
-        var seed = FromEnvironment("KPTR_FUZZ_SEED", SeedDefault);
+        var mutations = NightlyOption.Number("KPTR_FUZZ_MUTATIONS", MutationsDefault);
+        var seed = NightlyOption.Number("KPTR_FUZZ_SEED", SeedDefault);
         int accepted = 0, refused = 0;
         foreach (var path in Corpus.FilesOf(target.CorpusPath))
         {
@@ -62,9 +62,4 @@ public class CorpusTests(ITestOutputHelper output)
             throw new InvalidOperationException($"{where}: {Convert.ToHexString(input)}", e);
         }
     }
-
-    private static int FromEnvironment(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value)
-            ? value
-            : otherwise;
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 using Kptr.Objects;
@@ -7,7 +6,7 @@ using Kptr.Specs;
 namespace Kptr.Maps;
 
 // The pages as a process sees them that has mapped the arena. Kernel: arena_vm_fault.
-public sealed unsafe partial class ArenaMap
+public sealed partial class ArenaMap
 {
     /// <summary>Reads bytes; pages that are not there come, as zeros.</summary>
     /// <param name="address">User space's, as pointers in the arena are.</param>
@@ -22,19 +21,11 @@ public sealed unsafe partial class ArenaMap
         CheckInside(address, target.Length);
         while (!target.IsEmpty)
         {
-            var part = Touch(address, target.Length, (Spec.Flags & MapFlags.SegvOnFault) != 0);
-            if (IsWhole(part))
-            {
-                var value = KernelMemory.Get(AddressOf(part), new(0, part.Length));
-                MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref value))[..part.Length].CopyTo(target);
-            }
-            else
-            {
-                part.CopyTo(target);
-            }
-
-            address += (ulong)part.Length;
-            target = target[part.Length..];
+            var host = Touch(address, (Spec.Flags & MapFlags.SegvOnFault) != 0);
+            var part = PartInPage(address, target.Length);
+            KernelMemory.CopyOut(host, target[..part]);
+            address += (ulong)part;
+            target = target[part..];
         }
     }
 
@@ -98,25 +89,16 @@ public sealed unsafe partial class ArenaMap
     {
         while (!source.IsEmpty)
         {
-            var part = Touch(address, source.Length, isFault);
-            if (IsWhole(part))
-            {
-                var value = 0UL;
-                source[..part.Length].CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
-                KernelMemory.Put(AddressOf(part), new(0, part.Length), value);
-            }
-            else
-            {
-                source[..part.Length].CopyTo(part);
-            }
-
-            address += (ulong)part.Length;
-            source = source[part.Length..];
+            var host = Touch(address, isFault);
+            var part = PartInPage(address, source.Length);
+            KernelMemory.CopyIn(host, source[..part]);
+            address += (ulong)part;
+            source = source[part..];
         }
     }
 
-    /// <summary>The bytes at an address, as far as their page goes, which comes if it is not there.</summary>
-    private Span<byte> Touch(ulong address, int sizeBytes, bool isFault)
+    /// <summary>Where an address lies in the host; its page comes if it is not there.</summary>
+    private ulong Touch(ulong address, bool isFault)
     {
         var off = address - UserVmStart;
         var page = (int)(off / ArenaSpace.PageBytes);
@@ -132,9 +114,12 @@ public sealed unsafe partial class ArenaMap
             Take(page, 1);
         }
 
-        var inPage = (int)(off % ArenaSpace.PageBytes);
-        return new((byte*)Pages[page] + inPage, Math.Min(sizeBytes, ArenaSpace.PageBytes - inPage));
+        return Pages[page] + (off % ArenaSpace.PageBytes);
     }
+
+    /// <summary>How many of some bytes are in the page that the first is in.</summary>
+    private int PartInPage(ulong address, int sizeBytes) =>
+        Math.Min(sizeBytes, ArenaSpace.PageBytes - (int)((address - UserVmStart) % ArenaSpace.PageBytes));
 
     private void CheckInside(ulong address, int sizeBytes)
     {
@@ -146,9 +131,4 @@ public sealed unsafe partial class ArenaMap
                 nameof(address), $"{address:x}", $"{sizeBytes} bytes are not all in {UserVmStart:x} to {UserVmEnd:x}");
         }
     }
-
-    private static ulong AddressOf(Span<byte> part) => (ulong)Unsafe.AsPointer(ref MemoryMarshal.GetReference(part));
-
-    private static bool IsWhole(Span<byte> part) =>
-        part.Length is 1 or 2 or 4 or 8 && AddressOf(part) % (uint)part.Length == 0;
 }

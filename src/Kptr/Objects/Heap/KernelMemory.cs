@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Kptr.Diagnostics;
 
@@ -40,6 +41,38 @@ internal static unsafe class KernelMemory
                 break;
         }
     }
+
+    /// <summary>
+    /// Copies bytes out; numbers (1, 2, 4 or 8 aligned bytes) whole, as the compiler's code reads them.
+    /// </summary>
+    internal static void CopyOut(ulong address, Span<byte> target)
+    {
+        if (IsNumber(address, target.Length))
+        {
+            var value = Get(address, new(0, target.Length));
+            MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref value))[..target.Length].CopyTo(target);
+            return;
+        }
+
+        new ReadOnlySpan<byte>((void*)address, target.Length).CopyTo(target);
+    }
+
+    /// <summary>Copies bytes in; numbers whole, as above.</summary>
+    internal static void CopyIn(ulong address, ReadOnlySpan<byte> source)
+    {
+        if (IsNumber(address, source.Length))
+        {
+            var value = 0UL;
+            source.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
+            Put(address, new(0, source.Length), value);
+            return;
+        }
+
+        source.CopyTo(new Span<byte>((void*)address, source.Length));
+    }
+
+    private static bool IsNumber(ulong address, int sizeBytes) =>
+        sizeBytes is 1 or 2 or 4 or 8 && address % (uint)sizeBytes == 0;
 
     /// <summary>Writes a string that ends with a zero byte, cut to fit.</summary>
     internal static void PutString(ulong address, NativeField field, string value)

@@ -46,7 +46,7 @@ internal sealed class LoopComponents
     {
         var path = new Stack<int>();
         path.Push(start);
-        Span<int> next = stackalloc int[2];
+        Span<int> next = stackalloc int[Flow.SuccessorsMax];
         while (path.TryPeek(out var at))
         {
             if (_order[at] == 0)

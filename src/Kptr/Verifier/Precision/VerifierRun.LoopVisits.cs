@@ -10,6 +10,7 @@ internal sealed partial class VerifierRun
 {
     private const int BackEdgeRoundsMax = 64;
     private LiveRegisters? _liveRegs;
+    private Action<VerifierState>? _allPathsEnded;
 
     // 6.12's own way accepts loops that may go wrong: a strict run does not go it.
     private bool ClosesLoopsByShape => Kernel.Profile.ClosesLoopsByShape || Options.Strict;
@@ -18,6 +19,7 @@ internal sealed partial class VerifierRun
     {
         if (ClosesLoopsByShape)
         {
+            _allPathsEnded = ExitLoop;
             _explored.Loops = new(new LoopComponents(Insns, _marks));
             _liveRegs = new LiveRegisters(Insns, calls: this);
         }

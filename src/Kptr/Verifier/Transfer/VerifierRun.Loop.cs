@@ -293,7 +293,7 @@ internal sealed partial class VerifierRun
     private bool NextPath(out int prev)
     {
         Log.TouchAll();
-        LoopEntries.EndPath(Cur, _explored.Loops is null ? null : ExitLoop);
+        LoopEntries.EndPath(Cur, _allPathsEnded);
         if (_pending.Count == 0)
         {
             prev = -1;
