@@ -76,3 +76,60 @@ end
 dotnet run -- "$root/tests/data/run/seats.bpf.o" > "$work/said"
 says "$work/said" "SamePolicies is broken"
 says "$work/said" "under Recycle"
+cd ..
+
+# The samples that pages lead to, as projects of a user.
+# sample NAME PACKAGE: its code prints what it prints here.
+sample() {
+    echo "== samples/$1"
+    project console "$1" "$2"
+    rm Program.cs
+    cp "$root/samples/$1"/*.cs .
+    dotnet build -v q > "$work/said" || { cat "$work/said"; exit 1; }
+    cp -r "$root/samples/$1/bpf" bin/Debug/net10.0/
+    dotnet run --no-build | diff "$root/samples/$1/expected.txt" -
+    cd ..
+}
+
+sample CustomMap Kptr
+sample CustomObject Kptr
+
+# The tests of the object that the sample has.
+echo "== docs/writing-an-object.md"
+project xunit GpuQueue.Tests Kptr.Testing
+cp "$root/samples/CustomObject/GpuQueue.cs" .
+{
+    printf 'using CustomObject;\nusing Kptr;\nusing Kptr.Kfuncs;\nusing Kptr.Objects;\nusing Kptr.Testing;\n\n'
+    printf 'public class GpuQueueTests\n{\n'
+    block docs/writing-an-object.md csharp 1
+    printf '}\n'
+} > UnitTest1.cs
+dotnet test > "$work/said" || { cat "$work/said"; exit 1; }
+grep -E 'Passed!' "$work/said"
+cd ..
+
+# ends PAGE: the page's lines for the shell end as they say, or well; those that follow what happens outside end soon.
+ends() {
+    local line command code
+    awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on && /^kptr/' "$root/$1" > "$work/lines"
+    while read -r line; do
+        command=${line%%#*}
+        code=0
+        bash -c "${command//10s/1s}" > "$work/said" 2>&1 < /dev/null || code=$?
+        [[ $code = "$([[ $line == *'-> '* ]] && echo "${line##*-> }" || echo 0)" ]] ||
+            { echo "$line"; echo "ended with $code:"; cat "$work/said"; exit 1; }
+    done < "$work/lines"
+    echo "== $1: $(wc -l < "$work/lines") commands"
+}
+
+dotnet tool install Kptr.Cli --tool-path "$work/tool" --add-source "$packages" > "$work/said" || { cat "$work/said"; exit 1; }
+PATH=$work/tool:$PATH
+mkdir cli && cd cli
+cp "$root/samples/TaskTracker/bpf/task_leak.bpf.o" leak.bpf.o
+cp "$root/samples/TaskTracker/bpf/task_tracker.bpf.o" tracker.bpf.o
+cp "$root/samples/TraceReplay/trace.txt" .
+block docs/cli.md "" 2 > steps.txt
+grep -q '^fork' steps.txt
+ends docs/cli.md
+cp tracker.bpf.o task_tracker.bpf.o
+ends docs/tracing.md

@@ -100,11 +100,28 @@ internal static class InputFiles
 
     private static List<InputFile> Sorted(IEnumerable<string> files, string argument, string fault)
     {
-        List<InputFile> sorted = [.. files.Order(StringComparer.Ordinal).Select(f => new InputFile(f, null))];
-        return sorted.Count > 0
-            ? sorted
-            : [new(argument, new(DiagCode.FileUnreadable, fault) { File = argument })];
+        List<InputFile> sorted = [.. files.Order(StringComparer.Ordinal).Select(f => new InputFile(f, FaultOf(f)))];
+        return sorted.Count > 0 ? sorted : [new(argument, Unreadable(argument, fault))];
     }
+
+    // Who names a pipe waits for what comes out of it; one that is merely met in a folder must not hold up the others.
+    // Pipes, sockets and devices have no length.
+    private static Diagnostic? FaultOf(string file)
+    {
+        try
+        {
+            var info = new FileInfo(file);
+            var target = (FileInfo?)info.ResolveLinkTarget(returnFinalTarget: true) ?? info;
+            return target is { Exists: true, Length: 0 } ? Unreadable(file, "is empty, or no regular file") : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Unreadable(file, e.Message);
+        }
+    }
+
+    private static Diagnostic Unreadable(string file, string fault) =>
+        new(DiagCode.FileUnreadable, fault) { File = file };
 }
 
 /// <summary>A file to read.</summary>

@@ -206,6 +206,29 @@ public class CheckTests
     }
 
     [Fact]
+    public void WhatIsNoFileInAFolder_IsReported_AndTheOthersAreJudged()
+    {
+        using var folder = new TempFolder();
+        folder.Write("good.bpf.o", File.ReadAllBytes(KptrTool.TrackerObject));
+        folder.Write("empty.o", []);
+        var run = KptrTool.RunShell(
+            $"cd '{folder.Path}' && mkfifo pipe.o && ln -s pipe.o link.o && ln -s /dev/zero zero.o && ln -s no gone.o "
+            + "&& kptr check . '?i?e.o'");
+        run.ExitCode.Should().Be(2);
+        run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().HaveCount(5)
+            .And.OnlyContain(l => l.Contains("FileUnreadable", StringComparison.Ordinal));
+        run.Lines.Should().Contain(l => l.Contains("good.bpf.o", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void APipeThatIsNamed_IsRead()
+    {
+        var run = KptrTool.RunShell($"kptr check <(cat '{KptrTool.TrackerObject}')");
+        run.Errors.Should().BeEmpty();
+        run.ExitCode.Should().Be(0);
+    }
+
+    [Fact]
     public void AllKernels_AreAColumnEach_AndWhatDiffersIsSaid()
     {
         var run = KptrTool.Run("check", KptrTool.LeakObject, "--program", "never_released_mended", "--kernels", "all");

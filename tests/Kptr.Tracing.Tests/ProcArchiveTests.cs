@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.IO.Pipes;
 using Kptr.Fuzz;
 
 namespace Kptr.Tracing.Tests;
@@ -45,6 +46,30 @@ public sealed class ProcArchiveTests : IDisposable
         read.Gaps.Should().BeEmpty();
         read.Tasks.Should().HaveCount(3);
         read.Cgroups.Should().Equal("/web", "/web/api");
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Archive_IsReadFromAPipe(bool isCompressed)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        Pack(isCompressed);
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        var writing = Task.Run(async () =>
+        {
+            await using (pipe)
+            {
+                await pipe.WriteAsync(await File.ReadAllBytesAsync(_archive));
+            }
+        });
+        var read = ProcSnapshot.ReadArchive($"/dev/fd/{pipe.GetClientHandleAsString()}");
+        pipe.DisposeLocalCopyOfClientHandle();
+        await writing;
+
+        TextOf(read).Should().Equal(TextOf(ProcSnapshot.Read(_machine.Proc, _machine.Cgroup)));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ internal sealed class ProcArchive : ProcTree
     private const long BytesMax = 1L << 30;
     private const int NameMax = 4096; // PATH_MAX
     private const int EntryBytes = 200;
+    private static readonly byte[] GzipMagic = [0x1f, 0x8b];
     private readonly Dictionary<string, byte[]> _files = [];
     private readonly Dictionary<string, string> _links = [];
     private readonly Dictionary<string, SortedSet<string>> _folders = new() { [""] = [] };
@@ -21,10 +22,13 @@ internal sealed class ProcArchive : ProcTree
     /// <exception cref="IOException">It cannot be read, is no such archive, or holds more than a gibibyte.</exception>
     internal static ProcArchive Read(string path)
     {
+        // A pipe cannot be read twice: its first bytes are put before the rest.
         using var file = File.OpenRead(path);
-        var isCompressed = file.ReadByte() == 0x1f && file.ReadByte() == 0x8b;
-        file.Position = 0;
-        using Stream bytes = isCompressed ? new GZipStream(file, CompressionMode.Decompress) : file;
+        var head = new byte[GzipMagic.Length];
+        var count = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        using var whole = new HeadedStream(head.AsMemory(0, count), file);
+        var isCompressed = head.AsSpan().SequenceEqual(GzipMagic);
+        using Stream bytes = isCompressed ? new GZipStream(whole, CompressionMode.Decompress) : whole;
         try
         {
             return Read(bytes, path);
