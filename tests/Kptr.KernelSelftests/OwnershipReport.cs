@@ -29,7 +29,8 @@ internal static partial class OwnershipReport
         if (options["to"] is { } file)
         {
             using var to = File.Create(file);
-            GeneratedFile.Write(to, ProgBase.Ownership, [.. programs.Select(p => (p.Seed, p.Prog))]);
+            var on = ProgBase.Ownership;
+            LinkedFile.Write(to, on.Btf, on.Object.Maps, [.. programs.Select(p => (p.Seed, p.Prog))]);
             Console.WriteLine($"{programs.Count} of {count} programs are linked");
             return 0;
         }

@@ -13,7 +13,7 @@ if (args.Length == 0 || Options.Parse(args.AsSpan(1)) is not { } options)
     return 2;
 }
 
-if (args[0] is not ("generate" or "btf-cells") && options["objects"] is null)
+if (args[0] is not ("generate" or "btf-cells" or "lives") && options["objects"] is null)
 {
     return Options.Fail("--objects is missing");
 }
@@ -33,6 +33,7 @@ return args[0] switch
     "same" when options["kernel-btf"] is not null => SameReport.Run(options),
     "generate" when options["kernel-btf"] is not null => OwnershipReport.Run(options),
     "generate" => GenerateReport.Run(options),
+    "lives" when options["kernel-btf"] is not null => LivesReport.Run(options),
     "btf-cells" when options["to"] is not null => BtfCells.Run(options),
     "mutate-btf" when options["to"] is not null => BtfMutator.Run(options),
     "mutate" when options["to"] is not null => Mutator.Run(options),

@@ -76,7 +76,7 @@ public class ArrayMap : BpfMap
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
         var index = ArrayKeys.IndexOf(key);
-        return index < _count ? Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0) : 0;
+        return index < _count ? Values.ValueOf((int)index, IsPerCpu ? caller.ValueCpu : 0) : 0;
     }
 
     /// <inheritdoc/>
@@ -114,7 +114,7 @@ public class ArrayMap : BpfMap
             {
                 *(uint*)key = index;
                 visited++;
-                stop = callback(key, Values.ValueOf((int)index, IsPerCpu ? caller.Cpu : 0)) != 0 ? 1u : 0;
+                stop = callback(key, Values.ValueOf((int)index, IsPerCpu ? caller.ValueCpu : 0)) != 0 ? 1u : 0;
             }
 
             return visited;

@@ -71,10 +71,10 @@ public abstract partial class BpfMap
     protected void ReadValue(Span<byte> target, ValuePool pool, int slot, MapUpdateFlags flags, in MapCall caller)
     {
         CheckSlot(pool, slot);
-        CheckCpu(caller.Cpu);
+        CheckCpu(caller.ValueCpu);
         if (!IsPerCpu || caller.HasOnePart)
         {
-            CopyOut(target, pool.ValueOf(slot, IsPerCpu ? caller.Cpu : 0), flags & MapUpdateFlags.Lock);
+            CopyOut(target, pool.ValueOf(slot, IsPerCpu ? caller.ValueCpu : 0), flags & MapUpdateFlags.Lock);
             return;
         }
 
@@ -91,8 +91,8 @@ public abstract partial class BpfMap
     /// <summary>A system call with these flags, which were checked.</summary>
     private protected MapCall UserCall(MapUpdateFlags flags) =>
         !HasCpuFlags || (flags & CpuFlags) == 0 ? MapCall.User(Core.CurrentCpu)
-        : (flags & MapUpdateFlags.Cpu) != 0 ? MapCall.User((int)MapCpu.Of(flags)) with { Cpus = MapCpus.One }
-        : MapCall.User(Core.CurrentCpu) with { Cpus = MapCpus.Same };
+        : (flags & MapUpdateFlags.Cpu) != 0 ? MapCall.UserFor(Core.CurrentCpu, (int)MapCpu.Of(flags))
+        : MapCall.UserForAll(Core.CurrentCpu);
 
     private ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> value, int place, in MapCall caller) =>
         caller.HasOnePart ? value : value.Slice(place * Layout.StrideBytes, Layout.StrideBytes);

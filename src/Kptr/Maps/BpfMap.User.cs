@@ -106,7 +106,8 @@ public abstract partial class BpfMap
     }
 
     /// <summary>Forbids user space to write from now on (<c>BPF_MAP_FREEZE</c>).</summary>
-    /// <returns><see cref="Errno.ENOTSUPP"/> for maps with special fields.</returns>
+    /// <returns><see cref="Errno.ENOTSUPP"/> for maps with special fields, <see cref="Errno.EPERM"/> for those that
+    /// user space cannot write, frozen ones among them, <see cref="Errno.EBUSY"/> while somebody writes.</returns>
     public Errno Freeze()
     {
         if (Type == BpfMapType.StructOps || Layout.HasSpecials)
@@ -114,7 +115,8 @@ public abstract partial class BpfMap
             return Errno.ENOTSUPP;
         }
 
-        if (!CanWriteUnfrozen)
+        // Who may not write may not freeze either, and nobody may write to what is frozen.
+        if (!CanWrite)
         {
             return Errno.EPERM;
         }
@@ -169,9 +171,7 @@ public abstract partial class BpfMap
 
     private bool CanRead => (Flags & MapFlags.WrOnly) == 0;
 
-    private bool CanWriteUnfrozen => (Flags & MapFlags.RdOnly) == 0;
-
-    private bool CanWrite => CanWriteUnfrozen && !IsFrozen;
+    private bool CanWrite => (Flags & MapFlags.RdOnly) == 0 && !IsFrozen;
 
     private void CheckSizes(ReadOnlySpan<byte> key, int valueLength, MapUpdateFlags flags)
     {

@@ -24,19 +24,59 @@ internal sealed unsafe partial class ElemCache
     // Whether some are to leave, and must be sent.
     private bool ReturnLocked(int elem, int cpu)
     {
+        Prefill(cpu);
         Push(ref _cached[cpu], elem);
         if (_cached[cpu].Count <= _highMark)
         {
             return false;
         }
 
-        for (var i = 0; i < _batchCount; i++)
+        for (; _cached[cpu].Count > (_highMark + _lowMark) / 2; _waitingCount++)
         {
             Push(ref _toLeave, Pop(ref _cached[cpu]));
         }
 
-        _waitingCount += _batchCount;
         return true;
+    }
+
+    private void Prefill(int cpu)
+    {
+        if (!_isPrefilled[cpu])
+        {
+            _isPrefilled[cpu] = true;
+            Refill(cpu, _prefillCount);
+        }
+    }
+
+    // Fresh elements on top of the cache, ascending. For want of memory there are fewer.
+    private void Refill(int cpu, int count)
+    {
+        ElemList taken = default;
+        try
+        {
+            while (taken.Count < count)
+            {
+                Push(ref taken, TakeFresh());
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+        }
+
+        while (taken.Count > 0)
+        {
+            Push(ref _cached[cpu], Pop(ref taken));
+        }
+    }
+
+    private int TakeFresh()
+    {
+        if (_fresh.Count == 0)
+        {
+            AddBlock();
+        }
+
+        return Pop(ref _fresh);
     }
 
     // Elements in ascending order. What needs memory comes first.

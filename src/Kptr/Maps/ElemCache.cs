@@ -7,10 +7,11 @@ namespace Kptr.Maps;
 /// </summary>
 /// <remarks>
 /// A freed element goes to the cache and may be handed out again at once, with whatever its special fields hold. Only
-/// when the cache overflows do elements leave it: after a grace period of both RCU flavours, when no writer can be late
-/// any more, their fields are destroyed (the fix 1df97a7453ee of 2026) and the memory is zeroed for a later use. Giving
-/// an element back never fails for want of memory: elements are linked by number, and those that nobody could be told
-/// about wait for the next that can. Kernel: <c>kernel/bpf/memalloc.c</c>; marks as there for small units.
+/// when the cache overflows, fresh elements in it counted, do elements leave it: after a grace period of both RCU
+/// flavours, when no writer can be late any more, their fields are destroyed (the fix 1df97a7453ee of 2026) and the
+/// memory is zeroed for a later use. Giving an element back never fails for want of memory: elements are linked by
+/// number, and those that nobody could be told about wait for the next that can. Kernel:
+/// <c>kernel/bpf/memalloc.c</c>, with its marks.
 /// </remarks>
 internal sealed unsafe partial class ElemCache
 {
@@ -19,6 +20,9 @@ internal sealed unsafe partial class ElemCache
     private readonly RankedLock _lock = new(LockRank.ElemCache);
     private readonly ElemList[] _cached;
     private readonly ElemList[] _toReturn;
+    private readonly bool[] _isPrefilled;
+    private readonly int _prefillCount;
+    private readonly int _lowMark;
     private readonly int _highMark;
     private readonly int _batchCount;
     private int[] _next = [];
@@ -33,10 +37,12 @@ internal sealed unsafe partial class ElemCache
         map.Allocator = this;
         _cached = new ElemList[map.Core.CpuCount];
         _toReturn = new ElemList[map.Core.CpuCount];
+        _isPrefilled = new bool[map.Core.CpuCount];
         var size = pool.StrideBytes;
-        var low = size <= 256 ? 32 : Math.Max(32 * 256 / size, 1);
-        _highMark = size <= 256 ? 96 : Math.Max(96 * 256 / size, 3);
-        _batchCount = Math.Max((_highMark - low) / 4 * 3, 1);
+        (_prefillCount, _lowMark, _highMark) = map.IsPerCpu ? (1, 1, 3)
+            : size <= 256 ? (4, 32, 96)
+            : (1, Math.Max(32 * 256 / size, 1), Math.Max(96 * 256 / size, 3));
+        _batchCount = Math.Max((_highMark - _lowMark) / 4 * 3, 1);
     }
 
     /// <summary>
@@ -62,17 +68,19 @@ internal sealed unsafe partial class ElemCache
     {
         using (_lock.Enter())
         {
-            if (_cached[cpu].Count > 0)
+            Prefill(cpu);
+            if (_cached[cpu].Count == 0)
             {
-                return Pop(ref _cached[cpu]);
+                return TakeFresh();
             }
 
-            if (_fresh.Count == 0)
+            var elem = Pop(ref _cached[cpu]);
+            if (_cached[cpu].Count < _lowMark)
             {
-                AddBlock();
+                Refill(cpu, _batchCount);
             }
 
-            return Pop(ref _fresh);
+            return elem;
         }
     }
 

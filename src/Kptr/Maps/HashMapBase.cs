@@ -50,7 +50,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
         var elem = FindElem(key);
-        return elem < 0 ? 0 : Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0);
+        return elem < 0 ? 0 : Pool.ValueOf(elem, IsPerCpu ? caller.ValueCpu : 0);
     }
 
     /// <inheritdoc/>
@@ -167,7 +167,7 @@ public abstract unsafe partial class HashMapBase : BpfMap
                 var next = table.NextOf(elem);
                 visited++;
                 if (callback((ulong)(Pool.SlotOf(elem) + Table.KeyOffset),
-                    Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0)) != 0)
+                    Pool.ValueOf(elem, IsPerCpu ? caller.ValueCpu : 0)) != 0)
                 {
                     return visited;
                 }

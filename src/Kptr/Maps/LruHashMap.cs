@@ -45,7 +45,7 @@ public unsafe class LruHashMap : HashMapBase
             _lists.Mark(elem);
         }
 
-        return Pool.ValueOf(elem, IsPerCpu ? caller.Cpu : 0);
+        return Pool.ValueOf(elem, IsPerCpu ? caller.ValueCpu : 0);
     }
 
     /// <inheritdoc/>

@@ -2,7 +2,8 @@
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
 # cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, returns,
 # args, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
-# "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on.
+# "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on. "lives" lets COUNT
+# maps live and die from SEED on, and compares what each step answered; its table has those lives.
 # VERSION is the kernel's, in the names of the tables: 6.12 unless told.
 # Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
@@ -16,7 +17,7 @@ ask() {    # PROGRAM FILE...: what it prints; a FILE a:b is a, called b there
     gcc -O2 -Wall -static -o "$t/root/init" "$here/$1.c"
     for f in "${@:2}"; do cp -r "$t/${f%:*}" "$t/root/${f#*:}"; done
     (cd "$t/root" && find . | cpio -o -H newc --quiet) | gzip -1 > "$t/initrd.gz"
-    qemu-system-x86_64 -accel tcg -cpu max -m 2G -nographic -no-reboot -net none -kernel "$kernel" \
+    qemu-system-x86_64 -accel tcg -cpu max -smp "${CPUS:-1}" -m 2G -nographic -no-reboot -net none -kernel "$kernel" \
         -initrd "$t/initrd.gz" -append "console=ttyS0 quiet panic=-1 mitigations=off" < /dev/null > "$t/raw"
     tr -d '\r' < "$t/raw" > "$t/console"
     grep -a '^NOTE\|^DONE' "$t/console" || { tail -20 "$t/console"; exit 1; }
@@ -61,6 +62,10 @@ for table; do
         generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --seed ${SEED:-1} --count ${COUNT:-1000}"
         $generate --to "$t/programs"; ask programs programs
         $generate --answers "$t/console" | tee "$out/programs-$version.txt";;
+    lives)
+        play="$KPTR_SELFTESTS lives --kernel-btf $vmlinux --profile linux-$version --seed ${SEED:-1} --count ${COUNT:-200}"
+        $play --to "$t"; CPUS=2 ask lives programs lives
+        $play --answers "$t/console" --table "$out/lives-$version.txt" | tee "$out/lives-$version.said";;
     *)  echo "no table $table"; exit 1;;
     esac
 done

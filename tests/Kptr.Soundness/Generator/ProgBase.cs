@@ -21,6 +21,9 @@ internal sealed class ProgBase
     /// <summary><c>programs/ownership.bpf.c</c>: the same and more kinds of owners.</summary>
     internal static ProgBase Ownership { get; } = new("ownership.bpf.o");
 
+    /// <summary><c>programs/lives.bpf.c</c>: a program for each map (<see cref="Lives.LifePlayer"/>).</summary>
+    internal static ProgBase Living { get; } = new("lives.bpf.o");
+
     internal ObjectSpec Object { get; }
 
     internal BtfSpec Btf => Object.Btf!;

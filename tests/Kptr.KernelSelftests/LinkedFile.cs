@@ -1,38 +1,40 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Text;
 using Kptr.Btf;
-using Kptr.Soundness;
 using Kptr.Specs;
 
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Writes linked programs for <c>cells/programs.c</c>: a BTF and maps that all of them share, then the programs. Little
+/// Writes linked programs for <c>cells/linked.h</c>: a BTF and maps that all of them share, then the programs. Little
 /// endian; names are in 16 bytes.
 /// </summary>
-internal static class GeneratedFile
+internal static class LinkedFile
 {
     private const int NameBytes = 16;
 
     /// <param name="to">Gets the file.</param>
-    /// <param name="on">What the programs stand on.</param>
-    /// <param name="progs">Their seeds, and what linking made of them.</param>
-    internal static void Write(Stream to, ProgBase on, IReadOnlyList<(int Seed, ProgSpec Prog)> progs)
+    /// <param name="types">The BTF of the programs.</param>
+    /// <param name="maps">The maps that they use some of.</param>
+    /// <param name="progs">Their numbers, and what linking made of them.</param>
+    internal static void Write(
+        Stream to, BtfSpec types, ImmutableArray<MapSpec> maps, IReadOnlyList<(int Number, ProgSpec Prog)> progs)
     {
         using var file = new BinaryWriter(to);
-        var btf = Loadable(on.Btf);
+        var btf = Loadable(types);
         file.Write(btf.Length);
         file.Write(btf);
-        file.Write(on.Object.Maps.Length);
-        foreach (var map in on.Object.Maps)
+        file.Write(maps.Length);
+        foreach (var map in maps)
         {
             Write(file, map);
         }
 
         file.Write(progs.Count);
-        foreach (var (seed, prog) in progs)
+        foreach (var (number, prog) in progs)
         {
-            Write(file, seed, prog, on);
+            Write(file, number, prog, maps);
         }
     }
 
@@ -48,9 +50,9 @@ internal static class GeneratedFile
         file.Write(Name(map.Name));
     }
 
-    private static void Write(BinaryWriter file, int seed, ProgSpec prog, ProgBase on)
+    private static void Write(BinaryWriter file, int number, ProgSpec prog, ImmutableArray<MapSpec> maps)
     {
-        file.Write(seed);
+        file.Write(number);
         file.Write((int)prog.Type);
         file.Write((int)(prog.ExpectedAttachType ?? 0));
         file.Write(prog.AttachBtf?.TypeId ?? 0);
@@ -66,7 +68,7 @@ internal static class GeneratedFile
         file.Write(prog.Maps.Length);
         foreach (var map in prog.Maps)
         {
-            file.Write(on.Object.Maps.IndexOf(on.Object.Maps.First(m => m.Name == map.Name)));
+            file.Write(maps.IndexOf(maps.First(m => m.Name == map.Name)));
         }
 
         file.Write(prog.Insns.Length);

@@ -1,0 +1,87 @@
+using Kptr.Maps;
+using Kptr.Specs;
+
+namespace Kptr.Soundness.Lives;
+
+/// <summary>Lives of maps at random: what programs and user space do to one until it ends.</summary>
+internal static class LifeGenerator
+{
+    private const int StepsMin = 4;
+    private const int StepsMax = 24;
+    private const int OddOneIn = 12;
+
+    private static readonly MapUpdateFlags[] s_flags =
+    [
+        MapUpdateFlags.Any, MapUpdateFlags.Any, MapUpdateFlags.Any, MapUpdateFlags.NoExist, MapUpdateFlags.Exist,
+        MapUpdateFlags.Lock,
+    ];
+
+    private static readonly MapUpdateFlags[] s_odd =
+    [
+        (MapUpdateFlags)3, MapUpdateFlags.Lock | MapUpdateFlags.NoExist, MapUpdateFlags.Lock | MapUpdateFlags.Exist,
+        MapUpdateFlags.Cpu, MapCpu.Only(1), MapCpu.Only(1) | MapUpdateFlags.Exist, MapCpu.Only(LifeLayout.CpuCount),
+        MapUpdateFlags.AllCpus, MapUpdateFlags.AllCpus | MapUpdateFlags.NoExist, (MapUpdateFlags)32,
+        (MapUpdateFlags)(1UL << 32), (MapUpdateFlags)(1UL << 63),
+    ];
+
+    // Most of what is interesting begins with a reference in a slot.
+    private static readonly LifeOp[] s_ops =
+        [.. Enum.GetValues<LifeOp>(), LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Take, LifeOp.Delete];
+
+    /// <summary>The life that a seed means.</summary>
+    internal static IEnumerable<LifeStep> Generate(int seed)
+    {
+        var random = new Random(seed);
+        var number = random.Next(LifeLayout.Maps.Length);
+        var map = LifeLayout.Maps[number];
+        yield return LifeStep.Of('#', number, map.KeySize, LifeLayout.UserBytes(map));
+        for (var left = random.Next(StepsMin, StepsMax); left > 0; left--)
+        {
+            yield return Step(map, random);
+        }
+
+        yield return LifeStep.Of('.');
+    }
+
+    private static LifeStep Step(MapSpec map, Random random)
+    {
+        var key = random.Next(LifeLayout.Entries + 1);
+        var value = (ulong)random.Next(1, 1000);
+        var flags = Flags(random);
+        switch (random.Next(23))
+        {
+            case < 9:
+                var op = s_ops[random.Next(s_ops.Length)];
+                flags = op is LifeOp.Update || random.Next(OddOneIn) == 0 ? flags : MapUpdateFlags.Any;
+                return LifeStep.Of('P', (int)op, key, value, (ulong)flags, random.Next(LifeLayout.CpuCount + 1));
+            case < 13:
+                return LifeStep.Of('U', key, (ulong)flags, Hex(LifeLayout.Value(map, value)));
+            case 13:
+                return LifeStep.Of('G', key, (ulong)ReadFlags(random));
+            case 14:
+                return LifeStep.Of('T', key, (ulong)ReadFlags(random));
+            case 15:
+                return LifeStep.Of('D', key);
+            case 16:
+                return LifeStep.Of('W');
+            case 17:
+                // Room for all: where a bucket does not fit depends on the map's seed.
+                return LifeStep.Of(random.Next(2) == 0 ? 'L' : 'M', LifeLayout.Entries * 2, (ulong)ReadFlags(random));
+            case 18:
+                return random.Next(2) == 0
+                    ? LifeStep.Of('X', random.Next(LifeLayout.Entries + 1), (ulong)ReadFlags(random))
+                    : LifeStep.Of('S', random.Next(LifeLayout.Entries + 1), (ulong)ReadFlags(random),
+                        Hex(LifeLayout.Value(map, value)));
+            default:
+                return LifeStep.Of(random.Next(OddOneIn) == 0 ? 'F' : 'C');
+        }
+    }
+
+    private static MapUpdateFlags Flags(Random random) =>
+        random.Next(OddOneIn) == 0 ? s_odd[random.Next(s_odd.Length)] : s_flags[random.Next(s_flags.Length)];
+
+    private static MapUpdateFlags ReadFlags(Random random) =>
+        random.Next(4) == 0 ? Flags(random) : MapUpdateFlags.Any;
+
+    private static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
+}
