@@ -6,7 +6,10 @@ namespace Kptr.ApiFuzz;
 /// <summary>Runs children one after the other, and notices those that crash or stand still.</summary>
 internal sealed class Supervisor(FuzzOptions options)
 {
-    private static readonly TimeSpan s_hang = TimeSpan.FromSeconds(90);
+    // A child that computes hangs after so much of a processor, one that waits after so long: on a busy machine a child
+    // that is well may get no processor for minutes.
+    private static readonly TimeSpan s_hangProcessor = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan s_hang = TimeSpan.FromSeconds(600);
     private readonly SortedDictionary<string, (int Count, string Example)> _faults = new(StringComparer.Ordinal);
     private long _calls;
     private long _refused;
@@ -118,6 +121,7 @@ internal sealed class Supervisor(FuzzOptions options)
         var total = Stopwatch.StartNew();
         var still = Stopwatch.StartNew();
         var last = journal.Progress;
+        var used = child.TotalProcessorTime;
         while (!child.WaitForExit(100))
         {
             var now = journal.Progress;
@@ -125,9 +129,10 @@ internal sealed class Supervisor(FuzzOptions options)
             {
                 last = now;
                 still.Restart();
+                used = child.TotalProcessorTime;
             }
 
-            if (still.Elapsed > s_hang)
+            if (still.Elapsed > s_hang || child.TotalProcessorTime - used > s_hangProcessor)
             {
                 child.Kill();
                 var calls = Calls(journal);

@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using Kptr.Execution;
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Testing;
 
 namespace Kptr.ApiFuzz;
 
@@ -37,6 +38,10 @@ internal sealed class Values(World world, Random random)
     ];
 
     private static readonly Dictionary<Type, Func<bool, Delegate>> s_delegates = [];
+    // Where they are left out, a call takes the minutes that it is documented to take.
+    private static readonly Type[] s_budgets =
+        [typeof(ExecOptions), typeof(ConformanceOptions), typeof(ProgramTestOptions), typeof(InterleavingOptions)];
+
     private readonly NullabilityInfoContext _nullability = new();
     private readonly KitValues _asked = new(world, random);
 
@@ -117,7 +122,7 @@ internal sealed class Values(World world, Random random)
             return Primitive(type);
         }
 
-        return Primitive(type) ?? (!type.IsValueType && random.Next(12) == 0 ? null
+        return Primitive(type) ?? (!type.IsValueType && !s_budgets.Contains(type) && random.Next(12) == 0 ? null
             : type.IsArray ? (random.Next(3) == 0 && type.GetElementType()!.IsPrimitive
                 ? Buffer(type.GetElementType()!, target)
                 : Items(type.GetElementType()!, depth))

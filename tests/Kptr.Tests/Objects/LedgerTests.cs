@@ -103,6 +103,19 @@ public class LedgerTests
     }
 
     [Fact]
+    public void SizesThatNoNumberHolds_AreAsMuchAsThereIs()
+    {
+        using var core = TestKernel.Boot(LedgerLevel.Sites);
+        var slots = new FakeMap(core);
+        slots.Slot(0).Exchange(core.Tasks.Fork(core.Tasks.Init).TryAcquire()).Should().BeNull();
+        slots.Slot(1).Exchange(core.Tasks.Fork(core.Tasks.Init).TryAcquire()).Should().BeNull();
+        var huge = new LedgerSnapshot(
+            0, [.. core.Ledger.Snapshot().Entries.Select(e => e with { SizeBytes = long.MaxValue })]);
+        huge.PinnedBytesByMap()["fake"].Should().Be(long.MaxValue);
+        huge.ToHtml().Should().Contain($"{long.MaxValue} bytes");
+    }
+
+    [Fact]
     public void Formats_AreWellFormed()
     {
         using var core = TestKernel.Boot(LedgerLevel.Sites);

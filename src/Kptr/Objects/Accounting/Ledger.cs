@@ -60,8 +60,7 @@ public sealed partial class Ledger
     public string ToHtml(string title = "Who pins what") => Snapshot().ToHtml(title);
 
     /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
-    public long PinnedBytes() =>
-        Snapshot().Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address).Sum(e => e.SizeBytes);
+    public long PinnedBytes() => Snapshot().PinnedBytes();
 
     /// <summary>
     /// The references that nobody can be trusted to give back: held by ended programs, by C#, by somebody whom no

@@ -10,10 +10,10 @@ internal static class LedgerPage
     public static string Summary(LedgerSnapshot snapshot)
     {
         var users = snapshot.Entries.Where(e => !e.Holder.IsKernel).ToList();
-        var objects = users.DistinctBy(e => e.Address).ToList();
+        var objects = users.DistinctBy(e => e.Address).Count();
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{users.Count} references on {objects.Count} objects, {objects.Sum(e => e.SizeBytes)} bytes");
+            $"{users.Count} references on {objects} objects, {snapshot.PinnedBytes()} bytes");
     }
 
     /// <summary>The object that the page calls <c>ledger</c>.</summary>

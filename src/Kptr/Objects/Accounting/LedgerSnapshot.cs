@@ -85,14 +85,19 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
         return false;
     }
 
-    private ImmutableSortedDictionary<string, long> PinnedBytes(Func<LedgerEntry, string?> group) => Entries
+    /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
+    internal long PinnedBytes() => Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address)
+        .Aggregate(0L, (sum, e) => AddSaturating(sum, e.SizeBytes));
+
+    /// <summary>Bytes pinned, by group; null is no group.</summary>
+    internal ImmutableSortedDictionary<string, long> PinnedBytes(Func<LedgerEntry, string?> group) => Entries
         .Select(e => (Group: group(e), Entry: e))
         .Where(p => p.Group is not null)
         .DistinctBy(p => (p.Group, p.Entry.Address))
         .GroupBy(p => p.Group!, p => p.Entry.SizeBytes)
         .ToImmutableSortedDictionary(g => g.Key, g => g.Aggregate(0L, AddSaturating), StringComparer.Ordinal);
 
-    // A snapshot is data that anybody can make, with any sizes.
+    // A snapshot is data that anybody can make, and an object of a user's own says any size.
     private static long AddSaturating(long sum, long bytes) =>
         (long)Int128.Clamp((Int128)sum + bytes, long.MinValue, long.MaxValue);
 }

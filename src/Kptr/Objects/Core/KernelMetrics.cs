@@ -51,9 +51,7 @@ internal sealed class KernelMetrics : IDisposable
         .GroupBy(e => e.Holder.Kind)
         .Select(g => new Measurement<long>(g.Count(), new KeyValuePair<string, object?>("holder", g.Key)));
 
-    private static IEnumerable<Measurement<long>> Pinned(KernelCore core) => core.Ledger.Snapshot().Entries
-        .Where(e => !e.Holder.IsKernel)
-        .DistinctBy(e => e.Address)
-        .GroupBy(e => e.TypeName)
-        .Select(g => new Measurement<long>(g.Sum(e => e.SizeBytes), new KeyValuePair<string, object?>("type", g.Key)));
+    private static IEnumerable<Measurement<long>> Pinned(KernelCore core) =>
+        core.Ledger.Snapshot().PinnedBytes(e => e.Holder.IsKernel ? null : e.TypeName)
+            .Select(p => new Measurement<long>(p.Value, new KeyValuePair<string, object?>("type", p.Key)));
 }
