@@ -31,9 +31,10 @@ public sealed partial class BpfProgram
         Verified = verified;
         _maps = maps;
         var arena = ArenaRewriter.ArenaOf(verified, maps);
+        var linked = ArenaRewriter.Apply(ContextRewriter.Apply(verified, kernel), verified, arena?.Map);
         _interpreter = Interpreter.ForLinked(
-            ArenaRewriter.Apply(ContextRewriter.Apply(verified, kernel), verified, arena?.Map),
-            new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads, arena);
+            linked, new ProgLinks(kernel, verified.Spec, maps), verified.ProbedLoads, arena,
+            kernel.Options.FaultPlan is null ? () => ProvenLife.Find(verified, linked, maps) : null);
         _contexts = kernel.ArgBlocks;
         _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
         _checksRecursion = _sharesRecursion

@@ -4,12 +4,10 @@ using Kptr.Execution;
 namespace Kptr.Benchmarks;
 
 /// <summary>One of the compiled programs, with the memory it works on.</summary>
-public sealed class BenchProgram : IDisposable
+internal sealed class BenchProgram : IBenchProgram
 {
-    private const int HeaderBytes = 64;
-    private const int DataBytes = 4096;
     private readonly Interpreter _interpreter;
-    private readonly byte[] _work = new byte[HeaderBytes + DataBytes];
+    private readonly byte[] _work = IBenchProgram.NewWork();
 
     /// <summary>Opens a program.</summary>
     /// <param name="path">An object of ours, or a flat file of instructions (<c>.bin</c>).</param>
@@ -18,10 +16,6 @@ public sealed class BenchProgram : IDisposable
         _interpreter = Interpreter.ForRaw(Path.GetExtension(path) == ".bin"
             ? Isa.InsnCodec.Decode(File.ReadAllBytes(path))
             : ObjectReader.Read(path).Progs[0].Insns);
-        for (var i = 0; i < DataBytes; i++)
-        {
-            _work[HeaderBytes + i] = (byte)((i * 131) + 7);
-        }
     }
 
     /// <summary>Names of the programs that come with the project.</summary>

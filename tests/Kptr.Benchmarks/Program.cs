@@ -7,9 +7,10 @@ using Kptr.Benchmarks.Tracing;
 using Kptr.Execution;
 using Kptr.Tracing;
 
-// `time interpreter|jit PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other machines
-// (see against-ubpf);
+// `time interpreter|jit|trusted PROGRAM ROUNDS...` prints one line of milliseconds each, for comparison with other
+// machines (see against-ubpf); objects are verified, flat files of instructions are not;
 // `engines` measures what it costs to compile, to enter and to call;
+// `events` measures tasks that live and die under task_tracker;
 // `references` measures acquire, release, exchange and RCU in seconds;
 // `maps ROUNDS ENTRIES THREADS dense|sparse [OPERATION]` measures the maps against ConcurrentDictionary in seconds;
 // `tracing EVENTS` replays made traces of every format with task_tracker attached, and checks what came of them;
@@ -29,6 +30,16 @@ if (args is ["time", var engine, .. var rest] && rest.Length % 2 == 0)
 if (args is ["engines"])
 {
     foreach (var line in EngineTiming.Measure())
+    {
+        Console.WriteLine(line);
+    }
+
+    return;
+}
+
+if (args is ["events"])
+{
+    foreach (var line in EventTiming.Measure())
     {
         Console.WriteLine(line);
     }

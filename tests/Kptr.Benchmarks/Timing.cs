@@ -11,7 +11,8 @@ internal static class Timing
     /// <summary>One line: file, rounds, result, milliseconds.</summary>
     internal static string Measure(ExecOptions options, string path, ulong rounds)
     {
-        using var program = new BenchProgram(path);
+        using IBenchProgram program = path.EndsWith(".o", StringComparison.Ordinal)
+            ? new VerifiedBenchProgram(path) : new BenchProgram(path);
         var best = TimeSpan.MaxValue;
         ulong r0 = 0;
         for (var i = 0; i < Runs; i++)

@@ -70,13 +70,56 @@ internal sealed class ProgRunner
         }
     }
 
+    /// <summary>
+    /// What a user sees of so many runs that nobody looks on: results, faults, maps and references, line by line.
+    /// </summary>
+    /// <param name="count">How many.</param>
+    /// <param name="engine">In which engine.</param>
+    internal IReadOnlyList<string> Transcribe(int count, ExecEngine engine)
+    {
+        using var kernel = NewKernel();
+        if (!TryCreateMaps(kernel, out var maps, out var refused))
+        {
+            return [refused];
+        }
+
+        var program = new BpfProgram(kernel, _verified, maps);
+        var transcript = new Transcript(kernel, program, [.. maps.Concat(_inner).OfType<BpfMap>()]);
+        var user = new UserSpace(kernel, [.. maps.OfType<BpfMap>()], _random);
+        user.Fill();
+        for (; _runCount < count; _runCount++)
+        {
+            using (kernel.Tasks.Run(user.AnyTask()))
+            {
+                transcript.Add(Start(program, user, new ExecOptions { Engine = engine }));
+            }
+
+            kernel.VirtualClock.Advance(TimeSpan.FromMilliseconds(1));
+            kernel.Quiesce();
+            transcript.AddState();
+            user.Disturb();
+        }
+
+        program.Unload();
+        foreach (var map in maps.Concat(_inner))
+        {
+            map?.Dispose();
+        }
+
+        kernel.Quiesce();
+        transcript.AddReferences();
+        return transcript.Lines;
+    }
+
+    private KernelModel NewKernel() => new(new()
+    {
+        Kernel = _verified.Kernel, Kfuncs = Kfuncs, LedgerLevel = LedgerLevel.Sites, Driver = DeferredDriver.Manual,
+        Seed = _random.Next(),
+    });
+
     private RunOutcome RunInKernel(int count)
     {
-        using var kernel = new KernelModel(new()
-        {
-            Kernel = _verified.Kernel, Kfuncs = Kfuncs, LedgerLevel = LedgerLevel.Sites, Driver =
-                DeferredDriver.Manual, Seed = _random.Next(),
-        });
+        using var kernel = NewKernel();
         return TryCreateMaps(kernel, out var maps, out var refused)
             ? RunWith(kernel, maps, count)
             : Outcome(RunKind.LeftOut, refused);
@@ -139,7 +182,7 @@ internal sealed class ProgRunner
         user.Fill();
         for (; _runCount < count && bad is null; _runCount++)
         {
-            bad = RunOnce(kernel, program, user) ?? Settle(kernel);
+            bad = RunOnce(kernel, program, maps, user) ?? Settle(kernel);
         }
 
         program.Unload();
@@ -152,13 +195,14 @@ internal sealed class ProgRunner
         return bad ?? FaultsOf(kernel) ?? Unreturned(kernel) ?? Outcome(RunKind.Sound, "");
     }
 
-    private RunOutcome? RunOnce(KernelModel kernel, BpfProgram program, UserSpace user)
+    private RunOutcome? RunOnce(
+        KernelModel kernel, BpfProgram program, ImmutableArray<BpfMap?> maps, UserSpace user)
     {
         using var contexts = new ContextModel(kernel, _beliefs, user, _random) { IsReal = IsWalked };
         var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
-        var watcher = new RunWatcher(beliefs, _failures, contexts, user, _random);
+        var watcher = new RunWatcher(beliefs, new(kernel, program, maps), _failures, contexts, user, _random);
         using var task = kernel.Tasks.Run(user.AnyTask());
-        var runFault = Start(program, user, new ExecOptions { Fuel = _fuel, Observer = watcher });
+        var runFault = Start(program, user, new ExecOptions { Fuel = _fuel, Observer = watcher }).Fault;
         _checkedCount += beliefs?.CheckedCount ?? 0;
         if (runFault is { } fault)
         {
@@ -169,20 +213,22 @@ internal sealed class ProgRunner
         return FaultsOf(kernel);
     }
 
-    private RunFault? Start(BpfProgram program, UserSpace user, ExecOptions options)
+    private ProgramResult Start(BpfProgram program, UserSpace user, ExecOptions options)
     {
         if (IsWalked)
         {
-            return program.Iterate(null, options).Fault;
+            var walked = program.Iterate(null, options);
+            return new(walked.RunCount, walked.Fault);
         }
 
         if (ContextLayout.Of(_verified.Spec.Type) is null)
         {
-            return program.TestRun(user.AnyBytes(ContextBytes), options).Fault;
+            return program.TestRun(user.AnyBytes(ContextBytes), options);
         }
 
         var input = new TestInput { Packet = user.AnyPacket(), Context = user.AnyBytes(_random.Next(ContextBytesMax)) };
-        return program.TestRun(input, options).Fault;
+        var output = program.TestRun(input, options);
+        return new(output.ReturnValue, output.Fault);
     }
 
     // Timers fire, work runs, memory waits out its grace periods.

@@ -10,7 +10,7 @@ namespace Kptr.Soundness;
 /// Looks at every instruction of a run: what the verifier believed must hold, calls fail, user space interferes.
 /// </summary>
 internal sealed class RunWatcher(
-    BeliefCheck? beliefs, ProgFailures failures, ContextModel contexts, UserSpace user, Random random)
+    BeliefCheck? beliefs, ProofCheck proof, ProgFailures failures, ContextModel contexts, UserSpace user, Random random)
     : IRunObserver
 {
     private readonly int _disturbOneIn = random.Next(3) == 0 ? 8 : 64;
@@ -44,7 +44,7 @@ internal sealed class RunWatcher(
 
         FollowLock(at.Insns[at.InsnIdx]);
 
-        Violation ??= beliefs?.Check(at);
+        Violation ??= beliefs?.Check(at) ?? proof.Check(at);
         return Violation is null
             ? null
             : new RunFault(DiagCode.RunCancelled, $"the verifier is wrong: {Violation}", at.InsnIdx);

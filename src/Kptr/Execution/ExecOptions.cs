@@ -50,4 +50,12 @@ public enum ExecEngine
     /// instructions are of no shape that can be compiled, the interpreter.
     /// </summary>
     Jit,
+
+    /// <summary>
+    /// As <see cref="Jit"/>, and without the checks that <c>VerifiedProgram.Proof</c> shows to be needless: for
+    /// programs that are past their tests. Everything is checked where nothing is proven: raw instructions, kernels
+    /// with a <c>FaultPlan</c>, runs with other fuel than the default or that can be cancelled, callbacks of timers.
+    /// </summary>
+    /// <remarks>Loops whose rounds the verifier explored one by one use no fuel.</remarks>
+    Trusted,
 }

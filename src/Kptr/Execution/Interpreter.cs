@@ -25,10 +25,11 @@ public sealed class Interpreter : IDisposable
     private bool _isDisposed;
     private readonly Lazy<OpCode> _hotCode;
     private readonly CompiledOnce _compiled;
+    private readonly Lazy<CompiledCode?> _trusted;
 
     private Interpreter(
         ProgSpec prog, IProgLinks? links, IReadOnlyDictionary<int, RawHelper>? helpers, ImmutableArray<bool> probed,
-        ArenaCode? arena)
+        ArenaCode? arena, Func<NeedlessChecks?>? needless = null)
     {
         Prog = prog;
         Links = links;
@@ -39,6 +40,8 @@ public sealed class Interpreter : IDisposable
         Code = new OpCode(insns, links is null ? null : i => links.AddressOf(insns[i], insns[i + 1]), arena);
         _hotCode = new(Code.Fused);
         _compiled = new(this, isRaw: links is null);
+        _trusted = new(() => needless?.Invoke() is { } unneeded
+            ? CompiledOnce.Make(this, isRaw: false, unneeded) : null);
         _calls = new CallThunk?[insns.Length];
         _throws = new bool[insns.Length];
         for (var i = 0; links is not null && i < insns.Length; i++)
@@ -79,9 +82,11 @@ public sealed class Interpreter : IDisposable
     /// <param name="links">What its numbers mean there.</param>
     /// <param name="probedLoads">By slot, whether a load reads zero where its pointer is stale; empty for none.</param>
     /// <param name="arena">What of it goes to its arena; null where it has none.</param>
+    /// <param name="needless">Finds out which checks can be left out, if it is asked to; null for none.</param>
     internal static Interpreter ForLinked(
-        ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default, ArenaCode? arena = null) =>
-            new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads, arena);
+        ProgSpec linked, IProgLinks links, ImmutableArray<bool> probedLoads = default, ArenaCode? arena = null,
+        Func<NeedlessChecks?>? needless = null) =>
+            new(linked, links, null, probedLoads.IsDefault ? [] : probedLoads, arena, needless);
 
     /// <summary>
     /// Runs raw instructions: <c>r1</c> is the address of <paramref name="memory"/> (0 where it is
@@ -133,9 +138,16 @@ public sealed class Interpreter : IDisposable
     internal CompiledCode? CompiledFor(ExecEngine engine) => engine switch
     {
         ExecEngine.Interpreter => null,
-        ExecEngine.Jit => _compiled.Now(),
+        ExecEngine.Jit or ExecEngine.Trusted => _compiled.Now(),
         _ => _compiled.IfHot(),
     };
+
+    /// <summary>
+    /// The program as native code without needless checks; null where none are known, or the context is too short for
+    /// what was proven of it.
+    /// </summary>
+    internal CompiledCode? TrustedFor(ulong contextBytes) =>
+        _trusted.Value is { } code && contextBytes >= code.ContextBytes ? code : null;
 
     /// <summary>Told by a run that has shown to be long.</summary>
     internal void NoteLongRun() => _compiled.Begin();

@@ -6,10 +6,13 @@ namespace Kptr.Verifier;
 /// <summary>A program the verifier accepted, with what it found out. Only the verifier makes these.</summary>
 public sealed class VerifiedProgram
 {
-    internal VerifiedProgram(ProgSpec spec, KernelSpec kernel)
+    private readonly Lazy<AccessProof> _proof;
+
+    internal VerifiedProgram(ProgSpec spec, KernelSpec kernel, VerifyOptions? options = null)
     {
         Spec = spec;
         Kernel = kernel;
+        _proof = new(() => AccessProof.Of(spec, kernel, options ?? VerifyOptions.Default));
     }
 
     /// <summary>The linked program.</summary>
@@ -26,6 +29,12 @@ public sealed class VerifiedProgram
 
     /// <summary>For each instruction slot, whether any path reaches it.</summary>
     public ImmutableArray<bool> Reached { get; internal init; } = [];
+
+    /// <summary>
+    /// Which of its loads and stores need no check while it runs. Asked for the first time, the program is judged once
+    /// more, by stricter rules.
+    /// </summary>
+    public AccessProof Proof => _proof.Value;
 
     /// <summary>The program.</summary>
     public override string ToString() => $"verified {Spec}";

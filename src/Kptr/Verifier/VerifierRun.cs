@@ -25,6 +25,7 @@ internal sealed partial class VerifierRun
         Options = options;
         Insns = [.. prog.Insns];
         Aux = new InsnAux[Insns.Length];
+        _proven = new ProvenAccess[options.ProvesAccesses ? Insns.Length : 0];
         AllowPtrLeaks = AllowUninitStack = BpfCapable = options.Privileged;
         StrictAlignment = (prog.LoadFlags & LoadFlagBits.StrictAlignment) != 0;
         TestStateFreq = options.TestStateFreq || (BpfCapable && (prog.LoadFlags & LoadFlagBits.TestStateFreq) != 0);

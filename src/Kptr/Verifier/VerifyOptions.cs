@@ -45,6 +45,12 @@ public sealed record VerifyOptions
     /// </summary>
     internal RegBeliefs? Beliefs { get; init; }
 
+    /// <summary>
+    /// Whether to prove accesses for code that leaves their checks out (<see cref="AccessProof"/>): then nothing is
+    /// believed of numbers that somebody else hands to the program. May turn Accept into Reject.
+    /// </summary>
+    internal bool ProvesAccesses { get; init; }
+
     /// <summary>What differs from the kernel's ordinary way.</summary>
     public override string ToString() =>
         $"{(Privileged ? "privileged" : "unprivileged")}{(Strict ? ", strict" : "")}, log level {LogLevel}, "

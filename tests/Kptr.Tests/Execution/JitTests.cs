@@ -42,6 +42,16 @@ public class JitTests
         Engines.Run(machine, []).IsOk.Should().BeTrue();
     }
 
+    [Fact]
+    public void Run_FunctionOfFewArguments_CalledInALoop_IsCompiled()
+    {
+        using var machine = Machine(
+            "r6 = 0\nr7 = 0\ntop: r1 = r6\ncall twice\nr7 += r0\nr6 += 1\nif r6 < 9 goto top\nr0 = r7\nexit\n"
+            + "twice: call same\nr0 += r0\nexit\nsame: r0 = r1\nexit");
+        Engines.IsCompiled(machine).Should().BeTrue("the function reads nothing of the other arguments");
+        Engines.Run(machine, []).R0.Should().Be(72);
+    }
+
     [Theory]
     [InlineData("call sub\nexit\nsub: r0 = *(u64 *)(r10 + 8)\nexit", DiagCode.None)]
     [InlineData("r1 = r10\nr1 += -8\ncall sub\nexit\nsub: r0 = *(u64 *)(r1 + 0)\nexit", DiagCode.None)]

@@ -23,6 +23,7 @@ internal sealed unsafe partial class ProgRun
     private MachineMemory? _machine;
     private Machine* _m;
     private long _fuelLeft;
+    private ulong _contextBytes;
     private int _tailCalls;
     private RunFault? _fault;
 
@@ -43,6 +44,7 @@ internal sealed unsafe partial class ProgRun
     internal ExecResult Start(Region context, ulong r2)
     {
         _memory.Add(context);
+        _contextBytes = context.SizeBytes;
         return Enter(0, context.Address, r2, 0);
     }
 

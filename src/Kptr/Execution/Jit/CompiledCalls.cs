@@ -30,7 +30,7 @@ internal static unsafe class CompiledCalls
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(Machine* m)
     {
-        m->MayGotoLeft = m->Frames[--m->Depth].MayGotoLeft;
+        m->Depth--;
         m->StackLow += Machine.StackBytes;
         m->StackLen -= Machine.StackBytes;
     }

@@ -17,7 +17,14 @@ internal sealed class CompiledCode
 {
     private readonly CompiledFunc?[] _funcs;
 
-    private CompiledCode(int slots) => _funcs = new CompiledFunc?[slots];
+    private CompiledCode(int slots, NeedlessChecks? needless)
+    {
+        _funcs = new CompiledFunc?[slots];
+        ContextBytes = needless?.ContextBytes ?? 0;
+    }
+
+    /// <summary>How long the context of a run must be, since loads from so much of it are not checked.</summary>
+    internal ulong ContextBytes { get; }
 
     /// <summary>The function that starts at a slot.</summary>
     internal CompiledFunc this[int slot] => _funcs[slot]!;
@@ -27,8 +34,10 @@ internal sealed class CompiledCode
     /// <param name="code">Its instructions, not fused.</param>
     /// <param name="exceptionSlot">Where its exception callback starts, or -1.</param>
     /// <param name="isRaw">Whether no verifier has seen it.</param>
+    /// <param name="needless">Checks to leave out; null for none.</param>
     [RequiresDynamicCode("Makes methods while it runs.")]
-    internal static CompiledCode? TryCompile(string name, OpCode code, int exceptionSlot, bool isRaw)
+    internal static CompiledCode? TryCompile(
+        string name, OpCode code, int exceptionSlot, bool isRaw, NeedlessChecks? needless)
     {
         if (ProgLayout.Find(code, exceptionSlot, isRaw) is not { } layout)
         {
@@ -38,10 +47,10 @@ internal sealed class CompiledCode
         var methods = layout.Funcs.ToDictionary(f => f.Entry, f => FuncEmitter.Declare($"{name}+{f.Entry}"));
         foreach (var func in layout.Funcs)
         {
-            FuncEmitter.Emit(methods, func, layout, code);
+            FuncEmitter.Emit(methods, func, layout, code, needless);
         }
 
-        var compiled = new CompiledCode(code.Insns.Length);
+        var compiled = new CompiledCode(code.Insns.Length, needless);
         foreach (var (entry, method) in methods)
         {
             compiled._funcs[entry] = method.CreateDelegate<CompiledFunc>();

@@ -55,7 +55,12 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
         }
     }
 
-    private static CompiledCode? Make(Interpreter prog, bool isRaw) => RuntimeFeature.IsDynamicCodeCompiled
-        ? CompiledCode.TryCompile(prog.Prog.Name, prog.Code, prog.ExceptionSlot, isRaw)
-        : null;
+    /// <summary>Compiles a program; null where it is of no shape that can be, or the host makes no code.</summary>
+    /// <param name="prog">The program.</param>
+    /// <param name="isRaw">Whether no verifier has seen it.</param>
+    /// <param name="needless">Checks to leave out; null for none.</param>
+    internal static CompiledCode? Make(Interpreter prog, bool isRaw, NeedlessChecks? needless = null) =>
+        RuntimeFeature.IsDynamicCodeCompiled
+            ? CompiledCode.TryCompile(prog.Prog.Name, prog.Code, prog.ExceptionSlot, isRaw, needless)
+            : null;
 }

@@ -36,7 +36,7 @@ internal sealed partial class FuncEmitter
     private void EmitConditional(int slot, BpfInsn insn, int op)
     {
         // Jumps ahead are one branch. Those that cost something are passed by where they are not taken.
-        var isPlain = _code.TargetOf(slot) > slot;
+        var isPlain = _code.TargetOf(slot) > slot || _freeLoops?.IsFree(slot) == true;
         var label = isPlain ? _labels[_code.TargetOf(slot)!.Value] : _il.DefineLabel();
         if (op == BpfOp.Jcond)
         {
@@ -69,12 +69,11 @@ internal sealed partial class FuncEmitter
     /// <summary>Counts a <c>may_goto</c>; taken where the count was zero.</summary>
     private void EmitMayGoto()
     {
-        EmitPlace(MachineLayout.MayGotoLeft);
-        LoadAt(MachineLayout.MayGotoLeft);
+        _il.Emit(OpCodes.Ldloc, _mayGotoLeft!);
         EmitConst(1);
         _il.Emit(OpCodes.Sub);
-        _il.Emit(OpCodes.Stind_I8);
-        LoadAt(MachineLayout.MayGotoLeft);
+        _il.Emit(OpCodes.Stloc, _mayGotoLeft!);
+        _il.Emit(OpCodes.Ldloc, _mayGotoLeft!);
         EmitConst(0);
     }
 
@@ -103,14 +102,14 @@ internal sealed partial class FuncEmitter
             return;
         }
 
-        if (target > slot)
+        if (target > slot || _freeLoops?.IsFree(slot) == true)
         {
             _il.Emit(OpCodes.Br, _labels[target]);
             return;
         }
 
         _il.Emit(OpCodes.Ldloc, _fuel);
-        EmitConst((ulong)_code.CostOf(slot));
+        EmitConst((ulong)(_code.CostOf(slot) + (_freeLoops?.ExtraCost ?? 0)));
         _il.Emit(OpCodes.Sub);
         _il.Emit(OpCodes.Stloc, _fuel);
         _il.Emit(OpCodes.Ldloc, _fuel);

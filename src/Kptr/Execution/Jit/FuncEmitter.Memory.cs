@@ -79,10 +79,16 @@ internal sealed partial class FuncEmitter
             return;
         }
 
-        var (fast, slow, run) = (_il.DefineLabel(), _il.DefineLabel(), _il.DefineLabel());
+        var isProven = _needless?.IsLive(slot) == true;
         LoadReg(baseReg);
         EmitConst((ulong)insn.Off);
         _il.Emit(OpCodes.Add);
+        if (isProven && !insn.IsAtomic)
+        {
+            return;
+        }
+
+        var (fast, slow, run) = (_il.DefineLabel(), _il.DefineLabel(), _il.DefineLabel());
         _il.Emit(OpCodes.Stloc, _address);
         if (insn.IsAtomic)
         {
@@ -90,6 +96,18 @@ internal sealed partial class FuncEmitter
             EmitConst((ulong)(sizeBytes - 1));
             _il.Emit(OpCodes.And);
             _il.Emit(OpCodes.Brtrue, run);
+        }
+
+        if (isProven)
+        {
+            _il.Emit(OpCodes.Ldloc, _address);
+            _rare.Add(() =>
+            {
+                _il.MarkLabel(run);
+                EmitAccess(slot, insn);
+                after();
+            });
+            return;
         }
 
         // The likely place first. The other may be as good; where neither is, the run knows more.

@@ -1,4 +1,5 @@
 using System.Reflection.Emit;
+using Kptr.Isa;
 
 namespace Kptr.Execution;
 
@@ -10,6 +11,7 @@ internal sealed partial class FuncEmitter
     private LocalBuilder _address = null!;
     private LocalBuilder _fuel = null!;
     private LocalBuilder? _host;
+    private LocalBuilder? _mayGotoLeft;
 
     private void DeclareLocals()
     {
@@ -29,6 +31,12 @@ internal sealed partial class FuncEmitter
         _il.Emit(OpCodes.Add);
         StoreReg(10);
         FetchFuel();
+        if (_func.Slots.Any(s => IsJump(s) && (_code.Insns[s].Opcode & BpfOp.OpMask) == BpfOp.Jcond))
+        {
+            _mayGotoLeft = _il.DeclareLocal(typeof(long));
+            EmitConst((ulong)Machine.MayGotoMax);
+            _il.Emit(OpCodes.Stloc, _mayGotoLeft);
+        }
     }
 
     /// <summary>Puts a register on the evaluation stack, or its low 32 bits.</summary>

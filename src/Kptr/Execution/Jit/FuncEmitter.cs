@@ -18,6 +18,8 @@ internal sealed unsafe partial class FuncEmitter
     private readonly Dictionary<int, DynamicMethod> _methods;
     private readonly FuncLayout _func;
     private readonly FrameFacts _frame;
+    private readonly NeedlessChecks? _needless;
+    private readonly FreeLoops? _freeLoops;
     private readonly OpCode _code;
     private readonly ILGenerator _il;
     private readonly Dictionary<int, Label> _labels;
@@ -25,14 +27,16 @@ internal sealed unsafe partial class FuncEmitter
     private readonly Label _end;
 
     private FuncEmitter(
-        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code)
+        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
+        NeedlessChecks? needless)
     {
-        (_methods, _func, _code) = (methods, func, code);
+        (_methods, _func, _code, _needless) = (methods, func, code, needless);
         _il = methods[func.Entry].GetILGenerator(64 * func.Slots.Length);
         _labels = func.Slots.ToDictionary(s => s, _ => _il.DefineLabel());
         _frame = new(func, layout, code);
         _end = _il.DefineLabel();
-        _hasLoops = func.Slots.Any(s => IsJump(s) && code.TargetOf(s) <= s);
+        _freeLoops = needless is null ? null : new(func, layout, code, needless);
+        _hasLoops = func.Slots.Any(s => IsJump(s) && code.TargetOf(s) <= s && _freeLoops?.IsFree(s) != true);
         DeclareLocals();
     }
 
@@ -44,8 +48,8 @@ internal sealed unsafe partial class FuncEmitter
 
     /// <summary>Writes the body of <paramref name="func"/>.</summary>
     internal static void Emit(
-        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code) =>
-            new FuncEmitter(methods, func, layout, code).EmitAll();
+        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
+        NeedlessChecks? needless) => new FuncEmitter(methods, func, layout, code, needless).EmitAll();
 
     private void EmitAll()
     {

@@ -22,10 +22,18 @@ internal sealed class Liveness
         _code = code;
         _isRaw = isRaw;
         _live = new int[code.Insns.Length];
-        foreach (var func in layout.Funcs)
+
+        // What a function reads of its arguments, its callers read at their calls.
+        bool isChanged;
+        do
         {
-            Settle(func);
+            isChanged = false;
+            foreach (var func in layout.Funcs)
+            {
+                isChanged |= Settle(func);
+            }
         }
+        while (isChanged);
     }
 
     /// <summary>
@@ -38,9 +46,10 @@ internal sealed class Liveness
             .Where(slot => _code.IsRunnable(slot) && _code.Insns[slot].IsLocalCall)
             .All(slot => (After(slot) & Args) == 0);
 
-    private void Settle(FuncLayout func)
+    /// <returns>Whether more is known now.</returns>
+    private bool Settle(FuncLayout func)
     {
-        bool isChanged;
+        bool isChanged, wasChanged = false;
         do
         {
             isChanged = false;
@@ -50,8 +59,11 @@ internal sealed class Liveness
                 isChanged |= live != _live[slot];
                 _live[slot] = live;
             }
+
+            wasChanged |= isChanged;
         }
         while (isChanged);
+        return wasChanged;
     }
 
     private int After(int slot) => _layout.Next(slot).Aggregate(0, (all, s) => all | _live[s]);
@@ -65,6 +77,11 @@ internal sealed class Liveness
         }
 
         var (reads, writes) = Use(insn, _isRaw);
+        if (insn.IsLocalCall && _code.TargetOf(slot) is { } target)
+        {
+            reads = _live[target] & Args;
+        }
+
         return (After(slot) & ~writes) | reads;
     }
 

@@ -7,7 +7,6 @@ internal static unsafe class MachineLayout
     internal static readonly int StackLow = OffOf(m => &m->StackLow);
     internal static readonly int StackLen = OffOf(m => &m->StackLen);
     internal static readonly int Fuel = OffOf(m => (ulong*)&m->Fuel);
-    internal static readonly int MayGotoLeft = OffOf(m => (ulong*)&m->MayGotoLeft);
     internal static readonly int IsEnded = OffOf(m => (ulong*)&m->IsEnded);
     private static readonly int ReadLow = OffOf(m => &m->Read.Low);
     private static readonly int ReadLast = OffOf(m => m->Read.Last);

@@ -20,7 +20,13 @@ internal sealed unsafe partial class ProgRun
     }
 
     private CompiledCode? CompiledOf(Interpreter prog) =>
-        _options.Observer is null ? prog.CompiledFor(_options.Engine) : null;
+        _options.Observer is not null ? null
+        : (_options.Engine == ExecEngine.Trusted && IsAsTrusted ? prog.TrustedFor(_contextBytes) : null)
+            ?? prog.CompiledFor(_options.Engine);
+
+    /// <summary>Whether the run is of the kind that needless checks were found for.</summary>
+    private bool IsAsTrusted => !IsDeferred && _ctx is not null && _options.Fuel == ExecOptions.FuelDefault
+        && !_options.Cancellation.CanBeCanceled;
 
     private bool RunCompiled(CompiledFunc func)
     {

@@ -80,7 +80,7 @@ internal sealed partial class VerifierRun
     {
         if (!Kernel.Profile.KnowsArrayHits || !BpfCapable || key.Type != RegType.PtrToStack || !key.Var.IsConst
             || map.Type is not (BpfMapType.Array or BpfMapType.PercpuArray)
-            || map.Flags.HasFlag(MapFlags.InnerMap))
+            || map.Flags.HasFlag(MapFlags.InnerMap) || Options.ProvesAccesses)
         {
             return -1;
         }

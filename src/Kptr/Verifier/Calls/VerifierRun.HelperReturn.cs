@@ -126,6 +126,11 @@ internal sealed partial class VerifierRun
 
     private void RefineReturn(ref RegState r0, HelperCallMeta meta)
     {
+        if (Options.ProvesAccesses)
+        {
+            return;
+        }
+
         switch (meta.Id)
         {
             case HelperId.GetStack or HelperId.GetTaskStack or HelperId.ProbeReadStr or HelperId.ProbeReadKernelStr

@@ -20,6 +20,7 @@ internal sealed partial class VerifierRun
         ref var reg = ref Reg(regno);
         CheckPtrAlignment(reg, off, size, strictOnce);
         off += reg.Off;
+        NoteAccess(reg, off, size);
         if (!TryCheckAccessByBase(regno, ref reg, off, size, write, valueRegno, isLdsx))
         {
             RejectInvalidMem(regno, reg);
@@ -222,7 +223,7 @@ internal sealed partial class VerifierRun
         if (access.Type == RegType.Scalar)
         {
             value.MarkUnknown(AlwaysPrecise);
-            if (access.IsRetval && RetvalRange() is { } range)
+            if (access.IsRetval && !Options.ProvesAccesses && RetvalRange() is { } range)
             {
                 value.Var.ClampS32(range.Min, range.Max);
             }

@@ -31,7 +31,8 @@ internal sealed partial class VerifierRun
     private void LoadFromMap(in RegState reg, int off, int size, int valueRegno, bool isLdsx)
     {
         var map = reg.Map!;
-        if (!reg.Var.IsConst || !map.Frozen || (map.Flags & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map))
+        if (!reg.Var.IsConst || !map.Frozen || (map.Flags & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map)
+            || Options.ProvesAccesses)
         {
             MarkRegUnknown(valueRegno);
             return;

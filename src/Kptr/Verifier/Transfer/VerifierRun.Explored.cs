@@ -36,6 +36,10 @@ internal sealed partial class VerifierRun
         }
     }
 
+    /// <summary>Whether rounds through an instruction end by comparison with earlier ones, however many there
+    /// are.</summary>
+    private bool IsRoundEnd(int insnIdx) => LoopKindOf(insnIdx) != LoopKind.None;
+
     private LoopKind LoopKindOf(int insnIdx) =>
         Aux[insnIdx].IsIterNext ? LoopKind.IterNext
         : Insns[insnIdx].IsMayGoto ? LoopKind.MayGoto

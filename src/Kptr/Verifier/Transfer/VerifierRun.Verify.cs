@@ -193,7 +193,7 @@ internal sealed partial class VerifierRun
         PeakStates = _explored.Peak,
         Time = time,
         Log = FinishLog(),
-        Program = new VerifiedProgram(Prog, Kernel)
+        Program = new VerifiedProgram(Prog, Kernel, Options)
         {
             SubprogStarts = [.. Subprogs.Select(s => s.Start)],
             StackDepthBytes = [.. Subprogs.Select(s => s.StackDepth)],
@@ -235,6 +235,11 @@ internal sealed partial class VerifierRun
             Log = FinishLog(),
         };
     }
+
+    /// <summary>Judges the program and says which accesses need no check. Called once.</summary>
+    internal AccessProof Prove() => Verify() is { IsAccepted: false } refused
+        ? AccessProof.None(refused.Diagnostics[^1])
+        : new(_proven, [.. Enumerable.Range(0, Insns.Length).Select(IsRoundEnd)]);
 
     private const int FirstUnsupportedCode = 9000;
 
