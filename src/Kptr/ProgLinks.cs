@@ -40,6 +40,12 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
         HelperRegistry.FindBody((HelperId)id), HelperTable.NameOf(id), FailableCalls.OfHelper((HelperId)id),
         id == (int)HelperId.MapLookupElem && kernel.Spec.Profile.KnowsArrayHits ? IsArray : null);
 
+    /// <summary>Whether all kfuncs that the program calls have Kptr's own bodies.</summary>
+    internal bool HasOnlyBuiltinBodies => prog.Insns.Where(i => i.IsKfuncCall).All(i => KfuncName(i) is { } name
+        && ReferenceEquals(
+            kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile),
+            KfuncRegistry.Builtin.FindBody(name, kernel.Spec.Profile)));
+
     public CallThunk? Kfunc(BpfInsn call) => KfuncName(call) is { } name
         ? Failing(
             kernel.Host.Kfuncs.FindBody(name, kernel.Spec.Profile), name,

@@ -141,6 +141,38 @@ public class TrustedTests
         rig.Run(ExecEngine.Trusted).Should().Be(rig.Run(ExecEngine.Jit));
     }
 
+    // Its body may write over what the program keeps in its stack.
+    [Fact]
+    public void Program_ThatCallsABodyOfTheUsers_ChecksEverything()
+    {
+        const string text = "call bpf_rcu_read_lock\ncall bpf_rcu_read_unlock\n*(u64 *)(r10 - 8) = 1\nr0 = 0\nexit";
+        using var ours = new Rig(text);
+        ours.Program.Interpreter.TrustedFor(ulong.MaxValue).Should().NotBeNull();
+
+        using var theirs = new Rig(text, kfuncs: KfuncRegistry.Builtin.Around("bpf_rcu_read_lock", b => b));
+        theirs.Program.Interpreter.TrustedFor(ulong.MaxValue).Should().NotBeNull("nothing is around it");
+        using var around = new Rig(text, kfuncs: KfuncRegistry.Builtin.Around(
+            "bpf_rcu_read_lock", body => (ctx, a, b, c, d, e) => body(ctx, a, b, c, d, e)));
+        around.Program.Interpreter.TrustedFor(ulong.MaxValue).Should().BeNull();
+        around.Run(ExecEngine.Trusted).Fault.Should().BeNull();
+    }
+
+    [Fact]
+    public void Value_OfAUsersOwnClass_IsChecked()
+    {
+        using var rig = new Rig(
+            Of("plain_array", "r1 = *(u64 *)(r0 + 56)"), make: (kernel, spec) => new ElsewhereMap(kernel, spec));
+
+        rig.NeedlessChecks.Should().Be(1, "the key is in the program's own frame");
+        rig.Run(ExecEngine.Trusted).Fault!.Code.Should().Be(DiagCode.RunBadAccess);
+    }
+
+    /// <summary>Its values are at an address where nothing is.</summary>
+    private sealed class ElsewhereMap(KernelCore kernel, MapSpec spec) : ArrayMap(kernel, spec)
+    {
+        protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => 0x1000;
+    }
+
     [Fact]
     public void Proof_JoinsPaths_AndSaysNothingOfTwoPlaces()
     {
@@ -165,17 +197,20 @@ public class TrustedTests
         private readonly KernelModel _kernel;
         private readonly ImmutableArray<BpfMap?> _maps;
 
-        internal Rig(string text, string profile = "linux-6.12", FaultPlan? plan = null)
+        internal Rig(
+            string text, string profile = "linux-6.12", FaultPlan? plan = null, KfuncRegistry? kfuncs = null,
+            Func<KernelCore, MapSpec, BpfMap>? make = null)
         {
             _kernel = new KernelModel(new()
             {
                 Profile = KernelProfile.Find(profile)!, FaultPlan = plan, Driver = DeferredDriver.Manual,
+                Kfuncs = kfuncs ?? KfuncRegistry.Builtin,
             });
             var linked = new GeneratedProgram("syscall", [.. text.Split('\n')]).TryLink(_kernel.Spec, new DiagSink())!;
             var result = BpfVerifier.Verify(linked, _kernel.Spec);
             result.Message.Should().BeEmpty();
             var verified = result.Program!;
-            _maps = [.. linked.Maps.Select(m => MapFactory.Create(_kernel, m))];
+            _maps = [.. linked.Maps.Select(m => make?.Invoke(_kernel, m) ?? MapFactory.Create(_kernel, m))];
             Program = new BpfProgram(_kernel, verified, _maps);
             Needless = ProvenLife.Find(verified, verified.Spec, _maps);
         }
