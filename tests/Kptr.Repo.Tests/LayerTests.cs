@@ -27,7 +27,7 @@ public class LayerTests
         [
             "VerifierState", "FuncState", "RegState", "RegType", "RegTypes", "StackSlot", "SlotKind", "RefState",
             "LiveMarks", "IterState", "HistEntry", "StatePool", "Limits", "Cfg.LoopComponents", "Scalars.ScalarRange",
-            "Scalars.Tnum",
+            "Scalars.Tnum", "HeldLock", "LockKind", "IrqSave",
         ],
     };
 

@@ -256,6 +256,9 @@ public enum DiagCode
     /// <summary>A pointer is used, or released again, after its reference was given back.</summary>
     UsedAfterRelease = 5012,
 
+    /// <summary>Saved interrupt flags are used in a way their state does not allow.</summary>
+    IrqFlagInvalid = 5013,
+
     // 6000: memory and registers
 
     /// <summary>A register is read that nothing was written to.</summary>

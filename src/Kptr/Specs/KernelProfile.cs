@@ -187,6 +187,8 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         ChecksBtfWrites = true,
         OnlySyscallContextIsMemory = true,
         TailCallsEndFunctions = true,
+        NestsRcuSections = true,
+        ExchangesInsideGraphs = true,
         StructOpsHandOverReferences = true,
         FieldTrust = FieldTrust.Linux7_2,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
@@ -434,6 +436,17 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// value returned: in 7.2.
     /// </summary>
     internal bool StructOpsHandOverReferences { get; init; }
+
+    /// <summary>
+    /// Whether RCU sections may lie in each other, and what a spin lock alone kept alive is not trusted once it is
+    /// released: in 7.2. 6.12 refuses the one and misses the other.
+    /// </summary>
+    internal bool NestsRcuSections { get; init; }
+
+    /// <summary>
+    /// Whether kptrs may be exchanged under a spin lock, in objects too that a list or tree owns: in 7.2.
+    /// </summary>
+    internal bool ExchangesInsideGraphs { get; init; }
 
     /// <summary>
     /// Whether kfuncs that need RCU protection are refused outside such a section: in 7.2. In 6.12 an iterator made

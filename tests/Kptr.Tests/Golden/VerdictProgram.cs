@@ -179,11 +179,15 @@ internal sealed class VerdictProgram
     {
         var parts = word.Split('@');
         var at = int.Parse(parts[1], null);
-        if (parts[0] is "lock" or "timer")
+        if (parts[0] is "lock" or "reslock" or "timer")
         {
-            return new(parts[0] == "lock"
-                ? BtfFieldKind.SpinLock
-                : BtfFieldKind.Timer, parts[0], at, parts[0] == "lock" ? 4 : 16);
+            var special = parts[0] switch
+            {
+                "lock" => BtfFieldKind.SpinLock,
+                "reslock" => BtfFieldKind.ResSpinLock,
+                _ => BtfFieldKind.Timer,
+            };
+            return new(special, parts[0], at, special == BtfFieldKind.Timer ? 16 : 4);
         }
 
         var kind = parts[0].StartsWith("uptr", StringComparison.Ordinal)

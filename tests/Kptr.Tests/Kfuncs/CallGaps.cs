@@ -47,9 +47,11 @@ internal static class CallGaps
         ("types as text", ["bpf_snprintf_btf", "bpf_seq_printf_btf"]),
         ("exec: its credentials", ["bpf_bprm_opts_set"]),
         ("of 6.12: programs at both ends of a function", ["bpf_session_*"]),
-        ("of 7.2: strings, dynptrs, lists and trees, streams, attributes of cgroups, timers",
+        ("of 7.2: strings, dynptrs, lists and trees, streams, attributes of cgroups, timers, interrupts, "
+            + "locks that may fail",
             ["bpf_str*", "bpf_dynptr_*", "bpf_probe_read_kernel_*", "bpf_list_*", "bpf_rbtree_*",
-                "bpf_cgroup_read_xattr", "bpf_cpumask_populate", "bpf_timer_cancel_async"]),
+                "bpf_cgroup_read_xattr", "bpf_cpumask_populate", "bpf_timer_cancel_async",
+                "bpf_local_irq_*", "bpf_res_spin_*"]),
     ];
 
     internal static bool IsIn(string name, string[] names) => names.Any(n => n.Split('*') switch

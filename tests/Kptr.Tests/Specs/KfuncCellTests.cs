@@ -10,10 +10,8 @@ public class KfuncCellTests
     // its BTF does not tell, and those whose calls the verifier must know more of.
     private static readonly string[] NotDeclaredIn72 = """
         __bpf_trap __scx_bpf_select_cpu_and bpf_dynptr_file_discard bpf_dynptr_from_file
-        bpf_io_uring_get_region bpf_io_uring_submit_sqes bpf_local_irq_restore
-        bpf_local_irq_save bpf_real_data_inode bpf_res_spin_lock bpf_res_spin_lock_irqsave bpf_res_spin_unlock
-        bpf_res_spin_unlock_irqrestore bpf_sock_ops_enable_tx_tstamp bpf_task_work_schedule_resume
-        bpf_task_work_schedule_signal bpf_wakeup_sources_get_head
+        bpf_io_uring_get_region bpf_io_uring_submit_sqes bpf_real_data_inode bpf_sock_ops_enable_tx_tstamp
+        bpf_task_work_schedule_resume bpf_task_work_schedule_signal bpf_wakeup_sources_get_head
         bpf_wakeup_sources_read_lock bpf_wakeup_sources_read_unlock bpf_xdp_pull_data scx_bpf_cid_curr
         scx_bpf_cid_to_cpu scx_bpf_cid_topo scx_bpf_cidperf_cap scx_bpf_cidperf_cur scx_bpf_cidperf_set
         scx_bpf_cpu_curr scx_bpf_cpu_node scx_bpf_cpu_to_cid scx_bpf_dsq_move scx_bpf_dsq_move_set_slice

@@ -3,6 +3,10 @@ struct bpf_spin_lock {
 	__u32 val;
 };
 
+struct bpf_res_spin_lock {
+	__u32 val;
+};
+
 struct bpf_timer {
 	__u64 __opaque[2];
 };

@@ -41,6 +41,12 @@ internal enum SpecialKfunc
     SessionCookie,
     SessionIsReturn,
     AllowedUnderLock,
+    IrqSave,
+    IrqRestore,
+    ResLock,
+    ResUnlock,
+    ResLockIrqSave,
+    ResUnlockIrqRestore,
 }
 
 /// <summary>What a parameter's name says of it (its suffix).</summary>
@@ -63,6 +69,7 @@ internal enum KfuncParamTag
     RdonlyBufSize = 1 << 12,
     RdwrBufSize = 1 << 13,
     NonOwnAllowed = 1 << 14,
+    IrqFlag = 1 << 15,
 }
 
 /// <summary>One parameter of a kfunc.</summary>
@@ -92,7 +99,7 @@ internal sealed class KfuncInfo
         ("__alloc", KfuncParamTag.Alloc), ("__uninit", KfuncParamTag.Uninit),
         ("__refcounted_kptr", KfuncParamTag.RefcountedKptr), ("__nullable", KfuncParamTag.Nullable),
         ("__str", KfuncParamTag.ConstStr), ("__iter", KfuncParamTag.Iter),
-        ("__nonown_allowed", KfuncParamTag.NonOwnAllowed),
+        ("__nonown_allowed", KfuncParamTag.NonOwnAllowed), ("__irq_flag", KfuncParamTag.IrqFlag),
     ];
 
     /// <summary>Reads the prototype of a BTF function.</summary>
@@ -147,6 +154,17 @@ internal sealed class KfuncInfo
         Special is SpecialKfunc.ListPushFront or SpecialKfunc.ListPushBack or SpecialKfunc.ListAdd
             or SpecialKfunc.RbtreeAdd;
 
+    /// <summary>Of kfuncs that take or release a lock: which; null otherwise.</summary>
+    public LockKind? LockKindOf => Special switch
+    {
+        SpecialKfunc.ResLock or SpecialKfunc.ResUnlock => LockKind.Resilient,
+        SpecialKfunc.ResLockIrqSave or SpecialKfunc.ResUnlockIrqRestore => LockKind.ResilientIrq,
+        _ => null,
+    };
+
+    /// <summary>Whether it takes a lock, which may fail.</summary>
+    public bool IsLock => Special is SpecialKfunc.ResLock or SpecialKfunc.ResLockIrqSave;
+
     public bool Has(KfuncFlags flags) => (Flags & flags) != 0;
 
     private static SpecialKfunc SpecialOf(string name) => name switch
@@ -185,6 +203,12 @@ internal sealed class KfuncInfo
         "bpf_dynptr_clone" => SpecialKfunc.DynptrClone,
         "bpf_throw" => SpecialKfunc.Throw,
         "bpf_wq_set_callback_impl" or "bpf_wq_set_callback" => SpecialKfunc.WqSetCallback,
+        "bpf_local_irq_save" => SpecialKfunc.IrqSave,
+        "bpf_local_irq_restore" => SpecialKfunc.IrqRestore,
+        "bpf_res_spin_lock" => SpecialKfunc.ResLock,
+        "bpf_res_spin_unlock" => SpecialKfunc.ResUnlock,
+        "bpf_res_spin_lock_irqsave" => SpecialKfunc.ResLockIrqSave,
+        "bpf_res_spin_unlock_irqrestore" => SpecialKfunc.ResUnlockIrqRestore,
         "bpf_iter_css_task_new" => SpecialKfunc.IterCssTaskNew,
         "bpf_session_cookie" => SpecialKfunc.SessionCookie,
         _ => SpecialKfunc.None,

@@ -27,6 +27,7 @@ internal sealed partial class VerifierRun : ICallFacts
                 CallTraits.SyncCallback,
             HelperId.TimerSetCallback => CallTraits.AsyncCallback,
             HelperId.SpinUnlock => CallTraits.AllowedUnderLock,
+            HelperId.KptrXchg when Kernel.Profile.ExchangesInsideGraphs => CallTraits.AllowedUnderLock,
             HelperId.TailCall => CallTraits.TailCall,
             _ => CallTraits.None,
         };
@@ -48,6 +49,7 @@ internal sealed partial class VerifierRun : ICallFacts
             _ => CallTraits.None,
         };
         if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire
+            || kfunc.LockKindOf is not null
             || (kfunc.Special == SpecialKfunc.AllowedUnderLock && Kernel.Profile.CallsMoreUnderLock))
         {
             traits |= CallTraits.AllowedUnderLock;

@@ -3,78 +3,9 @@ using Kptr.Diagnostics;
 
 namespace Kptr.Verifier;
 
-/// <content>Spin locks, and the lists and trees they protect.</content>
+/// <content>The lists and trees that spin locks protect.</content>
 internal sealed partial class VerifierRun
 {
-    /// <summary>Kernel: <c>process_spin_lock</c>.</summary>
-    private void ProcessSpinLock(int regno, bool isLock)
-    {
-        if (InRbtreeCallback)
-        {
-            Reject(DiagCode.LockMisuse, "can't spin_{lock,unlock} in rbtree cb", regno, Errno.EACCES);
-        }
-
-        ref readonly var reg = ref Reg(regno);
-        CheckLockPlace(regno, reg);
-        var owner = LockOwnerOf(reg);
-        if (isLock)
-        {
-            if (Cur.LockHeld)
-            {
-                Reject(DiagCode.LockMisuse, "Locking two bpf_spin_locks are not allowed", regno);
-            }
-
-            Cur.ActiveLockOwner = owner;
-            Cur.ActiveLockId = reg.Id;
-            return;
-        }
-
-        if (!Cur.LockHeld)
-        {
-            Reject(DiagCode.LockMisuse, "bpf_spin_unlock without taking a lock", regno);
-        }
-
-        if (!ReferenceEquals(Cur.ActiveLockOwner, owner) || Cur.ActiveLockId != reg.Id)
-        {
-            Reject(DiagCode.LockMisuse, "bpf_spin_unlock of different lock", regno);
-        }
-
-        InvalidateNonOwningRefs();
-        Cur.ActiveLockOwner = null;
-        Cur.ActiveLockId = 0;
-    }
-
-    private static object LockOwnerOf(in RegState reg) => reg.Type == RegType.PtrToMapValue ? reg.Map! : reg.Btf!;
-
-    private void CheckLockPlace(int regno, in RegState reg)
-    {
-        if (!reg.Var.IsConst)
-        {
-            Reject(DiagCode.LockMisuse,
-                $"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset", regno);
-        }
-
-        var map = reg.Type == RegType.PtrToMapValue ? reg.Map : null;
-        if (map is not null)
-        {
-            RequireMapBtf(map, "bpf_spin_lock", regno);
-        }
-
-        var lockField = FieldOfKind(RecordOf(reg), BtfFieldKind.SpinLock);
-        if (lockField is null)
-        {
-            var where = map is null ? "local 'kptr'" : $"map '{map.Name}'";
-            Reject(DiagCode.LockMisuse, $"{where} has no valid bpf_spin_lock", regno);
-        }
-
-        var at = (long)reg.Var.ConstValue + reg.Off;
-        if (lockField!.OffsetBytes != at)
-        {
-            Reject(DiagCode.LockMisuse,
-                $"off {at} doesn't point to 'struct bpf_spin_lock' that is at {lockField.OffsetBytes}", regno);
-        }
-    }
-
     private void CheckGraphRoot(int i, BtfFieldKind kind, KfuncCallMeta meta)
     {
         var regno = i + 1;
@@ -115,7 +46,7 @@ internal sealed partial class VerifierRun
     private void CheckRootLocked(int regno, in RegState reg, BtfRecord record, string name)
     {
         var owner = LockOwnerOf(reg);
-        if (Cur.LockHeld && ReferenceEquals(Cur.ActiveLockOwner, owner) && Cur.ActiveLockId == reg.Id)
+        if (Cur.Lock?.Find(owner, reg.Id) is not null)
         {
             return;
         }

@@ -156,7 +156,7 @@ internal sealed partial class VerifierRun
                 meta.RetBtfId = reg.BtfId;
                 break;
             case ArgKind.SpinLock:
-                ProcessSpinLock(regno, meta.Id == HelperId.SpinLock);
+                ProcessSpinLock(regno, meta.Id == HelperId.SpinLock, LockKind.Spin);
                 break;
             case ArgKind.Timer:
                 ProcessTimer(regno, meta);

@@ -29,7 +29,7 @@ internal sealed partial class VerifierRun
                 r0.MarkKnownZero(RegType.PtrToMapValue | flags);
                 r0.Map = meta.Map;
                 r0.MapUid = meta.MapUid;
-                if (!flags.MayBeNull() && meta.Map!.Record.Has(BtfFieldKind.SpinLock))
+                if (!flags.MayBeNull() && meta.Map!.Record.Has(AnyLock))
                 {
                     r0.Id = NewId();
                 }

@@ -97,14 +97,9 @@ internal sealed partial class VerifierRun
             CheckTailCallLeak(frame);
         }
 
-        if (Cur.ActiveRcuLock)
+        if (OpenSection is { } section)
         {
-            Reject(DiagCode.CallNotAllowedHere, inside + "bpf_rcu_read_lock-ed region");
-        }
-
-        if (Cur.ActivePreemptLock != 0)
-        {
-            Reject(DiagCode.CallNotAllowedHere, inside + "bpf_preempt_disable-ed region");
+            Reject(DiagCode.CallNotAllowedHere, $"{inside}{section}-ed region");
         }
     }
 

@@ -22,7 +22,11 @@ internal sealed partial class VerifierRun
     private static readonly RegType[] EarlyMemTypes = MemTypes[..^1];
     private static readonly RegType[] LateMemTypes = [.. MemTypes, RegType.PtrToCtx];
 
-    private static readonly RegType[] LocalTypes = [RegType.PtrToMapValue, RegType.PtrToBtfId | RegType.MemAlloc];
+    private static readonly RegType[] LocalTypes = [RegType.PtrToMapValue, LocalObject];
+
+    private static readonly RegType[] LateXchgTypes =
+        [.. LocalTypes, LocalObject | RegType.NonOwnRef, LocalObject | RegType.NonOwnRef | RegType.MemRcu];
+
     private static readonly RegType[] ScalarTypes = [RegType.Scalar];
     private static readonly RegType[] MapTypes = [RegType.ConstPtrToMap];
     private static readonly RegType[] CtxTypes = [RegType.PtrToCtx];
@@ -58,6 +62,7 @@ internal sealed partial class VerifierRun
         ArgKind.BtfIdSockCommon => BtfSockTypes,
         ArgKind.Socket => SocketTypes,
         ArgKind.BtfId => BtfTypes,
+        ArgKind.KptrXchgDest when Kernel.Profile.ExchangesInsideGraphs => LateXchgTypes,
         ArgKind.SpinLock or ArgKind.KptrXchgDest => LocalTypes,
         ArgKind.RingbufMem => RingbufTypes,
         ArgKind.PercpuBtfId => PercpuTypes,
@@ -152,7 +157,8 @@ internal sealed partial class VerifierRun
                 or (btf | RegType.MaybeNull) or (btf | RegType.MaybeNull | RegType.MemRcu):
                 CheckKernelArgType(regno, arg, meta, btfId, btfName);
                 break;
-            case (btf | RegType.MemAlloc) or (btf | RegType.MemPercpu | RegType.MemAlloc):
+            case LocalObject or (LocalObject | RegType.MemPercpu) or (LocalObject | RegType.NonOwnRef)
+                or (LocalObject | RegType.NonOwnRef | RegType.MemRcu):
                 CheckLocalArgType(regno, meta);
                 break;
             case (btf | RegType.MemPercpu) or (btf | RegType.MemPercpu | RegType.MemRcu)

@@ -27,6 +27,8 @@ internal sealed partial class VerifierRun
         Map,
         Workqueue,
         Timer,
+        IrqFlag,
+        ResSpinLock,
         Kptr,
     }
 
@@ -249,6 +251,8 @@ internal sealed partial class VerifierRun
             : param.Has(KfuncParamTag.Map) ? KfuncArg.Map
             : param.PointsTo("bpf_wq") ? KfuncArg.Workqueue
             : param.PointsTo("bpf_timer") ? KfuncArg.Timer
+            : param.Has(KfuncParamTag.IrqFlag) ? KfuncArg.IrqFlag
+            : param.PointsTo("bpf_res_spin_lock") ? KfuncArg.ResSpinLock
             : null;
     }
 

@@ -83,6 +83,11 @@ internal sealed partial class VerifierRun
         Aux[InsnIdx].IsIterNext = fn.Has(KfuncFlags.IterNext);
         var meta = _kfuncMeta;
         meta.Reset(fn);
+        if (fn.IsLock)
+        {
+            PushFailedLock();
+        }
+
         if (Kernel.Profile.SortsKfuncArgs)
         {
             CheckKfuncArgs(meta);
@@ -94,8 +99,16 @@ internal sealed partial class VerifierRun
 
         CheckDropsInNmi(meta);
         PushKfuncCallback(meta);
-        CheckRcuSection(fn);
-        CheckPreemptSection(fn);
+        if (Kernel.Profile.NestsRcuSections)
+        {
+            CheckSections(fn);
+        }
+        else
+        {
+            CheckRcuSection(fn);
+            CheckPreemptSection(fn);
+        }
+
         if (Kernel.Profile.RequiresRcuSection && fn.Has(KfuncFlags.RcuProtected) && !InRcuCs)
         {
             Reject(DiagCode.CallNotAllowedHere,
@@ -183,6 +196,65 @@ internal sealed partial class VerifierRun
         }
     }
 
+    /// <summary>Both kinds of sections where they may lie in each other: sleeping comes last.</summary>
+    /// <remarks>Kernel: <c>check_kfunc_call</c> (kernel/bpf/verifier.c, 7.2).</remarks>
+    private void CheckSections(KfuncInfo fn)
+    {
+        switch (fn.Special)
+        {
+            case SpecialKfunc.RcuReadLock:
+                Cur.RcuDepth++;
+                break;
+            case SpecialKfunc.RcuReadUnlock:
+                RequireRcuSection(fn);
+                if (--Cur.RcuDepth == 0)
+                {
+                    LoseRcuPointers();
+                }
+
+                break;
+            case SpecialKfunc.PreemptDisable:
+                Cur.ActivePreemptLock++;
+                break;
+            case SpecialKfunc.PreemptEnable:
+                RequirePreemptSection(fn);
+                Cur.ActivePreemptLock--;
+                break;
+            default:
+                break;
+        }
+
+        if (fn.Has(KfuncFlags.Sleepable) && WhyNoSleep is { } where)
+        {
+            Reject(DiagCode.SleepNotAllowed, $"kernel func {fn.Name} is sleepable within {where}",
+                errno: Errno.EACCES);
+        }
+
+        if (fn.Special is SpecialKfunc.RcuReadLock or SpecialKfunc.RcuReadUnlock && InRbtreeCallback)
+        {
+            RejectRcuInCallback();
+        }
+    }
+
+    private void RequireRcuSection(KfuncInfo fn)
+    {
+        if (!Cur.ActiveRcuLock)
+        {
+            Reject(DiagCode.SectionUnbalanced, $"unmatched rcu read unlock (kernel function {fn.Name})");
+        }
+    }
+
+    private void RequirePreemptSection(KfuncInfo fn)
+    {
+        if (Cur.ActivePreemptLock == 0)
+        {
+            Reject(DiagCode.SectionUnbalanced, $"unmatched attempt to enable preemption (kernel function {fn.Name})");
+        }
+    }
+
+    private void RejectRcuInCallback() => Reject(DiagCode.CallNotAllowedHere,
+        "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback", errno: Errno.EACCES);
+
     private void CheckRcuSection(KfuncInfo fn)
     {
         var isLock = fn.Special == SpecialKfunc.RcuReadLock;
@@ -191,17 +263,16 @@ internal sealed partial class VerifierRun
         {
             if (isUnlock)
             {
-                Reject(DiagCode.SectionUnbalanced, $"unmatched rcu read unlock (kernel function {fn.Name})");
+                RequireRcuSection(fn);
             }
 
-            Cur.ActiveRcuLock = isLock;
+            Cur.RcuDepth = isLock ? 1 : 0;
             return;
         }
 
         if ((isLock || isUnlock) && InRbtreeCallback)
         {
-            Reject(DiagCode.CallNotAllowedHere,
-                "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback", errno: Errno.EACCES);
+            RejectRcuInCallback();
         }
 
         if (isLock)
@@ -211,7 +282,8 @@ internal sealed partial class VerifierRun
 
         if (isUnlock)
         {
-            EndRcuSection();
+            LoseRcuPointers();
+            Cur.RcuDepth = 0;
         }
         else if (fn.Has(KfuncFlags.Sleepable))
         {
@@ -221,7 +293,7 @@ internal sealed partial class VerifierRun
     }
 
     // What RCU kept alive may be gone: registers, spills and iterators that relied on it are not trusted any more.
-    private void EndRcuSection()
+    private void LoseRcuPointers()
     {
         for (var i = 0; i <= Cur.CurFrame; i++)
         {
@@ -239,8 +311,6 @@ internal sealed partial class VerifierRun
                 }
             }
         }
-
-        Cur.ActiveRcuLock = false;
     }
 
     private static void LoseRcu(ref RegState reg)
@@ -259,12 +329,7 @@ internal sealed partial class VerifierRun
         }
         else if (fn.Special == SpecialKfunc.PreemptEnable)
         {
-            if (Cur.ActivePreemptLock == 0)
-            {
-                Reject(DiagCode.SectionUnbalanced,
-                    $"unmatched attempt to enable preemption (kernel function {fn.Name})");
-            }
-
+            RequirePreemptSection(fn);
             Cur.ActivePreemptLock--;
         }
         else if (Cur.ActivePreemptLock != 0 && fn.Has(KfuncFlags.Sleepable))

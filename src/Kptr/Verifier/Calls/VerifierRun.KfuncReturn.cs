@@ -21,7 +21,15 @@ internal sealed partial class VerifierRun
 
         if (ret.Kind is BtfKind.Int or BtfKind.Enum or BtfKind.Enum64)
         {
-            Reg(0).MarkUnknown(AlwaysPrecise);
+            if (fn.IsLock)
+            {
+                MarkConstZero(ref Reg(0));
+            }
+            else
+            {
+                Reg(0).MarkUnknown(AlwaysPrecise);
+            }
+
             Reg(0).Live |= LiveMarks.Written;
         }
         else if (ret.Kind == BtfKind.Ptr)
@@ -65,7 +73,7 @@ internal sealed partial class VerifierRun
             SetNonOwning(ref r0);
         }
 
-        if (r0.Id == 0 && RecordOf(r0).Has(BtfFieldKind.SpinLock))
+        if (r0.Id == 0 && RecordOf(r0).Has(AnyLock))
         {
             r0.Id = NewId();
         }

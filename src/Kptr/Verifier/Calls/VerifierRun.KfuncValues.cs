@@ -76,6 +76,12 @@ internal sealed partial class VerifierRun
                 RequireMapValue(i, "a map value");
                 (meta.Map, meta.MapUid) = (RequireTimer(regno), Reg(regno).MapUid);
                 break;
+            case KfuncArg.IrqFlag:
+                ProcessIrqFlag(i, meta.Fn);
+                break;
+            case KfuncArg.ResSpinLock:
+                CheckResLockArg(i, meta.Fn);
+                break;
             default:
                 break;
         }

@@ -260,6 +260,7 @@ internal sealed partial class VerifierRun
     public static string FieldKindName(BtfFieldKind kind) => kind switch
     {
         BtfFieldKind.SpinLock => "bpf_spin_lock",
+        BtfFieldKind.ResSpinLock => "bpf_res_spin_lock",
         BtfFieldKind.Timer => "bpf_timer",
         BtfFieldKind.Workqueue => "bpf_wq",
         BtfFieldKind.KptrUnref or BtfFieldKind.KptrRef => "kptr",

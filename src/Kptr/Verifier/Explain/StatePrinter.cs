@@ -7,7 +7,7 @@ namespace Kptr.Verifier;
 /// <summary>Prints frames as the kernel's log does (<c>print_verifier_state</c>).</summary>
 internal static class StatePrinter
 {
-    private const string KindChars = "?rm0di";
+    private const string KindChars = "?rm0dif";
 
     /// <summary>Appends the registers and slots named by the masks.</summary>
     public static void Append(StringBuilder text, VerifierRun run, FuncState frame, uint regs, ulong slots)

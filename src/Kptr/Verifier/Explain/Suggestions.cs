@@ -44,6 +44,8 @@ internal static class Suggestions
             "Initialise the dynptr once, on every path, before it is used, and leave its stack bytes alone.",
         DiagCode.IterInvalid =>
             "Start the iterator with its _new function, and keep it at one place of the stack until _destroy.",
+        DiagCode.IrqFlagInvalid =>
+            "Keep the flags in one slot of the stack until they are restored, the last ones saved first.",
         DiagCode.RegUninitialized => "Write the register on every path before it is read; calls clear R0 to R5.",
         DiagCode.PacketAccessInvalid => "Compare the pointer plus the access size with data_end first.",
         DiagCode.PtrModified => "Pass the pointer as it was given, and put offsets into the load itself.",

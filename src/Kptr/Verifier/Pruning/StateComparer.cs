@@ -37,9 +37,7 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
     public bool AreEqual(VerifierState old, VerifierState cur, ExactLevel exact, int idGen)
     {
         if (old.CurFrame != cur.CurFrame || (old.Speculative && !cur.Speculative)
-            || !ReferenceEquals(old.ActiveLockOwner, cur.ActiveLockOwner)
-            || (old.ActiveLockId != 0) != (cur.ActiveLockId != 0)
-            || old.ActiveRcuLock != cur.ActiveRcuLock
+            || old.RcuDepth != cur.RcuDepth
             || old.ActivePreemptLock != cur.ActivePreemptLock
             || old.InSleepable != cur.InSleepable)
         {
@@ -47,7 +45,7 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         }
 
         _ids.Reset(idGen);
-        if (old.ActiveLockId != 0 && !_ids.Check(old.ActiveLockId, cur.ActiveLockId))
+        if (!LocksEqual(old.Lock, cur.Lock) || !SavesEqual(old.IrqsOff, cur.IrqsOff))
         {
             return false;
         }
@@ -62,6 +60,32 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         }
 
         return true;
+    }
+
+    private bool LocksEqual(HeldLock? old, HeldLock? cur)
+    {
+        for (; old is not null && cur is not null; (old, cur) = (old.Outer, cur.Outer))
+        {
+            if (old.Kind != cur.Kind || !ReferenceEquals(old.Owner, cur.Owner) || !_ids.Check(old.Id, cur.Id))
+            {
+                return false;
+            }
+        }
+
+        return old is null && cur is null;
+    }
+
+    private bool SavesEqual(IrqSave? old, IrqSave? cur)
+    {
+        for (; old is not null && cur is not null; (old, cur) = (old.Outer, cur.Outer))
+        {
+            if (!_ids.Check(old.Id, cur.Id))
+            {
+                return false;
+            }
+        }
+
+        return old is null && cur is null;
     }
 
     /// <summary>
@@ -322,6 +346,8 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
                 return old.Spilled.DynptrKind == now.Spilled.DynptrKind
                     && old.Spilled.DynptrFirstSlot == now.Spilled.DynptrFirstSlot
                     && _ids.Check(old.Spilled.RefObjId, now.Spilled.RefObjId);
+            case SlotKind.IrqFlag:
+                return old.Spilled.IrqOfLock == now.Spilled.IrqOfLock && _ids.Check(old.Spilled.Id, now.Spilled.Id);
             case SlotKind.Iter:
                 return old.Spilled.Type == now.Spilled.Type
                     && ReferenceEquals(old.Spilled.Target, now.Spilled.Target)

@@ -28,7 +28,9 @@ internal struct RegState
     /// </summary>
     public object? Target;
 
-    /// <summary>BTF id, memory size, packet range, dynptr kind or subprogram, by <see cref="Type"/>.</summary>
+    /// <summary>
+    /// BTF id, memory size, packet range, dynptr kind, subprogram or who saved, by <see cref="Type"/>.
+    /// </summary>
     public int Word0;
 
     /// <summary>Map uid, dynptr id, first-slot mark or iterator state and depth, by <see cref="Type"/>.</summary>
@@ -121,6 +123,13 @@ internal struct RegState
     {
         readonly get => Word1 >> 2;
         set => Word1 = (Word1 & 3) | (value << 2);
+    }
+
+    /// <summary>Of saved interrupt flags: whether a lock saved them, and must restore them.</summary>
+    public bool IrqOfLock
+    {
+        readonly get => Word0 != 0;
+        set => Word0 = value ? 1 : 0;
     }
 
     public readonly bool IsScalar => Type == RegType.Scalar;

@@ -12,6 +12,7 @@ internal enum SlotKind : byte
     Zero,
     Dynptr,
     Iter,
+    IrqFlag,
 }
 
 /// <summary>Eight bytes of stack: a kind for each byte, and the register that was spilled there.</summary>
@@ -40,8 +41,9 @@ internal struct StackSlot
     /// <summary>A scalar of all 8 bytes (<c>is_spilled_scalar_reg64</c>).</summary>
     public readonly bool IsScalarSpill64 => this[0] == SlotKind.Spill && Spilled.Type == RegType.Scalar;
 
-    /// <summary>A spill, dynptr or iterator (<c>is_stack_slot_special</c>).</summary>
-    public readonly bool IsSpecial => this[7] is SlotKind.Spill or SlotKind.Dynptr or SlotKind.Iter;
+    /// <summary>A spill, dynptr, iterator or saved flag (<c>is_stack_slot_special</c>).</summary>
+    public readonly bool IsSpecial => 
+        this[7] is SlotKind.Spill or SlotKind.Dynptr or SlotKind.Iter or SlotKind.IrqFlag;
 
     /// <summary>The kind of byte <paramref name="i"/>, 0 to 7.</summary>
     public SlotKind this[int i]

@@ -17,13 +17,15 @@ internal sealed class VerifierState
     /// <summary>Index of the innermost frame.</summary>
     public int CurFrame;
 
-    /// <summary>The map or BTF whose object's spin lock is held; null when none is.</summary>
-    public object? ActiveLockOwner;
+    /// <summary>The spin lock taken last of those held; null when none is.</summary>
+    public HeldLock? Lock;
 
-    /// <summary>The id of the register that the lock was taken through.</summary>
-    public int ActiveLockId;
+    /// <summary>Where interrupts were switched off last; null while they are on.</summary>
+    public IrqSave? IrqsOff;
     public bool Speculative;
-    public bool ActiveRcuLock;
+
+    /// <summary>How many <c>bpf_rcu_read_lock</c> are open.</summary>
+    public int RcuDepth;
     public int ActivePreemptLock;
     public bool UsedAsLoopEntry;
     public bool InSleepable;
@@ -45,7 +47,9 @@ internal sealed class VerifierState
     /// <summary>The innermost frame.</summary>
     public FuncState Cur => Frames[CurFrame]!;
 
-    public bool LockHeld => ActiveLockOwner is not null;
+    public bool LockHeld => Lock is not null;
+
+    public bool ActiveRcuLock => RcuDepth != 0;
 
     /// <summary>The frame a stack pointer points into.</summary>
     public FuncState FrameOf(in RegState stackPtr) => Frames[stackPtr.Frameno]!;
@@ -92,10 +96,10 @@ internal sealed class VerifierState
         Parent = other.Parent;
         Branches = other.Branches;
         InsnIdx = other.InsnIdx;
-        ActiveLockOwner = other.ActiveLockOwner;
-        ActiveLockId = other.ActiveLockId;
+        Lock = other.Lock;
+        IrqsOff = other.IrqsOff;
         Speculative = other.Speculative;
-        ActiveRcuLock = other.ActiveRcuLock;
+        RcuDepth = other.RcuDepth;
         ActivePreemptLock = other.ActivePreemptLock;
         UsedAsLoopEntry = other.UsedAsLoopEntry;
         InSleepable = other.InSleepable;

@@ -219,9 +219,7 @@ internal sealed partial class VerifierRun
         }
 
         CheckReferenceLeak(exceptionExit, end);
-        var section = Cur.ActiveRcuLock ? "bpf_rcu_read_lock"
-            : Cur.ActivePreemptLock != 0 ? "bpf_preempt_disable" : null;
-        if (isLast && section is not null)
+        if (isLast && OpenSection is { } section)
         {
             Reject(DiagCode.SectionUnbalanced, $"{end} cannot be used inside {section}-ed region");
         }

@@ -69,9 +69,7 @@ internal sealed partial class VerifierRun
                 : "BPF_LD_[ABS|IND] cannot be mixed with socket references");
         }
 
-        var section = Cur.LockHeld ? "bpf_spin_lock" : Cur.ActiveRcuLock ? "bpf_rcu_read_lock"
-            : Cur.ActivePreemptLock != 0 ? "bpf_preempt_disable" : null;
-        if (section is not null)
+        if ((Cur.LockHeld ? "bpf_spin_lock" : OpenSection) is { } section)
         {
             Reject(DiagCode.CallNotAllowedHere, $"BPF_LD_[ABS|IND] cannot be used inside {section}-ed region");
         }

@@ -117,7 +117,7 @@ internal sealed partial class VerifierRun
         }
 
         MarkNotNull(ref reg);
-        if (!RecordOf(reg).Has(Btf.BtfFieldKind.SpinLock))
+        if (!RecordOf(reg).Has(AnyLock))
         {
             reg.Id = 0;
         }

@@ -71,9 +71,10 @@ internal sealed partial class VerifierRun
         state.CurFrame = 0;
         state.Branches = 1;
         state.Parent = state.LoopEntry = null;
-        state.ActiveLockOwner = null;
-        state.ActiveLockId = 0;
-        state.Speculative = state.ActiveRcuLock = state.UsedAsLoopEntry = false;
+        state.Lock = null;
+        state.IrqsOff = null;
+        state.RcuDepth = 0;
+        state.Speculative = state.UsedAsLoopEntry = false;
         state.InSleepable = Prog.IsSleepable && Kernel.Profile.CallbacksSleepAlone;
         state.ActivePreemptLock = 0;
         state.HistStart = state.HistEnd = 0;

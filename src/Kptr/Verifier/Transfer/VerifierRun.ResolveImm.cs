@@ -190,13 +190,13 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.MapIncompatible, "tracing progs cannot use bpf_{list_head,rb_root} yet");
         }
 
-        if (map.Record.Has(BtfFieldKind.SpinLock) && (tracing || RunType == ProgType.SocketFilter))
+        if (map.Record.Has(AnyLock) && (tracing || RunType == ProgType.SocketFilter))
         {
             Reject(DiagCode.MapIncompatible, (tracing ? "tracing" : "socket filter")
                 + " progs cannot use bpf_spin_lock yet");
         }
 
-        if (map.Record.Has(BtfFieldKind.SpinLock) && Prog.IsSleepable && !Kernel.Profile.SleepersLock)
+        if (map.Record.Has(AnyLock) && Prog.IsSleepable && !Kernel.Profile.SleepersLock)
         {
             Reject(DiagCode.MapIncompatible, "sleepable progs cannot use bpf_spin_lock yet");
         }

@@ -13,11 +13,15 @@ public class StateComparerTests
 
     private static readonly Dictionary<string, Change> Surroundings = new()
     {
-        ["lock"] = s => (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, 3),
-        ["another's lock"] = s => (s.ActiveLockOwner, s.ActiveLockId) = (new object(), 3),
-        ["lock without id"] = s => s.ActiveLockOwner = SomeLock,
-        ["id without lock"] = s => s.ActiveLockId = 3,
-        ["rcu"] = s => s.ActiveRcuLock = true,
+        ["lock"] = s => s.Lock = Held(SomeLock, 3),
+        ["another's lock"] = s => s.Lock = Held(new object(), 3),
+        ["lock without id"] = s => s.Lock = Held(SomeLock, 0),
+        ["lock of another kind"] = s => s.Lock = Held(SomeLock, 3) with { Kind = LockKind.Resilient },
+        ["two locks"] = s => s.Lock = Held(SomeLock, 4) with { Outer = Held(SomeLock, 3) },
+        ["interrupts off"] = s => s.IrqsOff = new(3, 1, null),
+        ["interrupts off twice"] = s => s.IrqsOff = new(4, 2, new(3, 1, null)),
+        ["rcu"] = s => s.RcuDepth = 1,
+        ["rcu twice"] = s => s.RcuDepth = 2,
         ["preempt"] = s => s.ActivePreemptLock = 1,
         ["sleepable"] = s => s.InSleepable = true,
         ["call site"] = s => s.Cur.Callsite = 7,
@@ -45,9 +49,45 @@ public class StateComparerTests
             AreEqual(Make(change), Make(change), ExactLevel.Exact).Should().BeTrue(name);
         }
 
-        AreEqual(Make(Surroundings["lock"]), Make(s => (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, 9)),
-            ExactLevel.Exact).Should().BeTrue();
+        AreEqual(Make(Surroundings["lock"]), Make(s => s.Lock = Held(SomeLock, 9)), ExactLevel.Exact)
+            .Should().BeTrue();
     }
+
+    [Fact]
+    public void Surroundings_AreEachAnother()
+    {
+        foreach (var (one, _) in Surroundings)
+        {
+            foreach (var (other, _) in Surroundings.Where(s => s.Key != one))
+            {
+                AreEqual(Make(Surroundings[one]), Make(Surroundings[other]), ExactLevel.NotExact)
+                    .Should().BeFalse($"{one} is not {other}");
+            }
+        }
+    }
+
+    [Fact]
+    public void SavedIrqFlags_AreComparedByWhoSavedThemAndTheirIds()
+    {
+        Change Saved(int slotId, int id, bool ofLock) => s =>
+        {
+            s.IrqsOff = new(id, 1, null);
+            s.Cur.GrowStack(1);
+            ref var slot = ref s.Cur.Stack[0];
+            slot.SetAll(SlotKind.IrqFlag);
+            slot.Spilled.MarkKnownZero(RegType.PtrToStack);
+            (slot.Spilled.Id, slot.Spilled.IrqOfLock, slot.Spilled.Live) = (slotId, ofLock, LiveMarks.Read);
+        };
+        foreach (var exact in Enum.GetValues<ExactLevel>())
+        {
+            AreEqual(Make(Saved(3, 3, false)), Make(Saved(8, 8, false)), exact).Should().BeTrue();
+            AreEqual(Make(Saved(3, 3, false)), Make(Saved(9, 8, false)), exact).Should().BeFalse();
+            AreEqual(Make(Saved(3, 3, false)), Make(Saved(8, 8, true)), exact).Should().BeFalse();
+            AreEqual(Make(Saved(3, 3, false)), Make(s => s.IrqsOff = new(8, 1, null)), exact).Should().BeFalse();
+        }
+    }
+
+    private static HeldLock Held(object owner, int id) => new(LockKind.Spin, owner, id, null);
 
     [Fact]
     public void References_AreComparedByTheIdsTheirRegistersHave()
