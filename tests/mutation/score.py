@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 
-KILLED = ("Killed", "Timeout")
+KILLED = ("Killed", "Timeout", "RuntimeError")  # the last: the tests' process ended
 ALIVE = ("Survived", "NoCoverage")
 
 

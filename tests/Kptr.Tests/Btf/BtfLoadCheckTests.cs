@@ -132,6 +132,17 @@ public class BtfLoadCheckTests
     }
 
     [Theory]
+    [InlineData(nameof(At.Tag), BtfKind.TypeTag)]
+    [InlineData(nameof(At.DeclTag), BtfKind.DeclTag)]
+    public void Load_OfATagThatIsAnAttribute_IsTakenByALaterKernel(string type, BtfKind kind)
+    {
+        var patch = new BtfPatch(Sound(), Sound().ToBytes());
+        patch.Put((int)Enum.Parse<At>(type), 1, Info(kind) | KindFlag);
+        new BtfRecordReader(BtfSpec.Read(patch.Bytes, "t"), s_kernel, _ => null, BtfRecordRules.Linux7_2)
+            .Load.Error.Should().Be(Errno.None);
+    }
+
+    [Theory]
     [InlineData("Ã", false)] // in UTF-8 its second byte is a sign of Latin-1, no letter
     [InlineData("ÿ", false)]
     [InlineData("a.b_1", true)]

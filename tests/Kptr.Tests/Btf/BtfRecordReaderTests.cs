@@ -122,7 +122,8 @@ public class BtfRecordReaderTests
         var timer = b.AddStruct("bpf_timer", 16, [new("o", arr, 0, 0)]);
         var wq = b.AddStruct("bpf_wq", 16, [new("o", arr, 0, 0)]);
         var v = b.AddStruct("v", 24, [new("t", timer, 0, 0), new("w", wq, 64, 0)]);
-        Reader(b.Build()).ReadMapValue(v, 24).Error.Should().Be(Errno.EEXIST);
+        var result = Reader(b.Build()).ReadMapValue(v, 24);
+        (result.Error, result.Message).Should().Be((Errno.EEXIST, "'w' overlaps the special field before it"));
     }
 
     [Fact]

@@ -11,6 +11,7 @@ public class BtfRecordRuleTests
         """
         struct bpf_res_spin_lock { u32 val; };
         struct bpf_task_work { u64 __opaque; } __attribute__((aligned(8)));
+        struct bpf_wq { u64 __opaque[2]; } __attribute__((aligned(8)));
         struct task_struct { int pid; };
         struct other { int x; };
 
@@ -21,6 +22,7 @@ public class BtfRecordRuleTests
 
     private static BtfRecordRules RulesOf(string kernel) => kernel switch
     {
+        "6.1" => BtfRecordRules.Linux6_1,
         "6.2" => BtfRecordRules.Linux6_2,
         "7.2" => BtfRecordRules.Linux7_2,
         _ => BtfRecordRules.Linux6_12,
@@ -39,6 +41,8 @@ public class BtfRecordRuleTests
     [InlineData("6.12", "struct bpf_res_spin_lock l;", 0)]
     [InlineData("6.12", "struct bpf_task_work w;", 0)]
     [InlineData("6.12", "struct bpf_list_node n; struct bpf_rb_node r;", 0)]
+    [InlineData("6.12", "struct bpf_spin_lock l; struct bpf_list_head h __contains(n, l); "
+        + "struct bpf_list_head i __contains(n, l);", 3)]
     [InlineData("6.2", "struct task_struct __kptr *t[2];", 0)]
     [InlineData("6.2", "struct { struct task_struct __kptr *t; } s;", 0)]
     [InlineData("6.2", "struct bpf_refcount r; struct bpf_rb_root root;", 0)]
@@ -46,7 +50,7 @@ public class BtfRecordRuleTests
     [InlineData("7.2", "struct other __uptr *u; struct task_struct __percpu_kptr *p;", 2)]
     public void MapValue_WithinTheLimits_HasItsFields(string kernel, string members, int count)
     {
-        var result = Read(kernel, $"struct v {{ {members} }};");
+        var result = Read(kernel, $"struct n {{ struct bpf_list_node l; }}; struct v {{ {members} }};");
         result.Error.Should().Be(Errno.None, result.Message);
         result.IsOk.Should().BeTrue();
         result.Record.Fields.Should().HaveCount(count);
@@ -114,6 +118,7 @@ public class BtfRecordRuleTests
 
         var result = Read("6.12", text + $"struct v {{ struct s{depth - 1} s; }};");
         result.Error.Should().Be(expected, result.Message);
+        result.Message.Should().EndWith(expected == Errno.None ? "" : "is nested too deep");
         result.Record.Fields.Select(f => f.OffsetBytes).Should().Equal(expected == Errno.None ? [8 * (depth - 1)] : []);
     }
 
@@ -132,7 +137,9 @@ public class BtfRecordRuleTests
         }
 
         var v = b.AddStruct("v", 8, [new("a", type, 0, 0)]);
-        Reader(b.Build(), "6.12").ReadMapValue(v, 8).Error.Should().Be(expected);
+        var result = Reader(b.Build(), "6.12").ReadMapValue(v, 8);
+        result.Error.Should().Be(expected);
+        result.Message.Should().Be(expected == Errno.None ? "" : "'a' has too many dimensions");
     }
 
     [Theory]
@@ -143,6 +150,7 @@ public class BtfRecordRuleTests
         var btf = CDeclParser.Parse(Prelude + "struct v { struct task_struct __kptr *t; };", "t");
         var result = Reader(btf, "6.12").ReadMapValue(btf.FindId("v", BtfKind.Struct), valueBytes);
         result.Error.Should().Be(expected);
+        result.Message.Should().Be(expected == Errno.None ? "" : "'t' reaches past the end of the value");
         BtfRecordReader.RefusesMap(result).Should().Be(expected == Errno.EFAULT);
     }
 
@@ -199,10 +207,25 @@ public class BtfRecordRuleTests
             struct b { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(c, n); };
             struct a { struct bpf_list_node n; struct bpf_spin_lock l; struct bpf_list_head h __contains(b, n); };
             """;
-        Reader(CDeclParser.Parse(text, "t"), kernel).Load.Error.Should().Be(expected);
+        var load = Reader(CDeclParser.Parse(text, "t"), kernel).Load;
+        load.Error.Should().Be(expected);
+        load.Message.Should().Be(
+            expected == Errno.None ? "" : "'h': a node with a root owns a type with a root");
     }
 
     [Theory]
+    [InlineData("struct w { struct bpf_spin_lock l; };", "6.12", BtfFieldKind.SpinLock)]
+    [InlineData("struct w { struct bpf_list_node n; };", "6.12", BtfFieldKind.ListNode)]
+    [InlineData("struct w { struct bpf_rb_node n; };", "6.12", BtfFieldKind.RbNode)]
+    [InlineData("struct w { struct bpf_refcount c; };", "6.12", BtfFieldKind.Refcount)]
+    [InlineData("struct w { struct bpf_list_node n, m; };", "6.12", BtfFieldKind.ListNode)]
+    [InlineData("struct w { struct bpf_spin_lock l; struct bpf_timer t; struct bpf_wq q; };", "6.12",
+        BtfFieldKind.SpinLock)]
+    [InlineData("struct w { struct bpf_spin_lock l; struct other __uptr *u; struct bpf_task_work t; };", "7.2",
+        BtfFieldKind.SpinLock)]
+    [InlineData("struct w { struct bpf_spin_lock l; struct task_struct __kptr *t; };", "6.2", BtfFieldKind.SpinLock)]
+    [InlineData("struct w { struct bpf_spin_lock l; };", "6.1", null)]
+    [InlineData("struct w { struct task_struct __rcu *p; };", "6.12", null)]
     [InlineData("struct w { struct bpf_timer t; };", "6.12", null)]
     [InlineData("struct w { struct other __kptr *o; };", "6.12", BtfFieldKind.KptrRef)]
     [InlineData("struct w { struct other __percpu_kptr *o; };", "6.12", BtfFieldKind.KptrPercpu)]
@@ -219,6 +242,194 @@ public class BtfRecordRuleTests
         reader.Load.IsOk.Should().BeTrue(reader.Load.Message);
         reader.StructRecord(btf.FindId("w", BtfKind.Struct))?.Kinds.Should().Be(expected);
         (reader.StructRecord(btf.FindId("w", BtfKind.Struct)) is null).Should().Be(expected is null);
+    }
+
+    [Theory]
+    [InlineData("n2:l", "'h' contains the unknown struct n2")]
+    [InlineData(":l", "'h' contains the unknown struct ")]
+    [InlineData("n:m", "'h': struct n has no field m")]
+    public void Root_OfWhatIsNotThere_IsENOENT(string contains, string words)
+    {
+        var result = Read("6.12", $$"""
+            struct n { struct bpf_list_node l; };
+            struct v {
+                struct bpf_spin_lock k;
+                struct bpf_list_head h __attribute__((btf_decl_tag("contains:{{contains}}")));
+            };
+            """);
+        (result.Error, result.Message).Should().Be((Errno.ENOENT, words));
+    }
+
+    [Fact]
+    public void Root_OfANodeWithTwoFieldsOfTheName_IsEINVAL()
+    {
+        var b = new BtfBuilder("t");
+        var node = b.AddStruct("bpf_list_node", 24, []);
+        var twice = b.AddStruct("n", 48, [new("l", node, 0, 0), new("l", node, 24 * 8, 0)]);
+        var head = b.AddStruct("bpf_list_head", 16, []);
+        var spin = b.AddStruct("bpf_spin_lock", 4, []);
+        var v = b.AddStruct("v", 24, [new("k", spin, 0, 0), new("h", head, 64, 0)]);
+        b.AddDeclTag("contains:n:l", v, 1);
+        twice.Should().BePositive();
+        Reader(b.Build(), "6.12").ReadMapValue(v, 24).Message.Should().Be(
+            "'h': n.l is not one well placed struct bpf_list_node");
+    }
+
+    /// <summary>A BTF may hold two types of one name; records go by the first, roots by the name.</summary>
+    [Fact]
+    public void Root_OfANodeThatHasNoRecord_IsEFAULT()
+    {
+        var b = new BtfBuilder("t");
+        var head = b.AddStruct("bpf_list_head", 16, []);
+        var spin = b.AddStruct("bpf_spin_lock", 4, []);
+        b.AddStruct("bpf_list_node", 24, []);
+        b.AddStruct("n", 24, [new("l", b.AddStruct("bpf_list_node", 24, []), 0, 0)]);
+        var v = b.AddStruct("v", 24, [new("k", spin, 0, 0), new("h", head, 64, 0)]);
+        b.AddDeclTag("contains:n:l", v, 1);
+        var reader = Reader(b.Build(), "6.12");
+        var value = reader.ReadMapValue(v, 24);
+
+        (reader.Load.Error, reader.Load.Message).Should().Be((Errno.EFAULT, "'h': struct n has no record"));
+        (value.Error, value.Message).Should().Be((Errno.EFAULT, "'h': struct n has no record"));
+        BtfRecordReader.RefusesMap(value).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("struct a { struct bpf_list_node l; struct bpf_rb_node r; };", "a node of both a list and a tree*")]
+    [InlineData("struct a { struct bpf_list_head h; };", "'h' needs exactly one __contains*")]
+    [InlineData("struct a { struct bpf_rb_root r; };", "'r' needs exactly one __contains*")]
+    [InlineData("struct a { char c; struct bpf_refcount r; } __attribute__((packed));", "struct a has misplaced*")]
+    [InlineData("struct a { struct b __kptr *b; }; struct b { struct a __kptr *a; };", "types own each other*(b)")]
+    public void Load_OfABadStruct_SaysWhy(string text, string words) =>
+        Reader(CDeclParser.Parse(Prelude + text, "t"), "6.12").Load.Message.Should().Match(words);
+
+    /// <summary>How long a chain is must not depend on which of its types is met first, or on side branches.</summary>
+    [Theory]
+    [InlineData(8, Errno.None)]
+    [InlineData(9, Errno.ELOOP)]
+    public void OwnershipChain_DeclaredFromItsEnd_IsAsLong(int length, Errno expected)
+    {
+        var text = "struct leaf { struct task_struct __kptr *t; }; struct s0 { struct task_struct __kptr *t; };";
+        for (var i = 1; i < length; i++)
+        {
+            text += $"struct s{i} {{ struct s{i - 1} __kptr *p; struct leaf __kptr *q; }};";
+        }
+
+        Reader(CDeclParser.Parse(Prelude + text, "t"), "6.12").Load.Error.Should().Be(expected);
+    }
+
+    [Fact]
+    public void Kptr_ToATypeOfTheProgram_HasThatTypesRecord_AndNoOtherPointerHas()
+    {
+        // The id that the kernel's type has in its own BTF is that of a struct with a record in the program's.
+        var records = string.Concat(
+            Enumerable.Range(0, 20).Select(i => $"struct r{i} {{ struct bpf_spin_lock l; }};"));
+        var btf = CDeclParser.Parse(
+            "struct bpf_spin_lock { u32 val; };" + records
+                + "struct task_struct { int pid; }; struct v { struct r1 __kptr *a; struct r1 __percpu_kptr *b; "
+                + "struct r1 __kptr_untrusted *c; struct r1 __uptr *d; struct task_struct __kptr *e; };",
+            "t");
+        var kernel = new KernelTypes(CDeclParser.Parse(
+            string.Concat(Enumerable.Range(0, 10).Select(i => $"struct pad{i} {{ int x; }};"))
+                + "struct task_struct { int pid; };",
+            "vmlinux"));
+        var reader = new BtfRecordReader(btf, kernel, _ => "bpf_task_release", BtfRecordRules.Linux7_2);
+        var result = reader.ReadMapValue(btf.FindId("v", BtfKind.Struct), 40);
+
+        result.Error.Should().Be(Errno.None, result.Message);
+        reader.StructRecord(result.Record.Fields[4].Pointee.Id).Should().NotBeNull();
+        var own = reader.StructRecord(btf.FindId("r1", BtfKind.Struct));
+        result.Record.Fields.Select(f => f.Inner).Should().Equal(own, own, null, null, null);
+    }
+
+    [Fact]
+    public void Members_OfAnAnonymousStruct_HaveNoNameBeforeTheirs() =>
+        Read("6.12",
+            "struct v { struct { struct task_struct __kptr *t; }; "
+                + "struct { struct { int x; struct task_struct __kptr *u; } in; } out; };")
+            .Record.Fields.Select(f => f.Name).Should().Equal("t", "out.in.u");
+
+    [Fact]
+    public void Kptr_ToAKernelStructThatNoTypeDescribes_IsRefused()
+    {
+        var kernel = new KernelTypes(s_kernel.Vmlinux) { HasUndescribedStruct = n => n == "dark" };
+        BtfRecordResult Value(string tag)
+        {
+            var btf = CDeclParser.Parse($"struct dark {{ int x; }}; struct v {{ struct dark {tag} *d; }};", "t");
+            return new BtfRecordReader(btf, kernel, _ => null).ReadMapValue(btf.FindId("v", BtfKind.Struct), 8);
+        }
+
+        var (referenced, untrusted) = (Value("__kptr"), Value("__kptr_untrusted"));
+        referenced.Error.Should().Be(Errno.ENOENT);
+        referenced.Message.Should().Be(
+            "'d': struct dark is the kernel's, has no registered destructor and cannot be a __kptr");
+        untrusted.Error.Should().Be(Errno.EFAULT);
+        untrusted.Message.Should().Be("'d': struct dark is the kernel's, whose types in use do not describe it");
+    }
+
+    /// <summary>Linux 6.1 goes over the members once for locks, once for timers and once for kptrs.</summary>
+    [Theory]
+    [InlineData("struct task_struct __kptr *t; struct bpf_timer w; struct bpf_spin_lock l;", "t w l")]
+    [InlineData("struct bpf_spin_lock l; struct task_struct __rcu *t;", "l")]
+    [InlineData("struct bpf_spin_lock l, m; struct bpf_timer t;", "t")]
+    [InlineData("char c; struct bpf_timer t; struct task_struct __kptr *k;", "t k")]
+    [InlineData("struct bpf_spin_lock l; int odd; struct bpf_timer t;", "l t")]
+    [InlineData("int odd[2]; struct bpf_spin_lock l; struct task_struct __kptr *t;", "l t")]
+    [InlineData("int a, odd; struct bpf_spin_lock l; int even; struct task_struct __kptr *t;", "l")]
+    [InlineData("struct bpf_list_head h; struct bpf_spin_lock l;", "l")]
+    [InlineData("struct task_struct __kptr *t[2];", "")]
+    [InlineData("int x;", "")]
+    public void Kinds_OfTheOldestKernel_AreLookedForOneByOne(string members, string names)
+    {
+        var result = Read("6.1", $"struct v {{ {members} }};");
+        result.Error.Should().Be(Errno.None, result.Message);
+        string.Join(' ', result.Record.Fields.Select(f => f.Name)).Should().Be(names);
+    }
+
+    [Theory]
+    [InlineData("int a, odd; struct task_struct __kptr *t;", Errno.EINVAL, "'odd' is not aligned")]
+    [InlineData("int a; struct other odd; struct task_struct __kptr *t;", Errno.EINVAL, "'odd' is not aligned")]
+    [InlineData("struct task_struct __rcu *t;", Errno.EINVAL, "unknown type tag")]
+    [InlineData("struct other __kptr *t;", Errno.ENOENT, "the kernel has no struct other")]
+    [InlineData("struct bpf_spin_lock l; long pad; struct bpf_spin_lock m;", Errno.E2BIG,
+        "'m' is the second bpf_spin_lock")]
+    public void Fault_OfTheOldestKernel_IsToldWhereNothingIsFound(string members, Errno expected, string words)
+    {
+        var result = Read("6.1", $"struct v {{ {members} }};");
+        result.Error.Should().Be(expected);
+        result.Message.Should().Contain(words);
+    }
+
+    /// <summary>For kptrs that kernel looks at every variable of a kptr's size.</summary>
+    [Theory]
+    [InlineData(4, 4, Errno.None)]
+    [InlineData(8, 8, Errno.None)]
+    [InlineData(8, 4, Errno.EINVAL)]
+    [InlineData(12, 4, Errno.None)]
+    public void Variables_OfTheOldestKernel_AreMisplacedWhereTheirSizeIsAKptrs(int size, int at, Errno expected)
+    {
+        var b = new BtfBuilder("t");
+        var array = b.AddArray(b.AddInt("int", 4), 1, size / 4);
+        var section = b.AddDataSec(".data", 16, [new(b.AddVar("x", array), at, size)]);
+        Reader(b.Build(), "6.1").ReadMapValue(section, 16).Error.Should().Be(expected);
+    }
+
+    [Fact]
+    public void Reader_WithoutWhatItReads_SaysWhichIsMissing()
+    {
+        var btf = CDeclParser.Parse("int x;", "t");
+        Func<string, string?> none = _ => null;
+        (string Name, Action Make)[] calls =
+        [
+            ("progBtf", () => _ = new BtfRecordReader(null!, s_kernel, none)),
+            ("kernel", () => _ = new BtfRecordReader(btf, null!, none)),
+            ("dtorOf", () => _ = new BtfRecordReader(btf, s_kernel, null!)),
+            ("rules", () => _ = new BtfRecordReader(btf, s_kernel, none, new() { Kinds = 0, Tags = null! })),
+        ];
+        foreach (var (name, make) in calls)
+        {
+            make.Should().Throw<ArgumentNullException>().WithParameterName(name);
+        }
     }
 
     [Fact]
@@ -238,6 +449,30 @@ public class BtfRecordRuleTests
         record.FindAt(31, BtfFieldKind.Kptr).Should().BeSameAs(kptr);
         BtfRecord.Empty.Kinds.Should().Be(BtfFieldKind.None);
         BtfRecord.Empty.FindAt(0).Should().BeNull();
+        Enumerable.Range(0, 40).Select(i => record.Overlaps(i, 4)).Should().Equal(
+            Enumerable.Range(0, 40).Select(i => i is > 4 and < 32), "one of the bytes is enough");
+        record.Overlaps(int.MaxValue - 1, int.MaxValue).Should().BeFalse("ends are not wrapped");
+        record.Overlaps(0, int.MaxValue).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Record_WithoutAList_IsAnEmptyOne()
+    {
+        foreach (var record in new[] { new BtfRecord(default), BtfRecord.Empty with { Fields = default } })
+        {
+            (record.Fields.IsDefault, record.Fields.Length, record.Kinds).Should().Be((false, 0, BtfFieldKind.None));
+            record.ToString().Should().Be("no special fields");
+        }
+
+        var lock4 = new BtfField(BtfFieldKind.SpinLock, "l", 4, 4);
+        var changed = BtfRecord.Empty with { Fields = [lock4, new(BtfFieldKind.Timer, "t", 8, 16)] };
+        changed.Kinds.Should().Be(BtfFieldKind.SpinLock | BtfFieldKind.Timer);
+        lock4.ToString().Should().Be("SpinLock l at 4, 4 bytes");
+        changed.ToString().Should().Be("2 special fields: SpinLock l, Timer t");
+        BtfRecordRules.Linux6_1.ToString().Should().Be(
+            "rules for special fields: SpinLock, Timer, KptrUnref, KptrRef, at most 8");
+        Reader(CDeclParser.Parse(Prelude + "struct w { struct bpf_spin_lock l; };", "t"), "6.12").ToString()
+            .Should().Match("special fields of * (1 structs)");
     }
 
     [Theory]

@@ -124,12 +124,13 @@ internal sealed class VerdictFile
     public bool IsStrict => Words.Contains("strict-only");
 
     /// <summary>Verifies the program as the file says.</summary>
-    public VerifyResult Verify(bool pruning = true, bool isStrict = true)
+    public VerifyResult Verify(bool pruning = true, bool isStrict = true, bool everyPoint = false)
     {
         var program = new VerdictProgram(this);
         return BpfVerifier.Verify(program.Link(), program.Kernel, new VerifyOptions
         {
             Pruning = pruning,
+            TestStateFreq = everyPoint,
             Privileged = !Words.Contains("unprivileged"),
             Strict = isStrict && IsStrict,
             InsnsMax = Words.Contains("short") ? 100 : 1_000_000,

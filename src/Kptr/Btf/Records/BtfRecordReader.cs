@@ -133,7 +133,6 @@ public sealed class BtfRecordReader
         }
         catch (BtfRecordFault fault)
         {
-            _structs.Clear();
             return fault.Result;
         }
     }

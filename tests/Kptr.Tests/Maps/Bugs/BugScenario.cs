@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using FluentAssertions.Execution;
 using Kptr.Btf;
 using Kptr.Maps;
 using Kptr.Objects;
@@ -41,7 +42,8 @@ public abstract class BugScenario
     {
         var caught = Record.Exception(mutant);
         caught.Should().NotBeNull("the scenario must notice the bug");
-        caught.Should().Match(e => e is XunitException || e is LedgerLeakException || e is InvalidOperationException);
+        caught.Should().Match(e => e is XunitException || e is AssertionFailedException
+            || e is LedgerLeakException || e is InvalidOperationException);
     }
 
     private protected static Action<BpfMap> Deciding(DeathPath path, DeathAction action) =>

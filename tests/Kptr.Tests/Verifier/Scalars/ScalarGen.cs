@@ -1,4 +1,5 @@
 using FsCheck;
+using FluentAssertions.Execution;
 using FsCheck.Fluent;
 using Kptr.Verifier.Scalars;
 
@@ -39,6 +40,21 @@ public static class ScalarGen
             S32Max = numbers.Max(n => (int)n),
         };
         return r;
+    }
+
+    /// <summary>
+    /// Holds every one of <paramref name="numbers"/> to a law. The words are made where one breaks it: properties ask
+    /// this some hundred thousand times.
+    /// </summary>
+    internal static void ShouldAll(this IEnumerable<ulong> numbers, Func<ulong, bool> law, Func<ulong, string> words)
+    {
+        foreach (var number in numbers)
+        {
+            if (!law(number))
+            {
+                Execute.Assertion.FailWith("{0}", words(number));
+            }
+        }
     }
 
     /// <summary>A hull with some views forgotten, so that the others have to make up for them.</summary>

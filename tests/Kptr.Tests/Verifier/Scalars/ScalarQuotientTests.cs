@@ -24,9 +24,9 @@ public class ScalarQuotientTests
                     var result = Synced(numbers, forget);
                     var before = result;
                     ScalarQuotients.Divide(op, isSigned, is32, ref result, ScalarRange.Const(by)).Should().BeTrue();
-                    numbers.Should().OnlyContain(
+                    numbers.ShouldAll(
                         x => result.Contains(Compute(op, isSigned, is32, x, by)),
-                        $"{before} {op:x} {by:x} signed {isSigned} 32 {is32} gave {result}");
+                        x => $"{x:x} of {before} {op:x} {by:x} signed {isSigned} 32 {is32}, got {result}");
                 }
             }
         }
@@ -52,7 +52,7 @@ public class ScalarQuotientTests
             var insn = TextAssembler.Assemble(text).Insns[0];
             var result = Synced(numbers, forget);
             ScalarQuotients.NegateOrSwap(insn, ref result);
-            numbers.Should().OnlyContain(x => result.Contains(Compute(insn, x)), text);
+            numbers.ShouldAll(x => result.Contains(Compute(insn, x)), x => $"{text} of {x:x}, got {result}");
         }
     }
 

@@ -1,4 +1,3 @@
-using FsCheck.Fluent;
 using FsCheck.Xunit;
 using Kptr.Isa;
 using Kptr.Verifier.Scalars;
@@ -24,7 +23,7 @@ public class ScalarRangeTests
         var before = ScalarGen.Hull(numbers, forget);
         var after = before;
         after.Sync();
-        numbers.Should().OnlyContain(n => after.Contains(n));
+        numbers.ShouldAll(after.Contains, n => $"{n:x} of {before}, got {after}");
         before.IsSupersetOf(after).Should().BeTrue($"{before} before, {after} after");
         after.FindViolation().Should().BeNull();
     }
@@ -85,13 +84,12 @@ public class ScalarRangeTests
             ScalarRange narrow = range, wide = range;
             narrow.Truncate(size);
             wide.SignExtend64(size);
-            foreach (var n in numbers)
-            {
-                narrow.Contains(n & ((1UL << (8 * size)) - 1)).Should().BeTrue(
-                    $"{n:x} cut to {size} of {range} gives {narrow}");
-                wide.Contains((ulong)SignExtend(n, size)).Should().BeTrue(
-                    $"{n:x} extended from {size} of {range} gives {wide}");
-            }
+            numbers.ShouldAll(
+                n => narrow.Contains(n & ((1UL << (8 * size)) - 1)),
+                n => $"{n:x} cut to {size} of {range}, got {narrow}");
+            numbers.ShouldAll(
+                n => wide.Contains((ulong)SignExtend(n, size)),
+                n => $"{n:x} extended from {size} of {range}, got {wide}");
         }
     }
 
@@ -106,7 +104,8 @@ public class ScalarRangeTests
             low.SignExtend32(size);
             low.ZeroExtend32();
             low.Sync();
-            numbers.Should().OnlyContain(n => low.Contains((uint)SignExtend(n, size)));
+            numbers.ShouldAll(
+                n => low.Contains((uint)SignExtend(n, size)), n => $"{n:x} extended from {size}, got {low}");
         }
     }
 
@@ -122,7 +121,10 @@ public class ScalarRangeTests
             var predicted = ScalarBranch.Predict(op, a, b, is32);
             if (predicted is { } taken)
             {
-                (from x in left from y in right select Holds(op, is32, x, y)).Should().OnlyContain(h => h == taken);
+                foreach (var y in right)
+                {
+                    left.ShouldAll(x => Holds(op, is32, x, y) == taken, x => $"{x:x} {op:x} {y:x} is {taken}");
+                }
             }
         }
     }
@@ -137,16 +139,11 @@ public class ScalarRangeTests
             a.Sync();
             b.Sync();
             ScalarBranch.Refine(op, holds, ref a, ref b, is32);
-            foreach (var x in left)
+            foreach (var y in right)
             {
-                foreach (var y in right)
-                {
-                    if (Holds(op, is32, x, y) == holds)
-                    {
-                        (a.Contains(x) && b.Contains(y)).Should().BeTrue(
-                            $"{x:x} {op:x} {y:x} is {holds}; left {a}, right {b}");
-                    }
-                }
+                left.ShouldAll(
+                    x => Holds(op, is32, x, y) != holds || (a.Contains(x) && b.Contains(y)),
+                    x => $"{x:x} {op:x} {y:x} is {holds}; left {a}, right {b}");
             }
         }
     }
@@ -183,14 +180,11 @@ public class ScalarRangeTests
     {
         var result = dst;
         var known = ScalarAlu.Apply(op, is32, ref result, src);
-        foreach (var x in left)
+        foreach (var y in right)
         {
-            foreach (var y in right)
-            {
-                var value = Compute(op, is32, x, y);
-                result.Contains(value).Should().BeTrue(
-                    $"{x:x} {op:x} {y:x} = {value:x} of {dst} and {src}, got {result}");
-            }
+            left.ShouldAll(
+                x => result.Contains(Compute(op, is32, x, y)),
+                x => $"{x:x} {op:x} {y:x} of {dst} and {src}, got {result}");
         }
 
         return known;
