@@ -33,6 +33,15 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool NamesReleases { get; init; }
 
+    /// <summary>
+    /// Whether the log's figures name the deepest stack of all chains of calls, and the instructions of each global
+    /// function: in 7.2.
+    /// </summary>
+    internal bool LogsCallDepth { get; init; }
+
+    /// <summary>Bytes of stack that counting the rounds of <c>may_goto</c> takes: 8 in 6.12, 16 in 7.2.</summary>
+    internal int MayGotoStackBytes { get; init; } = 8;
+
     /// <summary>Whether the log marks what was read and written, <c>R1_w</c>: in 6.12, not in 7.2.</summary>
     internal bool LogsLiveness { get; init; } = true;
 

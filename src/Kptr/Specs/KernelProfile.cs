@@ -188,6 +188,12 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         OnlySyscallContextIsMemory = true,
         TailCallsEndFunctions = true,
         NestsRcuSections = true,
+        SortsFunctions = true,
+        ChecksFieldsAhead = true,
+        GlobalsStartFrames = true,
+        HasPrivateStacks = true,
+        LogsCallDepth = true,
+        MayGotoStackBytes = 16,
         ExchangesInsideGraphs = true,
         StructOpsHandOverReferences = true,
         FieldTrust = FieldTrust.Linux7_2,
@@ -253,6 +259,34 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
 
     /// <summary>Functions that may be open at once, the main program among them (<c>MAX_CALL_FRAMES</c>).</summary>
     internal int CallFramesMax { get; init; } = 8;
+
+    /// <summary>
+    /// Whether fields of instructions that must be zero are looked at before anything is explored, also of instructions
+    /// that no path reaches: in 7.2.
+    /// </summary>
+    internal bool ChecksFieldsAhead { get; init; }
+
+    /// <summary>
+    /// Whether functions are put in order before anything is explored, and one that calls itself is refused by its
+    /// name: in 7.2. In 6.12 the depth of calls ends it.
+    /// </summary>
+    internal bool SortsFunctions { get; init; }
+
+    /// <summary>
+    /// Whether a global function may open as many functions as if it were the program, since it is explored alone: in
+    /// 7.2. The stack of the whole chain stays limited.
+    /// </summary>
+    internal bool GlobalsStartFrames { get; init; }
+
+    /// <summary>
+    /// Whether functions with 64 bytes of stack and more have a stack of their own in programs that may interrupt
+    /// themselves (probes, tracepoints, <c>fentry</c>), unless a callback that runs later calls them: in 7.2, on
+    /// x86-64.
+    /// </summary>
+    internal bool HasPrivateStacks { get; init; }
+
+    /// <summary>Members of <c>struct_ops</c> whose programs ask for such stacks, as <c>type.member</c>.</summary>
+    internal ImmutableHashSet<string> MembersOnPrivateStacks { get; init; } = ["bpf_testmod_ops3.test_1"];
 
     /// <summary>
     /// Whether a dynptr ends with the reference that it is over or shares, in every frame and its slices with it, and

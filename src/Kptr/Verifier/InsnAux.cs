@@ -50,6 +50,15 @@ internal struct InsnAux
     public bool IsIterNext;
     public bool CallWithPercpuAllocPtr;
 
-    /// <summary>Of calls: the first callback met with <c>bpf_loop</c>; for inlining facts only.</summary>
+    /// <summary>Of calls of <c>bpf_loop</c>: whether the loop can stand in place, and the callback first met.</summary>
+    public LoopInline Loop;
     public int LoopCallbackSubprog;
+}
+
+/// <summary>Whether Linux puts a <c>bpf_loop</c> in place: one callback and no flags on every path.</summary>
+internal enum LoopInline : byte
+{
+    Unseen,
+    Fits,
+    DoesNot,
 }

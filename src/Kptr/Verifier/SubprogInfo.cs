@@ -11,6 +11,9 @@ internal sealed class SubprogInfo
     public int End;
     public int StackDepth;
 
+    /// <summary>Instructions processed when it was explored as if called by anyone.</summary>
+    public int InsnsProcessed;
+
     public bool HasTailCall;
     public bool TailCallReachable;
     public bool HasLdAbs;

@@ -30,8 +30,9 @@ public class LogTests
         }
 
         var leak = LogOf("verifier", "refs", "unreleased.txt");
-        leak[1].Should().MatchRegex(@"^0: \(b7\) r1 = 1 {24}; R1=1$");
-        leak[2].Should().MatchRegex(
+        leak[0].Should().Be("topo_order[0] = ");
+        leak[2].Should().MatchRegex(@"^0: \(b7\) r1 = 1 {24}; R1=1$");
+        leak[3].Should().MatchRegex(
             @"^1: \(85\) call bpf_task_from_pid#\d+ +; R0=ptr_or_null_task_struct\(id=2\) refs=2$");
         leak[^4].Should().Be("Unreleased reference id=2 alloc_insn=1");
         leak[^3].Should().Be("BPF_EXIT instruction in main prog would lead to reference leak");
@@ -94,6 +95,43 @@ public class LogTests
     public void Log_WithStats_EndsWithTheStackOfEachFunction() =>
         LogOf("socket", ["*(u64 *)(r10 - 24) = 0", "call f", "exit", "f:", "r0 = 0", "exit"], level: 4)[^3]
             .Should().Be("stack depth 24+0");
+
+    [Fact]
+    public void Log_OfLinux7_2WithStats_NamesTheDeepestStackAndWhatGlobalFunctionsTook()
+    {
+        string[] asm = ["*(u64 *)(r10 - 24) = 0", "call f", "exit", "f:", "*(u64 *)(r10 - 8) = 0", "r0 = 0", "exit"];
+        string[] Stats(string funcs) =>
+            LogOf($"socket linux-7.2\n-- funcs\nstart main global\nf f {funcs}", asm, level: 4);
+        Stats("static")[^4..^2].Should().Equal("stack depth 24+8 max 48", "insns processed 6");
+        Stats("global")[^4..^2].Should().Equal("stack depth 24+8 max 48", "insns processed 3+3");
+    }
+
+    [Fact]
+    public void Log_WithStats_CountsTheStackThatIsAddedAndLeavesOutWhatIsNotReached()
+    {
+        string[] asm = ["*(u64 *)(r10 - 8) = 0", "r6 = 0", "may_goto done", "if r6 == 0 goto done", "call f", "done:",
+            "r0 = 0", "exit", "f:", "r0 = 0", "exit"];
+        const string Funcs = "\n-- funcs\nstart main global\nf f static";
+        LogOf("socket" + Funcs, asm, level: 4)[^3].Should().Be("stack depth 16");
+        LogOf("socket linux-7.2" + Funcs, asm, level: 4)[^4].Should().Be("stack depth 24 max 16");
+    }
+
+    [Fact]
+    public void Log_WithStats_CountsTheRegistersOfLoopsThatStandInPlace()
+    {
+        string[] Loop(int flags) => ["*(u32 *)(r10 - 4) = 0", "r1 = 8", "r2 = f ll", "r3 = 0", $"r4 = {flags}",
+            "call bpf_loop", "r0 = 0", "exit", "f:", "r0 = 0", "exit"];
+        const string Funcs = "socket\n-- funcs\nstart main global\nf f static";
+        LogOf(Funcs, Loop(0), level: 4)[^3].Should().Be("stack depth 32+0");
+    }
+
+    [Fact]
+    public void Log_OfLinux7_2_NamesFunctionsCalleesFirst()
+    {
+        string[] asm = ["call a", "call b", "exit", "a:", "call b", "exit", "b:", "r0 = 0", "exit"];
+        LogOf("socket linux-7.2\n-- funcs\nstart main global\na a static\nb b static", asm, level: 2)[..3]
+            .Should().Equal("topo_order[0] = b", "topo_order[1] = a", "topo_order[2] = main");
+    }
 
     private static string[] LogOf(string prog, string[] asm, int level)
     {

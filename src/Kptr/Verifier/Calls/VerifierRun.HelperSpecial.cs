@@ -159,6 +159,11 @@ internal sealed partial class VerifierRun
             MarkChainPrecision(4);
         }
 
+        ref var aux = ref Aux[InsnIdx];
+        var fits = Reg(4).IsNull
+            && (aux.Loop == LoopInline.Unseen || aux.LoopCallbackSubprog == meta.Subprogno);
+        aux.Loop = fits && aux.Loop != LoopInline.DoesNot ? LoopInline.Fits : LoopInline.DoesNot;
+        aux.LoopCallbackSubprog = meta.Subprogno;
         MarkChainPrecision(1);
         if ((ulong)Cur.Cur.CallbackDepth < Reg(1).Var.UMax)
         {

@@ -15,41 +15,57 @@ internal sealed class StackDepth(
 {
     private const int TailCallStackMax = 256;
 
-    /// <summary>Kernel: <c>check_max_stack_depth</c>, with a JIT and without private stacks.</summary>
-    public void Check()
+    // Functions that need less share the stack of their caller (BPF_PRIV_STACK_MIN_SIZE).
+    private const int PrivateStackMin = 64;
+
+    private readonly bool[] _onKernelStack = new bool[subprogs.Count];
+    private readonly bool[] _onPrivateStack = new bool[subprogs.Count];
+
+    /// <summary>The deepest stack of all chains, or of one function that has a stack of its own.</summary>
+    public int Deepest { get; private set; }
+
+    /// <summary>Kernel: <c>check_max_stack_depth</c>, with a JIT.</summary>
+    /// <param name="privateStacks">
+    /// Whether large functions of the main program run on stacks of their own, unless an async callback calls them.
+    /// </param>
+    public void Check(bool privateStacks = false)
     {
         for (var i = subprogs.Count - 1; i >= 0; i--)
         {
             if (i == 0 || subprogs[i].IsAsyncCallback)
             {
-                CheckFrom(i);
+                CheckFrom(i, i == 0 && privateStacks && !subprogs.Any(s => s.HasTailCall));
             }
         }
     }
 
-    private void CheckFrom(int root)
+    private void CheckFrom(int root, bool privateStacks)
     {
-        var frames = new Stack<(int Insn, int Subprog)>();
+        var frames = new Stack<(int Insn, int Subprog, int Frame)>();
         var tailCallReachable = false;
-        int depth = 0, idx = root;
-        EnterFunc(idx, frames, ref depth);
+        int depth = 0, idx = root, frame = 0;
+        EnterFunc(idx, frames, privateStacks, ref depth);
         var i = subprogs[idx].Start;
         while (true)
         {
             var callee = NextCallee(ref i, idx, frames);
             if (callee >= 0)
             {
-                frames.Push((i + 1, idx));
+                frames.Push((i + 1, idx, frame));
                 idx = callee;
                 i = subprogs[idx].Start;
                 tailCallReachable |= subprogs[idx].HasTailCall;
-                if (frames.Count >= profile.CallFramesMax)
+                frame = profile.GlobalsStartFrames && subprogs[idx].IsGlobal ? 0 : frame + 1;
+
+                // A longer chain than there are functions repeats one, as a callback that registers its caller.
+                var isEndless = frames.Count > subprogs.Count + profile.CallFramesMax;
+                if (frame >= profile.CallFramesMax || isEndless)
                 {
                     CfgReject.At(at, DiagCode.CallDepthExceeded,
-                        $"the call stack of {frames.Count} frames is too deep !", Errno.E2BIG);
+                        $"the call stack of {(isEndless ? frames.Count : frame)} frames is too deep !", Errno.E2BIG);
                 }
 
-                EnterFunc(idx, frames, ref depth);
+                EnterFunc(idx, frames, privateStacks, ref depth);
                 continue;
             }
 
@@ -63,12 +79,13 @@ internal sealed class StackDepth(
                 return;
             }
 
-            depth -= RoundStack(subprogs[idx].StackDepth);
-            (i, idx) = frames.Pop();
+            depth -= _onPrivateStack[idx] ? 0 : RoundStack(subprogs[idx].StackDepth);
+            (i, idx, frame) = frames.Pop();
         }
     }
 
-    private void EnterFunc(int idx, Stack<(int Insn, int Subprog)> frames, ref int depth)
+    private void EnterFunc(
+        int idx, Stack<(int Insn, int Subprog, int Frame)> frames, bool privateStacks, ref int depth)
     {
         var sub = subprogs[idx];
         if (sub.HasLdAbs && (sub.IsCallback || frames.Any(f => subprogs[f.Subprog].IsCallback)))
@@ -83,7 +100,23 @@ internal sealed class StackDepth(
                 Errno.EACCES);
         }
 
-        depth += RoundStack(sub.StackDepth);
+        var own = RoundStack(sub.StackDepth);
+        _onKernelStack[idx] |= !privateStacks;
+        _onPrivateStack[idx] = privateStacks && !_onKernelStack[idx] && own >= PrivateStackMin;
+        if (_onPrivateStack[idx])
+        {
+            Deepest = Math.Max(Deepest, own);
+            if (own > Limits.MaxBpfStack)
+            {
+                CfgReject.At(at, DiagCode.StackDepthExceeded,
+                    $"stack size of subprog {idx} is {own}. Too large", Errno.EACCES);
+            }
+
+            return;
+        }
+
+        depth += own;
+        Deepest = Math.Max(Deepest, depth);
         if (depth > Limits.MaxBpfStack)
         {
             CfgReject.At(at, DiagCode.StackDepthExceeded,
@@ -94,7 +127,7 @@ internal sealed class StackDepth(
     /// <summary>
     /// The next function called from instruction <paramref name="i"/> on, or -1 at the end of the function.
     /// </summary>
-    private int NextCallee(ref int i, int idx, Stack<(int Insn, int Subprog)> frames)
+    private int NextCallee(ref int i, int idx, Stack<(int Insn, int Subprog, int Frame)> frames)
     {
         for (; i < subprogs[idx].End; i++)
         {
@@ -140,9 +173,9 @@ internal sealed class StackDepth(
         return -1;
     }
 
-    private void MarkTailCallReachable(Stack<(int Insn, int Subprog)> frames)
+    private void MarkTailCallReachable(Stack<(int Insn, int Subprog, int Frame)> frames)
     {
-        foreach (var (_, subprog) in frames)
+        foreach (var (_, subprog, _) in frames)
         {
             if (subprogs[subprog].IsExceptionCallback)
             {

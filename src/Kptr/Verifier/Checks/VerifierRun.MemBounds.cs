@@ -7,6 +7,12 @@ internal sealed partial class VerifierRun
 {
     private void CheckBufferAccess(string what, in RegState reg, int regno, int off, int size)
     {
+        if (Kernel.Profile.FoldsOffsets)
+        {
+            CheckBufferPlace(what, reg, regno, off);
+            return;
+        }
+
         if (off < 0)
         {
             Reject(DiagCode.MemAccessInvalid, $"R{regno} invalid {what} buffer access: off={off}, size={size}",
@@ -17,6 +23,23 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.MemAccessInvalid,
                 $"R{regno} invalid variable buffer offset: off={off}, var_off={Tn(reg)}", regno, Errno.EACCES);
+        }
+    }
+
+    // Where offsets are one, the whole of it must be known, and not negative.
+    private void CheckBufferPlace(string what, in RegState reg, int regno, int off)
+    {
+        var insnOff = off - reg.Off;
+        if (!reg.Var.IsConst)
+        {
+            Reject(DiagCode.MemAccessInvalid,
+                $"R{regno} invalid variable buffer offset: off={insnOff}, var_off={Whole(reg)}", regno, Errno.EACCES);
+        }
+
+        if ((long)reg.Var.ConstValue + off < 0)
+        {
+            Reject(DiagCode.MemAccessInvalid, $"R{regno} invalid negative {what} buffer offset: off={insnOff}, "
+                + $"var_off={(long)reg.Var.ConstValue + reg.Off}", regno, Errno.EACCES);
         }
     }
 
@@ -56,9 +79,14 @@ internal sealed partial class VerifierRun
     public void CheckMemRegion(int regno, int off, int size, uint memSize, bool zeroSizeAllowed,
         DiagCode code = DiagCode.MemAccessInvalid)
     {
-        ref readonly var v = ref Reg(regno).Var;
-        var known = Kernel.Profile.FoldsOffsets && v.SMin != long.MinValue ? Reg(regno).Off : 0;
-        if (v.SMin + known < 0 && (v.SMin == long.MinValue || off + v.SMin != (int)(off + v.SMin) || v.SMin + off < 0))
+        var v = Reg(regno).Var;
+        if (Kernel.Profile.FoldsOffsets)
+        {
+            off -= Reg(regno).Off;
+            v = FoldedRange(Reg(regno));
+        }
+
+        if (v.SMin < 0 && (v.SMin == long.MinValue || off + v.SMin != (int)(off + v.SMin) || v.SMin + off < 0))
         {
             RejectNegativeMin(regno);
         }
@@ -138,6 +166,19 @@ internal sealed partial class VerifierRun
     }
 
     private string Places(in RegState reg) => Kernel.Profile.FoldsOffsets ? Whole(reg) : $"{Tn(reg)}+{reg.Off}";
+
+    /// <summary>The range of a pointer's known and variable offset together.</summary>
+    private static Scalars.ScalarRange FoldedRange(in RegState reg)
+    {
+        var sum = reg.Var;
+        if (reg.Off != 0)
+        {
+            Scalars.ScalarSums.Add(ref sum, Scalars.ScalarRange.Const((ulong)(long)reg.Off));
+            sum.Sync();
+        }
+
+        return sum;
+    }
 
     // Both offsets of a pointer as one.
     private static string Whole(in RegState reg)

@@ -43,7 +43,7 @@ internal sealed partial class VerifierRun
         }
 
         CheckSaneOffset(off, ptr.Type);
-        CheckSaneOffset(ptr, ptr.Type);
+        CheckSanePointer(ptr, ptr.Type);
         var mask = MaskOf(insn, op, ptr, off, dstIsPtr);
         dst.Var.SetUnbounded32();
         switch (op)
@@ -69,7 +69,7 @@ internal sealed partial class VerifierRun
             ClearRange(ref dst);
         }
 
-        CheckSaneOffset(dst, ptr.Type);
+        CheckSanePointer(dst, ptr.Type);
         SyncBounds(ref dst.Var);
         CheckMaskable(insn.Dst, dst);
         CommitMask(insn, op, dst, mask);
@@ -98,6 +98,22 @@ internal sealed partial class VerifierRun
                 Reject(DiagCode.PtrArithmetic,
                     $"R{regno} pointer arithmetic on {RegTypeName(ptr.Type)} prohibited", regno, Errno.EACCES);
                 return;
+        }
+    }
+
+    private void CheckSanePointer(in RegState reg, RegType type)
+    {
+        if (!Kernel.Profile.FoldsOffsets)
+        {
+            CheckSaneOffset(reg, type);
+            return;
+        }
+
+        var whole = FoldedRange(reg);
+        var least = whole.IsConst ? (long)whole.ConstValue : whole.SMin;
+        if (least is >= Limits.MaxVarOff or <= -Limits.MaxVarOff)
+        {
+            Reject(DiagCode.PtrArithmetic, $"{RegTypeName(type)} pointer offset {least} is not allowed");
         }
     }
 

@@ -24,14 +24,44 @@ internal sealed partial class VerifierRun
             if (insn.Opcode != BpfOp.LdImm64)
             {
                 CheckOpcodeKnown(insn);
+                CheckFields(insn);
                 continue;
             }
 
+            CheckFields(insn);
             ResolveOne(i, insn);
             i++;
         }
 
         InsnIdx = 0;
+    }
+
+    private void CheckFields(in BpfInsn insn)
+    {
+        if (!Kernel.Profile.ChecksFieldsAhead)
+        {
+            return;
+        }
+
+        if (InsnFields.UnknownRegIn(insn) is >= 0 and var regno)
+        {
+            Reject(DiagCode.InsnReservedField, $"R{regno} is invalid");
+        }
+
+        if (InsnFields.CastsWrongly(insn))
+        {
+            Reject(DiagCode.InsnReservedField, "addr_space_cast insn can only convert between address space 1 and 0");
+        }
+
+        if (InsnFields.MayGotoWrongly(insn))
+        {
+            Reject(DiagCode.InsnReservedField, $"invalid may_goto imm {insn.Imm}");
+        }
+
+        if (InsnFields.ReservedIn(insn) is { } what)
+        {
+            RejectReserved(what);
+        }
     }
 
     private void ResolveOne(int i, in BpfInsn insn)

@@ -32,8 +32,9 @@ internal sealed partial class VerifierRun
         funcInfos.Check(Subprogs);
         ResolveLdImm64();
         _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: this).Run();
-        FindLoops();
         CheckAttachTarget();
+        SortFunctions();
+        FindLoops();
         _fastcalls = new FastcallSpills(Insns, Subprogs);
         if (Kernel.Profile.HasFastcall)
         {
@@ -54,13 +55,43 @@ internal sealed partial class VerifierRun
 
         _inExplore = false;
         _fastcalls.DropStack();
-        new StackDepth(Insns, Subprogs, Kernel.Profile, calls: this, InsnIdx).Check();
+        var depth = new StackDepth(Insns, Subprogs, Kernel.Profile, calls: this, InsnIdx);
+        depth.Check(HasPrivateStacks);
+        _deepestStack = depth.Deepest;
         CheckUnprivilegedTailCalls();
         CheckDeadCallbacks();
         CheckExceptionCallbackStays();
     }
 
     private bool _inExplore;
+    private int _deepestStack;
+
+    private void SortFunctions()
+    {
+        if (!Kernel.Profile.SortsFunctions)
+        {
+            return;
+        }
+
+        var order = new CallOrder(Insns, Subprogs);
+        var sorted = order.Sort();
+        for (var i = 0; Log.IsFull && i < sorted.Count; i++)
+        {
+            Log.Line($"topo_order[{i}] = {order.NameOf(sorted[i])}");
+        }
+    }
+
+    /// <summary>Whether a program may interrupt itself, so that its large functions get stacks of their own.</summary>
+    /// <remarks>Kernel: <c>bpf_enable_priv_stack</c> (7.2).</remarks>
+    private bool HasPrivateStacks => Kernel.Profile.HasPrivateStacks && Prog.Type switch
+    {
+        ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent or ProgType.RawTracepoint => true,
+        ProgType.Tracing => Prog.ExpectedAttachType != AttachType.TraceIter,
+        ProgType.StructOps => Prog.AttachBtf is { } type
+            && Kernel.Types[type] is var st && (uint)Prog.StructOpsMember < (uint)st.VLen
+            && Kernel.Profile.MembersOnPrivateStacks.Contains($"{st.Name}.{st.Member(Prog.StructOpsMember).Name}"),
+        _ => false,
+    };
 
     /// <summary>What must hold before anything is looked at.</summary>
     private void CheckProgShape()
@@ -133,9 +164,11 @@ internal sealed partial class VerifierRun
             AcquireArgRefs();
         }
 
+        var before = _insnsProcessed;
         _explored.Begin(Insns.Length);
         Explore();
         _explored.Clear();
+        sub.InsnsProcessed += _insnsProcessed - before;
         Log.Rewind(0);
     }
 
@@ -192,7 +225,7 @@ internal sealed partial class VerifierRun
         States = _explored.Total,
         PeakStates = _explored.Peak,
         Time = time,
-        Log = FinishLog(),
+        Log = FinishLog(accepted: true),
         Program = new VerifiedProgram(Prog, Kernel, Options)
         {
             SubprogStarts = [.. Subprogs.Select(s => s.Start)],
@@ -232,7 +265,7 @@ internal sealed partial class VerifierRun
             States = _explored.Total,
             PeakStates = _explored.Peak,
             Time = time,
-            Log = FinishLog(),
+            Log = FinishLog(accepted: false),
         };
     }
 
@@ -243,17 +276,55 @@ internal sealed partial class VerifierRun
 
     private const int FirstUnsupportedCode = 9000;
 
-    private string FinishLog()
+    private string FinishLog(bool accepted)
     {
         if (Log.HasStats)
         {
-            Log.Line("stack depth " + string.Join('+', Subprogs.Select(s => s.StackDepth)));
+            // Code that nothing reaches is taken out once all is accepted, and whole functions with it.
+            var left = Subprogs.Where(s => !accepted || IsReached(s)).ToList();
+            var hasMax = Kernel.Profile.LogsCallDepth;
+            Log.Line("stack depth " + string.Join('+', left.Select(s => s.StackDepth + (accepted ? Extra(s) : 0)))
+                + (hasMax ? $" max {_deepestStack}" : ""));
+            if (hasMax)
+            {
+                var counts = left.Where(s => s == Subprogs[0] || s.IsGlobal).Select(s => s.InsnsProcessed);
+                Log.Line("insns processed " + string.Join('+', counts));
+            }
         }
 
         return Log.Finish(
             $"processed {_insnsProcessed} insns (limit {Limits.ComplexityLimitInsns}) max_states_per_insn "
                 + $"{_explored.MaxPerInsn} "
             + $"total_states {_explored.Total} peak_states {_explored.Peak} mark_read 0");
+    }
+
+    private bool IsReached(SubprogInfo sub)
+    {
+        for (var i = sub.Start; i < sub.End; i++)
+        {
+            if (Aux[i].Seen)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Stack that Linux adds for what it puts in place: a loop's registers, and what counts rounds.</summary>
+    /// <remarks>Kernel: <c>bpf_optimize_bpf_loop</c>, <c>bpf_do_misc_fixups</c> (6.12, 7.2).</remarks>
+    private int Extra(SubprogInfo sub)
+    {
+        const int LoopRegisters = 3 * 8;
+        var (inlines, counts) = (false, false);
+        for (var i = sub.Start; i < sub.End; i++)
+        {
+            inlines |= Aux[i].Loop == LoopInline.Fits;
+            counts |= Aux[i].Seen && Insns[i].IsMayGoto;
+        }
+
+        return (inlines ? LoopRegisters + (-sub.StackDepth & 7) : 0)
+            + (counts ? Kernel.Profile.MayGotoStackBytes : 0);
     }
 
     /// <summary>Loads through these pointers may fault and then read zero.</summary>
