@@ -11,11 +11,11 @@ namespace Kptr;
 /// <remarks>
 /// A frame of the program's own does. The context does; a run whose context is shorter than what is read of it keeps
 /// its checks. A value does if its map is one that the program holds from its loading to the end of its last run
-/// (<c>HoldMaps</c>, the reader around each run), and is an array or hash of Kptr's and of no class that a user
-/// derives from them: their elements stay memory of the map whoever deletes, updates or takes them again meanwhile, under either
-/// destroy policy (<see cref="ValuePool"/>). Values of maps found in maps, of local storage, and of map types of a
-/// user's own have checks: somebody else ends them. Where a program calls a kfunc with a body of a user's, everything is
-/// checked: it may write anywhere into the program's stack, over an address or an index that the program keeps there.
+/// (<c>HoldMaps</c>, the reader around each run), and is an array or hash of Kptr's (a user's own type cannot derive
+/// from these): their elements stay memory of the map whoever deletes, updates or takes them again meanwhile, under
+/// either destroy policy (<see cref="ValuePool"/>). Values of maps found in maps, of local storage, and of map types
+/// of a user's own have checks: somebody else ends them. Where a program calls a kfunc with a body of a user's,
+/// everything is checked: it may write anywhere into the program's stack, over an address or an index kept there.
 /// </remarks>
 internal static class ProvenLife
 {
@@ -69,7 +69,7 @@ internal static class ProvenLife
         }
 
         return index >= 0
-            && maps[index] is { IsBuiltinClass: true } and (ArrayMap or HashMap or PercpuHashMap or LruHashMap)
+            && maps[index] is ArrayMap or HashMap or PercpuHashMap or LruHashMap
             && maps[index]!.ValueSize >= spec.ValueSize;
     }
 }

@@ -54,7 +54,8 @@ public enum ExecEngine
     /// <summary>
     /// As <see cref="Jit"/>, and without the checks that <c>VerifiedProgram.Proof</c> shows to be needless: for
     /// programs that are past their tests. Everything is checked where nothing is proven: raw instructions, kernels
-    /// with a <c>FaultPlan</c>, programs that call a user's own kfuncs, runs with other fuel than the default or that can be cancelled, callbacks of timers.
+    /// with a <c>FaultPlan</c>, programs that call a user's own kfuncs, runs with other fuel than the default or that
+    /// can be cancelled, callbacks of timers.
     /// </summary>
     /// <remarks>Loops whose rounds the verifier explored one by one use no fuel.</remarks>
     Trusted,

@@ -158,22 +158,6 @@ public class TrustedTests
     }
 
     [Fact]
-    public void Value_OfAUsersOwnClass_IsChecked()
-    {
-        using var rig = new Rig(
-            Of("plain_array", "r1 = *(u64 *)(r0 + 56)"), make: (kernel, spec) => new ElsewhereMap(kernel, spec));
-
-        rig.NeedlessChecks.Should().Be(1, "the key is in the program's own frame");
-        rig.Run(ExecEngine.Trusted).Fault!.Code.Should().Be(DiagCode.RunBadAccess);
-    }
-
-    /// <summary>Its values are at an address where nothing is.</summary>
-    private sealed class ElsewhereMap(KernelCore kernel, MapSpec spec) : ArrayMap(kernel, spec)
-    {
-        protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller) => 0x1000;
-    }
-
-    [Fact]
     public void Proof_JoinsPaths_AndSaysNothingOfTwoPlaces()
     {
         var map = new MapSpec("m", BpfMapType.Array) { KeySize = 4, ValueSize = 8, MaxEntries = 1 };
@@ -198,8 +182,7 @@ public class TrustedTests
         private readonly ImmutableArray<BpfMap?> _maps;
 
         internal Rig(
-            string text, string profile = "linux-6.12", FaultPlan? plan = null, KfuncRegistry? kfuncs = null,
-            Func<KernelCore, MapSpec, BpfMap>? make = null)
+            string text, string profile = "linux-6.12", FaultPlan? plan = null, KfuncRegistry? kfuncs = null)
         {
             _kernel = new KernelModel(new()
             {
@@ -210,7 +193,7 @@ public class TrustedTests
             var result = BpfVerifier.Verify(linked, _kernel.Spec);
             result.Message.Should().BeEmpty();
             var verified = result.Program!;
-            _maps = [.. linked.Maps.Select(m => make?.Invoke(_kernel, m) ?? MapFactory.Create(_kernel, m))];
+            _maps = [.. linked.Maps.Select(m => MapFactory.Create(_kernel, m))];
             Program = new BpfProgram(_kernel, verified, _maps);
             Needless = ProvenLife.Find(verified, verified.Spec, _maps);
         }

@@ -14,19 +14,27 @@ internal enum LockKind : byte
 }
 
 /// <summary>A spin lock that is held, and those taken before it: the last one taken is released first.</summary>
-/// <param name="Kind">How it was taken.</param>
-/// <param name="Owner">The map or BTF whose object's lock it is.</param>
-/// <param name="Id">The id of the register that it was taken through.</param>
-/// <param name="Outer">The lock taken before.</param>
+/// <param name="kind">How it was taken.</param>
+/// <param name="owner">The map or BTF whose object's lock it is.</param>
+/// <param name="id">The id of the register that it was taken through.</param>
+/// <param name="outer">The lock taken before.</param>
 /// <remarks>Kernel: <c>REF_TYPE_LOCK_MASK</c> among a state's references (7.2).</remarks>
-internal sealed record HeldLock(LockKind Kind, object Owner, int Id, HeldLock? Outer)
+internal sealed class HeldLock(LockKind kind, object owner, int id, HeldLock? outer)
 {
+    public LockKind Kind => kind;
+
+    public object Owner => owner;
+
+    public int Id => id;
+
+    public HeldLock? Outer => outer;
+
     /// <summary>The held lock of this object, of any kind, or null.</summary>
-    public HeldLock? Find(object owner, int id)
+    public HeldLock? Find(object of, int through)
     {
         for (var held = this; held is not null; held = held.Outer)
         {
-            if (ReferenceEquals(held.Owner, owner) && held.Id == id)
+            if (ReferenceEquals(held.Owner, of) && held.Id == through)
             {
                 return held;
             }
