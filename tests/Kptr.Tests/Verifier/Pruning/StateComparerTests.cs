@@ -104,6 +104,20 @@ public class StateComparerTests
     }
 
     [Fact]
+    public void Lock_IsComparedByTheIdThatItsRegisterHas()
+    {
+        Change Holds(int regId, int lockId) => s =>
+        {
+            (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, lockId);
+            s.Cur.Regs[1] = Pointer(RegType.PtrToMapValue);
+            s.Cur.Regs[1].Id = regId;
+        };
+
+        AreEqual(Make(Holds(5, 5)), Make(Holds(9, 9))).Should().BeTrue();
+        AreEqual(Make(Holds(5, 5)), Make(Holds(9, 8))).Should().BeFalse("another value's lock is held");
+    }
+
+    [Fact]
     public void SpeculativePath_IsSafeOnlyWhereAnotherOneIs()
     {
         AreEqual(Make(s => s.Speculative = true), Make()).Should().BeFalse(
@@ -255,6 +269,7 @@ public class StateComparerTests
         });
 
         AreEqual(Make(Holds(8)), Make(Holds(14))).Should().BeTrue();
+        AreEqual(Make(Holds(0)), Make(Holds(14))).Should().BeTrue();
         AreEqual(Make(Holds(8)), Make(Holds(8))).Should().BeTrue();
         AreEqual(Make(Holds(14)), Make(Holds(8))).Should().BeFalse();
         AreEqual(Make(Holds(-1)), Make(Holds(-1))).Should().BeTrue();
@@ -359,6 +374,13 @@ public class StateComparerTests
         }
 
         AreEqual(Make(Slot(SlotKind.Iter, 1, 1)), Make(Slot(SlotKind.Dynptr, 1, 1))).Should().BeFalse();
+        Change OfType(RegType type, object? target) => s =>
+        {
+            SetSlot(s, SlotKind.Iter, LiveMarks.Read);
+            (s.Cur.Stack[0].Spilled.Type, s.Cur.Stack[0].Spilled.Target) = (type, target);
+        };
+        AreEqual(Make(OfType(RegType.PtrToStack, null)), Make(OfType(RegType.Scalar, null))).Should().BeFalse();
+        AreEqual(Make(OfType(RegType.PtrToStack, SomeLock)), Make(OfType(RegType.PtrToStack, null))).Should().BeFalse();
     }
 
     [Fact]
@@ -379,6 +401,13 @@ public class StateComparerTests
         Widened(Holds(1, false), Holds(2, true)).Should().Be((ScalarRange.Const(2), ScalarRange.Const(2)));
         Widened(With(RegType.PtrToCtx), Holds(2, false)).Should().Be(
             (ScalarRange.Const(2), ScalarRange.Const(2)), "it was a pointer, and there was no slot");
+
+        var comparer = new StateComparer(false, false);
+        Change Linked(int id) => s => s.Cur.Regs[1] = Scalar(ScalarRange.Const(1), id: id);
+        var current = Make(Linked(2));
+        comparer.AreEqual(Make(Linked(1)), Make(Linked(3)), ExactLevel.Exact, 10).Should().BeTrue();
+        comparer.WidenImpreciseScalars(Make(Linked(1)), current, 10, alwaysPrecise: false);
+        current.Cur.Regs[1].Var.Should().Be(ScalarRange.Const(1), "ids of another comparison do not count");
 
         static (ScalarRange Reg, ScalarRange Slot) Widened(Change old, Change cur)
         {

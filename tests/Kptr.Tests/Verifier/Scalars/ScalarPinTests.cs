@@ -21,7 +21,7 @@ public class ScalarPinTests
     private const int ForgottenBits = 4;
     private const int ForgottenUnsigned = 8;
 
-    private static readonly ScalarRange[] Samples =
+    internal static readonly ScalarRange[] Samples =
     [
         .. new ulong[] { 0, 1, 5, 31, 0x80000000, 0x1_0000_0000, ulong.MaxValue, 1UL << 63 }.Select(ScalarRange.Const),
         Hull(0, 0, 7), Hull(0, 1, 8, 64), Hull(0, 16, 48), Hull(ForgottenBits, 3, 200), Hull(ForgottenUnsigned, 3, 200),
@@ -34,14 +34,14 @@ public class ScalarPinTests
         Hull(Forgotten64 | Forgotten32, 0x1200, 0x1234), ScalarRange.Unknown,
     ];
 
-    private static readonly (string Name, byte Op)[] Alu =
+    internal static readonly (string Name, byte Op)[] Alu =
     [
         ("add", BpfOp.Add), ("sub", BpfOp.Sub), ("mul", BpfOp.Mul), ("and", BpfOp.And),
         ("or", BpfOp.Or), ("xor", BpfOp.Xor),
         ("lsh", BpfOp.Lsh), ("rsh", BpfOp.Rsh), ("arsh", BpfOp.Arsh), ("div", BpfOp.Div),
     ];
 
-    private static readonly (string Name, byte Op)[] Jumps =
+    internal static readonly (string Name, byte Op)[] Jumps =
     [
         ("jeq", BpfOp.Jeq), ("jne", BpfOp.Jne), ("jset", BpfOp.Jset), ("jgt", BpfOp.Jgt),
         ("jge", BpfOp.Jge), ("jlt", BpfOp.Jlt),
@@ -235,7 +235,7 @@ public class ScalarPinTests
     private static bool IsShift(byte op) => op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh;
 
     /// <summary>The views that say something: bits, u64, s64, u32, s32.</summary>
-    private static string Show(ScalarRange r)
+    internal static string Show(ScalarRange r)
     {
         if (r.Equals(ScalarRange.Const(r.ConstValue)))
         {
@@ -253,7 +253,7 @@ public class ScalarPinTests
         void Add(string view, bool isKnown, string words) => text.Append(isKnown ? $"{view}{words} " : "");
     }
 
-    private static void Hold(string file, IEnumerable<string> lines)
+    internal static void Hold(string file, IEnumerable<string> lines)
     {
         var path = TestData.Path("scalars", file);
         if (Environment.GetEnvironmentVariable("KPTR_RECORD") == "1")
@@ -264,12 +264,12 @@ public class ScalarPinTests
         lines.Should().Equal(File.ReadAllLines(path));
     }
 
-    private static ScalarRange Hull(int forget, params ulong[] numbers)
+    internal static ScalarRange Hull(int forget, params ulong[] numbers)
     {
         var range = ScalarGen.Hull(numbers, forget);
         range.Sync();
         return range;
     }
 
-    private static ulong Neg(long magnitude) => (ulong)-magnitude;
+    internal static ulong Neg(long magnitude) => (ulong)-magnitude;
 }
