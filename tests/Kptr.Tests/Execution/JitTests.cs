@@ -69,6 +69,34 @@ public class JitTests
         (result.Fault?.Code ?? DiagCode.None).Should().Be(expected);
     }
 
+    // Code for a frame trusts its pointer: a fetch into it once moved it, and native code wrote anywhere.
+    [Theory]
+    [InlineData("r10 = 1")]
+    [InlineData("r10 += 8")]
+    [InlineData("w10 = w1")]
+    [InlineData("r10 = be64 r10")]
+    [InlineData("r10 = 1 ll")]
+    [InlineData("r10 = *(u64 *)(r10 - 8)")]
+    [InlineData("r10 = *(s32 *)(r10 - 8)")]
+    [InlineData("r10 = atomic_fetch_add((u64 *)(r10 - 8), r10)")]
+    [InlineData("w10 = atomic_fetch_xor((u32 *)(r10 - 8), w10)")]
+    [InlineData("r10 = xchg_64(r10 - 8, r10)")]
+    public void Run_WritesTheFramePointer_IsABadInsnInEachEngine(string text)
+    {
+        using var machine = Machine($"r0 = 0\n{text}\n*(u64 *)(r10 - 16) = r0\nexit");
+        Engines.IsCompiled(machine).Should().BeTrue();
+        Engines.Run(machine, []).Fault!.Should().BeEquivalentTo(new { Code = DiagCode.RunBadInsn, InsnIdx = 1 });
+    }
+
+    [Fact]
+    public void Run_LoadThatAcquiresIntoTheFramePointer_IsABadInsnToo()
+    {
+        const int acquire = 0x100;
+        var load = new BpfInsn((byte)InsnClass.Stx | BpfOp.Atomic | BpfOp.Dw, 10, 10, -8, acquire);
+        using var machine = Interpreter.ForRaw([Asm.Mov(Asm.R0, 0), load, Asm.Exit()]);
+        Engines.Run(machine, []).Fault!.Should().BeEquivalentTo(new { Code = DiagCode.RunBadInsn, InsnIdx = 1 });
+    }
+
     // Addresses made from the frame pointer and a number that only the run knows: r2 is 0 here.
     [Theory]
     [InlineData("r3 = r10\nr3 += r2\nr0 = *(u64 *)(r3 - 512)\nexit", DiagCode.None)]

@@ -219,9 +219,8 @@ internal sealed unsafe class OpCode
             return insn is { Src: 0, Off: 0, Imm: 0 } && insn.Dst <= (int)BpfReg.R9;
         }
 
-        var writesDst = insn.Class is InsnClass.Alu or InsnClass.Alu64 or InsnClass.Ldx || insn.IsLoadAcquire
-            || insn.Opcode == BpfOp.LdImm64;
+        // Native code leaves out checks of addresses in its own frame: whatever writes a register, never r10.
         return InsnCheck.EncodingFault(insn, idx + 1 < _insns.Length ? _insns[idx + 1] : null) is null
-            && !(writesDst && insn.Dst == (int)BpfReg.R10);
+            && (Liveness.Use(insn, isRaw: true).Writes & (1 << (int)BpfReg.R10)) == 0;
     }
 }
