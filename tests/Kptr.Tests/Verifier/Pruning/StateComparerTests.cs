@@ -108,7 +108,7 @@ public class StateComparerTests
     {
         Change Holds(int regId, int lockId) => s =>
         {
-            (s.ActiveLockOwner, s.ActiveLockId) = (SomeLock, lockId);
+            s.Lock = Held(SomeLock, lockId);
             s.Cur.Regs[1] = Pointer(RegType.PtrToMapValue);
             s.Cur.Regs[1].Id = regId;
         };
