@@ -17,6 +17,9 @@ public sealed record ConformanceOptions
     /// <summary>Rounds of the checks that use threads.</summary>
     public int Rounds { get; init; } = 50;
 
+    /// <summary>One of how many cells of the table of answers is tried; 1 for all.</summary>
+    public int CellsOneIn { get; init; } = 1;
+
     /// <summary>After how long without a step an operation counts as one that never ends.</summary>
     public TimeSpan HangAfter { get; init; } = TimeSpan.FromSeconds(20);
 
@@ -37,6 +40,7 @@ public sealed record ConformanceOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Scripts, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(StepsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(Rounds, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(CellsOneIn, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HangAfter, TimeSpan.Zero);
         if (Policies.Count == 0)
         {

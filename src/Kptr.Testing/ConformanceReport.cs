@@ -35,6 +35,9 @@ public sealed record ConformanceReport(
     /// <summary>What of it could not be tried at all, each with the reason: kfuncs.</summary>
     public IReadOnlyList<string> Untried { get; init; } = [];
 
+    /// <summary>The table that a map was held against, where that was asked for.</summary>
+    public IReadOnlyList<MapCell> Cells { get; init; } = [];
+
     /// <summary>Whether no rule is broken.</summary>
     public bool IsConformant => Failures.Count == 0;
 

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Maps;
+using Kptr.Objects;
 
 namespace Kptr.Testing;
 
@@ -11,6 +12,12 @@ public enum MapKeys
 
     /// <summary>32-bit indexes below the capacity; all elements are there from the start and stay.</summary>
     Index,
+
+    /// <summary>
+    /// The number of an object that owns the value, which ends with it, as in local storage: a task's pid, a cgroup's
+    /// id, the low 32 bits of a socket's or file's address.
+    /// </summary>
+    Owner,
 }
 
 /// <summary>What a map does with a new key when it is full.</summary>
@@ -35,6 +42,13 @@ public sealed record MapCapabilities
     /// <summary>An LRU map: any keys, makes room for new ones.</summary>
     public static MapCapabilities Lru { get; } = new() { WhenFull = WhenFull.Evict };
 
+    /// <summary>Local storage: a value an owner, made and deleted by helpers.</summary>
+    public static MapCapabilities LocalStorage { get; } = new()
+    {
+        Keys = MapKeys.Owner, CanIterate = false, CanVisit = false, LockKeepsFields = true, IsCapacityExact = false,
+        NoMemoryErrno = Errno.ENOMEM,
+    };
+
     /// <summary>Which keys it takes.</summary>
     public MapKeys Keys { get; init; } = MapKeys.Any;
 
@@ -43,6 +57,29 @@ public sealed record MapCapabilities
 
     /// <summary>What a refused new key answers.</summary>
     public Errno FullErrno { get; init; } = Errno.E2BIG;
+
+    /// <summary>What a new key answers for which there is no memory; null where the check is not to ask.</summary>
+    public Errno? NoMemoryErrno { get; init; }
+
+    /// <summary>
+    /// Whether it asks the fault plan at <see cref="FaultPoint.LockBucket"/>, and answers <c>-EBUSY</c> then.
+    /// </summary>
+    public bool CanBeBusy { get; init; }
+
+    /// <summary>
+    /// Of maps that make room: whether what a program looked up lately stays while one CPU fills the map. Null where
+    /// that is the map's own business.
+    /// </summary>
+    public bool? KeepsMarked { get; init; }
+
+    /// <summary>Whether the table of answers is tried on a map that only an outer map holds.</summary>
+    public bool IsHeldByOuter { get; init; }
+
+    /// <summary>
+    /// Of <see cref="MapKeys.Owner"/>: what programs' helpers do. Null where they do what look-ups, updates and deletes
+    /// by key do.
+    /// </summary>
+    public StorageHelpers? Storage { get; init; }
 
     /// <summary>Whether elements can be deleted; else <see cref="BpfMap.DeleteElem"/> answers <c>-EINVAL</c>.</summary>
     public bool CanDelete { get; init; } = true;

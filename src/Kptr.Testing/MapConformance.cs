@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
+using Kptr.Testing.Cells;
 using Kptr.Testing.Scripts;
 
 namespace Kptr.Testing;
@@ -9,7 +10,7 @@ namespace Kptr.Testing;
 /// <summary>Holds a map type against what every map owes its kernel.</summary>
 /// <remarks>
 /// <para>
-/// <see cref="Check"/> runs all checks, or those that <see cref="ConformanceOptions.Only"/> names, and throws with a
+/// <c>Check</c> runs all checks, or those that <see cref="ConformanceOptions.Only"/> names, and throws with a
 /// report where a rule is broken. Most checks play random scripts on the map and on a plain dictionary, under both
 /// destroy policies; the script that shows a fault is shrunk before it is reported. The same seed tries the same.
 /// </para>
@@ -39,36 +40,73 @@ public static class MapConformance
         return report.IsConformant ? report : throw new ConformanceException(report);
     }
 
-    /// <summary>As <see cref="Check"/>, without throwing.</summary>
-    /// <inheritdoc cref="Check"/>
+    /// <summary>
+    /// As <see cref="Check(Func{KernelCore, BpfMap}, MapCapabilities, ConformanceOptions?)"/>, without throwing.
+    /// </summary>
+    /// <inheritdoc cref="Check(Func{KernelCore, BpfMap}, MapCapabilities, ConformanceOptions?)"/>
     [SuppressMessage("Naming", "CA1716", Justification = "it runs the checks")]
     public static ConformanceReport Run(
         Func<KernelCore, BpfMap> factory, MapCapabilities capabilities, ConformanceOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(factory);
-        ArgumentNullException.ThrowIfNull(capabilities);
-        options ??= new();
-        return ConformanceRunner.Run(Checks, Rules.Ends, options,
-            new Bench(OfItsKernel(factory), capabilities, options));
+        return Run(new MapSource(factory), capabilities, options);
     }
 
-    // What is compared is the kernel's: a map of another one has other CPUs, objects and ledger.
-    private static Func<KernelCore, BpfMap> OfItsKernel(Func<KernelCore, BpfMap> factory) => kernel =>
-        ConformanceRunner.Sure(factory)(kernel) is var map && map.Core == kernel
-            ? map
-            : throw new InvalidOperationException("the factory made a map of another kernel than it was given");
+    /// <summary>
+    /// As the other <see cref="Check(Func{KernelCore, BpfMap}, MapCapabilities, ConformanceOptions?)"/>, of a type
+    /// whose maps are made from blueprints: the table of answers is tried with values of every kind.
+    /// </summary>
+    /// <param name="spec">The blueprint that all other checks use.</param>
+    /// <param name="make">Makes a new map of a blueprint: of that one, or of one with other values.</param>
+    /// <param name="capabilities">What the type says of itself.</param>
+    /// <param name="options">How much is tried.</param>
+    /// <inheritdoc cref="Check(Func{KernelCore, BpfMap}, MapCapabilities, ConformanceOptions?)"/>
+    public static ConformanceReport Check(
+        Func<KernelCore, MapSpec> spec, Func<KernelCore, MapSpec, BpfMap> make, MapCapabilities capabilities,
+        ConformanceOptions? options = null)
+    {
+        var report = Run(spec, make, capabilities, options);
+        return report.IsConformant ? report : throw new ConformanceException(report);
+    }
+
+    /// <summary>As <see cref="Check(Func{KernelCore, MapSpec}, Func{KernelCore, MapSpec, BpfMap}, MapCapabilities,
+    /// ConformanceOptions?)"/>, without throwing.</summary>
+    /// <inheritdoc cref="Check(Func{KernelCore, MapSpec}, Func{KernelCore, MapSpec, BpfMap}, MapCapabilities,
+    /// ConformanceOptions?)"/>
+    [SuppressMessage("Naming", "CA1716", Justification = "it runs the checks")]
+    public static ConformanceReport Run(
+        Func<KernelCore, MapSpec> spec, Func<KernelCore, MapSpec, BpfMap> make, MapCapabilities capabilities,
+        ConformanceOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(make);
+        return Run(new MapSource(spec, make), capabilities, options);
+    }
+
+    private static ConformanceReport Run(MapSource source, MapCapabilities capabilities, ConformanceOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(capabilities);
+        options ??= new();
+        var bench = new Bench(source, capabilities, options);
+        return ConformanceRunner.Run(Checks, Rules.Ends, options, bench) with { Cells = bench.Cells };
+    }
 
     /// <summary>Runs single checks of one map type.</summary>
     private sealed class Bench(
-        Func<KernelCore, BpfMap> factory, MapCapabilities can, ConformanceOptions options) : ScriptBench<Step>(options)
+        MapSource source, MapCapabilities can, ConformanceOptions options) : ScriptBench<Step>(options)
     {
+        private readonly Func<KernelCore, BpfMap> _factory = source.Make;
+
+        internal List<MapCell> Cells { get; } = [];
+
         public override string? ReasonToSkip(ConformanceCheck check)
         {
             using var kernel = Kernels.Boot(Options.Policies[0]);
-            using var map = factory(kernel);
+            using var map = _factory(kernel);
             var shape = new MapShape(map, can);
             return check switch
             {
+                _ when can.Keys == MapKeys.Owner && check != Rules.Table => "its keys name owners",
                 _ when (check == Rules.DestroyOnDelete || check == Rules.StaleKeys) && !can.CanDelete
                     && can.WhenFull != WhenFull.Evict => "nothing is ever deleted",
                 _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty =>
@@ -89,29 +127,37 @@ public static class MapConformance
         {
             if (check == Rules.ReaderSafety)
             {
-                return new ReaderCheck(factory, can, policy, Options, watch).Run();
+                return new ReaderCheck(_factory, can, policy, Options, watch).Run();
+            }
+
+            if (check == Rules.Table)
+            {
+                var table = new CellCheck(source, can, policy, Options, watch);
+                var failure = table.Run();
+                Cells.AddRange(table.Cells);
+                return failure;
             }
 
             if (check == Rules.Unlocked)
             {
-                return new UnlockedCheck(factory, can, policy, Options, watch).Run();
+                return new UnlockedCheck(_factory, can, policy, Options, watch).Run();
             }
 
             if (check == Rules.Threads || check == Rules.FreeDuringUse)
             {
-                return new ThreadCheck(factory, can, policy, Options, watch).Run(check);
+                return new ThreadCheck(_factory, can, policy, Options, watch).Run(check);
             }
 
             if (check == Rules.Ends && can.IsThreadSafe)
             {
-                _ = new ThreadCheck(factory, can, policy, Options, watch).Run(check);
+                _ = new ThreadCheck(_factory, can, policy, Options, watch).Run(check);
             }
 
             return RunScripts(check, policy, watch);
         }
 
         protected override Desk<Step> NewDesk(DestroyBehavior policy, Watch watch) =>
-            new MapDesk(factory, can, policy, Options.StepsMax, watch);
+            new MapDesk(_factory, can, policy, Options.StepsMax, watch);
 
         private static bool IsAboutObjects(ConformanceCheck check) =>
             check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree

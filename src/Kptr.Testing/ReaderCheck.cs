@@ -12,6 +12,7 @@ internal sealed unsafe class ReaderCheck(
     Watch watch)
 {
     private const int TurnsMax = 8;
+    private const ulong NewValue = 100;
     private readonly List<string> _log = [];
 
     internal ConformanceFailure? Run()
@@ -22,7 +23,13 @@ internal sealed unsafe class ReaderCheck(
             watch.Beat(_log);
             try
             {
-                Try(flavour);
+                Try(flavour, isTaken: false);
+                if (can.CanTake)
+                {
+                    Try(flavour, isTaken: true);
+                }
+
+                TryReplace(flavour);
             }
             catch (BrokenRuleException broken)
             {
@@ -33,7 +40,7 @@ internal sealed unsafe class ReaderCheck(
         return null;
     }
 
-    private void Try(GracePeriods flavour)
+    private void Try(GracePeriods flavour, bool isTaken)
     {
         using var kernel = Kernels.Boot(policy);
         using var map = factory(kernel);
@@ -52,10 +59,10 @@ internal sealed unsafe class ReaderCheck(
                 .Select(place => map.ProgLookup(shape.Key(k), shape.CpuOf(place))).ToArray()).ToArray();
             for (var key = 0; key < count; key++)
             {
-                Delete(map, shape, key);
+                Delete(map, shape, key, isTaken);
             }
 
-            _log.Add($"delete keys 0 to {count - 1}");
+            _log.Add($"{(isTaken ? "look up and delete" : "delete")} keys 0 to {count - 1}");
             for (var turn = 0; turn < TurnsMax; turn++)
             {
                 CheckWhole(shape, found, $"after {turn} rounds of grace periods and work items");
@@ -88,9 +95,65 @@ internal sealed unsafe class ReaderCheck(
         }
     }
 
-    private static void Delete(BpfMap map, MapShape shape, int key)
+    // An update may write over what the reader sees, or put something new beside it; it may not give its memory away.
+    private void TryReplace(GracePeriods flavour)
     {
-        if ((key & 1) == 0)
+        _log.Clear();
+        using var kernel = Kernels.Boot(policy);
+        using var map = factory(kernel);
+        var shape = new MapShape(map, can);
+        var count = Math.Max(1, Math.Min(shape.Capacity, MapShape.FilledMax) / 2);
+        for (var key = 0; key < count; key++)
+        {
+            map.UpdateElem(shape.Key(key), shape.Written((ulong)key + 1));
+        }
+
+        _log.Add($"update keys 0 to {count - 1}");
+        using (flavour == GracePeriods.Rcu ? kernel.Rcu.ReadLock() : kernel.RcuTrace.ReadLock())
+        {
+            _log.Add($"a reader of {flavour} begins, and looks them up");
+            var found = Enumerable.Range(0, count)
+                .Select(key => map.ProgLookup(shape.Key(key), shape.CpuOf(0))).ToArray();
+            for (var key = 0; key < count; key++)
+            {
+                map.UpdateElem(shape.Key(key), shape.Written((ulong)key + NewValue));
+            }
+
+            _log.Add("update the same keys to other values");
+            for (var turn = 0; turn < TurnsMax; turn++)
+            {
+                _ = kernel.RcuTrace.Step() + kernel.Rcu.Step() + (kernel.Work.Step() ? 1 : 0);
+            }
+
+            for (var key = count; key < 2 * count; key++)
+            {
+                map.UpdateElem(shape.Key(key), shape.Written(0xfeed));
+            }
+
+            _log.Add("update as many other keys");
+            foreach (var (key, at) in found.Index())
+            {
+                var bytes = new ReadOnlySpan<byte>((void*)at, at == 0 ? 0 : shape.ValueSize);
+                if (bytes.Length > 0 && !shape.PlainEquals(bytes, (ulong)key + 1)
+                    && !shape.PlainEquals(bytes, (ulong)key + NewValue))
+                {
+                    throw new BrokenRuleException(
+                        Rules.ReaderSafety, $"what the reader found under key {key} is its old or its new value",
+                        MapShape.Text(bytes));
+                }
+            }
+        }
+
+        kernel.Quiesce();
+    }
+
+    private static void Delete(BpfMap map, MapShape shape, int key, bool isTaken)
+    {
+        if (isTaken)
+        {
+            map.LookupAndDeleteElem(shape.Key(key), new byte[shape.UserSize]);
+        }
+        else if ((key & 1) == 0)
         {
             map.DeleteElem(shape.Key(key));
         }

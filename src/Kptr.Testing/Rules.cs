@@ -162,6 +162,16 @@ internal static class Rules
         no way to catch it.
         """);
 
+    internal static readonly ConformanceCheck Table = new(
+        "Table", "each operation, with each flag and from each place, answers and gives back what Linux's maps do",
+        """
+        Random scripts meet the usual. Here every operation is carried out with every flag, by programs, user space,
+        inside readers of both flavours, inside callbacks and while an owner goes, each on a map of its own: with its
+        own values, or, where the map is made from a blueprint, with every kind of field that such values may have
+        (kptrs, locks, timers, work, lists, trees). What it answers, how many references it gives back, which timers
+        it stops and what is left when the map is freed are held against a table that was written from Linux's sources.
+        """);
+
     internal static readonly ConformanceCheck Ends = new(
         "Ends", "every operation ends, and so does the map",
         """
@@ -175,6 +185,6 @@ internal static class Rules
     [
         Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Opaque, DestroyOnOverwrite,
         DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Destructors, Conservation, Census, LateWrites, NoExceptions,
-        ReaderSafety, Unlocked, Threads, FreeDuringUse, Ends,
+        Table, ReaderSafety, Unlocked, Threads, FreeDuringUse, Ends,
     ];
 }

@@ -64,6 +64,9 @@ internal sealed class UnlockedCheck(
         map.FieldDied += death => Ask(map, shape, death);
         _log.Add($"{what}; another thread uses the map while the first destructor runs");
         end(map, shape);
+
+        // What the operation put off is asked as well.
+        kernel.Quiesce();
         _isAsked = true;
         Task.WaitAll([.. _others]);
         kernel.Quiesce();

@@ -33,4 +33,5 @@ public enum Fault
     LockOrderTurned,
     DestroyedUnderLock,
     WakeLost,
+    DiesWithLastUser,
 }

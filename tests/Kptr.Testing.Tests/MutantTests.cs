@@ -37,6 +37,7 @@ public class MutantTests
         { Fault.DestroyedUnderLock, "Unlocked" },
         { Fault.NoDestroyAtMapFree, "Conservation" },
         { Fault.NeverFreed, "FreeDuringUse" },
+        { Fault.DiesWithLastUser, "Table" },
     };
 
     [Theory, MemberData(nameof(Faults))]

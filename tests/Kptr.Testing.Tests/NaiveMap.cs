@@ -325,6 +325,20 @@ public sealed class NaiveMap : BpfMap
         }
     }
 
+    protected override void ReleaseUserRef()
+    {
+        base.ReleaseUserRef();
+        if (_fault == Fault.DiesWithLastUser)
+        {
+            // Nobody reads it any more; but programs do.
+            using var dying = new DyingFields(this, DeathPath.MapFree);
+            for (var slot = 0; slot < _pool.SlotCount; slot++)
+            {
+                dying.Recycle(_pool, slot);
+            }
+        }
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (_fault != Fault.NeverFreed)

@@ -13,8 +13,9 @@ public class PidMapTests
     {
         var can = MapCapabilities.Hash with { CanIterate = false, CanVisit = false, KeptFor = GracePeriods.Both };
         var report = MapConformance.Run(core => new PidMap(core, 4), can, new() { Scripts = 200 });
-        var failure = report.Failures.Should().ContainSingle().Which;
-        Page.Should().Contain($"`dotnet test` fails, in `{failure.Check.Name}`");
+        var names = report.Failures.Select(f => f.Check.Name).Distinct();
+        Page.Should().Contain($"`dotnet test` fails, in {string.Join(" and ", names.Select(n => $"`{n}`"))}");
+        var failure = report.Failures[0];
         Page.Should().Contain(failure.ToString().Split("expected:")[0], "the page shows how the report begins");
         failure.Script.Should().HaveCount(4);
         failure.Script[1].Should().Contain("store task A under key 0");

@@ -28,8 +28,6 @@ internal sealed unsafe class MapShape
     /// <summary>Eight of them.</summary>
     internal const ulong GarbageWord = 0xeeee_eeee_eeee_eeee;
 
-    private const int LowBits = 2;
-    private const int LowMax = (1 << LowBits) - 1;
     private static readonly string[] Kinds = ["task_struct", "cgroup", "bpf_cpumask"];
     private readonly int[] _cpus;
     private readonly int[] _kinds;
@@ -94,8 +92,8 @@ internal sealed unsafe class MapShape
     internal ImmutableArray<int> KptrOffsets { get; }
 
     /// <summary>
-    /// The key of a number. From 4 on keys differ in their last byte only, which a map must look at too. A key of less
-    /// than 4 bytes is the number.
+    /// The key of a number: but for one byte all are zero, and it is another from key to key, as a map must look at all
+    /// of them. A key of less than 4 bytes is the number.
     /// </summary>
     internal byte[] Key(int number)
     {
@@ -103,21 +101,42 @@ internal sealed unsafe class MapShape
         if (KeySize < sizeof(int))
         {
             key[0] = checked((byte)number);
-            return key;
+        }
+        else if (_isIndexed)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(key, number);
+        }
+        else if (number > 0)
+        {
+            key[PlaceInKey(number)] = checked((byte)(1 + ((number - 1) / KeySize)));
         }
 
-        BinaryPrimitives.WriteInt32LittleEndian(key, _isIndexed ? number : number & LowMax);
-        key[^1] += (byte)(_isIndexed ? 0 : number >> LowBits);
         return key;
     }
 
     /// <summary>The number of a key; -1 for one that no script uses.</summary>
     internal int NumberOf(ReadOnlySpan<byte> key)
     {
-        var low = KeySize < sizeof(int) ? key[0] : BinaryPrimitives.ReadInt32LittleEndian(key);
-        var number = KeySize < sizeof(int) || _isIndexed ? low : (low & LowMax) | (key[^1] << LowBits);
-        return number >= 0 && key.SequenceEqual(Key(number)) ? number : -1;
+        if (KeySize < sizeof(int) || _isIndexed)
+        {
+            var low = KeySize < sizeof(int) ? key[0] : BinaryPrimitives.ReadInt32LittleEndian(key);
+            return low >= 0 && key.SequenceEqual(Key(low)) ? low : -1;
+        }
+
+        var at = key.IndexOfAnyExcept((byte)0);
+        var number = at < 0 ? 0 : ((key[at] - 1) * KeySize) + NthOfPlace(at) + 1;
+        return key.SequenceEqual(Key(number)) ? number : -1;
     }
+
+    // The first byte, the last, then those between.
+    private int PlaceInKey(int number) => ((number - 1) % KeySize) switch
+    {
+        0 => 0,
+        1 => KeySize - 1,
+        var nth => nth - 1,
+    };
+
+    private int NthOfPlace(int place) => place == 0 ? 0 : place == KeySize - 1 ? 1 : place + 1;
 
     /// <summary>The CPU whose value is at a place.</summary>
     internal int CpuOf(int place) => _cpus[place];

@@ -12,6 +12,8 @@ internal static class ScriptMaker
         MapUpdateFlags.NoExist | MapUpdateFlags.Exist, MapUpdateFlags.Lock, MapUpdateFlags.Cpu,
     ];
 
+    private const int FewValues = 2;
+    private const int ValuesMax = 1000;
     private static readonly int[] Weights = [0, 0, 1, 1, 3];
 
     private static readonly ExecContext[] Contexts =
@@ -32,7 +34,7 @@ internal static class ScriptMaker
             var field = random.Next(Math.Max(1, shape.KptrOffsets.Length));
             var isUser = kind is StepKind.Take || random.Next(2) == 0;
             steps.Add(new(
-                kind, random.Next(keys), (ulong)random.Next(1, 1000),
+                kind, random.Next(keys), ValueFor(random),
                 isPlain ? MapUpdateFlags.Any : FlagsFor(random, shape), isUser,
                 isUser ? ExecContext.Process : Contexts[random.Next(Contexts.Length)],
                 shape.CpuOf(random.Next(shape.Cpus.Length)),
@@ -75,12 +77,13 @@ internal static class ScriptMaker
 
         if (can.CanIterate)
         {
-            kinds.Add(StepKind.Iterate);
+            kinds.AddRange(can.CanDelete ? [StepKind.Iterate, StepKind.WalkDelete] : [StepKind.Iterate]);
         }
 
         if (can.CanVisit)
         {
-            kinds.AddRange(can.CanDelete ? [StepKind.Visit, StepKind.VisitDelete] : [StepKind.Visit]);
+            kinds.AddRange([StepKind.Visit, StepKind.VisitStop]);
+            kinds.AddRange(can.CanDelete ? [StepKind.VisitDelete] : []);
         }
 
         (MapBatchOps Op, StepKind Kind)[] batches =
@@ -96,6 +99,10 @@ internal static class ScriptMaker
 
         return kinds;
     }
+
+    // Often one of few: what is there already may be written again.
+    private static ulong ValueFor(Random random) =>
+        (ulong)(random.Next(2) == 0 ? random.Next(1, FewValues + 1) : random.Next(1, ValuesMax));
 
     private static MapUpdateFlags FlagsFor(Random random, MapShape shape)
     {

@@ -51,32 +51,37 @@ internal sealed partial class ScriptRun
         return $"{count} done, {Text(err)}";
     }
 
-    private string WalkBatch(bool deletes)
+    private string WalkBatch(Step step, bool deletes)
     {
         if (!_shape.IsFilled)
         {
             return "more keys than a script looks at";
         }
 
-        var count = _shape.KeyCount;
-        var keys = new byte[count * _shape.KeySize];
-        var values = new byte[count * _shape.UserSize];
-        var cursor = new byte[_map.BatchCursorSize];
-        var err = deletes
-            ? _map.LookupAndDeleteBatch(default, cursor, keys, values, ref count)
-            : _map.LookupBatch(default, cursor, keys, values, ref count);
-        if (err != Errno.ENOENT)
+        var room = step.BatchRoom == 0 ? _shape.KeyCount : step.BatchRoom;
+        var seen = new List<int>();
+        var values = new List<byte[]>();
+        byte[] cursor = [];
+        Errno err;
+        do
         {
-            throw new BrokenRuleException(Rules.Iteration, "-ENOENT, as all keys have room in the batch", Text(err));
+            err = NextBatch(ref cursor, room, deletes, seen, values);
+
+            // A bucket is not parted: it wants more room, as in Linux's hashes.
+            room += err == Errno.ENOSPC ? 1 : 0;
+        }
+        while (err is Errno.None or Errno.ENOSPC && seen.Count <= _model.Live.Count && room <= _shape.KeyCount);
+
+        if (err != Errno.ENOENT && seen.Count <= _model.Live.Count)
+        {
+            throw new BrokenRuleException(Rules.Iteration, "-ENOENT after the last key", Text(err));
         }
 
-        var seen = Enumerable.Range(0, count)
-            .Select(i => _shape.NumberOf(keys.AsSpan(i * _shape.KeySize, _shape.KeySize))).ToList();
         CheckWalk(seen);
+        var count = seen.Count;
         for (var i = 0; i < count; i++)
         {
-            CheckShown(
-                seen[i], values.AsSpan(i * _shape.UserSize, _shape.UserSize), _model.Live[seen[i]], Rules.Contents);
+            CheckShown(seen[i], values[i], _model.Live[seen[i]], Rules.Contents);
         }
 
         if (deletes)
@@ -86,6 +91,24 @@ internal sealed partial class ScriptRun
 
         CheckContents(Rules.Contents);
         return $"{count} keys, {Text(err)}";
+    }
+
+    private Errno NextBatch(ref byte[] cursor, int room, bool deletes, List<int> seen, List<byte[]> values)
+    {
+        var (count, keys) = (room, new byte[room * _shape.KeySize]);
+        var bytes = new byte[room * _shape.UserSize];
+        var next = new byte[_map.BatchCursorSize];
+        var err = deletes
+            ? _map.LookupAndDeleteBatch(cursor, next, keys, bytes, ref count)
+            : _map.LookupBatch(cursor, next, keys, bytes, ref count);
+        for (var i = 0; err != Errno.ENOSPC && i < count; i++)
+        {
+            seen.Add(_shape.NumberOf(keys.AsSpan(i * _shape.KeySize, _shape.KeySize)));
+            values.Add(bytes[(i * _shape.UserSize)..((i + 1) * _shape.UserSize)]);
+        }
+
+        cursor = err == Errno.ENOSPC ? cursor : next;
+        return err;
     }
 
     // Side by side, and never more than there are.

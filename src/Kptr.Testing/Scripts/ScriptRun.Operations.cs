@@ -226,16 +226,22 @@ internal sealed unsafe partial class ScriptRun
         return $"was {Step.NameOf(found)}";
     }
 
-    private string Iterate()
+    private string Iterate(Step step)
     {
         var seen = new List<int>();
         var key = Array.Empty<byte>();
         var next = new byte[_shape.KeySize];
+        var isOtherBegun = step.Value % 2 == 0;
         Errno err;
         while ((err = _map.GetNextKey(key, next)) == Errno.None && seen.Count <= _model.Live.Count)
         {
             seen.Add(_shape.NumberOf(next));
             key = [.. next];
+            if (isOtherBegun)
+            {
+                // Somebody else begins a walk meanwhile.
+                _map.GetNextKey([], new byte[_shape.KeySize]);
+            }
         }
 
         CheckWalk(seen);
@@ -256,6 +262,54 @@ internal sealed unsafe partial class ScriptRun
         }
 
         return $"{seen.Count} keys";
+    }
+
+    // What is behind the walk goes; what is before it must still be seen, each once.
+    private string WalkDelete()
+    {
+        var all = _model.Live.Keys.ToList();
+        var seen = new List<int>();
+        var key = Array.Empty<byte>();
+        var next = new byte[_shape.KeySize];
+        while (_map.GetNextKey(key, next) == Errno.None && seen.Count <= all.Count)
+        {
+            if (seen.Count > 0)
+            {
+                Delete(new(StepKind.Delete, seen[^1]));
+            }
+
+            seen.Add(_shape.NumberOf(next));
+            key = [.. next];
+        }
+
+        if (_shape.IsFilled && !seen.Order().SequenceEqual(all))
+        {
+            throw new BrokenRuleException(
+                Rules.Iteration, $"keys {string.Join(", ", all)}, each once, though those that were passed are deleted",
+                string.Join(", ", seen));
+        }
+
+        return $"{seen.Count} keys";
+    }
+
+    private string VisitStop(Step step)
+    {
+        var seen = 0;
+        long visited;
+        using (_kernel.Rcu.ReadLock())
+        {
+            visited = _map.ForEachElem((_, _) => seen++ == step.StopAt ? 1UL : 0, 0, step.Cpu);
+        }
+
+        var expected = Math.Min(step.StopAt + 1, IsIndexed ? _shape.Capacity : _model.Live.Count);
+        if (seen != expected || visited != seen)
+        {
+            throw new BrokenRuleException(
+                Rules.Iteration, $"a visit ends where its callback says so: {expected} are seen, and so it answers",
+                $"{seen} seen, {visited} answered");
+        }
+
+        return $"{visited} visited";
     }
 
     private string Visit(Step step, bool deletes)
@@ -280,6 +334,10 @@ internal sealed unsafe partial class ScriptRun
             else if (deletes && _model.Live.ContainsKey(number))
             {
                 Remove(number);
+                if (_map.ProgLookup(_shape.Key(number), step.Cpu) != 0)
+                {
+                    wrong ??= $"key {number} is still found when its delete has answered 0";
+                }
             }
 
             return 0;

@@ -1,10 +1,13 @@
 using Kptr.Diagnostics;
+using Kptr.Objects;
 
 namespace Kptr.Testing.Scripts;
 
 // What must be true after a step.
 internal sealed unsafe partial class ScriptRun
 {
+    private const int NamesMax = 4;
+
     /// <summary>Every key gives what the model has, and no object has too few references.</summary>
     /// <param name="rule">The rule that is broken where a live element is not as it should be.</param>
     private void CheckContents(ConformanceCheck rule)
@@ -223,6 +226,39 @@ internal sealed unsafe partial class ScriptRun
                     pins.ToString());
             }
         }
+
+        CheckNames();
+    }
+
+    // The key that the map tells of a slot is the one that leads to it.
+    private void CheckNames()
+    {
+        foreach (var (number, entry) in _model.Live.Take(NamesMax))
+        {
+            var key = MapHolder.TextOf(_shape.Key(number));
+            foreach (var held in entry.Held.SelectMany(h => h).Where(h => h >= 0).Distinct())
+            {
+                var pins = _kernel.Ledger.WhoPins(_objects[held]);
+                if (!pins.Entries.Any(e => e.Holder is MapHolder at && at.Key == key))
+                {
+                    _ledgerBreach ??= new BrokenRuleException(
+                        Rules.Conservation, $"the ledger names key {key} for {Step.NameOf(held)}", pins.ToString());
+                }
+            }
+        }
+    }
+
+    /// <summary>A map leaves its caller as it found it.</summary>
+    private void CheckNothingIsOpen()
+    {
+        var open = _kernel.Rcu.IsReader ? "a reader of RCU"
+            : _kernel.RcuTrace.IsReader ? "a reader of RCU tasks trace"
+            : _kernel.Context != ExecContext.Process ? $"the context {_kernel.Context}"
+            : null;
+        if (open is not null)
+        {
+            throw new BrokenRuleException(Rules.Ends, "the operation leaves its caller as it was", $"it leaves {open}");
+        }
     }
 
     /// <summary>The map is freed: each reference that it was given and did not hand out has died.</summary>
@@ -257,6 +293,12 @@ internal sealed unsafe partial class ScriptRun
     private void CheckCensus()
     {
         var census = _map.TakeCensus();
+        var live = _atBirth.Live + _model.Live.Count - _liveAtBirth;
+        if (_atBirth.Capacity > 0 && _shape.IsFilled && census.Live != live)
+        {
+            throw new BrokenRuleException(Rules.Census, $"{live} live slots, as many as keys", $"{census}");
+        }
+
         if (!census.IsComplete)
         {
             throw new BrokenRuleException(Rules.Census, "the parts add up to the capacity", $"{census}");

@@ -17,6 +17,7 @@ internal sealed partial class ScriptRun : IDisposable
     private readonly KernelObject[] _objects;
     private readonly int[] _base;
     private readonly MapCensus _atBirth;
+    private readonly int _liveAtBirth;
     private readonly DestructorBook _destructors;
     private readonly int[] _called;
     private readonly List<string> _log = [];
@@ -48,6 +49,7 @@ internal sealed partial class ScriptRun : IDisposable
         }
 
         _atBirth = _map.TakeCensus();
+        _liveAtBirth = _model.Live.Count;
     }
 
     internal MapShape Shape => _shape;
@@ -135,9 +137,11 @@ internal sealed partial class ScriptRun : IDisposable
             StepKind.Delete => Delete(step),
             StepKind.Take => Take(step),
             StepKind.Store or StepKind.TakeOut => Exchange(step),
-            StepKind.Iterate => Iterate(),
+            StepKind.Iterate => Iterate(step),
             StepKind.Visit => Visit(step, deletes: false),
             StepKind.VisitDelete => Visit(step, deletes: true),
+            StepKind.VisitStop => VisitStop(step),
+            StepKind.WalkDelete => WalkDelete(),
             StepKind.FailAllocation => FailAllocation(),
             StepKind.StepRcu => Deferred(() => _kernel.Rcu.Step()),
             StepKind.StepGrace => Deferred(() => _kernel.RcuTrace.Step() + _kernel.Rcu.Step()),
@@ -146,10 +150,11 @@ internal sealed partial class ScriptRun : IDisposable
             StepKind.Fill => Fill(step),
             StepKind.UpdateBatch => UpdateBatch(step),
             StepKind.DeleteBatch => DeleteBatch(step),
-            StepKind.LookupBatch => WalkBatch(deletes: false),
-            StepKind.TakeBatch => WalkBatch(deletes: true),
+            StepKind.LookupBatch => WalkBatch(step, deletes: false),
+            StepKind.TakeBatch => WalkBatch(step, deletes: true),
             _ => DeleteAll(),
         };
+        CheckNothingIsOpen();
         return answer;
     }
 

@@ -13,6 +13,8 @@ internal enum StepKind
     Iterate,
     Visit,
     VisitDelete,
+    VisitStop,
+    WalkDelete,
     FailAllocation,
     StepRcu,
     StepGrace,
@@ -45,6 +47,14 @@ internal readonly record struct Step(
 
     private const int SimpleKeys = 4;
 
+    /// <summary>Keys of one batch of a walk; 0 for room for all.</summary>
+    internal int BatchRoom => (int)(Value % BatchCount);
+
+    /// <summary>Elements that a visit sees before it stops.</summary>
+    internal int StopAt => (int)(Value % BatchCount);
+
+    private string BatchText => BatchRoom == 0 ? "one batch" : $"batches of {BatchRoom}";
+
     private string By => IsUser ? $"user, CPU {Cpu}" : $"program in {Context}, CPU {Cpu}";
 
     internal static string NameOf(int obj) => obj < 0 ? "nothing"
@@ -57,7 +67,7 @@ internal readonly record struct Step(
         var step = this;
         var one = step.Kind switch
         {
-            StepKind.VisitDelete or StepKind.Take or StepKind.DeleteAll or StepKind.DeleteBatch or StepKind.TakeBatch =>
+            StepKind.VisitDelete or StepKind.WalkDelete or StepKind.Take or StepKind.DeleteAll or StepKind.DeleteBatch or StepKind.TakeBatch =>
                 StepKind.Delete,
             StepKind.Fill or StepKind.UpdateBatch => StepKind.Update,
             _ => step.Kind,
@@ -92,6 +102,8 @@ internal readonly record struct Step(
         StepKind.Iterate => "walk all keys with GetNextKey",
         StepKind.Visit => "visit all elements with ForEachElem",
         StepKind.VisitDelete => "visit all elements, deleting each",
+        StepKind.VisitStop => $"visit elements, and stop at number {StopAt + 1}",
+        StepKind.WalkDelete => "walk all keys with GetNextKey, deleting each that is passed",
         StepKind.FailAllocation => "let the next allocation of an element fail",
         StepKind.StepRcu => "let an RCU grace period end",
         StepKind.StepGrace => "let a grace period of each flavour end",
@@ -100,8 +112,8 @@ internal readonly record struct Step(
         StepKind.Fill => $"update all keys (those that have room, where the map makes none) to values from {Value}",
         StepKind.UpdateBatch => $"update keys {Key} to {Key + BatchCount - 1} to values from {Value} in one batch",
         StepKind.DeleteBatch => $"delete keys {Key} to {Key + BatchCount - 1} in one batch",
-        StepKind.LookupBatch => "look all keys up in one batch",
-        StepKind.TakeBatch => "look up and delete all keys in one batch",
+        StepKind.LookupBatch => $"look all keys up in {BatchText}",
+        StepKind.TakeBatch => $"look up and delete all keys in {BatchText}",
         _ => "delete every key",
     };
 }

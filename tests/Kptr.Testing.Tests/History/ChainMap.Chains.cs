@@ -12,7 +12,7 @@ public sealed partial class ChainMap
     protected override Errno UpdateValue(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist || (flags == MapUpdateFlags.Lock && !HasLock))
+        if ((flags & ~MapUpdateFlags.Lock) > MapUpdateFlags.Exist || ((flags & MapUpdateFlags.Lock) != 0 && !HasLock))
         {
             return Errno.EINVAL;
         }

@@ -1,44 +1,9 @@
 using Kptr.Maps;
 
-namespace Kptr.Tests.Maps;
-
-/// <summary>Maps of the sweep: types, and ways to set one up that change how elements live.</summary>
-public enum SweepMap
-{
-    Array,
-    PercpuArray,
-    Hash,
-    HashNoPrealloc,
-    PercpuHash,
-    PercpuHashNoPrealloc,
-    Lru,
-    LruOwnLists,
-    LruPercpu,
-    LruPercpuOwnLists,
-    Rhash,
-    TaskStorage,
-    CgrpStorage,
-    SkStorage,
-    InodeStorage,
-
-    /// <summary>An array that only an outer array holds.</summary>
-    InnerArray,
-
-    /// <summary>A hash that only an outer hash holds.</summary>
-    InnerHash,
-
-    /// <summary>The outer map itself; its inner maps have the fields.</summary>
-    ArrayOfMaps,
-
-    /// <summary>The outer map itself; its inner maps have the fields.</summary>
-    HashOfMaps,
-
-    /// <summary>The same without preallocated elements.</summary>
-    HashOfMapsNoPrealloc,
-}
+namespace Kptr.Testing.Cells;
 
 /// <summary>What is done.</summary>
-public enum SweepOp
+internal enum CellOp
 {
     Lookup,
     Insert,
@@ -76,30 +41,8 @@ public enum SweepOp
     MapFree,
 }
 
-/// <summary>What the value holds.</summary>
-public enum SweepFields
-{
-    None,
-    Kptr,
-    TwoKptrs,
-    ArrayOfKptrs,
-    PercpuKptr,
-    UnrefKptr,
-    RefcountAndKptr,
-    Lock,
-    LockAndKptr,
-    ResLockAndKptr,
-    TimerAndKptr,
-    WorkqueueAndKptr,
-    TaskWorkAndKptr,
-    List,
-    Tree,
-    TreeListAndKptr,
-    Uptr,
-}
-
 /// <summary>Who does it, from where.</summary>
-public enum SweepContext
+internal enum CellContext
 {
     Program,
     User,
@@ -118,7 +61,7 @@ public enum SweepContext
 }
 
 /// <summary>The flags that each operation is tried with.</summary>
-internal static class SweepFlags
+internal static class CellFlags
 {
     private static readonly MapUpdateFlags[] Writing =
     [
@@ -137,11 +80,11 @@ internal static class SweepFlags
         (MapUpdateFlags)(1UL << 32),
     ];
 
-    internal static IReadOnlyList<MapUpdateFlags> Of(SweepOp op) => op switch
+    internal static IReadOnlyList<MapUpdateFlags> Of(CellOp op) => op switch
     {
-        SweepOp.Insert or SweepOp.Update => Writing,
-        SweepOp.Lookup or SweepOp.LookupAndDelete or SweepOp.LookupBatch or SweepOp.UpdateBatch or SweepOp.DeleteBatch
-            or SweepOp.LookupAndDeleteBatch => Reading,
+        CellOp.Insert or CellOp.Update => Writing,
+        CellOp.Lookup or CellOp.LookupAndDelete or CellOp.LookupBatch or CellOp.UpdateBatch or CellOp.DeleteBatch
+            or CellOp.LookupAndDeleteBatch => Reading,
         _ => [MapUpdateFlags.Any],
     };
 
