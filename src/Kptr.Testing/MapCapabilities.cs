@@ -18,6 +18,15 @@ public enum MapKeys
     /// id, the low 32 bits of a socket's or file's address.
     /// </summary>
     Owner,
+
+    /// <summary>
+    /// Prefixes as in tries: 32 bits with their length, then the bits in network order. A look-up finds the longest
+    /// that contains what is looked up.
+    /// </summary>
+    Prefix,
+
+    /// <summary>None: values are pushed and popped, as in queues and stacks.</summary>
+    None,
 }
 
 /// <summary>What a map does with a new key when it is full.</summary>
@@ -41,6 +50,21 @@ public sealed record MapCapabilities
 
     /// <summary>An LRU map: any keys, makes room for new ones.</summary>
     public static MapCapabilities Lru { get; } = new() { WhenFull = WhenFull.Evict };
+
+    /// <summary>A trie of prefixes: refuses with <c>-ENOSPC</c> when full, visits nothing.</summary>
+    public static MapCapabilities Trie { get; } = new()
+    {
+        Keys = MapKeys.Prefix, FullErrno = Errno.ENOSPC, CanVisit = false,
+    };
+
+    /// <summary>A queue: first in, first out; refuses with <c>-E2BIG</c> when full.</summary>
+    public static MapCapabilities Queue { get; } = new()
+    {
+        Keys = MapKeys.None, CanDelete = false, CanIterate = false, CanVisit = false, CanTake = true,
+    };
+
+    /// <summary>A stack: last in, first out.</summary>
+    public static MapCapabilities Stack { get; } = Queue with { IsLifo = true };
 
     /// <summary>Local storage: a value an owner, made and deleted by helpers.</summary>
     public static MapCapabilities LocalStorage { get; } = new()
@@ -80,6 +104,9 @@ public sealed record MapCapabilities
     /// by key do.
     /// </summary>
     public StorageHelpers? Storage { get; init; }
+
+    /// <summary>Of maps without keys: whether the last that came leaves first.</summary>
+    public bool IsLifo { get; init; }
 
     /// <summary>Whether elements can be deleted; else <see cref="BpfMap.DeleteElem"/> answers <c>-EINVAL</c>.</summary>
     public bool CanDelete { get; init; } = true;

@@ -3,6 +3,7 @@ using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Testing.Cells;
+using Kptr.Testing.Keyless;
 using Kptr.Testing.Scripts;
 
 namespace Kptr.Testing;
@@ -87,6 +88,12 @@ public static class MapConformance
     {
         ArgumentNullException.ThrowIfNull(capabilities);
         options ??= new();
+        if (capabilities.Keys == MapKeys.None)
+        {
+            return ConformanceRunner.Run(
+                Checks, Rules.Ends, options, new KeylessBench(source.Make, capabilities, options));
+        }
+
         var bench = new Bench(source, capabilities, options);
         return ConformanceRunner.Run(Checks, Rules.Ends, options, bench) with { Cells = bench.Cells };
     }
@@ -106,7 +113,8 @@ public static class MapConformance
             var shape = new MapShape(map, can);
             return check switch
             {
-                _ when can.Keys == MapKeys.Owner && check != Rules.Table => "its keys name owners",
+                _ when check == Rules.Order => "it has keys",
+                _ when check == Rules.DestroyWithOwner && can.Keys != MapKeys.Owner => "nobody owns its values",
                 _ when (check == Rules.DestroyOnDelete || check == Rules.StaleKeys) && !can.CanDelete
                     && can.WhenFull != WhenFull.Evict => "nothing is ever deleted",
                 _ when IsAboutObjects(check) && shape.KptrOffsets.IsEmpty =>
@@ -160,8 +168,8 @@ public static class MapConformance
             new MapDesk(_factory, can, policy, Options.StepsMax, watch);
 
         private static bool IsAboutObjects(ConformanceCheck check) =>
-            check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyAtMapFree
-            || check == Rules.DestroyOnce || check == Rules.Destructors || check == Rules.Conservation
-            || check == Rules.Unlocked;
+            check == Rules.DestroyOnOverwrite || check == Rules.DestroyOnDelete || check == Rules.DestroyWithOwner
+            || check == Rules.DestroyAtMapFree || check == Rules.DestroyOnce || check == Rules.Destructors
+            || check == Rules.Conservation || check == Rules.Unlocked;
     }
 }

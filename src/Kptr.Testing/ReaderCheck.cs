@@ -45,7 +45,7 @@ internal sealed unsafe class ReaderCheck(
         using var kernel = Kernels.Boot(policy);
         using var map = factory(kernel);
         var shape = new MapShape(map, can);
-        var count = Math.Min(shape.Capacity, MapShape.FilledMax);
+        var count = shape.CountToFill;
         for (var key = 0; key < count; key++)
         {
             map.UpdateElem(shape.Key(key), shape.Written((ulong)key + 1));
@@ -102,7 +102,7 @@ internal sealed unsafe class ReaderCheck(
         using var kernel = Kernels.Boot(policy);
         using var map = factory(kernel);
         var shape = new MapShape(map, can);
-        var count = Math.Max(1, Math.Min(shape.Capacity, MapShape.FilledMax) / 2);
+        var count = Math.Max(1, shape.CountToFill / 2);
         for (var key = 0; key < count; key++)
         {
             map.UpdateElem(shape.Key(key), shape.Written((ulong)key + 1));

@@ -51,6 +51,14 @@ internal static class Rules
         one that skips loses what was to be cleaned up. Elements may be deleted by the callback that visits them.
         """);
 
+    internal static readonly ConformanceCheck Order = new(
+        "Order", "values leave in the order that the map says, and each once",
+        """
+        A queue gives what came first, a stack what came last, and a push that makes room (BPF_EXIST) drops the oldest
+        of either. Values are pushed, popped and peeked at by programs and user space, past the end of whatever the map
+        keeps them in, and compared with a plain list.
+        """);
+
     internal static readonly ConformanceCheck Opaque = new(
         "Opaque", "special fields are neither shown to user space nor written by it",
         """
@@ -72,6 +80,14 @@ internal static class Rules
         """
         Under the eager policy a delete, an eviction and a look-up that deletes end the value. A reference that stays in
         memory to which no key leads pins its object until the map is freed, and the slot's next tenant finds it.
+        """);
+
+    internal static readonly ConformanceCheck DestroyWithOwner = new(
+        "DestroyWithOwner", "what a value held is given back when its owner goes",
+        """
+        Local storage belongs to a task, cgroup, socket or file, and ends with it, under both policies. A map that does
+        not hear of that keeps references on behalf of nobody, and gives the next owner of the same number a stranger's
+        value. Owners go in the middle of scripts, and others come in their place.
         """);
 
     internal static readonly ConformanceCheck DestroyAtMapFree = new(
@@ -183,8 +199,8 @@ internal static class Rules
 
     internal static readonly IReadOnlyList<ConformanceCheck> All =
     [
-        Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Opaque, DestroyOnOverwrite,
-        DestroyOnDelete, DestroyAtMapFree, DestroyOnce, Destructors, Conservation, Census, LateWrites, NoExceptions,
-        Table, ReaderSafety, Unlocked, Threads, FreeDuringUse, Ends,
+        Contents, Errnos, FailedMovesNothing, StaleKeys, SlotsApart, Iteration, Order, Opaque, DestroyOnOverwrite,
+        DestroyOnDelete, DestroyWithOwner, DestroyAtMapFree, DestroyOnce, Destructors, Conservation, Census, LateWrites,
+        NoExceptions, Table, ReaderSafety, Unlocked, Threads, FreeDuringUse, Ends,
     ];
 }

@@ -18,7 +18,7 @@ public class SoundMapTests(ITestOutputHelper output)
         {
             var report = MapConformance.Check(
                 map.Make, map.Can, new() { Seed = seed, Scripts = 100, Rounds = 10, Policies = map.Policies });
-            report.Passed.Count.Should().BeGreaterThan(10, report.ToString());
+            report.Passed.Count.Should().BeGreaterThanOrEqualTo(10, report.ToString());
         }
 
         if (Seeds.IsNight)

@@ -2,6 +2,7 @@ using CustomMap;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
+using Kptr.Testing.Tests.Forms;
 
 namespace Kptr.Testing.Tests;
 
@@ -58,6 +59,37 @@ internal static class SoundMaps
         {
             Policies = [DestroyBehavior.Recycle],
         },
+        ["task storage"] = Storage(BpfMapType.TaskStorage),
+        ["cgroup storage"] = Storage(BpfMapType.CgrpStorage),
+        ["socket storage"] = Storage(BpfMapType.SkStorage),
+        ["inode storage"] = Storage(BpfMapType.InodeStorage),
+        ["queue"] = new(core => new QueueStackMap(core, Ring(BpfMapType.Queue)), MapCapabilities.Queue),
+        ["stack"] = new(core => new QueueStackMap(core, Ring(BpfMapType.Stack)), MapCapabilities.Stack),
+        ["plain queue"] = new(core => new PlainQueue(core, isStack: false, QueueFault.None), MapCapabilities.Queue),
+        ["plain stack"] = new(core => new PlainQueue(core, isStack: true, QueueFault.None), MapCapabilities.Stack),
+        ["plain trie"] = new(core => new PlainTrie(core, TrieFault.None), PlainTrie.Can),
+        ["plain storage"] = new(
+            core => new PlainStorage(core, StorageFault.None),
+            MapCapabilities.LocalStorage with { KeptFor = GracePeriods.Both }),
+        ["trie of addresses"] = new(
+            core => new LpmTrieMap(core, Trie(8)),
+            MapCapabilities.Trie with { Batches = MapBatchOps.Lookup | MapBatchOps.Update | MapBatchOps.Delete }),
+        ["trie of bytes"] = new(
+            core => new LpmTrieMap(core, Trie(5)),
+            MapCapabilities.Trie with { Batches = MapBatchOps.Lookup | MapBatchOps.Update | MapBatchOps.Delete }),
+    };
+
+    // Over the sockets of a kernel a storage map finds its owners by number.
+    private static SoundMap Storage(BpfMapType type) => new(
+        core => new LocalStorageMap(
+            core, StructSpec.Of<int, NaiveValue>(core, "storage", type, 0, MapFlags.NoPrealloc)),
+        MapCapabilities.LocalStorage with { Storage = StorageHelpers.Builtin });
+
+    private static MapSpec Ring(BpfMapType type) => new("ring", type) { ValueSize = 12, MaxEntries = 5 };
+
+    private static MapSpec Trie(int keySize) => new("trie", BpfMapType.LpmTrie)
+    {
+        KeySize = keySize, ValueSize = 12, MaxEntries = 6, Flags = MapFlags.NoPrealloc,
     };
 
     private static MapSpec Struct<T>(KernelCore core)

@@ -13,10 +13,24 @@ internal static class Capabilities
         ("CanTake", "TakeValue", false),
     ];
 
+    // Of the static properties of Kptr.Testing: the claims in which one differs from a new record.
+    private static readonly (string Preset, string Property, bool IsClaimed)[] s_presets =
+    [
+        ("LocalStorage", "CanIterate", false),
+        ("LocalStorage", "CanVisit", false),
+        ("Trie", "CanVisit", false),
+        ("Queue", "CanIterate", false),
+        ("Queue", "CanVisit", false),
+        ("Queue", "CanTake", true),
+        ("Stack", "CanIterate", false),
+        ("Stack", "CanVisit", false),
+        ("Stack", "CanTake", true),
+    ];
+
     internal static IEnumerable<(string What, string Method)> NeedsOf(IOperation claimed, KnownTypes known)
     {
         var set = new Dictionary<string, IOperation>();
-        if (!TryCollect(claimed, known, set))
+        if (!TryCollect(claimed, known, set, out var preset))
         {
             yield break;
         }
@@ -24,7 +38,8 @@ internal static class Capabilities
         foreach (var (property, method, isClaimedBySilence) in s_claims)
         {
             if (set.TryGetValue(property, out var value)
-                ? value.ConstantValue is { HasValue: true, Value: true } : isClaimedBySilence)
+                ? value.ConstantValue is { HasValue: true, Value: true }
+                : IsClaimed(preset, property, isClaimedBySilence))
             {
                 yield return ($"The capability {property}", method);
             }
@@ -39,20 +54,35 @@ internal static class Capabilities
         }
     }
 
-    /// <summary>Collects what is set; false where it is said elsewhere.</summary>
-    private static bool TryCollect(IOperation claimed, KnownTypes known, Dictionary<string, IOperation> set)
+    private static bool IsClaimed(string preset, string property, bool isClaimedBySilence)
+    {
+        foreach (var (name, of, isClaimed) in s_presets)
+        {
+            if (name == preset && of == property)
+            {
+                return isClaimed;
+            }
+        }
+
+        return isClaimedBySilence;
+    }
+
+    /// <summary>Collects what is set, and over which preset; false where it is said elsewhere.</summary>
+    private static bool TryCollect(
+        IOperation claimed, KnownTypes known, Dictionary<string, IOperation> set, out string preset)
     {
         IObjectOrCollectionInitializerOperation? initializer;
+        preset = "";
         switch (claimed)
         {
-            // The three that Kptr.Testing has differ in nothing that overrides stand behind.
-            case IPropertyReferenceOperation { Property: { IsStatic: true, ContainingType: var type } }:
+            case IPropertyReferenceOperation { Property: { IsStatic: true, ContainingType: var type, Name: var name } }:
+                preset = name;
                 return KnownTypes.Is(type, known.Capabilities);
             case IObjectCreationOperation creation:
                 initializer = creation.Initializer;
                 break;
             case IWithOperation with:
-                if (!TryCollect(with.Operand, known, set))
+                if (!TryCollect(with.Operand, known, set, out preset))
                 {
                     return false;
                 }

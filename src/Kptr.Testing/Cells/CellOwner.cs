@@ -23,7 +23,7 @@ internal sealed class CellOwner
                 };
                 break;
             case BpfMapType.CgrpStorage:
-                var group = kernel.Cgroups.Create($"owner {number}");
+                var group = kernel.Cgroups.Create($"owner {kernel.Single(static _ => new Counter()).Next()}");
                 (Object, Key) = (group, (int)group.Id);
                 _end = () => kernel.Cgroups.Remove(group);
                 break;
@@ -52,5 +52,13 @@ internal sealed class CellOwner
             _hasEnded = true;
             _end();
         }
+    }
+
+    /// <summary>Names of cgroups, which are siblings.</summary>
+    private sealed class Counter
+    {
+        private int _last;
+
+        internal int Next() => Interlocked.Increment(ref _last);
     }
 }

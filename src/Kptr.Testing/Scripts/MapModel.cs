@@ -41,6 +41,22 @@ internal sealed class MapModel(int placeCount, int fieldCount)
         return entry;
     }
 
+    /// <summary>The key whose value a look-up of a key finds: itself, or the longest prefix; -1 for none.</summary>
+    internal int LeadsTo(MapShape shape, int number)
+    {
+        if (Live.ContainsKey(number) || !shape.IsTrie)
+        {
+            return Live.ContainsKey(number) ? number : -1;
+        }
+
+        return Longest(shape, shape.Key(number));
+    }
+
+    /// <summary>The longest prefix that contains a key; -1 for none.</summary>
+    internal int Longest(MapShape shape, byte[] key) => Live.Keys
+        .Where(k => Prefixes.Contains(shape.Key(k), key))
+        .OrderByDescending(k => BitConverter.ToInt32(shape.Key(k))).FirstOrDefault(-1);
+
     /// <summary>References on an object that live elements are known to have.</summary>
     internal int Known(int obj) => Live.Values.Sum(e => e.Held.Sum(of => of.Count(h => h == obj)));
 

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using Kptr.Btf;
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Testing.Cells;
 
 namespace Kptr.Testing.Scripts;
 
@@ -28,12 +29,15 @@ internal sealed unsafe class MapShape
     /// <summary>Eight of them.</summary>
     internal const ulong GarbageWord = 0xeeee_eeee_eeee_eeee;
 
+    private const int OwnerCount = 6;
     private static readonly string[] Kinds = ["task_struct", "cgroup", "bpf_cpumask"];
     private readonly int[] _cpus;
     private readonly int[] _kinds;
     private readonly bool[] _isSpecial;
     private readonly int _strideBytes;
     private readonly bool _isIndexed;
+    private readonly CellOwner[] _owners = [];
+    private int _noise;
 
     internal MapShape(BpfMap map, MapCapabilities can)
     {
@@ -47,6 +51,15 @@ internal sealed unsafe class MapShape
         Capacity = (int)Math.Min(map.MaxEntries, int.MaxValue);
         KeyCount = Math.Min(Capacity, FilledMax) + 3;
         _isIndexed = can.Keys == MapKeys.Index;
+        IsTrie = can.Keys == MapKeys.Prefix;
+        if (can.Keys == MapKeys.Owner)
+        {
+            // As many as there are owners.
+            Capacity = int.MaxValue;
+            KeyCount = OwnerCount;
+            _owners = [.. Enumerable.Range(0, OwnerCount + 1).Select(i => new CellOwner(map.Core, map.Type, i))];
+        }
+
         HasLock = map.Record.Has(BtfFieldKind.SpinLock | BtfFieldKind.ResSpinLock);
         HasSpecials = map.Record.Fields.Length > 0;
         _isSpecial = new bool[ValueSize];
@@ -84,6 +97,9 @@ internal sealed unsafe class MapShape
     /// <summary>Whether scripts use all of the capacity.</summary>
     internal bool IsFilled => Capacity <= FilledMax;
 
+    /// <summary>Whether keys are prefixes.</summary>
+    internal bool IsTrie { get; }
+
     internal bool HasLock { get; }
 
     internal bool HasSpecials { get; }
@@ -97,6 +113,16 @@ internal sealed unsafe class MapShape
     /// </summary>
     internal byte[] Key(int number)
     {
+        if (_owners.Length > 0)
+        {
+            return BitConverter.GetBytes(_owners[number].Key);
+        }
+
+        if (IsTrie)
+        {
+            return Prefixes.Key(KeySize, number, isNoisy: (_noise ^= 1) == 0);
+        }
+
         var key = new byte[KeySize];
         if (KeySize < sizeof(int))
         {
@@ -117,6 +143,17 @@ internal sealed unsafe class MapShape
     /// <summary>The number of a key; -1 for one that no script uses.</summary>
     internal int NumberOf(ReadOnlySpan<byte> key)
     {
+        if (_owners.Length > 0)
+        {
+            var owner = BinaryPrimitives.ReadInt32LittleEndian(key);
+            return Array.FindIndex(_owners, o => o.Key == owner);
+        }
+
+        if (IsTrie)
+        {
+            return Prefixes.NumberOf(key, KeyCount);
+        }
+
         if (KeySize < sizeof(int) || _isIndexed)
         {
             var low = KeySize < sizeof(int) ? key[0] : BinaryPrimitives.ReadInt32LittleEndian(key);
@@ -137,6 +174,24 @@ internal sealed unsafe class MapShape
     };
 
     private int NthOfPlace(int place) => place == 0 ? 0 : place == KeySize - 1 ? 1 : place + 1;
+
+    /// <summary>The owner of a value goes.</summary>
+    internal void EndOwner(int number) => _owners[number].End();
+
+    /// <summary>Another owner comes in the place of one that has gone.</summary>
+    internal void Replace(BpfMap map, int number) => _owners[number] = new(map.Core, map.Type, number);
+
+    /// <summary>Keys that fill the map, or half of the owners.</summary>
+    internal int CountToFill => _owners.Length > 0 ? KeyCount / 2 : Math.Min(Capacity, FilledMax);
+
+    /// <summary>All owners go.</summary>
+    internal void EndOwners()
+    {
+        foreach (var owner in _owners)
+        {
+            owner.End();
+        }
+    }
 
     /// <summary>The CPU whose value is at a place.</summary>
     internal int CpuOf(int place) => _cpus[place];

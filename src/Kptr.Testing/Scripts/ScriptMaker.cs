@@ -92,10 +92,13 @@ internal static class ScriptMaker
             (MapBatchOps.Lookup, StepKind.LookupBatch), (MapBatchOps.LookupAndDelete, StepKind.TakeBatch),
         ];
         kinds.AddRange(batches.Where(b => (can.Batches & b.Op) != 0).Select(b => b.Kind));
-        if (can.Keys == MapKeys.Any)
+        kinds.AddRange(can.Keys switch
         {
-            kinds.Add(StepKind.FailAllocation);
-        }
+            MapKeys.Index => [],
+            MapKeys.Owner => [StepKind.FailAllocation, StepKind.EndOwner, StepKind.EndOwner],
+            MapKeys.Prefix => [StepKind.FailAllocation, StepKind.BadPrefix],
+            _ => [StepKind.FailAllocation],
+        });
 
         return kinds;
     }

@@ -9,7 +9,8 @@ internal sealed unsafe partial class ScriptRun
 {
     private bool IsIndexed => _can.Keys == MapKeys.Index;
 
-    private bool IsEager => _policy == DestroyBehavior.Eager;
+    // Local storage ends what it holds under every policy.
+    private bool IsEager => _policy == DestroyBehavior.Eager || _can.Keys == MapKeys.Owner;
 
     // What a value that was written anew may hold in its kptrs.
     private int AfterWrite => IsEager ? MapModel.Nothing : MapModel.Unknown;
@@ -189,7 +190,7 @@ internal sealed unsafe partial class ScriptRun
     {
         using var reader = _kernel.Rcu.ReadLock();
         var at = _map.ProgLookup(_shape.Key(step.Key), step.Cpu);
-        if (at == 0 || !_model.Live.TryGetValue(step.Key, out var entry))
+        if (at == 0 || !_model.Live.TryGetValue(_model.LeadsTo(_shape, step.Key), out var entry))
         {
             return "no such key";
         }
@@ -248,6 +249,11 @@ internal sealed unsafe partial class ScriptRun
         if (err != Errno.ENOENT)
         {
             throw new BrokenRuleException(Rules.Iteration, "ENOENT after the last key", Text(err));
+        }
+
+        if (_shape.IsTrie)
+        {
+            CheckOrder(seen);
         }
 
         if (seen.Count > 0)
@@ -374,6 +380,21 @@ internal sealed unsafe partial class ScriptRun
         return $"{visited} visited";
     }
 
+    // Of prefixes the longer come before those that contain them, as in Linux's tries.
+    private void CheckOrder(List<int> seen)
+    {
+        for (var i = 0; i < seen.Count; i++)
+        {
+            if (seen[..i].FirstOrDefault(k => Prefixes.Contains(_shape.Key(k), _shape.Key(seen[i])), -1) is var first
+                and >= 0)
+            {
+                throw new BrokenRuleException(
+                    Rules.Iteration, $"prefix {seen[i]} comes before {first}, which contains it",
+                    string.Join(", ", seen));
+            }
+        }
+    }
+
     private void CheckWalk(List<int> seen)
     {
         if (!_shape.IsFilled && IsIndexed)
@@ -386,6 +407,62 @@ internal sealed unsafe partial class ScriptRun
             throw new BrokenRuleException(
                 Rules.Iteration, $"keys {string.Join(", ", _model.Live.Keys)}", string.Join(", ", seen));
         }
+    }
+
+    // Nothing of a value is left when its owner has gone.
+    private string EndOwner(Step step)
+    {
+        _shape.EndOwner(step.Key);
+        _kernel.Quiesce();
+        var (key, value) = (_shape.Key(step.Key), _shape.Written(step.Value));
+        Errno[] said = [_map.UpdateElem(key, value), _map.DeleteElem(key), _map.LookupElem(key, value)];
+        if (said.Any(e => e != Errno.EBADF))
+        {
+            throw new BrokenRuleException(
+                Rules.Errnos, "-EBADF for an update, a delete and a look-up of an owner that there is not",
+                string.Join(", ", said.Select(Text)));
+        }
+
+        _shape.Replace(_map, step.Key);
+        if (_model.Live.Remove(step.Key, out var entry))
+        {
+            foreach (var held in entry.Held)
+            {
+                EndHeld(held, Rules.DestroyOnDelete);
+            }
+        }
+
+        for (var o = 0; o < _objects.Length; o++)
+        {
+            var held = _objects[o].Count.Value - _base[o];
+            if (held > _model.Known(o))
+            {
+                throw new BrokenRuleException(
+                    Rules.DestroyWithOwner, $"the map holds {Step.NameOf(o)} {_model.Known(o)} times",
+                    $"{held} times{Pins(o)}");
+            }
+        }
+
+        CheckFaults();
+        CheckContents(Rules.Contents);
+        return "gone";
+    }
+
+    // A prefix longer than its key is none.
+    private string BadPrefix(Step step)
+    {
+        var key = _shape.Key(step.Key);
+        BitConverter.GetBytes(((_shape.KeySize - sizeof(int)) * 8) + 1).CopyTo(key, 0);
+        var value = _shape.Written(step.Value);
+        Errno[] said = [_map.UpdateElem(key, value), _map.DeleteElem(key), _map.LookupElem(key, value)];
+        if (!said.SequenceEqual([Errno.EINVAL, Errno.EINVAL, Errno.ENOENT]))
+        {
+            throw new BrokenRuleException(
+                Rules.Errnos, "-EINVAL, -EINVAL and -ENOENT", string.Join(", ", said.Select(Text)));
+        }
+
+        CheckContents(Rules.FailedMovesNothing);
+        return "refused";
     }
 
     private string DeleteAll()

@@ -22,7 +22,8 @@ internal sealed unsafe partial class ScriptRun
             var bytes = _shape.Key(key);
             var err = _map.LookupElem(bytes, shown);
             var at = _map.ProgLookup(bytes, 0);
-            if (!_model.Live.TryGetValue(key, out var entry))
+            var leads = _model.LeadsTo(_shape, key);
+            if (!_model.Live.TryGetValue(leads, out var entry))
             {
                 CheckAbsent(key, err, at, shown);
                 continue;
@@ -37,19 +38,46 @@ internal sealed unsafe partial class ScriptRun
 
             for (var place = 0; place < _shape.PlaceCount; place++)
             {
-                CheckValue(key, entry.Values[place], _map.ProgLookup(bytes, _shape.CpuOf(place)), owners, rule);
+                CheckValue(leads, entry.Values[place], _map.ProgLookup(bytes, _shape.CpuOf(place)), owners, rule);
             }
 
             CheckShown(key, shown, entry, rule);
         }
 
+        CheckAddresses(rule);
         CheckNotTooFew();
+    }
+
+    // Whole addresses lead to the longest prefix that contains them.
+    private void CheckAddresses(ConformanceCheck rule)
+    {
+        for (var key = 0; _shape.IsTrie && key < _shape.KeyCount; key++)
+        {
+            var address = Prefixes.AddressBelow(_shape.KeySize, key);
+            var leads = _model.Longest(_shape, address);
+            var at = _map.ProgLookup(address, 0);
+            if (leads < 0 != (at == 0))
+            {
+                throw new BrokenRuleException(
+                    leads < 0 ? Rules.StaleKeys : rule,
+                    $"an address below prefix {key} finds {(leads < 0 ? "nothing" : $"prefix {leads}")}",
+                    at == 0 ? "nothing" : $"a value at {at:x}");
+            }
+
+            var value = leads < 0 ? 0 : _model.Live[leads].Values[_shape.PlaceOf(0)];
+            if (at != 0 && !_shape.PlainEquals(new ReadOnlySpan<byte>((void*)at, _shape.ValueSize), value))
+            {
+                throw new BrokenRuleException(
+                    rule, $"an address below prefix {key} finds prefix {leads}, {MapShape.Text(_shape.Shown(value))}",
+                    ShownAt(at));
+            }
+        }
     }
 
     // One value of a live key, as a program finds it.
     private void CheckValue(int key, ulong value, ulong at, Dictionary<ulong, int> owners, ConformanceCheck rule)
     {
-        if (at == 0 || !owners.TryAdd(at, key))
+        if (at == 0 || (!owners.TryAdd(at, key) && !(_shape.IsTrie && owners[at] == key)))
         {
             throw new BrokenRuleException(
                 at == 0 ? rule : Rules.SlotsApart, "each key has memory of its own, on each CPU",
@@ -233,7 +261,8 @@ internal sealed unsafe partial class ScriptRun
     // The key that the map tells of a slot is the one that leads to it.
     private void CheckNames()
     {
-        foreach (var (number, entry) in _model.Live.Take(NamesMax))
+        // A prefix may be told with anything behind it.
+        foreach (var (number, entry) in _model.Live.Take(_shape.IsTrie ? 0 : NamesMax))
         {
             var key = MapHolder.TextOf(_shape.Key(number));
             foreach (var held in entry.Held.SelectMany(h => h).Where(h => h >= 0).Distinct())

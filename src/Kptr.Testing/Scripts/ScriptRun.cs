@@ -89,6 +89,7 @@ internal sealed partial class ScriptRun : IDisposable
     public void Dispose()
     {
         EmptyGarbage([.. Enumerable.Range(0, _shape.KeyCount)]);
+        _shape.EndOwners();
         _kernel.Options.FaultPlan!.Clear();
         _map.Dispose();
     }
@@ -142,6 +143,8 @@ internal sealed partial class ScriptRun : IDisposable
             StepKind.VisitDelete => Visit(step, deletes: true),
             StepKind.VisitStop => VisitStop(step),
             StepKind.WalkDelete => WalkDelete(),
+            StepKind.EndOwner => EndOwner(step),
+            StepKind.BadPrefix => BadPrefix(step),
             StepKind.FailAllocation => FailAllocation(),
             StepKind.StepRcu => Deferred(() => _kernel.Rcu.Step()),
             StepKind.StepGrace => Deferred(() => _kernel.RcuTrace.Step() + _kernel.Rcu.Step()),

@@ -15,6 +15,8 @@ internal enum StepKind
     VisitDelete,
     VisitStop,
     WalkDelete,
+    EndOwner,
+    BadPrefix,
     FailAllocation,
     StepRcu,
     StepGrace,
@@ -67,8 +69,8 @@ internal readonly record struct Step(
         var step = this;
         var one = step.Kind switch
         {
-            StepKind.VisitDelete or StepKind.WalkDelete or StepKind.Take or StepKind.DeleteAll or StepKind.DeleteBatch or StepKind.TakeBatch =>
-                StepKind.Delete,
+            StepKind.VisitDelete or StepKind.WalkDelete or StepKind.Take or StepKind.DeleteAll or StepKind.DeleteBatch
+                or StepKind.TakeBatch => StepKind.Delete,
             StepKind.Fill or StepKind.UpdateBatch => StepKind.Update,
             _ => step.Kind,
         };
@@ -104,6 +106,8 @@ internal readonly record struct Step(
         StepKind.VisitDelete => "visit all elements, deleting each",
         StepKind.VisitStop => $"visit elements, and stop at number {StopAt + 1}",
         StepKind.WalkDelete => "walk all keys with GetNextKey, deleting each that is passed",
+        StepKind.EndOwner => $"the owner of key {Key} goes, and another comes",
+        StepKind.BadPrefix => "update, delete and look up a prefix longer than its key",
         StepKind.FailAllocation => "let the next allocation of an element fail",
         StepKind.StepRcu => "let an RCU grace period end",
         StepKind.StepGrace => "let a grace period of each flavour end",

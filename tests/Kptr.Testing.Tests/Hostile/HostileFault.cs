@@ -5,7 +5,7 @@ public enum HostileFault
 {
     None,
 
-    /// <summary>"Under the recycle policy nothing dies": a dying value is not handed over, and its timer rings.</summary>
+    /// <summary>"Under the recycle policy nothing dies": a value is not handed over, and its timer rings.</summary>
     LeavesTimersRunning,
 
     /// <summary>"Not while somebody walks": updates during a visit are refused.</summary>
@@ -47,7 +47,7 @@ public enum HostileFault
     /// <summary>"Not in an NMI": an update there is put off, and answers 0.</summary>
     PutsOffInNmi,
 
-    /// <summary>"The caller runs here": values of the CPU that the thread plays, not of the one that is asked for.</summary>
+    /// <summary>"The caller runs here": values of the CPU that the thread plays, not of the one asked for.</summary>
     UsesCurrentCpu,
 
     /// <summary>"Clean memory": a new tenant's value is zeroed, with the kptr that rode along.</summary>
