@@ -1,3 +1,5 @@
+using Kptr.Testing.Tests.Forms;
+
 namespace Kptr.Testing.Tests;
 
 /// <summary>Every planted fault is found, by the check that is there for it; without one nothing is.</summary>
@@ -78,7 +80,10 @@ public class MutantTests
     {
         Faults.Select(row => (Fault)row[0]).Distinct().Should()
             .BeEquivalentTo(Enum.GetValues<Fault>().Where(f => f != Fault.None));
-        Faults.Select(row => (string)row[1]).Distinct().Should()
+
+        // Those of other forms of maps are planted in Forms.
+        Faults.Select(row => (string)row[1]).Concat(FormTests.Queues.Select(row => (string)row[2]))
+            .Concat(FormTests.Storages.Select(row => (string)row[1])).Distinct().Should()
             .BeEquivalentTo(MapConformance.Checks.Select(c => c.Name));
     }
 

@@ -98,6 +98,11 @@ internal static class CellReasons
             return "no kptr to write through a stale pointer";
         }
 
+        if (cell.Context == CellContext.ExitingOwner && !cell.Map.IsBuiltin)
+        {
+            return "whether a map of one's own hears of an owner's end before another does is nobody's promise";
+        }
+
         if (cell.Context == CellContext.ExitingOwner
             && cell.Op is not (CellOp.Lookup or CellOp.Insert or CellOp.Delete))
         {

@@ -414,16 +414,6 @@ internal sealed unsafe partial class ScriptRun
     {
         _shape.EndOwner(step.Key);
         _kernel.Quiesce();
-        var (key, value) = (_shape.Key(step.Key), _shape.Written(step.Value));
-        Errno[] said = [_map.UpdateElem(key, value), _map.DeleteElem(key), _map.LookupElem(key, value)];
-        if (said.Any(e => e != Errno.EBADF))
-        {
-            throw new BrokenRuleException(
-                Rules.Errnos, "-EBADF for an update, a delete and a look-up of an owner that there is not",
-                string.Join(", ", said.Select(Text)));
-        }
-
-        _shape.Replace(_map, step.Key);
         if (_model.Live.Remove(step.Key, out var entry))
         {
             foreach (var held in entry.Held)
@@ -443,6 +433,16 @@ internal sealed unsafe partial class ScriptRun
             }
         }
 
+        var (key, value) = (_shape.Key(step.Key), _shape.Written(step.Value));
+        Errno[] said = [_map.UpdateElem(key, value), _map.DeleteElem(key), _map.LookupElem(key, value)];
+        if (said.Any(e => e != Errno.EBADF))
+        {
+            throw new BrokenRuleException(
+                Rules.Errnos, "-EBADF for an update, a delete and a look-up of an owner that there is not",
+                string.Join(", ", said.Select(Text)));
+        }
+
+        _shape.Replace(_map, step.Key);
         CheckFaults();
         CheckContents(Rules.Contents);
         return "gone";

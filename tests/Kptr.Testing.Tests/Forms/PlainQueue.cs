@@ -28,7 +28,9 @@ public enum QueueFault
 /// <summary>A ring of values under a lock, as a queue or a stack.</summary>
 public sealed class PlainQueue : BpfMap
 {
-    private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(0.2);
+    // Races are held open for so long.
+    private static readonly TimeSpan RaceWindow = TimeSpan.FromMilliseconds(1);
+    private readonly ManualResetEventSlim _never = new();
     private readonly Lock _lock = new();
     private readonly byte[][] _ring;
     private readonly QueueFault _fault;
@@ -44,6 +46,8 @@ public sealed class PlainQueue : BpfMap
     }
 
     public override MapCensus TakeCensus() => new(0, 0, 0);
+
+    protected override void OnFree() => _never.Dispose();
 
     protected override bool TryGetKey(ValuePool pool, int slot, Span<byte> key) => false;
 
@@ -77,7 +81,7 @@ public sealed class PlainQueue : BpfMap
 
         if (_fault == QueueFault.CountsOutsideLock && _count < _ring.Length)
         {
-            Thread.Sleep(RaceWindow);
+            _never.Wait(RaceWindow);
             lock (_lock)
             {
                 Put(value);
@@ -120,7 +124,7 @@ public sealed class PlainQueue : BpfMap
         if (_fault == QueueFault.ReadsOutsideLock)
         {
             var err = PeekValue(value);
-            Thread.Sleep(RaceWindow);
+            _never.Wait(RaceWindow);
             lock (_lock)
             {
                 return err == Errno.None && _count > 0 ? Get(new byte[ValueSize], removes: true, _isStack) : err;
