@@ -190,6 +190,9 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         NestsRcuSections = true,
         SortsFunctions = true,
         ChecksFieldsAhead = true,
+        ComparesWithNullRegisters = true,
+        TrustsReturnedObjects = true,
+        NewSocketsHaveOptions = true,
         GlobalsStartFrames = true,
         HasPrivateStacks = true,
         LogsCallDepth = true,
@@ -265,6 +268,23 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// that no path reaches: in 7.2.
     /// </summary>
     internal bool ChecksFieldsAhead { get; init; }
+
+    /// <summary>
+    /// Whether a comparison with a register that is zero tells a pointer from null, as one with the number does: in
+    /// 7.2.
+    /// </summary>
+    internal bool ComparesWithNullRegisters { get; init; }
+
+    /// <summary>
+    /// Whether programs of cgroups may set and get the options of sockets that are made (<c>sock_create</c>): in 7.2.
+    /// </summary>
+    internal bool NewSocketsHaveOptions { get; init; }
+
+    /// <summary>
+    /// Whether the kernel objects that kfuncs return are trusted, and RCU-protected where the kfunc needs an RCU
+    /// section: in 7.2. In 6.12 those of iterators are, and others with their reference.
+    /// </summary>
+    internal bool TrustsReturnedObjects { get; init; }
 
     /// <summary>
     /// Whether functions are put in order before anything is explored, and one that calls itself is refused by its
@@ -413,7 +433,8 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     internal bool MoreMapsForSleepers { get; init; }
 
     /// <summary>
-    /// Whether traffic control and a cgroup's packets may ask for their network namespace's cookie: since 6.15.
+    /// Whether traffic control, a cgroup's packets and socket filters may ask for their network namespace's cookie:
+    /// since 6.15.
     /// </summary>
     public bool PacketsHaveNetnsCookie { get; init; }
 

@@ -49,6 +49,8 @@ public sealed class TestModule
     // What the module of 7.2 has besides: calls of programs, and of any type of program.
     private static readonly (string Name, bool IsCommon)[] NotRunLater =
     [
+        ("bpf_kfunc_get_default_trusted_ptr_test", true),
+        ("bpf_kfunc_put_default_trusted_ptr_test", true),
         ("bpf_kfunc_multi_st_ops_test_1", false),
         ("bpf_kfunc_multi_st_ops_test_1_assoc", false),
         ("bpf_kfunc_implicit_arg", false),

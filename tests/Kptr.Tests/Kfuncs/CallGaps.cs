@@ -48,10 +48,10 @@ internal static class CallGaps
         ("exec: its credentials", ["bpf_bprm_opts_set"]),
         ("of 6.12: programs at both ends of a function", ["bpf_session_*"]),
         ("of 7.2: strings, dynptrs, lists and trees, streams, attributes of cgroups, timers, interrupts, "
-            + "locks that may fail",
+            + "locks that may fail, wakeup sources, traps",
             ["bpf_str*", "bpf_dynptr_*", "bpf_probe_read_kernel_*", "bpf_list_*", "bpf_rbtree_*",
                 "bpf_cgroup_read_xattr", "bpf_cpumask_populate", "bpf_timer_cancel_async",
-                "bpf_local_irq_*", "bpf_res_spin_*"]),
+                "bpf_local_irq_*", "bpf_res_spin_*", "bpf_wakeup_sources_*", "__bpf_trap"]),
     ];
 
     internal static bool IsIn(string name, string[] names) => names.Any(n => n.Split('*') switch

@@ -9,17 +9,16 @@ public class KfuncCellTests
     // Kfuncs of 7.2 that nothing is declared for, so that no program may call them: schedulers' and others whose flags
     // its BTF does not tell, and those whose calls the verifier must know more of.
     private static readonly string[] NotDeclaredIn72 = """
-        __bpf_trap __scx_bpf_select_cpu_and bpf_dynptr_file_discard bpf_dynptr_from_file
-        bpf_io_uring_get_region bpf_io_uring_submit_sqes bpf_real_data_inode bpf_sock_ops_enable_tx_tstamp
-        bpf_task_work_schedule_resume bpf_task_work_schedule_signal bpf_wakeup_sources_get_head
-        bpf_wakeup_sources_read_lock bpf_wakeup_sources_read_unlock bpf_xdp_pull_data scx_bpf_cid_curr
-        scx_bpf_cid_to_cpu scx_bpf_cid_topo scx_bpf_cidperf_cap scx_bpf_cidperf_cur scx_bpf_cidperf_set
-        scx_bpf_cpu_curr scx_bpf_cpu_node scx_bpf_cpu_to_cid scx_bpf_dsq_move scx_bpf_dsq_move_set_slice
-        scx_bpf_dsq_move_set_vtime scx_bpf_dsq_move_vtime scx_bpf_dsq_peek scx_bpf_dsq_reenq scx_bpf_events
-        scx_bpf_get_idle_cpumask_node scx_bpf_get_idle_smtmask_node scx_bpf_kick_cid scx_bpf_locked_rq
-        scx_bpf_now scx_bpf_nr_cids scx_bpf_nr_node_ids scx_bpf_nr_online_cids scx_bpf_pick_any_cpu_node
-        scx_bpf_pick_idle_cpu_node scx_bpf_reenqueue_local___v2 scx_bpf_select_cpu_and scx_bpf_task_cid
-        scx_bpf_task_set_dsq_vtime scx_bpf_task_set_slice scx_bpf_this_cid scx_bpf_tid_to_task
+        __scx_bpf_select_cpu_and bpf_dynptr_file_discard bpf_dynptr_from_file bpf_io_uring_get_region
+        bpf_io_uring_submit_sqes bpf_real_data_inode bpf_task_work_schedule_resume
+        bpf_task_work_schedule_signal scx_bpf_cid_curr scx_bpf_cid_to_cpu scx_bpf_cid_topo scx_bpf_cidperf_cap
+        scx_bpf_cidperf_cur scx_bpf_cidperf_set scx_bpf_cpu_curr scx_bpf_cpu_node scx_bpf_cpu_to_cid
+        scx_bpf_dsq_move scx_bpf_dsq_move_set_slice scx_bpf_dsq_move_set_vtime scx_bpf_dsq_move_vtime
+        scx_bpf_dsq_peek scx_bpf_dsq_reenq scx_bpf_events scx_bpf_get_idle_cpumask_node
+        scx_bpf_get_idle_smtmask_node scx_bpf_kick_cid scx_bpf_locked_rq scx_bpf_now scx_bpf_nr_cids
+        scx_bpf_nr_node_ids scx_bpf_nr_online_cids scx_bpf_pick_any_cpu_node scx_bpf_pick_idle_cpu_node
+        scx_bpf_reenqueue_local___v2 scx_bpf_select_cpu_and scx_bpf_task_cid scx_bpf_task_set_dsq_vtime
+        scx_bpf_task_set_slice scx_bpf_this_cid scx_bpf_tid_to_task
         """.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
 
     [Theory]

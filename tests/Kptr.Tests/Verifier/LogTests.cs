@@ -33,7 +33,7 @@ public class LogTests
         leak[0].Should().Be("topo_order[0] = ");
         leak[2].Should().MatchRegex(@"^0: \(b7\) r1 = 1 {24}; R1=1$");
         leak[3].Should().MatchRegex(
-            @"^1: \(85\) call bpf_task_from_pid#\d+ +; R0=ptr_or_null_task_struct\(id=2\) refs=2$");
+            @"^1: \(85\) call bpf_task_from_pid#\d+ +; R0=trusted_ptr_or_null_task_struct\(id=2\) refs=2$");
         leak[^4].Should().Be("Unreleased reference id=2 alloc_insn=1");
         leak[^3].Should().Be("BPF_EXIT instruction in main prog would lead to reference leak");
 

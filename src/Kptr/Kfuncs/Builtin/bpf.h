@@ -7,6 +7,9 @@ struct bpf_res_spin_lock {
 	__u32 val;
 };
 
+struct bpf_ws_lock {
+};
+
 struct bpf_timer {
 	__u64 __opaque[2];
 };

@@ -94,12 +94,16 @@ internal static class HelperAccess
                     HelperTable.Find(id),
             HelperId.GetRetval or HelperId.SetRetval when MayReturnValue(prog) => HelperTable.Find(id),
             HelperId.GetNetnsCookie when kernel.Profile.PacketsHaveNetnsCookie
-                && prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb => HelperTable.Find(id),
+                && (prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.CgroupSkb
+                    or ProgType.SocketFilter) => HelperTable.Find(id),
             HelperId.Bind when prog.Type == ProgType.CgroupSockAddr
                 && prog.ExpectedAttachType is AttachType.CgroupInet4Connect or AttachType.CgroupInet6Connect =>
                     HelperTable.Find(id),
             HelperId.Setsockopt or HelperId.Getsockopt when MaySetSocketOption(prog, types, isIter) =>
                 HelperTable.Find(id, "sk"),
+            HelperId.Setsockopt or HelperId.Getsockopt when kernel.Profile.NewSocketsHaveOptions
+                && prog is { Type: ProgType.CgroupSock, ExpectedAttachType: AttachType.CgroupInetSockCreate } =>
+                    HelperTable.Find(id),
             HelperId.GetLocalStorage when prog.ExpectedAttachType == AttachType.LsmCgroup => HelperTable.Find(id),
             _ => null,
         };

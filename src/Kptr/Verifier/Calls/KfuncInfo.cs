@@ -47,6 +47,9 @@ internal enum SpecialKfunc
     ResUnlock,
     ResLockIrqSave,
     ResUnlockIrqRestore,
+    XdpPullData,
+    Trap,
+    GetKmemCache,
 }
 
 /// <summary>What a parameter's name says of it (its suffix).</summary>
@@ -209,6 +212,9 @@ internal sealed class KfuncInfo
         "bpf_res_spin_unlock" => SpecialKfunc.ResUnlock,
         "bpf_res_spin_lock_irqsave" => SpecialKfunc.ResLockIrqSave,
         "bpf_res_spin_unlock_irqrestore" => SpecialKfunc.ResUnlockIrqRestore,
+        "bpf_xdp_pull_data" => SpecialKfunc.XdpPullData,
+        "__bpf_trap" => SpecialKfunc.Trap,
+        "bpf_get_kmem_cache" => SpecialKfunc.GetKmemCache,
         "bpf_iter_css_task_new" => SpecialKfunc.IterCssTaskNew,
         "bpf_session_cookie" => SpecialKfunc.SessionCookie,
         _ => SpecialKfunc.None,

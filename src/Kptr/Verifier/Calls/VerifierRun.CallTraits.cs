@@ -46,6 +46,7 @@ internal sealed partial class VerifierRun : ICallFacts
             SpecialKfunc.RbtreeAdd => CallTraits.SyncCallback,
             SpecialKfunc.WqSetCallback => CallTraits.AsyncCallback,
             SpecialKfunc.Throw => CallTraits.Throw,
+            SpecialKfunc.XdpPullData => CallTraits.ChangesPktData,
             _ => CallTraits.None,
         };
         if (kfunc.IsList || kfunc.IsRbtree || kfunc.Special == SpecialKfunc.RefcountAcquire

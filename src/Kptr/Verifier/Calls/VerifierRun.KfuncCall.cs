@@ -87,6 +87,11 @@ internal sealed partial class VerifierRun
         {
             PushFailedLock();
         }
+        else if (fn.Special == SpecialKfunc.Trap)
+        {
+            Reject(DiagCode.CallNotAllowedHere, "unexpected __bpf_trap() due to uninitialized variable?",
+                errno: Errno.EFAULT);
+        }
 
         if (Kernel.Profile.SortsKfuncArgs)
         {
@@ -128,6 +133,11 @@ internal sealed partial class VerifierRun
             {
                 CheckReturnCode(1, "R1");
             }
+        }
+
+        if (fn.Special == SpecialKfunc.XdpPullData)
+        {
+            ClearAllPktPointers();
         }
 
         for (var i = 0; i <= 5; i++)

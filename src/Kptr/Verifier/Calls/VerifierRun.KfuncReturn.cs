@@ -216,13 +216,23 @@ internal sealed partial class VerifierRun
         }
         else
         {
-            SetObject(ref r0, RegType.PtrToBtfId, meta.Fn.Func.Btf, pointee.Id);
-            if (meta.Fn.Has(KfuncFlags.IterNext))
-            {
-                var isRcu = Cur.Frames[meta.IterFrameno]!.Stack[meta.IterSpi].Spilled.Type.Has(RegType.MemRcu);
-                r0.Type |= isRcu ? RegType.MemRcu : RegType.PtrTrusted;
-            }
+            SetObject(ref r0, RegType.PtrToBtfId | TrustOfReturned(meta), meta.Fn.Func.Btf, pointee.Id);
         }
+    }
+
+    private RegType TrustOfReturned(KfuncCallMeta meta)
+    {
+        var fn = meta.Fn;
+        var trustsAll = Kernel.Profile.TrustsReturnedObjects;
+        if (trustsAll && fn.Special == SpecialKfunc.GetKmemCache)
+        {
+            return RegType.PtrUntrusted;
+        }
+
+        var isNext = fn.Has(KfuncFlags.IterNext);
+        var isRcu = (trustsAll && fn.Has(KfuncFlags.RcuProtected)) || (isNext
+            && Cur.Frames[meta.IterFrameno]!.Stack[meta.IterSpi].Spilled.Type.Has(RegType.MemRcu));
+        return isRcu ? RegType.MemRcu : isNext || trustsAll ? RegType.PtrTrusted : RegType.NotInit;
     }
 
     private void SetMemoryReturn(ref RegState r0, BtfType pointee, KfuncCallMeta meta)
@@ -244,5 +254,9 @@ internal sealed partial class VerifierRun
         r0.MarkKnownZero(RegType.PtrToMem | (meta.R0ReadOnly ? RegType.MemRdOnly : 0));
         r0.MemSize = (int)Math.Min(meta.R0Size, int.MaxValue);
         r0.RefObjId = meta.RefObjId;
+        if (Kernel.Profile.TrustsReturnedObjects && meta.Fn.Has(KfuncFlags.RcuProtected))
+        {
+            r0.Type |= RegType.MemRcu;
+        }
     }
 }

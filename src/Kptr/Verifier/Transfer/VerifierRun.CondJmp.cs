@@ -207,8 +207,9 @@ internal sealed partial class VerifierRun
 
         return reg.Type.Base() is RegType.PtrToSocket or RegType.PtrToTcpSock
             or RegType.PtrToXdpSock or RegType.PtrToBuf
-                or RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToSockCommon or RegType.PtrToMem
+                or RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToSockCommon
                 or RegType.ConstPtrToMap
+            || (reg.Type.Base() == RegType.PtrToMem && !reg.Type.Has(RegType.PtrUntrusted))
             || (reg.Type.Base() == RegType.PtrToBtfId && reg.IsTrusted);
     }
 

@@ -27,8 +27,14 @@ internal sealed partial class VerifierRun
             }
         }
 
-        if (isEquality && !isReg && insn.Imm == 0 && dst.Type.MayBeNull())
+        var isNull = isReg ? Kernel.Profile.ComparesWithNullRegisters && src.IsNull : insn.Imm == 0;
+        if (isEquality && isNull && dst.Type.MayBeNull())
         {
+            if (isReg)
+            {
+                MarkChainPrecision(insn.Src);
+            }
+
             MarkPtrOrNullRegs(Cur, insn.Dst, isNull: op == BpfOp.Jne);
             MarkPtrOrNullRegs(other, insn.Dst, isNull: op == BpfOp.Jeq);
         }
