@@ -24,6 +24,12 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
             [.. earlier.Entries.Where(e => Take(after, e))]);
     }
 
+    /// <summary>
+    /// Bytes of all objects that somebody other than the modelled kernel pins; <see cref="long.MaxValue"/> for more.
+    /// </summary>
+    public long PinnedBytes() => Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address)
+        .Aggregate(0L, (sum, e) => AddSaturating(sum, e.SizeBytes));
+
     /// <summary>Bytes pinned, by kernel type. An object counts once however many references it has.</summary>
     public ImmutableSortedDictionary<string, long> PinnedBytesByType() => PinnedBytes(e => e.TypeName);
 
@@ -84,10 +90,6 @@ public sealed record LedgerSnapshot(long TimeNs, ImmutableArray<LedgerEntry> Ent
         tally[key]--;
         return false;
     }
-
-    /// <summary>Bytes of all objects that somebody other than the modelled kernel pins.</summary>
-    internal long PinnedBytes() => Entries.Where(e => !e.Holder.IsKernel).DistinctBy(e => e.Address)
-        .Aggregate(0L, (sum, e) => AddSaturating(sum, e.SizeBytes));
 
     /// <summary>Bytes pinned, by group; null is no group.</summary>
     internal ImmutableSortedDictionary<string, long> PinnedBytes(Func<LedgerEntry, string?> group) => Entries
