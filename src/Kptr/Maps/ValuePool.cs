@@ -350,8 +350,19 @@ public sealed unsafe class ValuePool
     }
 
     /// <summary>Whether an allocation of the heap is one of this pool's blocks.</summary>
-    internal bool IsBlock(ulong allocation) =>
-        Array.Exists(Volatile.Read(ref _blocks), b => b.Allocation == allocation);
+    internal bool IsBlock(ulong allocation)
+    {
+        // Programs come here for each value that they look up: no closure.
+        foreach (ref readonly var block in Volatile.Read(ref _blocks).AsSpan())
+        {
+            if (block.Allocation == allocation)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>
     /// Gives the memory up. Late readers may still look at it; it goes when nothing managed leads to it.
