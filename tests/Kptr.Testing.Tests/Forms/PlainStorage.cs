@@ -21,7 +21,7 @@ public enum StorageFault
 /// <summary>A value a task, which ends with it; the kernel's tracepoint says when.</summary>
 public sealed class PlainStorage : BpfMap
 {
-    private const int Slots = 64;
+    private const int Slots = 1024;
     private readonly Lock _lock = new();
     private readonly Dictionary<int, int> _slots = [];
     private readonly IDisposable _ends;
