@@ -191,6 +191,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         SortsFunctions = true,
         ChecksFieldsAhead = true,
         ComparesWithNullRegisters = true,
+        TakesSeveralReferences = true,
         TrustsReturnedObjects = true,
         NewSocketsHaveOptions = true,
         GlobalsStartFrames = true,
@@ -285,6 +286,12 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     /// section: in 7.2. In 6.12 those of iterators are, and others with their reference.
     /// </summary>
     internal bool TrustsReturnedObjects { get; init; }
+
+    /// <summary>
+    /// Whether several arguments of a helper may come with references, such as a key and a value in one record of a
+    /// ring buffer: in 7.2.
+    /// </summary>
+    internal bool TakesSeveralReferences { get; init; }
 
     /// <summary>
     /// Whether functions are put in order before anything is explored, and one that calls itself is refused by its

@@ -101,7 +101,7 @@ internal sealed partial class VerifierRun
 
         if (reg.RefObjId != 0 && arg.Base != ArgKind.KptrXchgDest)
         {
-            if (meta.RefObjId != 0)
+            if (meta.RefObjId != 0 && !Kernel.Profile.TakesSeveralReferences)
             {
                 Reject(DiagCode.CallArgInvalid,
                     $"verifier internal error: more than one arg with ref_obj_id R{regno} "

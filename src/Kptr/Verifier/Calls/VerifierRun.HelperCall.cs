@@ -176,7 +176,9 @@ internal sealed partial class VerifierRun
         }
         else
         {
-            released = meta.RefObjId != 0 ? ReleaseReference(meta.RefObjId) : Reg(meta.ReleaseRegno).IsNull;
+            // Of several references among the arguments it is the one of the argument that is released.
+            var id = Kernel.Profile.TakesSeveralReferences ? Reg(meta.ReleaseRegno).RefObjId : meta.RefObjId;
+            released = id != 0 ? ReleaseReference(id) : Reg(meta.ReleaseRegno).IsNull;
         }
 
         if (!released)
