@@ -117,10 +117,12 @@ public sealed record MapCapabilities
     /// <summary>Whether <see cref="BpfMap.ForEachElem"/> visits the elements.</summary>
     public bool CanVisit { get; init; } = true;
 
-    /// <summary>Whether <see cref="BpfMap.LookupAndDeleteElem"/> takes elements.</summary>
+    /// <summary>
+    /// Whether <see cref="BpfMap.LookupAndDeleteElem"/> takes elements; else it answers <c>-ENOTSUPP</c>.
+    /// </summary>
     public bool CanTake { get; init; }
 
-    /// <summary>Which batches it has.</summary>
+    /// <summary>Which batches it has; the others answer <c>-ENOTSUPP</c>.</summary>
     public MapBatchOps Batches { get; init; } = MapBatchOps.None;
 
     /// <summary>

@@ -1,4 +1,5 @@
 using CustomMap;
+using Kptr.Maps;
 using Kptr.Testing.Tests;
 using NUnit.Framework;
 
@@ -11,7 +12,8 @@ public class ConformanceTests
 
     [TestCaseSource(nameof(Checks))]
     public void SampleMap_Conforms(string check) => MapConformance.Check(
-        core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)), MapCapabilities.Hash,
+        core => new TimeWindowMap(core, "window", 4, TimeSpan.FromMilliseconds(10)),
+        MapCapabilities.Hash with { CanTake = true, Batches = MapBatchOps.All },
         new() { Only = [check], Scripts = 5, Rounds = 2 });
 
     [Test]

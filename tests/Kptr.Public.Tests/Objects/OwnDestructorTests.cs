@@ -10,8 +10,9 @@ namespace Kptr.Public.Tests.Objects;
 /// <summary>The destructor kfunc of a user's own type is called for each slot that dies.</summary>
 public class OwnDestructorTests
 {
-    // Elements in a CPU's cache: the next goes back to the allocator, after a grace period.
-    private const int AllocatorKeeps = 96;
+    // So many elements that deleting the last of them makes the CPU's cache overflow: it and others go back to the
+    // allocator, after a grace period.
+    private const int Elements = 117;
     private static readonly byte[] Key = BitConverter.GetBytes(1);
 
     // How a value comes to its end, and where Linux would call the destructor: as each policy has it.
@@ -28,7 +29,7 @@ public class OwnDestructorTests
         ["evict"] = new(core => new LruHashMap<int, Seat>(core, 2), (_, map) => Evict(map), ExecContext.Process),
         ["free the map"] = new(Hash, (_, _) => { }, null),
         ["delete more than the allocator keeps"] = new(
-            core => new HashMap<int, Seat>(core, AllocatorKeeps + 1, flags: MapFlags.NoPrealloc),
+            core => new HashMap<int, Seat>(core, Elements, flags: MapFlags.NoPrealloc),
             (_, map) => DeleteMany(map), ExecContext.Process, AfterGracePeriod: ExecContext.SoftIrq),
     };
 
@@ -271,12 +272,12 @@ public class OwnDestructorTests
 
     private static void DeleteMany(BpfMap map)
     {
-        for (var key = 2; key < AllocatorKeeps + 2; key++)
+        for (var key = 2; key <= Elements; key++)
         {
             map.UpdateElem(BitConverter.GetBytes(key), new byte[map.ValueSize]).Should().Be(Errno.None);
         }
 
-        for (var key = AllocatorKeeps + 1; key > 0; key--)
+        for (var key = Elements; key > 0; key--)
         {
             map.DeleteElem(BitConverter.GetBytes(key)).Should().Be(Errno.None);
         }
