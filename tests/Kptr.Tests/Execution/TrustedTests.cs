@@ -173,7 +173,8 @@ public class TrustedTests
         low.Join(new(AccessPlace.Context, 0, 4)).Should().Be(anywhere);
     }
 
-    private static string Of(string map, string use) => string.Format(null, Lookup, map, use);
+    private static string Of(string map, string use) =>
+        Lookup.Replace("{0}", map, StringComparison.Ordinal).Replace("{1}", use, StringComparison.Ordinal);
 
     /// <summary>A program that is loaded, on the maps of generated programs.</summary>
     private sealed class Rig : IDisposable
