@@ -18,12 +18,17 @@ internal sealed class ProofCheck(KernelModel kernel, BpfProgram program, Immutab
     private readonly ImmutableArray<BpfInsn> _insns = program.Interpreter.Prog.Insns;
     private readonly NeedlessChecks? _needless = ProvenLife.Find(program.Verified, program.Interpreter.Prog, maps);
     private const int StackBytes = 512;
+
+    // Where nothing jumps to the first instruction, each time it is met is a run: an iterator's has a context each.
+    private readonly bool _beginsOften =
+        !Enumerable.Range(0, program.Interpreter.Prog.Insns.Length).Any(i => program.Interpreter.Code.TargetOf(i) == 0);
+
     private ulong _context;
 
     /// <summary>What is wrong at this place, or null.</summary>
     internal string? Check(in RunPoint at)
     {
-        if (at is { InsnIdx: 0, Depth: 0, IsDeferred: false } && _context == 0)
+        if (at is { InsnIdx: 0, Depth: 0, IsDeferred: false } && (_beginsOften || _context == 0))
         {
             _context = at.Regs[1];
         }
