@@ -13,6 +13,10 @@ internal static class Seeds
     /// <summary>For correct maps and programs, whose every check runs to its end.</summary>
     internal static int SoundCount => IsNight ? Count : 1;
 
+    /// <summary>How long a correct map is asked by one seed: less in each test run than at night.</summary>
+    internal static ConformanceOptions Sound(int seed) =>
+        new() { Seed = seed, Scripts = IsNight ? 100 : 30, Rounds = IsNight ? 10 : 4 };
+
     internal static int Count { get; } = int.Parse(
         Environment.GetEnvironmentVariable("KPTR_CONFORMANCE_SEEDS") ?? $"{QuickCount}", CultureInfo.InvariantCulture);
 }

@@ -17,14 +17,7 @@ public class SoundMapTests(ITestOutputHelper output)
         for (var seed = 1; seed <= Seeds.SoundCount; seed++)
         {
             var report = MapConformance.Check(
-                map.Make, map.Can,
-                new()
-                {
-                    Seed = seed,
-                    Scripts = Seeds.IsNight ? 100 : 40,
-                    Rounds = Seeds.IsNight ? 10 : 4,
-                    Policies = map.Policies,
-                });
+                map.Make, map.Can, Seeds.Sound(seed) with { Policies = map.Policies });
             report.Passed.Count.Should().BeGreaterThanOrEqualTo(10, report.ToString());
         }
 

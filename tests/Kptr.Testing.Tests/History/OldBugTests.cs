@@ -86,7 +86,7 @@ public class OldBugTests
     {
         for (var seed = 1; seed <= Seeds.Count; seed++)
         {
-            var report = Run(type, OldBug.None, new() { Seed = seed, Scripts = 100, Rounds = 10 });
+            var report = Run(type, OldBug.None, Seeds.Sound(seed));
             report.IsConformant.Should().BeTrue(report.ToString());
         }
     }

@@ -41,7 +41,7 @@ public class ProbeMapTests
     {
         for (var seed = 1; seed <= Seeds.Count; seed++)
         {
-            var report = Run(ProbeFault.None, new() { Seed = seed, Scripts = 100, Rounds = 10 });
+            var report = Run(ProbeFault.None, Seeds.Sound(seed));
             report.IsConformant.Should().BeTrue(report.ToString());
         }
     }

@@ -19,7 +19,7 @@ internal static class TableReport
             "Made from a run of `MapConformance` (its check `Table`) over Kptr's own maps; `KPTR_UPDATE_DOCS=1` writes "
                 + "it anew. `dotnet test` carries out");
         text.AppendLine(
-            "one cell in five, with `KPTR_SWEEP=all` each: map type × operation × flags × fields of the value × "
+            "one cell in ten, with `KPTR_SWEEP=all` each: map type × operation × flags × fields of the value × "
                 + "context × policy. `eager` is Linux 6.12, `recycle` is 7.2.")
             .AppendLine();
         text.AppendLine(
