@@ -58,14 +58,47 @@ public static class InsnCheck
 
         return (insn.Class switch
         {
-            InsnClass.Alu or InsnClass.Alu64 => AluFault(insn),
-            InsnClass.Jmp or InsnClass.Jmp32 => JumpFault(insn),
-            InsnClass.Ldx => IsKnownOpcode(insn.Opcode) && insn.Imm == 0 ? null : "BPF_LDX uses reserved fields",
-            InsnClass.Stx => StxFault(insn),
-            InsnClass.St => insn.Src == 0 ? null : "BPF_ST uses reserved fields",
-            _ => LdFault(insn, second),
+            InsnClass.Alu64 when IsAddrSpaceCast(insn) => insn.Imm is 1 or 1 << 16 ? null
+                : "addr_space_cast insn can only convert between address space 1 and 0",
+            InsnClass.Jmp when IsMayGotoOfAnyKind(insn) => insn is { Dst: 0, Src: 0, Imm: 0 } && insn.Off != 0
+                ? null : $"invalid may_goto off {insn.Off} imm {insn.Imm}",
+            InsnClass.Ldx when !IsKnownOpcode(insn.Opcode) => "BPF_LDX uses reserved fields",
+            InsnClass.Stx when (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic =>
+                AtomicOps.IsKnown(insn.Imm) ? null : $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}",
+            InsnClass.Ld when insn.Opcode == BpfOp.LdImm64 => LdImm64Fault(insn, second),
+            _ => ReservedFault(insn),
         }) ?? RegFault(insn);
     }
+
+    /// <summary>
+    /// Which kind of instruction, in the kernel's words, uses fields that are reserved for it; null where it does not.
+    /// </summary>
+    /// <remarks>Of opcodes that exist. Casts of address spaces, <c>may_goto</c> and atomics have words of their own.
+    /// </remarks>
+    internal static string? ReservedIn(in BpfInsn insn) => insn.Class switch
+    {
+        InsnClass.Alu or InsnClass.Alu64 => ReservedInAlu(insn),
+        InsnClass.Jmp or InsnClass.Jmp32 => ReservedInJump(insn),
+        InsnClass.Ldx => insn.Imm == 0 ? null : "BPF_LDX",
+        InsnClass.Stx => (insn.Opcode & BpfOp.ModeMask) == BpfOp.Atomic || insn.Imm == 0 ? null : "BPF_STX",
+        InsnClass.St => insn.Src == 0 ? null : "BPF_ST",
+        _ when insn.Opcode == BpfOp.LdImm64 => insn.Off == 0 ? null : "BPF_LD_IMM64",
+        _ => insn is { Dst: 0, Off: 0 } && ((insn.Opcode & BpfOp.ModeMask) != BpfOp.Abs || insn.Src == 0)
+            ? null : "BPF_LD_[ABS|IND]",
+    };
+
+    /// <summary>Whether it casts between address spaces.</summary>
+    internal static bool IsAddrSpaceCast(in BpfInsn insn) =>
+        insn.Opcode == ((byte)InsnClass.Alu64 | BpfOp.Mov | BpfOp.X) && insn.Off == CastsAddressSpace;
+
+    /// <summary>Whether it is a <c>may_goto</c>, also one of a kind that does not exist.</summary>
+    internal static bool IsMayGotoOfAnyKind(in BpfInsn insn) =>
+        insn.Opcode == ((byte)InsnClass.Jmp | BpfOp.Jcond);
+
+    private const short CastsAddressSpace = 1;
+
+    private static string? ReservedFault(in BpfInsn insn) =>
+        ReservedIn(insn) is { } what ? $"{what} uses reserved fields" : null;
 
     /// <summary>
     /// Holds every instruction of a stream to <see cref="Fault"/>, and its jumps and calls to its bounds.
@@ -126,33 +159,27 @@ public static class InsnCheck
         };
     }
 
-    private static string? AluFault(BpfInsn insn)
+    private static string? ReservedInAlu(in BpfInsn insn)
     {
         var op = insn.Opcode & BpfOp.OpMask;
-        var is64 = insn.Class == InsnClass.Alu64;
         switch (op)
         {
             case BpfOp.Neg:
-                return insn is { Src: 0, Off: 0, Imm: 0 } ? null : "BPF_NEG uses reserved fields";
+                return insn is { Src: 0, Off: 0, Imm: 0 } ? null : "BPF_NEG";
             case BpfOp.End:
-                return insn is { Src: 0, Off: 0, Imm: 16 or 32 or 64 } ? null : "BPF_END uses reserved fields";
+                return insn is { Src: 0, Off: 0, Imm: 16 or 32 or 64 } ? null : "BPF_END";
             case BpfOp.Mov when IsImm(insn.Opcode):
-                return insn is { Src: 0, Off: 0 } ? null : "BPF_MOV uses reserved fields";
-            case BpfOp.Mov when is64 && insn.Off == 1:
-                return insn.Imm is 1 or 1 << 16 ? null
-                    : "addr_space_cast insn can only convert between address space 1 and 0";
+                return insn is { Src: 0, Off: 0 } ? null : "BPF_MOV";
+            case BpfOp.Mov when IsAddrSpaceCast(insn):
+                return null;
             case BpfOp.Mov:
-                return insn.Imm == 0 && (insn.Off is 0 or 8 or 16 || (is64 && insn.Off == 32))
-                    ? null : "BPF_MOV uses reserved fields";
+                var isExtending = insn.Off is 8 or 16 || (insn.Class == InsnClass.Alu64 && insn.Off == 32);
+                return insn.Imm == 0 && (insn.Off == 0 || isExtending) ? null : "BPF_MOV";
         }
 
         var isDivision = op is BpfOp.Div or BpfOp.Mod;
-        if ((insn.Off != 0 && !(isDivision && insn.Off == 1)) || (IsImm(insn.Opcode) ? insn.Src : insn.Imm) != 0)
-        {
-            return "BPF_ALU uses reserved fields";
-        }
-
-        return null;
+        return (insn.Off == 0 || (isDivision && insn.Off == 1)) && (IsImm(insn.Opcode) ? insn.Src : insn.Imm) == 0
+            ? null : "BPF_ALU";
     }
 
     private static string? OperandFault(BpfInsn insn)
@@ -169,50 +196,28 @@ public static class InsnCheck
             : null;
     }
 
-    private static string? JumpFault(BpfInsn insn)
+    private static string? ReservedInJump(in BpfInsn insn)
     {
         switch (insn.Opcode & BpfOp.OpMask)
         {
             case BpfOp.Call:
                 return insn.Dst == 0 && insn.Src <= BpfOp.PseudoKfuncCall
-                    && (insn.Off == 0 || insn.Src == BpfOp.PseudoKfuncCall) ? null : "BPF_CALL uses reserved fields";
+                    && (insn.Off == 0 || insn.Src == BpfOp.PseudoKfuncCall) ? null : "BPF_CALL";
             case BpfOp.Exit:
-                return insn is { Dst: 0, Src: 0, Imm: 0 } ? null : "BPF_EXIT uses reserved fields";
+                return insn is { Dst: 0, Src: 0, Imm: 0 } ? null : "BPF_EXIT";
             case BpfOp.Ja:
                 return insn is { Dst: 0, Src: 0 } && (insn.Class == InsnClass.Jmp ? insn.Imm : insn.Off) == 0
-                    ? null : "BPF_JA uses reserved fields";
+                    ? null : "BPF_JA";
             case BpfOp.Jcond:
-                return insn is { Dst: 0, Src: 0, Imm: 0 } && insn.Off != 0
-                    ? null : $"invalid may_goto off {insn.Off} imm {insn.Imm}";
+                return null;
             default:
-                return (IsImm(insn.Opcode) ? insn.Src : insn.Imm) == 0 ? null : "BPF_JMP/JMP32 uses reserved fields";
+                return (IsImm(insn.Opcode) ? insn.Src : insn.Imm) == 0 ? null : "BPF_JMP/JMP32";
         }
     }
 
-    private static string? StxFault(BpfInsn insn) => (insn.Opcode & BpfOp.ModeMask) switch
-    {
-        BpfOp.Atomic => AtomicOps.IsKnown(insn.Imm) ? null : $"BPF_ATOMIC uses invalid atomic opcode {insn.Imm:x2}",
-        _ => insn.Imm == 0 ? null : "BPF_STX uses reserved fields",
-    };
-
-    private static string? LdFault(BpfInsn insn, BpfInsn? second)
-    {
-        if (insn.Opcode != BpfOp.LdImm64)
-        {
-            var isAbs = (insn.Opcode & BpfOp.ModeMask) == BpfOp.Abs;
-            return insn is { Dst: 0, Off: 0 } && (!isAbs || insn.Src == 0)
-                ? null : "BPF_LD_[ABS|IND] uses reserved fields";
-        }
-
-        if (second is not { Opcode: 0, Regs: 0, Off: 0 })
-        {
-            return "invalid bpf_ld_imm64 insn";
-        }
-
-        return insn.Off != 0 ? "BPF_LD_IMM64 uses reserved fields"
-            : insn.Src > BpfOp.PseudoMapIdxValue ? "unrecognized bpf_ld_imm64 insn"
-            : null;
-    }
+    private static string? LdImm64Fault(BpfInsn insn, BpfInsn? second) =>
+        second is not { Opcode: 0, Regs: 0, Off: 0 } ? "invalid bpf_ld_imm64 insn"
+        : ReservedFault(insn) ?? (insn.Src > BpfOp.PseudoMapIdxValue ? "unrecognized bpf_ld_imm64 insn" : null);
 
     private static string? RegFault(BpfInsn insn)
     {

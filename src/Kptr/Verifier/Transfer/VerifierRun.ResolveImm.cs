@@ -36,6 +36,7 @@ internal sealed partial class VerifierRun
         InsnIdx = 0;
     }
 
+    // Kernel: check_insn_fields (kernel/bpf/verifier.c, 7.2).
     private void CheckFields(in BpfInsn insn)
     {
         if (!Kernel.Profile.ChecksFieldsAhead)
@@ -43,22 +44,23 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if (InsnFields.UnknownRegIn(insn) is >= 0 and var regno)
+        var regno = insn.Dst > (int)BpfReg.R10 ? insn.Dst : insn.Src;
+        if (regno > (int)BpfReg.R10)
         {
             Reject(DiagCode.InsnReservedField, $"R{regno} is invalid");
         }
 
-        if (InsnFields.CastsWrongly(insn))
+        if (InsnCheck.IsAddrSpaceCast(insn) && insn.Imm is not (1 or 1 << 16))
         {
             Reject(DiagCode.InsnReservedField, "addr_space_cast insn can only convert between address space 1 and 0");
         }
 
-        if (InsnFields.MayGotoWrongly(insn))
+        if (InsnCheck.IsMayGotoOfAnyKind(insn) && insn is not { Dst: 0, Src: 0, Imm: 0 })
         {
             Reject(DiagCode.InsnReservedField, $"invalid may_goto imm {insn.Imm}");
         }
 
-        if (InsnFields.ReservedIn(insn) is { } what)
+        if (InsnCheck.ReservedIn(insn) is { } what)
         {
             RejectReserved(what);
         }
