@@ -33,10 +33,10 @@ public sealed partial class BpfProgram
         var arena = ArenaRewriter.ArenaOf(verified, maps);
         var linked = ArenaRewriter.Apply(ContextRewriter.Apply(verified, kernel), verified, arena?.Map);
         var links = new ProgLinks(kernel, verified.Spec, maps);
-        var isTrustable = kernel.Options.FaultPlan is null && links.HasOnlyBuiltinBodies;
         _interpreter = Interpreter.ForLinked(
             linked, links, verified.ProbedLoads, arena,
-            isTrustable ? () => ProvenLife.Find(verified, linked, maps) : null);
+            () => kernel.Options.FaultPlan is null && links.HasOnlyBuiltinBodies
+                ? ProvenLife.Find(verified, linked, maps) : null);
         _contexts = kernel.ArgBlocks;
         _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
         _checksRecursion = _sharesRecursion
