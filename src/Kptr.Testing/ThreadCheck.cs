@@ -17,9 +17,7 @@ internal sealed class ThreadCheck(
     private const int CallsInMix = 100;
     private const int ValuesPerKey = 8;
     private const int RoundsPerMix = 5;
-    private const int CallsBeforeFree = 50;
     private readonly List<string> _log = [];
-    private bool _isDisposing;
 
     internal ConformanceFailure? Run(ConformanceCheck check)
     {
@@ -258,54 +256,24 @@ internal sealed class ThreadCheck(
         }
     }
 
-    private static Errno[] Race(KernelModel kernel, Func<int, Errno> run, ConformanceCheck? rule = null) =>
-        Racing.Run(kernel, ThreadCount, run, rule ?? Rules.Threads);
+    private static Errno[] Race(KernelModel kernel, Func<int, Errno> run) =>
+        Racing.Run(kernel, ThreadCount, run, Rules.Threads);
 
     private void TryFree(int round)
     {
         _log.Clear();
         watch.Beat(_log);
-        _isDisposing = false;
         using var kernel = Kernels.Boot(policy);
         var objects = Kernels.Objects(kernel);
         var before = objects.Select(t => t.Count.Value).ToArray();
         var map = factory(kernel);
         var shape = new MapShape(map, can);
-        _log.Add($"round {round}: {ThreadCount} threads use the map; one of them disposes of it");
-        var calls = 0;
-        Race(kernel, thread =>
+        _log.Add($"round {round}: {FreeRace.ThreadCount} threads use the map; one of them disposes of it");
+        FreeRace.Run(kernel, map, thread =>
         {
             var random = new Random(HashCode.Combine(options.Seed, round, thread));
-            while (thread != 0 || Volatile.Read(ref calls) < CallsBeforeFree)
-            {
-                // A program that runs holds its maps, which C# cannot; what it found is good for as long as it reads.
-                using (kernel.Rcu.ReadLock())
-                {
-                    if (Volatile.Read(ref _isDisposing))
-                    {
-                        return Errno.None;
-                    }
-
-                    Use(map, shape, random, objects);
-                }
-
-                Interlocked.Increment(ref calls);
-            }
-
-            Volatile.Write(ref _isDisposing, true);
-            map.Dispose();
-            kernel.Quiesce();
-            return Errno.None;
-        }, Rules.FreeDuringUse);
-        kernel.Quiesce();
-        var faults = kernel.TakeFaults();
-        if (faults.Count > 0 || !map.IsFreed)
-        {
-            throw new BrokenRuleException(
-                Rules.FreeDuringUse, "a freed map and no fault",
-                faults.Count > 0 ? faults[0].ToString() : $"{map} lives");
-        }
-
+            return () => Use(map, shape, random, objects);
+        });
         for (var o = 0; o < objects.Length; o++)
         {
             if (objects[o].Count.Value != before[o])

@@ -14,10 +14,8 @@ internal sealed class KeylessThreads(
     private const int ThreadCount = 4;
     private const int CallsPerRound = 100;
     private const int RoundsPerFree = 5;
-    private const int CallsBeforeFree = 50;
     private const ulong PerThread = 100_000;
     private readonly List<string> _log = [];
-    private bool _isDisposing;
 
     internal ConformanceFailure? Run(ConformanceCheck check)
     {
@@ -127,43 +125,15 @@ internal sealed class KeylessThreads(
 
     private void Free(int round)
     {
-        _isDisposing = false;
         using var kernel = Kernels.Boot(policy);
         var map = factory(kernel);
         var shape = new MapShape(map, can);
-        _log.Add($"round {round}: {ThreadCount} threads use the map; one of them disposes of it");
-        var calls = 0;
-        Racing.Run(kernel, ThreadCount, thread =>
+        _log.Add($"round {round}: {FreeRace.ThreadCount} threads use the map; one of them disposes of it");
+        FreeRace.Run(kernel, map, thread => () =>
         {
-            while (thread != 0 || Volatile.Read(ref calls) < CallsBeforeFree)
-            {
-                using (kernel.Rcu.ReadLock())
-                {
-                    if (Volatile.Read(ref _isDisposing))
-                    {
-                        return true;
-                    }
-
-                    Push(map, shape, (ulong)thread + 1, isUser: false);
-                    Pop(map, shape, isUser: false);
-                }
-
-                Interlocked.Increment(ref calls);
-            }
-
-            Volatile.Write(ref _isDisposing, true);
-            map.Dispose();
-            kernel.Quiesce();
-            return true;
-        }, Rules.FreeDuringUse);
-        kernel.Quiesce();
-        var faults = kernel.TakeFaults();
-        if (faults.Count > 0 || !map.IsFreed)
-        {
-            throw new BrokenRuleException(
-                Rules.FreeDuringUse, "a freed map and no fault",
-                faults.Count > 0 ? faults[0].ToString() : $"{map} lives");
-        }
+            Push(map, shape, (ulong)thread + 1, isUser: false);
+            Pop(map, shape, isUser: false);
+        });
     }
 
     private static Errno Push(BpfMap map, MapShape shape, ulong value, bool isUser) => isUser
