@@ -57,16 +57,13 @@ public sealed class ProcArchiveTests : IDisposable
         }
 
         Pack(isCompressed);
-        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In); // read by its number, while it is open
         var writing = Task.Run(async () =>
         {
-            await using (pipe)
-            {
-                await pipe.WriteAsync(await File.ReadAllBytesAsync(_archive));
-            }
+            await using var writer = new AnonymousPipeClientStream(PipeDirection.Out, pipe.ClientSafePipeHandle);
+            await writer.WriteAsync(await File.ReadAllBytesAsync(_archive));
         });
-        var read = ProcSnapshot.ReadArchive($"/dev/fd/{pipe.GetClientHandleAsString()}");
-        pipe.DisposeLocalCopyOfClientHandle();
+        var read = ProcSnapshot.ReadArchive($"/dev/fd/{pipe.SafePipeHandle.DangerousGetHandle()}");
         await writing;
 
         TextOf(read).Should().Equal(TextOf(ProcSnapshot.Read(_machine.Proc, _machine.Cgroup)));
