@@ -11,7 +11,7 @@ namespace Kptr.Btf;
 /// </remarks>
 public sealed partial class BtfSpec
 {
-    private const int ModifierChainMax = 64;
+    internal const int ModifierChainMax = 64;
     private readonly BtfBytes _bytes;
     private readonly int[] _offsets;
 

@@ -24,7 +24,9 @@ public sealed record MapCreateOptions
 /// <summary>
 /// The rules of <c>BPF_MAP_CREATE</c>: which blueprints a kernel turns into maps, and with which errno it refuses.
 /// </summary>
-/// <remarks>Kernel: <c>map_create</c>, <c>map_check_btf</c> and each type's <c>map_alloc_check</c> (6.12).</remarks>
+/// <remarks>
+/// Kernel: <c>map_create</c>, <c>map_check_btf</c> and each type's <c>map_alloc_check</c> (6.12, 7.2).
+/// </remarks>
 public static class MapRules
 {
     private const MapFlags Access = MapFlags.RdOnly | MapFlags.WrOnly | MapFlags.RdOnlyProg | MapFlags.WrOnlyProg;
@@ -38,6 +40,8 @@ public static class MapRules
     private const int KmallocMax = 1 << 22;
     private const int PercpuUnitMin = 32 << 10;
     private const uint HashBucketsMax = uint.MaxValue / 16;
+    private const int TrieDataMax = 256;
+    private const int InsnValueBytes = 16;
     private const int StorageValueMax = ushort.MaxValue - 128;
 
     /// <summary>Map types that hold this kind of field; empty for kinds that map values cannot have.</summary>
@@ -58,12 +62,13 @@ public static class MapRules
         Span<Errno> steps =
         [
             CheckAttributes(spec, profile),
-            CheckType(spec with { Flags = spec.Flags & ~MapFlags.TokenFd }, options),
+            CheckType(spec with { Flags = spec.Flags & ~MapFlags.TokenFd }, profile, options),
             Invalid((spec.Flags & MapFlags.TokenFd) != 0),    // a file descriptor that nobody has
             CheckRights(spec.Type, options),
             CheckCapacity(spec),
             CheckInner(spec),
-            spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM : MapBtfRules.Check(spec, profile),
+            spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM
+                : MapBtfRules.Check(WithFlagsOfType(spec), profile),
         ];
         foreach (var step in steps)
         {
@@ -109,7 +114,12 @@ public static class MapRules
             ? Errno.EINVAL : Errno.None;
     }
 
-    private static Errno CheckType(MapSpec spec, MapCreateOptions options) => spec.Type switch
+    // Programs only read what others write there.
+    private static MapSpec WithFlagsOfType(MapSpec spec) => spec.Type == BpfMapType.InsnArray
+        ? spec with { Flags = spec.Flags | MapFlags.RdOnlyProg } : spec;
+
+    private static Errno CheckType(
+        MapSpec spec, KernelProfile profile, MapCreateOptions options) => spec.Type switch
     {
         BpfMapType.Array or BpfMapType.PercpuArray => CheckArray(spec),
         BpfMapType.ProgArray or BpfMapType.PerfEventArray or BpfMapType.CgroupArray or BpfMapType.ArrayOfMaps =>
@@ -120,10 +130,10 @@ public static class MapRules
         BpfMapType.Rhash => CheckRhash(spec, options),
         BpfMapType.SkStorage or BpfMapType.InodeStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage =>
             CheckStorage(spec),
-        BpfMapType.Queue or BpfMapType.Stack => CheckQueue(spec),
+        BpfMapType.Queue or BpfMapType.Stack => CheckQueue(spec, profile),
         BpfMapType.BloomFilter => CheckBloom(spec),
-        BpfMapType.LpmTrie => CheckTrie(spec),
-        BpfMapType.Ringbuf or BpfMapType.UserRingbuf => CheckRing(spec),
+        BpfMapType.LpmTrie => CheckTrie(spec, profile),
+        BpfMapType.Ringbuf or BpfMapType.UserRingbuf => CheckRing(spec, profile),
         BpfMapType.Sockmap => Invalid(
             spec.MaxEntries is 0 or > int.MaxValue || spec.KeySize != 4 || spec.ValueSize is not (4 or 8)
             || HasOther(spec, UserAccess)),
@@ -150,6 +160,8 @@ public static class MapRules
             spec.StructOps is null || spec.KeySize != 4 || spec.MaxEntries != 1
             || HasOther(spec, MapFlags.Link | MapFlags.VtypeBtfObjFd)),
         BpfMapType.Arena => CheckArena(spec),
+        BpfMapType.InsnArray => Invalid(
+            spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize != InsnValueBytes || spec.Flags != 0),
         _ => Errno.None,
     };
 
@@ -208,7 +220,7 @@ public static class MapRules
             return Errno.EINVAL;
         }
 
-        if (spec.KeySize > ushort.MaxValue)
+        if ((uint)spec.KeySize > ushort.MaxValue)
         {
             return Errno.E2BIG;
         }
@@ -226,10 +238,11 @@ public static class MapRules
         || (spec.Btf is not null && (spec.KeyTypeId == 0 || spec.ValueTypeId == 0)) ? Errno.EINVAL
         : (uint)spec.ValueSize > StorageValueMax ? Errno.E2BIG : Errno.None;
 
-    private static Errno CheckQueue(MapSpec spec) =>
+    private static Errno CheckQueue(MapSpec spec, KernelProfile profile) =>
         spec.MaxEntries == 0 || spec.KeySize != 0 || spec.ValueSize <= 0
         || HasOther(spec, MapFlags.NumaNode | Access) ? Errno.EINVAL
-        : spec.ValueSize > KmallocMax || spec.MaxEntries >= uint.MaxValue / (uint)spec.ValueSize ? Errno.E2BIG
+        : spec.ValueSize > KmallocMax
+            || (profile.CountsQueueIn32Bits && spec.MaxEntries >= uint.MaxValue / (uint)spec.ValueSize) ? Errno.E2BIG
         : Errno.None;
 
     private static Errno CheckBloom(MapSpec spec) =>
@@ -237,13 +250,15 @@ public static class MapRules
             spec.KeySize != 0 || spec.ValueSize <= 0 || spec.MaxEntries == 0
             || HasOther(spec, MapFlags.NumaNode | MapFlags.ZeroSeed | Access) || (spec.MapExtra & ~0xfUL) != 0);
 
-    private static Errno CheckTrie(MapSpec spec) => Invalid(
+    private static Errno CheckTrie(MapSpec spec, KernelProfile profile) => Invalid(
         spec.MaxEntries == 0 || (spec.Flags & MapFlags.NoPrealloc) == 0
         || HasOther(spec, MapFlags.NoPrealloc | MapFlags.NumaNode | Access)
-        || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1 || spec.ValueSize > KmallocMax - 296);
+        || spec.KeySize < 5 || spec.KeySize > 260 || spec.ValueSize < 1
+        || spec.ValueSize > KmallocMax - TrieDataMax - profile.TrieNodeBytes);
 
-    private static Errno CheckRing(MapSpec spec) => Invalid(
-        HasOther(spec, MapFlags.NumaNode) || spec.KeySize != 0 || spec.ValueSize != 0
+    private static Errno CheckRing(MapSpec spec, KernelProfile profile) => Invalid(
+        HasOther(spec, MapFlags.NumaNode | (profile.RingsOverwrite && spec.Type == BpfMapType.Ringbuf
+            ? MapFlags.RbOverwrite : 0)) || spec.KeySize != 0 || spec.ValueSize != 0
         || spec.MaxEntries == 0 || (spec.MaxEntries & (spec.MaxEntries - 1)) != 0 || spec.MaxEntries % 4096 != 0);
 
     private static Errno CheckArena(MapSpec spec) => Invalid(
@@ -270,8 +285,9 @@ public static class MapRules
     private static Errno CheckCapacity(MapSpec spec) => spec.Type switch
     {
         BpfMapType.Hash or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash
-            or BpfMapType.HashOfMaps or BpfMapType.Rhash when RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax =>
+            or BpfMapType.HashOfMaps when RoundUpToPowerOf2(spec.MaxEntries) > HashBucketsMax =>
             Errno.E2BIG,
+        BpfMapType.Rhash when spec.MaxEntries > 1u << 31 => Errno.E2BIG,
         BpfMapType.Cpumap when spec.MaxEntries > CpusMax => Errno.E2BIG,
         BpfMapType.StackTrace when spec.MaxEntries > 1u << 31 => Errno.E2BIG,
         BpfMapType.Arena => CheckArenaSize(spec),

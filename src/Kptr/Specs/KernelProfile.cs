@@ -154,7 +154,10 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         HasSessions = true,
         HasUntrustedArgs = true,
         TakesUnionArgs = true,
-        KnowsBlockDeviceHooks = true,
+        HasLateLsmHooks = true,
+        RingsOverwrite = true,
+        CountsQueueIn32Bits = false,
+        TrieNodeBytes = 24,
         TracepointsCountArgs = true,
         TracepointsSleep = true,
         FiltersSchedulerKfuncs = true,
@@ -194,6 +197,7 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
         TakesSeveralReferences = true,
         TrustsReturnedObjects = true,
         NewSocketsHaveOptions = true,
+        EveryoneAsksForTasks = true,
         GlobalsStartFrames = true,
         HasPrivateStacks = true,
         LogsCallDepth = true,
@@ -209,6 +213,8 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
             ["bpf_testmod_multi_st_ops"] = "base",
             ["Qdisc_ops"] = "base",
             ["smc_hs_ctrl"] = "base",
+            ["sched_ext_ops_cid"] = "sched_ext_ops",
+            ["io_uring_bpf_ops"] = "base",
         }),
         VersionCode = (7 << 16) | (2 << 8),
     };
@@ -282,6 +288,22 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     internal bool NewSocketsHaveOptions { get; init; }
 
     /// <summary>
+    /// Whether programs of every type may look at tasks, their memory and storage, and signal them
+    /// (<c>bpf_get_current_comm</c>, <c>bpf_task_storage_get</c>, <c>bpf_send_signal</c>...): in 7.2; in 6.12 those of
+    /// tracing.
+    /// </summary>
+    internal bool EveryoneAsksForTasks { get; init; }
+
+    /// <summary>Whether a ring buffer may drop its oldest records (<c>BPF_F_RB_OVERWRITE</c>): in 7.2.</summary>
+    internal bool RingsOverwrite { get; init; }
+
+    /// <summary>Whether the bytes of a queue or stack are counted in 32 bits: in 6.12, not in 7.2.</summary>
+    internal bool CountsQueueIn32Bits { get; init; } = true;
+
+    /// <summary>Size in bytes of a trie's node (<c>struct lpm_trie_node</c>), which bounds its values.</summary>
+    internal int TrieNodeBytes { get; init; } = 40;
+
+    /// <summary>
     /// Whether the kernel objects that kfuncs return are trusted, and RCU-protected where the kfunc needs an RCU
     /// section: in 7.2. In 6.12 those of iterators are, and others with their reference.
     /// </summary>
@@ -331,10 +353,10 @@ public sealed partial record KernelProfile(string Name, ProfileSet Member)
     internal bool TakesUnionArgs { get; init; }
 
     /// <summary>
-    /// Whether programs at the LSM hooks of block devices may sleep, where devices are not trusted while they are made
-    /// and freed: in 7.2.
+    /// Whether programs at the LSM hooks of block devices and where extended attributes are removed may sleep, devices
+    /// are not trusted while they are made and freed, and no program attaches to <c>file_alloc_security</c>: in 7.2.
     /// </summary>
-    internal bool KnowsBlockDeviceHooks { get; init; }
+    internal bool HasLateLsmHooks { get; init; }
 
     /// <summary>
     /// Whether programs of tracepoints with types may use <c>bpf_get_func_arg</c> and <c>bpf_get_func_arg_cnt</c>: in

@@ -120,6 +120,7 @@ internal static class MapBtfRules
             : IsInt(key, 64),
         BpfMapType.BloomFilter => key.Kind == BtfKind.Void,
         BpfMapType.Arena => true,
+        BpfMapType.InsnArray => IsInt(key, 32) && IsInt(spec.Btf!.SkipModifiers(spec.ValueTypeId), 64),
         _ => key.Kind != BtfKind.Void || TypeRule(spec.Type) == Rule.None,
     };
 

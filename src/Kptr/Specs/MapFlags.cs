@@ -25,5 +25,6 @@ public enum MapFlags : uint
     TokenFd = 1u << 16,
     SegvOnFault = 1u << 17,
     NoUserConv = 1u << 18,
+    RbOverwrite = 1u << 19,
 #pragma warning restore CS1591
 }

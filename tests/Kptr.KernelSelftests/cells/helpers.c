@@ -21,7 +21,7 @@ static char ask_helper(const struct row *row, int helper)
         return '.';
     if (strstr(log_text, "helper call is not allowed in probe"))
         return 'p';
-    if (strstr(log_text, "helper call might sleep in a non-sleepable prog"))
+    if (strstr(log_text, "helper call might sleep in a non-sleepable prog") || strstr(log_text, "sleepable helper"))
         return 's';
     return strstr(log_text, "call bpf_") ? '+' : '?';
 }

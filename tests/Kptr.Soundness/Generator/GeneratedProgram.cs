@@ -3,6 +3,7 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
 using Kptr.Isa;
+using Kptr.Kfuncs;
 using Kptr.Specs;
 
 namespace Kptr.Soundness;
@@ -13,6 +14,7 @@ namespace Kptr.Soundness;
 internal sealed record GeneratedProgram(string Section, ImmutableArray<string> Lines)
 {
     private const string FuncPrefix = "fn_";
+    private const string Impl = "_impl";
     private static readonly Dictionary<string, int> s_helpers =
         HelperTable.All.GroupBy(h => h.Name).ToDictionary(g => g.Key, g => (int)g.First().Id);
 
@@ -65,7 +67,7 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
         var insns = asm.Insns.ToArray();
         foreach (var call in asm.Symbols.Where(s => s.Kind == AsmSymbolKind.Call))
         {
-            if (kernel.Types.Find(call.Name, BtfKind.Func) is not { } at)
+            if (kernel.Types.Find(NameOf(call, kernel.Profile), BtfKind.Func) is not { } at)
             {
                 return null;
             }
@@ -75,6 +77,16 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
         }
 
         return [.. insns];
+    }
+
+    // Newer kernels have many kfuncs by a name without "_impl" too, and some by that alone: half of the calls go there.
+    private static string NameOf(AsmSymbol call, KernelProfile profile)
+    {
+        var kfuncs = KfuncRegistry.Builtin.SpecsOf(profile);
+        var isLong = call.Name.EndsWith(Impl, StringComparison.Ordinal);
+        var other = isLong ? call.Name[..^Impl.Length] : call.Name;
+        return isLong && kfuncs.ContainsKey(other) && (!kfuncs.ContainsKey(call.Name) || call.InsnIdx % 2 == 0)
+            ? other : call.Name;
     }
 
     private ImmutableArray<FuncInfo> FuncsOf(AsmProgram asm)

@@ -130,6 +130,91 @@ public class OtherMapTests
         map.UpdateElem([], []).Should().Be(Errno.ENOTSUPP);
     }
 
+    /// <summary>Random lengths, some records late or discarded, against a list of all that was reserved.</summary>
+    [Fact]
+    public void RingBuf_ThatOverwrites_KeepsTheNewestAndNeverWhatIsNotSubmitted()
+    {
+        const int Size = 4096;
+        using var core = MapKernel.Boot(DestroyBehavior.Recycle);
+        using var map = (RingBufMap)MapFactory.Create(
+            core, new("r", BpfMapType.Ringbuf) { MaxEntries = Size, Flags = MapFlags.RbOverwrite });
+        var random = new Random(7);
+        var records = new List<(int Value, int Bytes, bool IsDiscarded)>();
+        var open = new Queue<(int Index, ulong At)>();
+        var (next, lost, refused) = (0, 0, 0);
+        for (var step = 0; step < 4_000; step++)
+        {
+            switch (random.Next(4))
+            {
+                case 0 when open.TryDequeue(out var late):
+                    map.Commit(late.At, records[late.Index].IsDiscarded);
+                    break;
+                case 1 when map.TryRead(out var record):
+                    var oldest = Oldest();
+                    lost += oldest - next;
+                    next = records.FindIndex(oldest, r => !r.IsDiscarded) + 1;
+                    BitConverter.ToInt32(record).Should().Be(records[next - 1].Value, $"step {step}");
+                    break;
+                default:
+                    Reserve(step);
+                    break;
+            }
+        }
+
+        lost.Should().BeGreaterThan(500);
+        refused.Should().BeGreaterThan(50);
+        map.Query(4).Should().Be((ulong)records.Take(Kept()).Sum(r => r.Bytes));
+
+        void Reserve(int value)
+        {
+            var length = random.Next(4, 600);
+            var bytes = (length + 15) & ~7;
+            var at = map.Reserve((ulong)length);
+            var first = open.TryPeek(out var late) ? late.Index : records.Count;
+            var fits = records.Skip(first).Sum(r => r.Bytes) + bytes < Size;
+            (at != 0).Should().Be(fits, $"step {value}");
+            refused += fits ? 0 : 1;
+            if (!fits)
+            {
+                return;
+            }
+
+            Write(at, value);
+            records.Add((value, bytes, random.Next(4) == 0));
+            if (random.Next(3) == 0 && open.Count < 4)
+            {
+                open.Enqueue((records.Count - 1, at));
+                return;
+            }
+
+            map.Commit(at, records[^1].IsDiscarded);
+        }
+
+        // The first of the newest records that fit together.
+        int Kept()
+        {
+            var (i, sum) = (records.Count, 0);
+            while (i > 0 && sum + records[i - 1].Bytes < Size)
+            {
+                sum += records[--i].Bytes;
+            }
+
+            return i;
+        }
+
+        int Oldest() => Math.Max(next, Kept());
+
+        static unsafe void Write(ulong at, int value) => *(int*)at = value;
+    }
+
+    [Fact]
+    public void RingBuf_ThatOverwrites_IsNoneOf6_12()
+    {
+        using var core = MapKernel.Boot();
+        var spec = new MapSpec("r", BpfMapType.Ringbuf) { MaxEntries = 4096, Flags = MapFlags.RbOverwrite };
+        MapFactory.TryCreate(core, spec, out _).Should().Be(Errno.EINVAL);
+    }
+
     [Fact]
     public void ProgArray_LastUserReference_EmptiesIt()
     {

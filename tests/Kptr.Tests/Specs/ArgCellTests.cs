@@ -16,6 +16,7 @@ public partial class ArgCellTests
     [Theory]
     [InlineData("6.12", 5_000)]
     [InlineData("6.1", 4_000)]
+    [InlineData("7.2", 6_000)]
     public void Arguments_OfEveryTarget_AreThoseTheKernelGives(string version, int atLeast)
     {
         var wrong = new List<string>();

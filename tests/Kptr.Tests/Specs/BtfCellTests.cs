@@ -6,7 +6,7 @@ using Kptr.Specs;
 
 namespace Kptr.Tests.Specs;
 
-/// <summary>Which of thousands of mutants of one BTF a real Linux 6.12 takes, and with which errno it refuses the
+/// <summary>Which of thousands of mutants of one BTF real kernels take, and with which errno it refuses the
 /// others.</summary>
 public class BtfCellTests
 {
@@ -16,14 +16,16 @@ public class BtfCellTests
     /// <summary>The one that the kernel takes and Kptr does not read: a data section of more than 2 GB.</summary>
     private const int TooLarge = 5870;
 
-    [Fact]
-    public void Mutants_OfABtfWithEveryKindOfType_AreTakenWhereTheKernelTakesThem()
+    [Theory]
+    [InlineData("6.12")]
+    [InlineData("7.2")]
+    public void Mutants_OfABtfWithEveryKindOfType_AreTakenWhereTheKernelTakesThem(string version)
     {
-        var lines = File.ReadAllLines(TestData.Path("btf-cells-6.12.tsv"));
+        var lines = File.ReadAllLines(TestData.Path($"btf-cells-{version}.tsv"));
         var hash = BtfCells.Hash();
         lines[0].Should().EndWith($"{hash:x8}", "the answers are about that BTF: ask the kernel again");
         var answers = string.Concat(lines.Skip(1));
-        var kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
+        var kernel = BuiltinKernel.Spec(CellRows.ProfileOf(version));
         var wrong = new List<string>();
         var unknown = 0;
         for (var i = 0; i < answers.Length; i++)

@@ -15,6 +15,7 @@ public class CellTests
     [Theory]
     [InlineData("6.12", 21_900)]
     [InlineData("6.1", 19_900)]
+    [InlineData("7.2", 21_000)]
     public void Helpers_EveryProgramTypeAndAttachType_AreThoseTheKernelGives(string version, int atLeast)
     {
         var wrong = new List<string>();
@@ -45,6 +46,7 @@ public class CellTests
     [Theory]
     [InlineData("6.12")]
     [InlineData("6.1")]
+    [InlineData("7.2")]
     public void Places_EveryByteOfEveryContext_AreThoseTheKernelTakes(string version)
     {
         var wrong = new List<string>();

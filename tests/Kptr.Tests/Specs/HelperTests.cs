@@ -126,7 +126,7 @@ public class HelperTests
         LsmHooks.IsSleepable("task_free", KernelProfile.Linux6_12).Should().BeFalse();
         LsmHooks.IsUntrusted("bpf_lsm_task_free", KernelProfile.Linux6_12).Should().BeTrue();
         LsmHooks.IsBool("inode_xattr_skipcap").Should().BeTrue();
-        LsmHooks.IsDisabled("bpf_lsm_getprocattr").Should().BeTrue();
+        LsmHooks.IsDisabled("bpf_lsm_getprocattr", KernelProfile.Linux6_12).Should().BeTrue();
         LsmHooks.AllowsSockopt("socket_post_create").Should().BeTrue();
     }
 

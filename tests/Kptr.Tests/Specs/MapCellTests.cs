@@ -24,12 +24,13 @@ public class MapCellTests
     [Theory]
     [InlineData("6.12", true)]
     [InlineData("6.1", false)]
+    [InlineData("7.2", true)]
     public void Maps_OfEveryType_AreCreatedWhereTheKernelCreatesThem(string version, bool withErrno)
     {
         _withErrno = withErrno;
         _profile = CellRows.ProfileOf(version);
         var values = MapCellValues.All(_profile);
-        ReadLists();
+        ReadLists(version);
         foreach (var row in CellRows.Columns($"map-cells-{version}.tsv").Where(r => r[1] != "list"))
         {
             foreach (var name in row[1].Split(','))
@@ -53,7 +54,7 @@ public class MapCellTests
         var bytes = new Dictionary<int, int>();
         int Of(int size) => bytes.TryGetValue(size, out var id) ? id
             : bytes[size] = size == 4 ? word : btf.AddArray(word, array, size / 4);
-        ReadLists();
+        ReadLists("6.12");
         MapSpec[] plain = [.. _lists.Keys.Where(k => k.StartsWith("base:", StringComparison.Ordinal)).Select(
             k => BaseOf(k["base:".Length..]) with { Name = k }).Where(m => m.ValueSize % 4 == 0)];
         MapSpec[] typed = [.. plain.Select(m => m with
@@ -72,9 +73,9 @@ public class MapCellTests
             .Should().BeEmpty();
     }
 
-    private void ReadLists()
+    private void ReadLists(string version)
     {
-        foreach (var row in CellRows.Columns("map-cells-6.12.tsv").Where(r => r[1] == "list"))
+        foreach (var row in CellRows.Columns($"map-cells-{version}.tsv").Where(r => r[1] == "list"))
         {
             _lists.Add(row[0], [.. row[2].Split(',').Select(n => ulong.Parse(n, CultureInfo.InvariantCulture))]);
         }

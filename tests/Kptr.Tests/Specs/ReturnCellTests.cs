@@ -29,6 +29,7 @@ public class ReturnCellTests
     [Theory]
     [InlineData("6.12")]
     [InlineData("6.1")]
+    [InlineData("7.2")]
     public void Returns_EveryProgramTypeAndLsmHook_AreThoseTheKernelTakes(string version)
     {
         var protos = CellRows.Columns($"arg-cells-{version}.tsv").ToDictionary(c => c[0], c => c[1]);

@@ -40,9 +40,12 @@ internal sealed class BtfLoadCheck(BtfSpec btf, BtfRecordRules rules)
         CheckTypeTags();
     }
 
-    /// <summary>Type tags stand before other modifiers, and chains of modifiers are short.</summary>
+    /// <summary>
+    /// Chains of modifiers are short and, where the kernel asks, type tags stand before other modifiers.
+    /// </summary>
     /// <remarks>
-    /// Kernel: <c>btf_check_type_tags</c>. A chain ends where it meets a type that was already looked at.
+    /// Kernel: <c>btf_check_type_tags</c> (7.2: <c>btf_check_modifier_chain_length</c>). A chain
+    /// ends where it meets a type that was already looked at.
     /// </remarks>
     private void CheckTypeTags()
     {
@@ -58,7 +61,7 @@ internal sealed class BtfLoadCheck(BtfSpec btf, BtfRecordRules rules)
                 }
 
                 var isTag = btf.KindOf(at) == BtfKind.TypeTag;
-                if (isTag && !inTags)
+                if (isTag && !inTags && !rules.ReadsTagsAmongModifiers)
                 {
                     throw new BtfRecordFault(Errno.EINVAL, $"[{id}] Type tags don't precede modifiers");
                 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace Kptr.Btf;
@@ -7,6 +8,8 @@ namespace Kptr.Btf;
 /// <summary>What a kernel version knows of special fields. Data: readers ask it and never compare versions.</summary>
 public sealed record BtfRecordRules
 {
+    private readonly ImmutableDictionary<string, BtfFieldKind> _tags = [];
+
     private static readonly ImmutableDictionary<string, BtfFieldKind> s_tagsUntil6_3 =
         ImmutableDictionary.CreateRange(new Dictionary<string, BtfFieldKind>
         {
@@ -65,13 +68,24 @@ public sealed record BtfRecordRules
         Kinds = Linux6_12.Kinds | BtfFieldKind.Uptr | BtfFieldKind.ResSpinLock | BtfFieldKind.TaskWork,
         Tags = Linux6_12.Tags.Add("uptr", BtfFieldKind.Uptr),
         AllowsAttributeTags = true,
+        ReadsTagsAmongModifiers = true,
     };
 
     /// <summary>Kinds that are special; fields of other kinds are ordinary memory.</summary>
     public required BtfFieldKind Kinds { get; init; }
 
-    /// <summary>Type tag to the kind of pointer it makes; any other tag on a field's pointer is a fault.</summary>
-    public required ImmutableDictionary<string, BtfFieldKind> Tags { get; init; }
+    /// <summary>
+    /// Type tag to the kind of pointer it makes; any other tag on a field's pointer is a fault, unless
+    /// <see cref="ReadsTagsAmongModifiers"/>.
+    /// </summary>
+    public required ImmutableDictionary<string, BtfFieldKind> Tags
+    {
+        get => _tags;
+        init => (_tags, TagNames) = (value, value.Keys.ToFrozenSet());
+    }
+
+    /// <summary>The names of <see cref="Tags"/>.</summary>
+    internal FrozenSet<string> TagNames { get; private init; } = [];
 
     /// <summary>Most fields of one record (<c>BTF_FIELDS_MAX</c>).</summary>
     public int FieldsMax { get; init; } = 11;
@@ -101,6 +115,12 @@ public sealed record BtfRecordRules
     /// Whether type and declaration tags may carry the kind flag, by which they stand for any attribute.
     /// </summary>
     public bool AllowsAttributeTags { get; init; }
+
+    /// <summary>
+    /// Whether type tags may stand in any order among other modifiers, and those that the kernel does not know mean
+    /// nothing: in 7.2. Before, a tag stands directly below its pointer, and one that is unknown is a fault.
+    /// </summary>
+    public bool ReadsTagsAmongModifiers { get; init; }
 
     /// <summary>Size of <c>struct bpf_list_node</c>.</summary>
     public int NodeSizeBytes { get; init; } = 24;

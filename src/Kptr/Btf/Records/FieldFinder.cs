@@ -241,9 +241,31 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
     internal static (BtfFieldKind Kind, int TypeId)? Pointee(BtfSpec btf, BtfRecordRules rules, int typeId, string name)
     {
         typeId = !rules.ReadsKindsApart && btf.KindOf(typeId) == BtfKind.Volatile ? btf.RefTypeOf(typeId) : typeId;
-        if (btf.KindOf(typeId) != BtfKind.Ptr || btf.RefTypeOf(typeId) is var tag && btf.KindOf(tag) != BtfKind.TypeTag)
+        if (btf.KindOf(typeId) != BtfKind.Ptr)
         {
             return null;
+        }
+
+        var (kind, pointee) = rules.ReadsTagsAmongModifiers
+            ? AnyTag(btf, rules, typeId, name) : FirstTag(btf, rules, typeId, name);
+        return kind == 0 ? null
+            : btf.KindOf(pointee) == BtfKind.Struct ? (kind, pointee)
+            : throw new BtfRecordFault(Errno.EINVAL, $"'{name}' does not point to a complete struct");
+    }
+
+    private static (BtfFieldKind Kind, int Pointee) AnyTag(BtfSpec btf, BtfRecordRules rules, int ptr, string name)
+    {
+        var walk = BtfTagWalk.Of(btf, ptr, rules.TagNames);
+        return walk.HasSeveral ? throw new BtfRecordFault(Errno.EINVAL, $"'{name}' has more than one type tag")
+            : (walk.Tag is { } tag ? rules.Tags[tag] : 0, walk.PointeeId);
+    }
+
+    private static (BtfFieldKind Kind, int Pointee) FirstTag(BtfSpec btf, BtfRecordRules rules, int ptr, string name)
+    {
+        var tag = btf.RefTypeOf(ptr);
+        if (btf.KindOf(tag) != BtfKind.TypeTag)
+        {
+            return default;
         }
 
         if (btf.KindOf(btf.RefTypeOf(tag)) == BtfKind.TypeTag)
@@ -256,10 +278,7 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
             throw new BtfRecordFault(Errno.EINVAL, $"'{name}' has the unknown type tag '{btf.NameOf(tag)}'");
         }
 
-        var pointee = btf.SkipModifiers(btf.RefTypeOf(tag)).Id;
-        return btf.KindOf(pointee) == BtfKind.Struct
-            ? (kind, pointee)
-            : throw new BtfRecordFault(Errno.EINVAL, $"'{name}' does not point to a complete struct");
+        return (kind, btf.SkipModifiers(btf.RefTypeOf(tag)).Id);
     }
 
     private FoundField FindRoot(Place at, BtfFieldKind kind, int offset)

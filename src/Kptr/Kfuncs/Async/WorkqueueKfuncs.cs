@@ -13,7 +13,7 @@ internal static class WorkqueueKfuncs
     internal static Errno Init(ProgContext ctx, ulong wq, ulong map, uint flags) =>
         flags == 0 ? ctx.Host.Async.Init(ctx.MapAt(map), wq, isTimer: false) : Errno.EINVAL;
 
-    [Kfunc("bpf_wq_set_callback_impl",
+    [Kfunc("bpf_wq_set_callback_impl", Profiles = ProfileSet.Linux6_12,
         Prototype = "int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), "
             + "unsigned int flags, void *aux__ign)")]
     [Kfunc("bpf_wq_set_callback", Profiles = ProfileSet.Linux7_2,

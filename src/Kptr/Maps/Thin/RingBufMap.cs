@@ -14,7 +14,9 @@ namespace Kptr.Maps;
 ///          8  data, the whole rounded up to 8
 /// </code>
 /// Linux maps the data twice in a row so that a record may run over the end; here the second half is memory of its own
-/// that only such records use. User space reads here by calls, not by mapping. Kernel: <c>ringbuf.c</c> (6.12).
+/// that only such records use. User space reads here by calls, not by mapping. With
+/// <see cref="MapFlags.RbOverwrite"/> (7.2) new records take the place of the oldest ones that are submitted, read or
+/// not. Kernel: <c>ringbuf.c</c> (6.12, 7.2).
 /// </remarks>
 public sealed unsafe class RingBufMap : KeylessMap
 {
@@ -27,8 +29,11 @@ public sealed unsafe class RingBufMap : KeylessMap
     private readonly RecordChannel _channel;
     private bool _isGone;
     private int _isHeadAwaited; // the consumer saw that the oldest record is not submitted yet
+    private readonly bool _overwrites;
     private ulong _producer;
     private ulong _consumer;
+    private ulong _pending;     // the oldest record that may not be submitted yet; kept where records are overwritten
+    private ulong _overwritten; // behind the last record that was overwritten
 
     /// <summary>Makes a ring buffer.</summary>
     /// <exception cref="MapCreateException">The kernel refuses the blueprint.</exception>
@@ -36,12 +41,15 @@ public sealed unsafe class RingBufMap : KeylessMap
         : base(core, MapRules.Admit(core, spec, BpfMapType.Ringbuf))
     {
         _mask = Spec.MaxEntries - 1;
+        _overwrites = (Spec.Flags & MapFlags.RbOverwrite) != 0;
         _channel = new(this, TryTake);
         _data = core.Heap.AllocateBlock($"ring buffer {Name}", 2L * Spec.MaxEntries, this);
     }
 
     /// <summary>Bytes that user space has not read yet, headers included.</summary>
-    public ulong AvailableBytes => Volatile.Read(ref _producer) - Volatile.Read(ref _consumer);
+    public ulong AvailableBytes => Volatile.Read(ref _producer) - Oldest;
+
+    private ulong Oldest => Math.Max(Volatile.Read(ref _consumer), Volatile.Read(ref _overwritten));
 
     /// <summary>Takes the oldest record; discarded ones are skipped.</summary>
     /// <returns>False when there is none or the oldest is not submitted yet.</returns>
@@ -95,17 +103,42 @@ public sealed unsafe class RingBufMap : KeylessMap
 
         using (_lock.Enter())
         {
-            if (_producer + TotalBytes(length) - _consumer > _mask)
+            var end = _producer + TotalBytes(length);
+            if (_overwrites ? !TryOverwrite(end) : end - _consumer > _mask)
             {
                 return 0;
             }
 
             var at = At(_producer);
             Volatile.Write(ref *(ulong*)at, (uint)length | BusyBit);
-            Volatile.Write(ref _producer, _producer + TotalBytes(length));
+            Volatile.Write(ref _producer, end);
             return at + HeaderBytes;
         }
     }
+
+    /// <summary>Drops the oldest records until the buffer holds what ends there.</summary>
+    /// <returns>False where it would drop one that is not submitted yet, or one behind it.</returns>
+    private bool TryOverwrite(ulong end)
+    {
+        while (_pending != _producer && (HeaderAt(_pending) & BusyBit) == 0)
+        {
+            _pending += TotalBytes(HeaderAt(_pending) & ~DiscardBit);
+        }
+
+        if (end - _pending > _mask)
+        {
+            return false;
+        }
+
+        while (end - _overwritten > _mask)
+        {
+            Volatile.Write(ref _overwritten, _overwritten + TotalBytes(HeaderAt(_overwritten) & ~DiscardBit));
+        }
+
+        return true;
+    }
+
+    private uint HeaderAt(ulong position) => Volatile.Read(ref *(uint*)At(position));
 
     /// <summary>Hands a reserved record to user space, or drops it.</summary>
     /// <param name="record">What <see cref="Reserve"/> gave.</param>
@@ -143,13 +176,17 @@ public sealed unsafe class RingBufMap : KeylessMap
     }
 
     /// <summary><c>bpf_ringbuf_query</c>.</summary>
-    /// <param name="what">0 available data, 1 ring size, 2 consumer and 3 producer position; else 0 comes back.</param>
+    /// <param name="what">
+    /// 0 available data, 1 ring size, 2 consumer, 3 producer position, 4 behind what was overwritten; else 0 comes
+    /// back.
+    /// </param>
     internal ulong Query(ulong what) => what switch
     {
         0 => AvailableBytes,
         1 => _mask + 1,
         2 => Volatile.Read(ref _consumer),
         3 => Volatile.Read(ref _producer),
+        4 when Core.Spec.Profile.RingsOverwrite => Volatile.Read(ref _overwritten),
         _ => 0,
     };
 
@@ -190,6 +227,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     {
         using (_lock.Enter())
         {
+            Volatile.Write(ref _consumer, Oldest);
             while (!_isGone && _consumer != Volatile.Read(ref _producer))
             {
                 var at = At(_consumer);

@@ -126,7 +126,9 @@ internal static class HelperAccess
                 && IsMember(prog, kernel.Types, "release"):
                 return null;
             default:
-                return SetName(prog, kernel) is { } set ? HelperSets.Find(set, id) : null;
+                return SetName(prog, kernel) is not { } set ? null
+                    : HelperSets.Find(set, id) is { } found ? found
+                    : kernel.Profile.EveryoneAsksForTasks ? HelperSets.Find("tasks", id) : null;
         }
     }
 

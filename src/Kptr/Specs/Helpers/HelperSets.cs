@@ -6,7 +6,7 @@ namespace Kptr.Specs;
 /// <remarks>
 /// A name with <c>@</c> takes that variant of the prototype. A list that starts with <c>+NAME</c> adds to the list of
 /// that name; what comes first wins. Kernel: the <c>get_func_proto</c> functions, 6.12. The base list is what a loader
-/// with all capabilities gets.
+/// with all capabilities gets; where the profile's <c>EveryoneAsksForTasks</c> says so, with the list of tasks.
 /// </remarks>
 internal static class HelperSets
 {
@@ -23,6 +23,11 @@ internal static class HelperSets
             cgrp_storage_delete get_current_cgroup_id get_current_ancestor_cgroup_id trace_printk get_current_task
             get_current_task_btf probe_read_user probe_read_kernel probe_read_user_str probe_read_kernel_str
             snprintf_btf snprintf task_pt_regs trace_vprintk
+            """),
+        ("tasks", """
+            get_current_uid_gid get_current_comm get_cgroup_classid@curr current_task_under_cgroup perf_event_read
+            perf_event_read_value send_signal send_signal_thread get_task_stack task_storage_get task_storage_delete
+            copy_from_user copy_from_user_task get_branch_snapshot find_vma
             """),
         ("sk_base", """
             +base skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock

@@ -3,7 +3,7 @@ using System.Collections.Frozen;
 namespace Kptr.Specs;
 
 /// <summary>What Linux says of its LSM hooks; names without <c>bpf_lsm_</c>.</summary>
-/// <remarks>Kernel: kernel/bpf/bpf_lsm.c, 6.12 and 6.1.</remarks>
+/// <remarks>Kernel: kernel/bpf/bpf_lsm.c, 7.2, 6.12 and 6.1.</remarks>
 internal static class LsmHooks
 {
     private const string Prefix = "bpf_lsm_";
@@ -27,6 +27,9 @@ internal static class LsmHooks
     private static readonly FrozenSet<string> EarlySleepable =
         SetOf("bpf_map_alloc_security bpf_map_free_security key_free inet_conn_established");
 
+    private static readonly FrozenSet<string> LateSleepable =
+        SetOf("bdev_alloc_security bdev_setintegrity inode_removexattr inode_post_removexattr");
+
     private static readonly FrozenSet<string> Untrusted = SetOf("""
         bpf_map_free bpf_prog_free file_alloc_security file_free_security sk_alloc_security sk_free_security task_free
         """);
@@ -42,6 +45,7 @@ internal static class LsmHooks
     // Functions of the kernel that are named like a hook's.
     private static readonly FrozenSet<string> Others = SetOf("""
         get_retval_range is_trusted is_sleepable_hook func_proto verify_prog find_cgroup_shim init
+        has_d_inode_locked hook_returns_errno
         """);
 
     private static readonly FrozenSet<string> Sockopt =
@@ -55,7 +59,7 @@ internal static class LsmHooks
     public static bool IsSleepable(string hook, KernelProfile profile)
     {
         var name = Short(hook);
-        if (profile.KnowsBlockDeviceHooks && name is "bdev_alloc_security" or "bdev_setintegrity")
+        if (profile.HasLateLsmHooks && LateSleepable.Contains(name))
         {
             return true;
         }
@@ -67,13 +71,14 @@ internal static class LsmHooks
 
     /// <summary>Whether pointers the hook is given may be dying objects.</summary>
     public static bool IsUntrusted(string hook, KernelProfile profile) => Untrusted.Contains(Short(hook))
-        || (profile.KnowsBlockDeviceHooks && Short(hook) is "bdev_alloc_security" or "bdev_free_security");
+        || (profile.HasLateLsmHooks && Short(hook) is "bdev_alloc_security" or "bdev_free_security");
 
     /// <summary>Whether the hook returns 0 or 1 and not an errno.</summary>
     public static bool IsBool(string hook) => Bool.Contains(Short(hook));
 
     /// <summary>Whether programs may not attach to the hook.</summary>
-    public static bool IsDisabled(string hook) => Disabled.Contains(Short(hook));
+    public static bool IsDisabled(string hook, KernelProfile profile) => Disabled.Contains(Short(hook))
+        || (profile.HasLateLsmHooks && Short(hook) == "file_alloc_security");
 
     /// <summary>Whether cgroup programs at the hook may set socket options.</summary>
     public static bool AllowsSockopt(string hook) => Sockopt.Contains(Short(hook));

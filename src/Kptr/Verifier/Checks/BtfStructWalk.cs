@@ -29,6 +29,7 @@ internal static class BtfStructWalk
         public readonly BtfSpec Btf = btf;
         public readonly bool WalkFlexArrays = walkFlexArrays;
         public bool TrustsUnions;
+        public bool ReadsTagsAmongModifiers;
         public RegType Flags;
         public int NextId;
         public string? FieldName;
@@ -47,6 +48,7 @@ internal static class BtfStructWalk
         var walk = new Walk(btf, walkFlexArrays: !isAlloc)
         {
             TrustsUnions = !run.Kernel.Profile.DistrustsUnions,
+            ReadsTagsAmongModifiers = run.Kernel.Profile.RecordRules.ReadsTagsAmongModifiers,
         };
         var id = typeId;
         for (var left = NestingMax; left > 0; left--)
@@ -267,11 +269,17 @@ internal static class BtfStructWalk
                 return Found.Fault;
             }
 
+            if (PointeeTags.Of(inner, PointeeTags.OfMembers, walk.ReadsTagsAmongModifiers) is not { } tags)
+            {
+                walk.Error = "type 'PTR' has multiple type tags";
+                return Found.Fault;
+            }
+
             var target = walk.Btf.SkipModifiers(inner.RefTypeId);
             if (target.IsComposite)
             {
                 walk.NextId = target.Id;
-                walk.Flags |= TagFlags(inner.Ref);
+                walk.Flags |= tags;
                 walk.FieldName = member.Name;
                 return Found.Ptr;
             }
@@ -303,12 +311,4 @@ internal static class BtfStructWalk
 
         return (id, count);
     }
-
-    private static RegType TagFlags(BtfType pointee) => pointee.Kind != BtfKind.TypeTag ? 0 : pointee.Name switch
-    {
-        "user" => RegType.MemUser,
-        "percpu" => RegType.MemPercpu,
-        "rcu" => RegType.MemRcu,
-        _ => 0,
-    };
 }

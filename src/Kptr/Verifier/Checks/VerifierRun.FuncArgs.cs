@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
@@ -18,6 +19,8 @@ internal sealed partial class VerifierRun
         Arena = 16,
         Untrusted = 32,
     }
+
+    private static readonly FrozenSet<string> s_arenaTag = FrozenSet.Create("arena");
 
     /// <summary>
     /// Whether the registers fit the function's BTF (<c>btf_check_subprog_call</c>). Global functions refuse what does
@@ -201,26 +204,8 @@ internal sealed partial class VerifierRun
     }
 
     // The tag is on what the pointer points to. Kernel: btf_scan_type_tags.
-    private static bool IsArenaPointer(BtfSpec btf, BtfType ptr)
-    {
-        if (ptr.Kind != BtfKind.Ptr)
-        {
-            return false;
-        }
-
-        var type = btf[ptr.RefTypeId];
-        while (type.Kind is BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict or BtfKind.TypeTag)
-        {
-            if (type.Kind == BtfKind.TypeTag && type.Name == "arena")
-            {
-                return true;
-            }
-
-            type = type.Ref;
-        }
-
-        return false;
-    }
+    private static bool IsArenaPointer(BtfSpec btf, BtfType ptr) =>
+        ptr.Kind == BtfKind.Ptr && BtfTagWalk.Of(btf, ptr.Id, s_arenaTag).Tag is not null;
 
     private SubprogArg PrepareArg(BtfSpec btf, SubprogInfo sub, int i, int typeId)
     {

@@ -12,8 +12,10 @@ internal static class StructOpsRules
         "tcp_congestion_ops" => member != "get_info",
         "bpf_dummy_ops" => !sleepable || member == "test_sleepable",
         "bpf_testmod_ops" => member != "unsupported_ops",
-        "sched_ext_ops" => !sleepable
-            || member is "init_task" or "init" or "exit" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move",
+        "Qdisc_ops" => member is "enqueue" or "dequeue" or "init" or "reset" or "destroy",
+        "sched_ext_ops" or "sched_ext_ops_cid" => !sleepable
+            || member is "init_task" or "init" or "exit" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move"
+                or "cpu_online" or "cpu_offline" or "cid_online" or "cid_offline" or "sub_attach" or "sub_detach",
         _ => true,
     };
 

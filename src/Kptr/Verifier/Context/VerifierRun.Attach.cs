@@ -217,7 +217,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.LicenseMissing, "LSM programs must have a GPL compatible license");
         }
 
-        if (LsmHooks.IsDisabled(func.Name))
+        if (LsmHooks.IsDisabled(func.Name, Kernel.Profile))
         {
             Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to disabled hook {func.Name}");
         }

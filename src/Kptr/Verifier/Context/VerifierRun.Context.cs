@@ -187,10 +187,10 @@ internal sealed partial class VerifierRun
         return type.RefTypeId == 0 || pointee.Kind == BtfKind.Int
             || (Kernel.Profile.TakesAnyPointerArg && !pointee.IsComposite)
             ? new CtxAccess(RegType.Scalar)
-            : TypeOfPointer(target, arg, param, type.RefTypeId, pointee);
+            : TypeOfPointer(target, arg, param, type, pointee);
     }
 
-    private CtxAccess? TypeOfPointer(AttachTarget target, int arg, BtfParam param, int pointeeId, BtfType pointee)
+    private CtxAccess? TypeOfPointer(AttachTarget target, int arg, BtfParam param, BtfType ptr, BtfType pointee)
     {
         var flags = AreArgsTrusted ? RegType.PtrTrusted : 0;
         if (param.Name.EndsWith("__nullable", StringComparison.Ordinal))
@@ -212,11 +212,13 @@ internal sealed partial class VerifierRun
             }
         }
 
-        if (target.Btf[pointeeId] is { Kind: BtfKind.TypeTag } tag)
+        if (PointeeTags.Of(ptr, PointeeTags.OfArgs, Kernel.Profile.RecordRules.ReadsTagsAmongModifiers) is not { } tags)
         {
-            flags |= tag.Name switch { "user" => RegType.MemUser, "percpu" => RegType.MemPercpu, _ => 0 };
+            Log.Line($"func '{target.Name}' arg{arg} type {KindName(ptr)} has multiple type tags");
+            return null;
         }
 
+        flags |= tags;
         if (!pointee.IsComposite)
         {
             Log.Line($"func '{target.Name}' arg{arg} type {KindName(pointee)} is not a struct");
