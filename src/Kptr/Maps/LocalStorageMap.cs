@@ -216,7 +216,7 @@ public class LocalStorageMap : BpfMap
         {
             BpfMapType.TaskStorage => Core.Tasks.Find(number),
             BpfMapType.CgrpStorage => Core.Cgroups.Find((ulong)number),
-            _ => Core.Heap.LiveObjects().FirstOrDefault(o => (int)o.Address == number && CanOwn(o)),
+            _ => Core.Heap.FindObjects((uint)number).Find(CanOwn),
         };
     }
 

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
 using Kptr.Diagnostics;
 using Kptr.Maps;
+using Kptr.Objects;
 using Kptr.Specs;
+using Kptr.Tests.Objects;
 
 namespace Kptr.Tests.Maps;
 
@@ -362,6 +364,49 @@ public class OtherMapTests
         map.BucketCount.Should().BeLessThan(small * 8);
         core.Quiesce();
         map.TakeCensus().Should().Match<MapCensus>(c => c.IsComplete && c.Live == 0);
+    }
+
+    [Theory]
+    [InlineData(BpfMapType.TaskStorage)]
+    [InlineData(BpfMapType.CgrpStorage)]
+    [InlineData(BpfMapType.SkStorage)]
+    [InlineData(BpfMapType.InodeStorage)]
+    public void Storage_OwnerByItsNumber_CostsTheSameHoweverManyObjectsThereAre(BpfMapType type)
+    {
+        using var core = MapKernel.Boot();
+        using var map = new LocalStorageMap(core, StructSpec.Of<int, Plain24>(core, "s", type, 0, MapFlags.NoPrealloc));
+        KernelObject owner = type switch
+        {
+            BpfMapType.TaskStorage => core.Tasks.Init,
+            BpfMapType.CgrpStorage => core.Cgroups.Root,
+            BpfMapType.SkStorage => new Sock(core, default),
+            _ => new Widget(core),
+        };
+        map.Update(owner, default).Should().Be(Errno.None);
+        var key = new byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(key, owner switch
+        {
+            TaskStruct task => task.Pid,
+            Cgroup cgroup => (int)cgroup.Id,
+            _ => (int)owner.Address,
+        });
+        var few = BytesOfLookup(map, key);
+        var others = Enumerable.Range(0, 3000).Select(_ => new Widget(core)).ToList();
+        BytesOfLookup(map, key).Should().Be(few, $"{others.Count} others are not looked at");
+    }
+
+    // A walk over objects allocates; what a look-up allocates tells without a clock whether there was one.
+    private static long BytesOfLookup(BpfMap map, byte[] key)
+    {
+        var value = new byte[map.UserValueSize];
+        map.LookupElem(key, value).Should().Be(Errno.None);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 10; i++)
+        {
+            map.LookupElem(key, value);
+        }
+
+        return (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
     }
 
     [Fact]

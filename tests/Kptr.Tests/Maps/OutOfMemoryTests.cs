@@ -51,9 +51,11 @@ public class OutOfMemoryTests
     [MemberData(nameof(Kinds))]
     public void Operations_UnderABucketsLock_AllocateNothing(BpfMapType type, MapFlags flags, DestroyBehavior policy)
     {
-        using var run = new Run(type, flags, policy, LedgerLevel.Sites);
+        var plan = new FaultPlan();
+        using var run = new Run(type, flags, policy, LedgerLevel.Sites, plan);
+        plan.Fail(Memory, int.MaxValue);
         run.AllOperations();
-        var meter = new Meter();
+        var meter = new Meter(plan);
         HeldLocks.OfThisThread.Observer = meter.Observe;
         try
         {
@@ -65,7 +67,8 @@ public class OutOfMemoryTests
         }
 
         meter.LocksTaken.Should().BePositive();
-        meter.BytesAllocated.Should().Be(0);
+        meter.Asked.Should().Be(0, "memory is asked for before the lock, even where a pool has some");
+        meter.BytesAllocated.Should().Be(0, meter.Where);
         run.End();
     }
 
@@ -82,23 +85,40 @@ public class OutOfMemoryTests
             return plan;
         }).WaitAsync(HangTime);
 
-    private sealed class Meter
+    private sealed class Meter(FaultPlan plan)
     {
+        private (LockRank Rank, bool IsEntering) _last;
         private long _since;
+        private long _asked;
+        private bool _isIn;
 
         internal int LocksTaken { get; private set; }
 
         internal long BytesAllocated { get; private set; }
 
+        internal long Asked { get; private set; }
+
+        internal string Where { get; private set; } = "";
+
         internal void Observe(LockRank rank, bool isEntering)
         {
+            var bytes = GC.GetAllocatedBytesForCurrentThread() - _since;
+            if (_isIn && bytes > 0)
+            {
+                BytesAllocated += bytes;
+                Where += $"{bytes} bytes after {_last} and before {(rank, isEntering)}\n{Environment.StackTrace}\n";
+            }
+
             if (rank == LockRank.Bucket)
             {
-                var now = GC.GetAllocatedBytesForCurrentThread();
                 LocksTaken += isEntering ? 1 : 0;
-                BytesAllocated += isEntering ? 0 : now - _since;
-                _since = now;
+                Asked += isEntering ? 0 : plan.PassesOf(Memory) - _asked;
+                _asked = plan.PassesOf(Memory);
+                _isIn = isEntering;
             }
+
+            _last = (rank, isEntering);
+            _since = GC.GetAllocatedBytesForCurrentThread();
         }
     }
 

@@ -112,6 +112,32 @@ public unsafe class HeapTests
         core.Heap.FindObject(widget.Address).Should().BeNull();
     }
 
+    [Fact]
+    public void FindObjects_ByLowBits_FindsTheLiveObjectsThatBeginThere()
+    {
+        using var core = TestKernel.Boot();
+        var widgets = Enumerable.Range(0, 3000).Select(_ => new Widget(core)).ToList();
+        foreach (var gone in widgets.Where((_, i) => i % 3 == 0))
+        {
+            KernelRef.Own(gone).Release();
+        }
+
+        core.Quiesce();
+        foreach (var widget in widgets)
+        {
+            var low = (uint)widget.Address;
+            core.Heap.FindObjects(low).Contains(widget).Should().Be(!widget.IsFreed);
+            core.Heap.FindObjects(low).TrueForAll(o => (uint)o.Address == low).Should().BeTrue();
+            core.Heap.FindObjects(low + 8).Should().BeEmpty("nothing begins inside of it");
+            core.Heap.FindObjects(low ^ 0x8000_0000).Should().NotContain(widget);
+        }
+
+        foreach (var any in core.Heap.LiveObjects())
+        {
+            core.Heap.FindObjects((uint)any.Address).Should().Contain(any, "the kernel's own are found, too");
+        }
+    }
+
     private sealed class NoSlots : IReferenceSource
     {
         public Holder DescribeSlot(ulong slotAddress) => new UnknownHolder();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 
 namespace Kptr.Objects;
@@ -17,6 +18,7 @@ internal sealed class KernelHeap
     private static readonly long s_chargedBytesMax = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
     private readonly HeapChunk?[]?[]?[] _directory = new HeapChunk?[1 << TopBits][][];
     private readonly List<HeapSlab> _objectSlabs = [];
+    private readonly Dictionary<ushort, List<HeapChunk>> _objectUnits = []; // by bits 16 to 31 of where objects begin
     private readonly Dictionary<long, HeapSlab> _blockSlabs = [];
     private readonly Queue<ulong> _freedBlocks = [];
     private readonly RankedLock _lock = new(LockRank.Heap);
@@ -208,6 +210,27 @@ internal sealed class KernelHeap
     internal KernelObject? FindObject(ulong address) =>
         TryFindRegion(address, 0, out var region) && region.Address == address ? region.Object : null;
 
+    /// <summary>
+    /// The live kernel objects whose addresses have these low 32 bits, which is what user space knows of an owner.
+    /// </summary>
+    /// <remarks>Finds without a walk: every object begins in the first unit of its chunk.</remarks>
+    internal List<KernelObject> FindObjects(uint lowBits)
+    {
+        var found = new List<KernelObject>();
+        using (_lock.Enter())
+        {
+            foreach (var chunk in _objectUnits.GetValueOrDefault((ushort)(lowBits >> HeapChunk.UnitShift), []))
+            {
+                if (FindObject(chunk.Base | (lowBits & (HeapChunk.UnitBytes - 1))) is { } match)
+                {
+                    found.Add(match);
+                }
+            }
+        }
+
+        return found;
+    }
+
     /// <summary>Every live kernel object that is built, as of some moment during the call.</summary>
     internal IEnumerable<KernelObject> LiveObjects() => ObjectSlabs().SelectMany(s => s.LiveObjects());
 
@@ -256,6 +279,13 @@ internal sealed class KernelHeap
         {
             var chunk = new HeapChunk(slab, slotCount, _watch);
             RegisterLocked(chunk, chunk);
+            if (slab.HoldsObjects)
+            {
+                var unit = (ushort)(chunk.Base >> HeapChunk.UnitShift);
+                CollectionsMarshal.GetValueRefOrAddDefault(_objectUnits, unit, out _) ??= [];
+                _objectUnits[unit].Add(chunk);
+            }
+
             return chunk;
         }
     }
