@@ -12,6 +12,9 @@ public sealed record InterleavingOptions
     /// <summary>How many stores a schedule keeps in a store buffer, with those after them; 0 for none.</summary>
     public int HeldStores { get; init; } = 1;
 
+    /// <summary>Whose processor holds them.</summary>
+    public MemoryOrder MemoryOrder { get; init; } = MemoryOrder.X86;
+
     /// <summary>How often <see cref="Interleavings.Fault"/> says yes in a schedule.</summary>
     public int Faults { get; init; } = 1;
 

@@ -38,7 +38,8 @@ public static class Interleavings
     /// <param name="setup">The same as when it was found; so are the others.</param>
     /// <param name="threads">What each thread does.</param>
     /// <param name="check">Throws where the outcome is wrong.</param>
-    /// <param name="options">Only <see cref="InterleavingOptions.StepsMax"/> counts.</param>
+    /// <param name="options">Only <see cref="InterleavingOptions.StepsMax"/> and
+    /// <see cref="InterleavingOptions.MemoryOrder"/> count.</param>
     /// <param name="interrupts">What may run on top of a thread.</param>
     /// <exception cref="FormatException">No such schedule can be.</exception>
     public static InterleavingReport Replay<T>(

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
 
@@ -87,32 +88,35 @@ internal static class AssemblyRewriter
     }
 }
 
-/// <summary>The methods of <see cref="Points"/>, for one module.</summary>
+/// <summary>The methods of <see cref="Points"/> and <see cref="NativeBlocks"/>, for one module.</summary>
 internal sealed class Hooks(ModuleDefinition module)
 {
     private readonly Dictionary<string, MethodReference> _methods = [];
 
     internal ModuleDefinition Module => module;
 
-    internal MethodReference this[string name]
-    {
-        get
-        {
-            if (!_methods.TryGetValue(name, out var method))
-            {
-                _methods[name] = method = module.ImportReference(typeof(Points).GetMethod(
-                    name, System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)
-                    ?? throw new MissingMethodException(nameof(Points), name));
-            }
+    internal MethodReference this[string name] => In(typeof(Points), name);
 
-            return method;
-        }
-    }
+    internal MethodReference OfBlocks(string name) => In(typeof(NativeBlocks), name);
 
     internal MethodReference Of(string name, TypeReference argument)
     {
         var method = new GenericInstanceMethod(this[name]);
         method.GenericArguments.Add(argument);
+        return method;
+    }
+
+    private MethodReference In(
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.NonPublicMethods)] Type type, string name)
+    {
+        if (!_methods.TryGetValue(name, out var method))
+        {
+            _methods[name] = method = module.ImportReference(type.GetMethods(
+                    System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)
+                .SingleOrDefault(m => m.Name == name && !m.IsPrivate)
+                ?? throw new MissingMethodException(type.Name, name));
+        }
+
         return method;
     }
 }

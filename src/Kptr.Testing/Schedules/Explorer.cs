@@ -13,7 +13,8 @@ internal sealed class Explorer(Scenario scenario, InterleavingOptions options) :
     private const int RunsAgainMax = 20;
     private const int ShrinkRoundsMax = 4;
     private static readonly Budgets NoLimit = new(int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue);
-    private readonly Scheduler _scheduler = new(ScenarioAssemblies.OfProcess.Sites, options.StepsMax);
+    private readonly Scheduler _scheduler = new(
+        ScenarioAssemblies.OfProcess.Sites, options.StepsMax, options.MemoryOrder);
     private readonly long _start = Stopwatch.GetTimestamp();
     private int _schedules;
     private int _pointsMax;

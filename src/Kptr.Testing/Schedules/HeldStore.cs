@@ -9,11 +9,13 @@ internal abstract class HeldStore
 {
     internal required nint Address { get; init; }
 
+    internal required int SizeBytes { get; init; }
+
     internal required int Site { get; init; }
 
     internal abstract void Hide();
 
-    internal abstract void Show();
+    internal virtual void Show() => Hide();
 }
 
 /// <inheritdoc/>
@@ -38,8 +40,30 @@ internal sealed class HeldStore<T> : HeldStore
         : ref Unsafe.As<byte, T>(ref Unsafe.AddByteOffset(ref Memory.StartOf(_holder), _offset));
 
     internal override void Hide() => (_other, Target) = (Target, _other);
+}
 
-    internal override void Show() => Hide();
+/// <summary>Several words of native memory that are written at once.</summary>
+internal sealed unsafe class HeldBytes : HeldStore
+{
+    private readonly byte[] _other;
+    private readonly byte[] _spare;
+    private readonly byte* _at;
+
+    /// <summary>For a store that is about to happen.</summary>
+    internal HeldBytes(nint address, int sizeBytes)
+    {
+        _at = (byte*)address;
+        _other = new Span<byte>(_at, sizeBytes).ToArray();
+        _spare = new byte[sizeBytes];
+    }
+
+    internal override void Hide()
+    {
+        var target = new Span<byte>(_at, _other.Length);
+        target.CopyTo(_spare);
+        _other.CopyTo(target);
+        _spare.CopyTo(_other, 0);
+    }
 }
 
 /// <summary>Where an object's fields begin.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
 
@@ -57,10 +58,18 @@ internal sealed partial class MethodRewriter
         {
             Span(at, called, span.GenericArguments[0]);
         }
-        else if (type.Name is "NativeMemory" or "Unsafe"
-            && called.Name is "Fill" or "Clear" or "CopyBlock" or "CopyBlockUnaligned" or "InitBlock")
+        else if (type.Name is "Unsafe"
+            && called.Name is "CopyBlock" or "CopyBlockUnaligned" or "InitBlock" or "InitBlockUnaligned")
+        {
+            OnBlock(at, called);
+        }
+        else if (type.Name is "NativeMemory" or "Unsafe" && called.Name is "Fill" or "Clear")
         {
             OnFirst(at, called, SiteKind.Write, "Access", "write memory");
+        }
+        else if (type.Name == "NativeMemory" && IsBlock(called, out var block))
+        {
+            Replace(at, Instruction.Create(OpCodes.Call, block));
         }
         else if (type.Namespace.StartsWith("System.Threading", StringComparison.Ordinal))
         {
@@ -75,6 +84,15 @@ internal sealed partial class MethodRewriter
         {
             OnObject(at, called, SiteKind.Atomic);
         }
+    }
+
+    private bool IsBlock(MethodReference called, [NotNullWhen(true)] out MethodReference? block)
+    {
+        var name = called is { Name: "AllocZeroed", Parameters.Count: 2 } ? "AllocZeroedArray" : called.Name;
+        block = name is "Alloc" or "AlignedAlloc" or "AllocZeroed" or "AllocZeroedArray" or "Free" or "AlignedFree"
+            && (called.Name != "Alloc" || called.Parameters.Count == 1)
+            ? hooks.OfBlocks(name) : null;
+        return block is not null;
     }
 
     private void Threading(Instruction at, MethodReference called)
@@ -207,8 +225,18 @@ internal sealed partial class MethodRewriter
     private void OnFirst(Instruction at, MethodReference called, SiteKind kind, string hook, string what) =>
         OnFirst(at, called, kind, hooks[hook], what);
 
-    // Digs out what lies deepest, and puts all the rest back.
-    private void OnFirst(Instruction at, MethodReference called, SiteKind kind, MethodReference hook, string what)
+    // How long it is comes last.
+    private void OnBlock(Instruction at, MethodReference called)
+    {
+        var spills = DigOutFirst(called);
+        _new.Add(Instruction.Create(OpCodes.Ldloc, spills[^1]));
+        Site(SiteKind.Write, "write memory");
+        CallHook("WriteBlock");
+        spills.ForEach(s => _new.Add(Instruction.Create(OpCodes.Ldloc, s)));
+        Insert(at);
+    }
+
+    private List<VariableDefinition> DigOutFirst(MethodReference called)
     {
         var generic = called as GenericInstanceMethod;
         var rest = called.Parameters.Skip(called.HasThis ? 0 : 1)
@@ -220,6 +248,13 @@ internal sealed partial class MethodRewriter
         }
 
         Emit(OpCodes.Dup);
+        return spills;
+    }
+
+    // Digs out what lies deepest, and puts all the rest back.
+    private void OnFirst(Instruction at, MethodReference called, SiteKind kind, MethodReference hook, string what)
+    {
+        var spills = DigOutFirst(called);
         Site(kind, what);
         _new.Add(Instruction.Create(OpCodes.Call, hook));
         spills.ForEach(s => _new.Add(Instruction.Create(OpCodes.Ldloc, s)));

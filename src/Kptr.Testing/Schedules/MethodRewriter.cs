@@ -136,7 +136,7 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
         {
             _new.Add(Instruction.Create(OpCodes.Ldflda, field));
             Site(kind, $"write {field.Name}");
-            CallHook("Access");
+            CallStore(type);
         }
         else
         {
@@ -176,7 +176,15 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
         _new.Add(Instruction.Create(OpCodes.Ldsflda, field));
         Site(isStore ? isVolatile ? SiteKind.VolatileWrite : SiteKind.Write
             : isVolatile ? SiteKind.VolatileRead : SiteKind.Read, $"{(isStore ? "write" : "read")} {field.Name}");
-        CallHook("Access");
+        if (isStore)
+        {
+            CallStore(Inflate(field.FieldType, field.DeclaringType, null));
+        }
+        else
+        {
+            CallHook("Access");
+        }
+
         Insert(at);
     }
 
@@ -209,10 +217,23 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
         _new.Add(Instruction.Create(OpCodes.Stloc, value));
         Emit(OpCodes.Dup);
         Site(SiteKind.Write, "write memory");
-        CallHook("Access");
+        CallStore(StoredBy(at));
         _new.Add(Instruction.Create(OpCodes.Ldloc, value));
         Insert(at);
     }
+
+    private TypeReference StoredBy(Instruction at) => at.OpCode.Code switch
+    {
+        Code.Stobj => (TypeReference)at.Operand,
+        Code.Stind_I1 => hooks.Module.TypeSystem.SByte,
+        Code.Stind_I2 => hooks.Module.TypeSystem.Int16,
+        Code.Stind_I4 => hooks.Module.TypeSystem.Int32,
+        Code.Stind_I8 => hooks.Module.TypeSystem.Int64,
+        Code.Stind_I => hooks.Module.TypeSystem.IntPtr,
+        Code.Stind_R4 => hooks.Module.TypeSystem.Single,
+        Code.Stind_R8 => hooks.Module.TypeSystem.Double,
+        _ => hooks.Module.TypeSystem.Object,
+    };
 
     private void LoadElement(Instruction at)
     {
@@ -236,10 +257,12 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
         Emit(OpCodes.Conv_I);
         _new.Add(Instruction.Create(OpCodes.Stloc, index));
         Emit(OpCodes.Dup);
+        Emit(OpCodes.Dup);
         _new.Add(Instruction.Create(OpCodes.Ldloc, index));
         ElementAddress(at);
         Site(SiteKind.Write, "write an element");
-        CallHook("Access");
+        _new.Add(Instruction.Create(
+            OpCodes.Call, hooks.Of("StoreField", AsArgument(ElementOf(at.OpCode.Code, at.Operand)))));
         _new.Add(Instruction.Create(OpCodes.Ldloc, index));
         _new.Add(Instruction.Create(OpCodes.Ldloc, value));
         Insert(at);
@@ -272,6 +295,10 @@ internal sealed partial class MethodRewriter(MethodDefinition method, Hooks hook
     }
 
     private void Emit(OpCode code) => _new.Add(Instruction.Create(code));
+
+    // What lies on no heap is no type argument.
+    private void CallStore(TypeReference type) => _new.Add(Instruction.Create(OpCodes.Call,
+        IsByRefLike(type) ? hooks["Access"] : hooks.Of("Store", AsArgument(type))));
 
     private void CallHook(string name) => _new.Add(Instruction.Create(OpCodes.Call, hooks[name]));
 

@@ -62,6 +62,32 @@ internal static class Points
         }
     }
 
+    /// <summary>A store of one value whose address is at hand.</summary>
+    internal static void Store<T>(ref T at, int site)
+    {
+        if (t_self is { } self)
+        {
+            Store(self, null, ref at, site);
+        }
+    }
+
+    // Of an object's field the object is known; else it may be native memory, or the thread's own stack.
+    private static void Store<T>(ScheduledThread self, object? holder, ref T at, int site)
+    {
+        ref var first = ref Unsafe.As<T, byte>(ref at);
+        var (address, bytes) = (Memory.AddressOf(ref first), Unsafe.SizeOf<T>());
+        var canHold = holder is not null || (self.Scheduler.MayTakeIn(self) && NativeBlocks.Contains(address, bytes));
+        if (self.Scheduler.Access(
+            self, address, null, site, canHold, bytes, !RuntimeHelpers.IsReferenceOrContainsReferences<T>()))
+        {
+            self.Held.Add(new HeldStore<T>(
+                holder, holder is null ? address : Unsafe.ByteOffset(ref Memory.StartOf(holder), ref first))
+            {
+                Address = address, SizeBytes = bytes, Site = site,
+            });
+        }
+    }
+
     internal static void Overwrite<T>(ref Span<T> span, int site) => CopiedTo(span, site);
 
     internal static void Copy<T>(ref Span<T> span, int site) => CopiedTo(span, site);
@@ -74,9 +100,28 @@ internal static class Points
     {
         if (t_self is { } self && !span.IsEmpty)
         {
-            ref var first = ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span));
-            self.Scheduler.AccessRange(
-                self, Memory.AddressOf(ref first), (long)span.Length * Unsafe.SizeOf<T>(), site);
+            var address = Memory.AddressOf(ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span)));
+            var bytes = (int)Math.Min((long)span.Length * Unsafe.SizeOf<T>(), int.MaxValue);
+            AccessRange(self, address, bytes, site, !RuntimeHelpers.IsReferenceOrContainsReferences<T>());
+        }
+    }
+
+    /// <summary>Bytes without references are written.</summary>
+    internal static void WriteBlock(ref byte at, uint bytes, int site)
+    {
+        if (t_self is { } self && bytes > 0)
+        {
+            AccessRange(self, Memory.AddressOf(ref at), (int)Math.Min(bytes, int.MaxValue), site, isPlain: true);
+        }
+    }
+
+    private static void AccessRange(ScheduledThread self, nint address, int bytes, int site, bool isPlain)
+    {
+        var canHold = bytes <= Scheduler.RangeBytesMax && self.Scheduler.Sites[site].IsWrite
+            && self.Scheduler.MayTakeIn(self) && NativeBlocks.Contains(address, bytes);
+        if (self.Scheduler.Access(self, address, null, site, canHold, bytes, isPlain))
+        {
+            self.Held.Add(new HeldBytes(address, bytes) { Address = address, SizeBytes = bytes, Site = site });
         }
     }
 
@@ -92,14 +137,7 @@ internal static class Points
     {
         if (t_self is { } self)
         {
-            ref var first = ref Unsafe.As<T, byte>(ref at);
-            if (self.Scheduler.Access(self, Memory.AddressOf(ref first), null, site, canHold: holder is not null))
-            {
-                self.Held.Add(new HeldStore<T>(holder, Unsafe.ByteOffset(ref Memory.StartOf(holder!), ref first))
-                {
-                    Address = Memory.AddressOf(ref first), Site = site,
-                });
-            }
+            Store(self, holder, ref at, site);
         }
     }
 
@@ -111,13 +149,7 @@ internal static class Points
             ref var first = ref Unsafe.As<T, byte>(ref at);
             var isKnown = holder is not null
                 && Unsafe.AreSame(ref first, ref Unsafe.AddByteOffset(ref Memory.StartOf(holder), offset));
-            if (self.Scheduler.Access(self, Memory.AddressOf(ref first), null, site, isKnown))
-            {
-                self.Held.Add(new HeldStore<T>(holder, offset)
-                {
-                    Address = Memory.AddressOf(ref first), Site = site,
-                });
-            }
+            Store(self, isKnown ? holder : null, ref at, site);
         }
     }
 

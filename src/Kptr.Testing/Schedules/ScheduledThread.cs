@@ -90,6 +90,23 @@ internal sealed class ScheduledThread
     /// <summary>Stores that others do not see yet, oldest first.</summary>
     internal List<HeldStore> Held { get; } = [];
 
+    /// <summary>Whether a store to some of these words waits in the buffer.</summary>
+    internal bool Holds(nint address, int bytes)
+    {
+        foreach (var held in Held)
+        {
+            if (address < Align(held.Address + held.SizeBytes + Scheduler.WordBytes - 1)
+                && Align(held.Address) < address + bytes)
+            {
+                return true;
+            }
+        }
+
+        return false;
+
+        static nint Align(nint at) => at & ~(Scheduler.WordBytes - 1);
+    }
+
     internal Stack<object> Scopes { get; } = [];
 
     internal (object? Holder, nint Offset) Noted { get; set; }

@@ -24,10 +24,9 @@ internal sealed partial class Scheduler
 
     private void Drain(ScheduledThread self)
     {
-
         foreach (var held in self.Held)
         {
-            Record(self, held.Address, null, held.Site);
+            Record(self, held.Address, null, held.Site, held.SizeBytes);
         }
 
         self.Held.Clear();
@@ -66,6 +65,16 @@ internal sealed partial class Scheduler
         _children.Clear();
         _kept.Clear();
         _state = 0;
+    }
+
+    // Of a range every word counts, up to some.
+    private void Record(ScheduledThread self, nint address, object? target, int number, int bytes)
+    {
+        Record(self, address, target, number);
+        for (var word = WordBytes; word < Math.Min(bytes, RangeBytesMax); word += WordBytes)
+        {
+            Record(self, address + word, null, number);
+        }
     }
 
     // States that differ only in the order of independent events have one hash: each event's hash is made of those

@@ -6,10 +6,10 @@ namespace Kptr.Testing.Schedules;
 /// Runs the threads of a scenario one at a time, and asks a chooser at each hot site who goes on. Everything here is
 /// called by the thread that has the baton, or by the one that waits for the run to end.
 /// </summary>
-internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
+internal sealed partial class Scheduler(SiteTable sites, int stepsMax, MemoryOrder order)
 {
-    private const int WordBytes = 8;
-    private const int WordsMax = 64;
+    internal const int WordBytes = 8;
+    internal const int RangeBytesMax = 512;
     private const int IdleReadsMax = 500;
     private const int IdleSpinsMax = 300;
     private readonly List<ScheduledThread> _all = [];
@@ -129,8 +129,17 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
     }
 
     /// <summary>Passes a site. True where the store that follows is to be held in the store buffer.</summary>
+    /// <param name="self">The thread.</param>
+    /// <param name="address">Where it reads or writes; 0 for an object's own business.</param>
+    /// <param name="target">The object.</param>
+    /// <param name="site">The site.</param>
+    /// <param name="canHold">Whether the store can be held.</param>
+    /// <param name="bytes">How many it reads or writes.</param>
+    /// <param name="isPlain">Whether it is a store that may be seen before earlier ones, where the processor
+    /// lets it.</param>
     internal bool Access(
-        ScheduledThread self, nint address, object? target, int site, bool canHold = false, bool isRange = false)
+        ScheduledThread self, nint address, object? target, int site, bool canHold = false, int bytes = WordBytes,
+        bool isPlain = false)
     {
         if (IsAborting)
         {
@@ -144,18 +153,26 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         var holds = false;
         if (Hot[site])
         {
-            Decide(self, isRange ? null : PlaceOf(address & ~(WordBytes - 1), target), site);
-            holds = canHold && _left.HeldStores > 0 && self.Held.Count == 0 && !self.IsInInterrupt
-                && ChooseFrom(self, new(OptionKind.Hold, 0));
+            Decide(self, bytes > WordBytes ? null : PlaceOf(address & ~(WordBytes - 1), target), site);
+            holds = canHold && MayHold(self) && ChooseFrom(self, new(OptionKind.Hold, 0));
             _left.HeldStores -= holds ? 1 : 0;
+            if (holds && order != MemoryOrder.X86)
+            {
+                HappensTo(self, new(OptionKind.Hold, 0));   // which of its stores are held tells nobody else
+            }
         }
 
         Trace.Add((self.Id, step, site));
         if (!holds && self.Held.Count > 0)
         {
-            if (kind is SiteKind.Write or SiteKind.VolatileWrite && canHold)
+            if (kind is SiteKind.Write or SiteKind.VolatileWrite)
             {
-                holds = true;       // stores leave a buffer in their order
+                var isNext = order == MemoryOrder.X86 || !isPlain || self.Holds(address, bytes);
+                holds = isNext && canHold;      // it leaves the buffer after what is in there
+                if (isNext && !holds)
+                {
+                    Flush(self);
+                }
             }
             else if (kind is not (SiteKind.Read or SiteKind.VolatileRead))
             {
@@ -165,7 +182,7 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
 
         if (!holds)
         {
-            Record(self, address, target, site);
+            Record(self, address, target, site, bytes);
             if (sites[site].IsWrite && (sites[site].IsSync || Hot[site]))
             {
                 Progress(self);     // elsewhere it is nobody's business but the thread's own
@@ -179,18 +196,12 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax)
         return holds;
     }
 
-    /// <summary>Passes a site that reads or writes several words.</summary>
-    internal void AccessRange(ScheduledThread self, nint address, long bytes, int site)
-    {
-        Access(self, address, null, site, isRange: bytes > WordBytes);
-        if (!IsAborting)
-        {
-            for (var word = 1; word < Math.Min((bytes + WordBytes - 1) / WordBytes, WordsMax); word++)
-            {
-                Record(self, address + (nint)(word * WordBytes), null, site);
-            }
-        }
-    }
+    /// <summary>Whether a store could stay in the thread's store buffer now.</summary>
+    internal bool MayHold(ScheduledThread self) => _left.HeldStores > 0 && !self.IsInInterrupt && !IsAborting
+        && (self.Held.Count == 0 || order != MemoryOrder.X86);
+
+    /// <summary>The same, or whether it would have to follow those that are there.</summary>
+    internal bool MayTakeIn(ScheduledThread self) => self.Held.Count > 0 || MayHold(self);
 
     /// <summary>Code asks whether it should fail here.</summary>
     internal bool Fault(ScheduledThread self)

@@ -42,6 +42,27 @@ public class KptrTests
         }
     }
 
+    /// <summary>An entry is linked with its content, and values are swapped, on a processor that turns stores round.
+    /// </summary>
+    [Theory]
+    [InlineData("hash")]
+    [InlineData("hash without preallocation")]
+    [InlineData("LRU hash")]
+    public void OnArm_EntriesAreSeenWhole_AndNothingIsLost(string kind)
+    {
+        var bounds = Bounds with { HeldStores = 1, MemoryOrder = MemoryOrder.Arm };
+        Passes(Interleavings.Explore(
+            () => World.Holding(kind), [w => w.Update(2), w => w.Read(2, isCareless: false)],
+            w => w.CheckAllIsBack(), bounds));
+        if (IsNightly)
+        {
+            Passes(Interleavings.Explore(
+                () => World.Holding(kind), [w => w.Store(1), w => w.Delete(1)], w => w.CheckAllIsBack(), bounds));
+            Passes(Interleavings.Explore(
+                () => World.Holding(kind), [w => w.Update(1), w => w.Delete(1)], w => w.CheckAllIsBack(), bounds));
+        }
+    }
+
     [Fact]
     public void SlotExchangedTwice_LosesNothing() => Passes(Interleavings.Explore(
         () => World.Holding("array"), [w => w.Store(1), w => w.Store(1)], w => w.CheckAllIsBack(), WideBounds));

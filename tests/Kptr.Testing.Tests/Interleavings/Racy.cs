@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Kptr.Testing.Tests.Schedules;
 
 /// <summary>Small things that several threads use, each with one fault of its own.</summary>
@@ -14,6 +16,10 @@ public sealed class Racy
     private bool _isWanted0;
     private bool _isWanted1;
     private bool _isIdle;
+    private bool _isReady;
+    private Entry? _entry;
+    private readonly long[] _cells = new long[16];
+    private readonly NativeCells _native = new();
 
     public int Count => _count;
 
@@ -180,6 +186,62 @@ public sealed class Racy
         }
     }
 
+    /// <summary>Writes an entry and then says that it is there; careless: with no word that keeps the two in order.
+    /// </summary>
+    public unsafe void Publish(PublishedBy how, bool isCareless)
+    {
+        switch (how)
+        {
+            case PublishedBy.Field:
+                _count = 1;
+                break;
+            case PublishedBy.Element:
+                _cells[0] = 1;
+                break;
+            case PublishedBy.Native:
+                _native.First->Content = 1;
+                break;
+            case PublishedBy.Copy:
+                new ReadOnlySpan<long>([1, 2, 3]).CopyTo(new(_native.First, 3));
+                break;
+            case PublishedBy.Reference:
+                var entry = new Entry();
+                entry.Content = 1;
+                _entry = entry;     // .NET keeps this behind what the entry holds
+                return;
+        }
+
+        if (!isCareless)
+        {
+            Volatile.Write(ref _isReady, true);
+        }
+        else if (how == PublishedBy.Native)
+        {
+            _native.First[1].Content = 1;
+        }
+        else
+        {
+            _isReady = true;
+        }
+    }
+
+    public unsafe void Use(PublishedBy how)
+    {
+        var content = how switch
+        {
+            PublishedBy.Reference => Volatile.Read(ref _entry)?.Content ?? 1,
+            PublishedBy.Native when Volatile.Read(ref _native.First[1].Content) != 0 => _native.First->Content,
+            _ when !Volatile.Read(ref _isReady) => 1,
+            PublishedBy.Field => _count,
+            PublishedBy.Element => _cells[0],
+            _ => _native.First->Content,
+        };
+        if (content != 1)
+        {
+            throw new InvalidOperationException("the entry is empty");
+        }
+    }
+
     public void AwaitIdle(bool isCareless)
     {
         if (isCareless && _isIdle)
@@ -214,5 +276,27 @@ public sealed class Racy
         {
             spin.SpinOnce();
         }
+    }
+
+    public enum PublishedBy
+    {
+        Field, Element, Native, Copy, Reference,
+    }
+
+    private sealed class Entry
+    {
+        internal long Content;
+    }
+
+    private sealed unsafe class NativeCells
+    {
+        internal Cell* First { get; } = (Cell*)NativeMemory.AllocZeroed(16 * (nuint)sizeof(Cell));
+
+        ~NativeCells() => NativeMemory.Free(First);
+    }
+
+    private struct Cell
+    {
+        internal long Content;
     }
 }
