@@ -30,13 +30,15 @@ static int load_word(int off, char *said)
     if (fd >= 0)
         close(fd);
     const char *line = strstr(log_text, "\n1: ("), *reg = line ? strstr(line, "R2_w=") : NULL;
+    if (line && !reg)
+        reg = strstr(line, "R2=");    // since 6.18
     if (!line)
         return 0;    // refused before its first instruction
     if (!reg || strstr(log_text, "invalid bpf_context access"))
         strcpy(said, "-");
     else {
-        size_t length = strcspn(reg + 5, " \n");
-        snprintf(said, 200, "%.*s", (int)length, reg + 5);
+        reg = strchr(reg, '=') + 1;
+        snprintf(said, 200, "%.*s", (int)strcspn(reg, " \n"), reg);
     }
     return 1;
 }

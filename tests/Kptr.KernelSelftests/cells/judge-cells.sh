@@ -1,14 +1,14 @@
 #!/bin/bash
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
 # cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, returns,
-# args, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
+# args, attach, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
 # "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on. "lives" lets COUNT
 # maps live and die from SEED on, and compares what each step answered; its table has those lives.
 # VERSION is the kernel's, in the names of the tables: 6.12 unless told.
 # Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
 here=$(dirname "$(realpath "$0")"); t=$(mktemp -d); trap 'rm -rf "$t"' EXIT
-version=${VERSION:-6.12} kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps returns args
+version=${VERSION:-6.12} kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps returns args attach
 bpftool -j btf dump file "$vmlinux" > "$t/btf.json"
 python3 "$here/rows.py" "$here/cells.rows" "$t/btf.json" "$t"
 
@@ -54,6 +54,9 @@ for table; do
     args)
         ask args args:rows
         VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/arg-cells-$version.tsv";;
+    attach)
+        ask attach funcs
+        write ATTACH "$out/attach-cells-$version.all" "# What Linux $version says of attaching to each function of its BTF, a character each for fentry, fexit, fmod_ret, fentry.s and fmod_ret.s (see cells/attach.c)";;
     btfs)
         $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
         { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
