@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Kptr.Execution;
 using Kptr.Kfuncs;
 using Kptr.Objects;
@@ -89,22 +88,18 @@ public sealed partial class BpfProgram
         return turn.IsTaken ? RunOn(record.ToArray(), new() { Event = raised, IsHook = true }) : default;
     }
 
-    private ProgramResult RunOn(ReadOnlySpan<ulong> args, RunSetup setup)
+    // On this thread's stack: a region of the run alone, which nobody finds once the run is over.
+    private unsafe ProgramResult RunOn(ReadOnlySpan<ulong> args, in RunSetup setup)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(args.Length, ArgsMax, nameof(args));
-        var block = _contexts.Allocate();
-        try
-        {
-            args.CopyTo(MemoryMarshal.Cast<byte, ulong>(BytesAt(block, ArgsMax * sizeof(ulong))));
-            return Run(new Region(block, ArgsMax * sizeof(ulong), IsWritable: false), setup);
-        }
-        finally
-        {
-            _contexts.TryFree(block);
-        }
+        var block = stackalloc ulong[ArgsMax];
+        var words = new Span<ulong>(block, ArgsMax);
+        args.CopyTo(words);
+        words[args.Length..].Clear();
+        return Run(new Region((ulong)block, ArgsMax * sizeof(ulong), IsWritable: false), setup);
     }
 
-    private ProgramResult RunOn(Span<byte> context, RunSetup setup)
+    private ProgramResult RunOn(Span<byte> context, in RunSetup setup)
     {
         var block = Kernel.Heap.AllocateBlock($"context of {Name}", context.Length);
         try
@@ -120,11 +115,13 @@ public sealed partial class BpfProgram
         }
     }
 
-    private ProgramResult Run(Region context, RunSetup setup) => Run(context, setup, out _);
+    private ProgramResult Run(Region context, in RunSetup setup) => Run(context, setup, out _);
 
-    private ProgramResult Run(Region context, RunSetup setup, out int retval)
+    private ProgramResult Run(Region context, in RunSetup setup, out int retval)
     {
-        using var reader = (Spec.IsSleepable ? Kernel.RcuTrace : Kernel.Rcu).ReadLock();
+        var thread = Kernel.Thread;
+        using var reader = Spec.IsSleepable
+            ? Kernel.RcuTrace.ReadLock(ref thread.TraceReader) : Kernel.Rcu.ReadLock(ref thread.Reader);
         if (_isUnloaded)
         {
             // The event found a link that was detached meanwhile; whoever calls it directly has a program that is gone.
@@ -135,11 +132,14 @@ public sealed partial class BpfProgram
 
         Interlocked.Increment(ref _runCount);
         var startedAt = Kernel.IsBpfStatsEnabled ? Stopwatch.GetTimestamp() : 0;
-        var ctx = new ProgContext(Kernel, Spec, Kernel.CurrentCpu, Kernel.Host)
+        var ctx = ProgContext.Of(Kernel.Host, thread, Spec);
+        (ctx.Maps, ctx.Program, ctx.Event) = (_maps, Object, setup.Event);
+        (ctx.Packet, ctx.Seq, ctx.Retval) = (setup.Packet, setup.Seq, setup.Retval);
+        if (!_hasOnlyBuiltinBodies.Value)
         {
-            Maps = _maps, Program = Object, Event = setup.Event, Packet = setup.Packet, Seq =
-                setup.Seq, Retval = setup.Retval,
-        };
+            ctx.Keep(); // a kfunc of a user's may keep what it is handed
+        }
+
         try
         {
             var result = _interpreter.Run(ctx, context, OptionsOf(setup));
@@ -162,12 +162,12 @@ public sealed partial class BpfProgram
                 Interlocked.Increment(ref _timedCount);
             }
 
-            ctx.End();
             retval = ctx.Retval;
+            ctx.EndForGood();
         }
     }
 
-    private ExecOptions OptionsOf(RunSetup setup) => setup.Options switch
+    private ExecOptions OptionsOf(in RunSetup setup) => setup.Options switch
     {
         null => Kernel.ExecDefault,
         { Engine: ExecEngine.Auto } given when Kernel.ExecDefault.Engine != ExecEngine.Auto =>

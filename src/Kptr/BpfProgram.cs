@@ -3,7 +3,6 @@ using System.Diagnostics;
 using Kptr.Execution;
 using Kptr.Kfuncs;
 using Kptr.Maps;
-using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Verifier;
 
@@ -16,7 +15,7 @@ public sealed partial class BpfProgram
     private const string Loader = "loaded object";
     private readonly ImmutableArray<BpfMap?> _maps;
     private readonly Interpreter _interpreter;
-    private readonly HeapSlab _contexts;
+    private readonly Lazy<bool> _hasOnlyBuiltinBodies;
     private volatile bool _isUnloaded;
     private readonly bool _sharesRecursion;
     private readonly bool _checksRecursion;
@@ -33,11 +32,11 @@ public sealed partial class BpfProgram
         var arena = ArenaRewriter.ArenaOf(verified, maps);
         var linked = ArenaRewriter.Apply(ContextRewriter.Apply(verified, kernel), verified, arena?.Map);
         var links = new ProgLinks(kernel, verified.Spec, maps);
+        _hasOnlyBuiltinBodies = new(() => links.HasOnlyBuiltinBodies);
         _interpreter = Interpreter.ForLinked(
             linked, links, verified.ProbedLoads, arena,
-            () => kernel.Options.FaultPlan is null && links.HasOnlyBuiltinBodies
+            () => kernel.Options.FaultPlan is null && _hasOnlyBuiltinBodies.Value
                 ? ProvenLife.Find(verified, linked, maps) : null);
-        _contexts = kernel.ArgBlocks;
         _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
         _checksRecursion = _sharesRecursion
             || Spec.Type is ProgType.Tracing or ProgType.RawTracepoint or ProgType.RawTracepointWritable;

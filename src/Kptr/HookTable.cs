@@ -14,39 +14,29 @@ internal sealed class HookTable(KernelCore core) : IHookSink
 {
     private const ulong TextStart = 0xffff_ffff_8100_0000;
     private const ulong FuncBytes = 64;
-    private readonly ConcurrentDictionary<string, ImmutableArray<BpfLink>> _links = new();
-    private readonly ConcurrentDictionary<string, ImmutableArray<HookHandler>> _handlers = new();
+    private readonly ConcurrentDictionary<string, Attached> _attached = new();
     private readonly ConcurrentDictionary<string, ulong> _addresses = new();
     private long _lastFunc = -1;
 
     /// <summary>The hooks that this kernel has.</summary>
     internal HookNames Names { get; } = new(core.Spec.Types);
 
-    internal void Add(BpfLink link) =>
-        _links.AddOrUpdate(link.Hook, _ => [link], (_, all) => all.Add(link));
+    internal void Add(BpfLink link) => Change(link.Hook, now => now with { Links = now.Links.Add(link) });
 
-    internal void Remove(BpfLink link)
-    {
-        if (_links.AddOrUpdate(link.Hook, _ => [], (_, all) => all.Remove(link)).IsEmpty)
-        {
-            // A hook that programs came back to meanwhile has another array, and stays.
-            _links.TryRemove(new(link.Hook, []));
-        }
-    }
+    internal void Remove(BpfLink link) => Change(link.Hook, now => now with { Links = now.Links.Remove(link) });
 
     internal HookHandler Add(HookShape shape, int arity, HookHandler.HookCall call)
     {
         var handler = new HookHandler(this, shape.Name, shape.Kinds, arity, call);
-        _handlers.AddOrUpdate(shape.Name, _ => [handler], (_, all) => all.Add(handler));
+        Change(shape.Name, now => now with { Handlers = now.Handlers.Add(handler) });
         return handler;
     }
 
     internal void Remove(HookHandler handler)
     {
-        if (_handlers.TryGetValue(handler.Hook, out var all) && all.Contains(handler)
-            && _handlers.AddOrUpdate(handler.Hook, _ => [], (_, now) => now.Remove(handler)).IsEmpty)
+        if (AttachedTo(handler.Hook).Handlers.Contains(handler))
         {
-            _handlers.TryRemove(new(handler.Hook, []));
+            Change(handler.Hook, now => now with { Handlers = now.Handlers.Remove(handler) });
         }
     }
 
@@ -55,9 +45,14 @@ internal sealed class HookTable(KernelCore core) : IHookSink
     /// </summary>
     public void Fire(string tracepoint, ReadOnlySpan<ulong> args)
     {
+        if (!_attached.TryGetValue(tracepoint, out var attached))
+        {
+            return;
+        }
+
         try
         {
-            foreach (var link in LinksOf(tracepoint))
+            foreach (var link in attached.Links)
             {
                 if (link.Kind != HookKinds.Function)
                 {
@@ -67,18 +62,18 @@ internal sealed class HookTable(KernelCore core) : IHookSink
         }
         finally
         {
-            Tell(tracepoint, args, HookKinds.Tracepoint);
+            Tell(attached.Handlers, args, HookKinds.Tracepoint);
         }
     }
 
     /// <inheritdoc/>
     public long Ask(string hook, ReadOnlySpan<ulong> args) =>
-        _links.ContainsKey(hook) || _handlers.ContainsKey(hook) ? Call(hook, args, null) : 0;
+        _attached.ContainsKey(hook) ? Call(hook, args, null) : 0;
 
     /// <summary>Runs the programs attached to an event, each with a copy of its record as context.</summary>
     internal void FireEvent(string name, ReadOnlySpan<byte> record)
     {
-        foreach (var link in LinksOf(name))
+        foreach (var link in AttachedTo(name).Links)
         {
             link.Program.RunEvent(record, new(0, Cookie: link.Cookie));
         }
@@ -93,14 +88,15 @@ internal sealed class HookTable(KernelCore core) : IHookSink
     /// </remarks>
     internal long Call(string function, ReadOnlySpan<ulong> args, Func<long>? body)
     {
-        var links = LinksOf(function).RemoveAll(static l => l.Kind == HookKinds.Tracepoint);
+        var attached = AttachedTo(function);
+        var links = attached.Links.RemoveAll(static l => l.Kind == HookKinds.Tracepoint);
         var address = AddressOf(function);
         foreach (var link in links.Where(l => l.Place == LinkPlace.Entry))
         {
             RunAt(link, args, null, address);
         }
 
-        Tell(function, args, HookKinds.Function);
+        Tell(attached.Handlers, args, HookKinds.Function);
         var result = 0L;
         var isAnswered = false;
         foreach (var link in links.Where(l => l.Place == LinkPlace.Instead))
@@ -132,9 +128,9 @@ internal sealed class HookTable(KernelCore core) : IHookSink
     internal ulong AddressOf(string function) =>
         _addresses.GetOrAdd(function, _ => TextStart + ((ulong)Interlocked.Increment(ref _lastFunc) * FuncBytes));
 
-    private void Tell(string hook, ReadOnlySpan<ulong> args, HookKinds kind)
+    private void Tell(ImmutableArray<HookHandler> handlers, ReadOnlySpan<ulong> args, HookKinds kind)
     {
-        foreach (var handler in _handlers.GetValueOrDefault(hook, []))
+        foreach (var handler in handlers)
         {
             if ((handler.Kinds & kind) != 0)
             {
@@ -143,7 +139,16 @@ internal sealed class HookTable(KernelCore core) : IHookSink
         }
     }
 
-    private ImmutableArray<BpfLink> LinksOf(string hook) => _links.GetValueOrDefault(hook, []);
+    private Attached AttachedTo(string hook) => _attached.GetValueOrDefault(hook, Attached.Nothing);
+
+    private void Change(string hook, Func<Attached, Attached> change)
+    {
+        if (_attached.AddOrUpdate(hook, _ => change(Attached.Nothing), (_, now) => change(now).Settled()).IsEmpty)
+        {
+            // A hook that somebody came back to meanwhile has other content, and stays.
+            _attached.TryRemove(new(hook, Attached.Nothing));
+        }
+    }
 
     private static long RunAt(BpfLink link, ReadOnlySpan<ulong> args, long? result, ulong address)
     {
@@ -151,6 +156,16 @@ internal sealed class HookTable(KernelCore core) : IHookSink
         return link.Program.Spec.Type == ProgType.Kprobe
             ? link.Program.RunEvent(ProbeRegs.Of(args, result ?? 0, address), raised).ReturnValue
             : (int)link.Program.RunHook(result is { } value ? [.. args, (ulong)value] : args, raised).ReturnValue;
+    }
+
+    /// <summary>What is at one hook, in the order it came: found at once by whoever passes it.</summary>
+    private sealed record Attached(ImmutableArray<BpfLink> Links, ImmutableArray<HookHandler> Handlers)
+    {
+        internal static Attached Nothing { get; } = new([], []);
+
+        internal bool IsEmpty => Links.IsEmpty && Handlers.IsEmpty;
+
+        internal Attached Settled() => IsEmpty ? Nothing : this;
     }
 }
 

@@ -27,7 +27,6 @@ public sealed partial class KernelModel : KernelCore
         Host = new(this, options.Kfuncs, options.Seed);
         Destructors = Kptr.Kfuncs.Destructors.Of(Host);
         ExecDefault = new() { Engine = options.Engine };
-        ArgBlocks = Heap.CreateSlab("arguments of programs", BpfProgram.ArgsMax * sizeof(ulong));
         _hooks = new HookTable(this);
         Hooks = _hooks;
     }
@@ -68,9 +67,4 @@ public sealed partial class KernelModel : KernelCore
     internal ExecOptions ExecDefault { get; }
 
     internal HookTable HookTable => _hooks;
-
-    /// <summary>
-    /// Memory for the arguments of tracing programs: one slab for all, because a slab keeps its memory for good.
-    /// </summary>
-    internal HeapSlab ArgBlocks { get; }
 }

@@ -22,6 +22,7 @@ public sealed class Interpreter : IDisposable
     private readonly CallThunk?[] _calls;
     private readonly bool[] _throws;
     private MachineMemory? _spare;
+    private ProgRun? _spareRun;
     private bool _isDisposed;
     private readonly Lazy<OpCode> _hotCode;
     private readonly CompiledOnce _compiled;
@@ -99,9 +100,10 @@ public sealed class Interpreter : IDisposable
         fixed (byte* start = memory)
         {
             var region = new Region((ulong)start, (ulong)memory.Length, IsWritable: true);
-            var run = new ProgRun(this, null, new MemoryRegions(null), options
-                ?? ExecOptions.Default) { RawPacket = region };
-            return run.Start(region, (ulong)memory.Length);
+            var run = Interlocked.Exchange(ref _spareRun, null) ?? new ProgRun(null);
+            var result = run.StartRaw(this, options ?? ExecOptions.Default, region);
+            Volatile.Write(ref _spareRun, run);
+            return result;
         }
     }
 
@@ -121,16 +123,15 @@ public sealed class Interpreter : IDisposable
     /// <param name="options">Limits.</param>
     internal ExecResult Run(ProgContext ctx, Region context, ExecOptions options)
     {
-        var run = new ProgRun(this, ctx, new MemoryRegions(ctx.Core.Heap), options);
-        ctx.Callbacks = run;
-        ctx.Packet?.Show(run);
+        var run = ProgRun.Rent(ctx.Core.Heap, ctx.Thread);
         try
         {
-            return run.Start(context, 0);
+            return run.Start(this, ctx, options, context);
         }
         finally
         {
             ctx.IsActive = false;
+            run.Return(ctx.Thread);
         }
     }
 
@@ -157,6 +158,7 @@ public sealed class Interpreter : IDisposable
     /// <summary>Whether the slot calls <c>bpf_throw</c>, which ends the program.</summary>
     internal bool IsThrowAt(int idx) => _throws[idx];
 
+    /// <summary>A machine beside that of the run: for tail calls that come from deep inside.</summary>
     internal MachineMemory RentMachine() =>
         Interlocked.Exchange(ref _spare, null) ?? (_machines.TryTake(out var machine) ? machine : new MachineMemory());
 

@@ -58,7 +58,7 @@ internal sealed class Destructors : IDestructors
         var ctx = new ProgContext(core, outer?.Prog ?? ProgSpec.WithoutCode(name), core.CurrentCpu, _host)
         {
             InsnIdx = outer?.InsnIdx ?? -1,
-            Callbacks = new NoMachine(core.Heap),
+            Callbacks = _host.NoMachine,
         };
         try
         {

@@ -4,7 +4,8 @@ using Kptr.Objects;
 namespace Kptr.Kfuncs;
 
 /// <summary>
-/// Where a kfunc's body finds itself that the kernel calls and no program: live kernel memory is there to be read.
+/// Where a kfunc's body finds itself that the kernel calls and no program, or that asks a run which has ended: live
+/// kernel memory is there to be read.
 /// </summary>
 internal sealed class NoMachine(KernelHeap heap) : ICallbackRunner
 {
@@ -28,5 +29,5 @@ internal sealed class NoMachine(KernelHeap heap) : ICallbackRunner
     public string? Locate(ulong value) => null;
 
     private static ProgramFaultException NoProgram() =>
-        new(DiagCode.RunCallFailed, "the kernel called this kfunc: no program is there to be called back");
+        new(DiagCode.RunCallFailed, "no program runs here that could be called back");
 }

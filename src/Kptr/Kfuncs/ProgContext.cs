@@ -10,37 +10,51 @@ namespace Kptr.Kfuncs;
 
 /// <summary>One run of a program, as the kfuncs and helpers it calls and the ledger see it.</summary>
 /// <remarks>
-/// Belongs to the thread that runs the program, which is inside of it from its making until <see cref="End"/>.
+/// Belongs to the thread that runs the program, which is inside of it from its making until <see cref="End"/>. What
+/// nobody can have kept is used again for another run of that thread.
 /// </remarks>
 public sealed class ProgContext : IProgramRun
 {
     private readonly Kptr.Objects.ThreadState _thread;
-    private readonly IProgramRun? _outer;
     private readonly int _threadId = Environment.CurrentManagedThreadId;
+    private IProgramRun? _outer;
+    private ProgContext? _nextSpare;
+    private bool _isKept;
     private ICallbackRunner? _callbacks;
     private Dictionary<BpfMap, ulong>? _valuesOfRun;
     private OpenIterators? _iterators;
 
     internal ProgContext(KernelCore core, ProgSpec prog, int cpu = 0, ProgHost? host = null)
+        : this(core, host ?? new(core), core.Thread) => Begin(prog, cpu);
+
+    private ProgContext(KernelCore core, ProgHost host, Kptr.Objects.ThreadState thread) =>
+        (Core, Host, _thread, Prog) = (core, host, thread, null!);
+
+    /// <summary>Begins a run on this thread, whose state the caller has at hand.</summary>
+    internal static ProgContext Of(ProgHost host, Kptr.Objects.ThreadState thread, ProgSpec prog)
     {
-        Core = core;
-        Prog = prog;
-        Cpu = cpu;
-        Host = host ?? new(core);
-        RunId = core.NextRunId();
-        _thread = core.Thread;
-        _outer = _thread.Run;
-        _thread.Run = this;
+        if (thread.SpareContexts is ProgContext ctx)
+        {
+            thread.SpareContexts = ctx._nextSpare;
+            ctx._nextSpare = null;
+        }
+        else
+        {
+            ctx = new(host.Core, host, thread);
+        }
+
+        ctx.Begin(prog, thread.Cpu);
+        return ctx;
     }
 
     /// <summary>The kernel it runs in.</summary>
     public KernelCore Core { get; }
 
     /// <summary>The CPU the program runs on.</summary>
-    public int Cpu { get; }
+    public int Cpu { get; private set; }
 
     /// <summary>Which run of this kernel it is, from 1.</summary>
-    public long RunId { get; }
+    public long RunId { get; private set; }
 
     /// <summary>The task on whose behalf the program runs.</summary>
     public TaskStruct Current => Core.Tasks.Current;
@@ -102,7 +116,7 @@ public sealed class ProgContext : IProgramRun
     /// <summary>
     /// The live maps of <see cref="ProgSpec.Maps"/>, by the same index; a map that was not created is null.
     /// </summary>
-    internal ImmutableArray<BpfMap?> Maps { get; init; } = [];
+    internal ImmutableArray<BpfMap?> Maps { get; set; } = [];
 
     /// <summary>What it shares with the other runs of this kernel.</summary>
     internal ProgHost Host { get; }
@@ -111,16 +125,16 @@ public sealed class ProgContext : IProgramRun
     internal int Retval { get; set; }
 
     /// <summary>The program as what callbacks set for later pin; null for instructions that nobody loaded.</summary>
-    internal ProgObject? Program { get; init; }
+    internal ProgObject? Program { get; set; }
 
     /// <summary>What raised a tracing program, and what it may ask about that.</summary>
-    internal ProgEvent Event { get; init; }
+    internal ProgEvent Event { get; set; }
 
     /// <summary>Where the output of an iterator program goes; null for others.</summary>
-    internal SeqFile? Seq { get; init; }
+    internal SeqFile? Seq { get; set; }
 
     /// <summary>The packet it works on; null for programs that have none.</summary>
-    internal RunPacket? Packet { get; init; }
+    internal RunPacket? Packet { get; set; }
 
     /// <summary>Its open-coded iterators over kernel objects.</summary>
     internal OpenIterators Iterators => _iterators ??= new();
@@ -134,12 +148,18 @@ public sealed class ProgContext : IProgramRun
     /// <summary><c>bpf_preempt_disable</c> sections that the program has open.</summary>
     internal int PreemptDepth { get; set; }
 
-    /// <summary>The machine that runs it, which puts itself here before the first instruction.</summary>
+    /// <summary>
+    /// The machine that runs it, which is here from before the first instruction until the run ends; else that of who
+    /// has none.
+    /// </summary>
     internal ICallbackRunner Callbacks
     {
-        get => _callbacks ?? throw new InvariantException("a kfunc runs before its machine is there");
+        get => _callbacks ?? Host.NoMachine;
         set => _callbacks = value;
     }
+
+    /// <summary>This thread's state in the kernel.</summary>
+    internal Kptr.Objects.ThreadState Thread => _thread;
 
     /// <summary>The call instruction being executed; the machine keeps it up to date before every call.</summary>
     internal int InsnIdx { get; set; }
@@ -156,6 +176,8 @@ public sealed class ProgContext : IProgramRun
     internal RefSite Site => SiteOf(InsnIdx);
 
     // Registers and stack change while the program runs, and go with the run: only its own thread may look.
+    void IProgramRun.Keep() => Keep();
+
     string? IProgramRun.Locate(ulong address) =>
         IsActive && Environment.CurrentManagedThreadId == _threadId ? _callbacks?.Locate(address) : null;
 
@@ -222,6 +244,33 @@ public sealed class ProgContext : IProgramRun
         }
 
         return value;
+    }
+
+    /// <summary>Somebody may ask for this context once the run has ended: it is not used for another run.</summary>
+    internal void Keep() => _isKept = true;
+
+    private void Begin(ProgSpec prog, int cpu)
+    {
+        (Prog, Cpu, RunId, IsActive) = (prog, cpu, Core.NextRunId(), true);
+        _outer = _thread.Run;
+        _thread.Run = this;
+    }
+
+    /// <summary>Ends the run, and lets another of this thread have the context unless somebody kept it.</summary>
+    internal void EndForGood()
+    {
+        End();
+        _callbacks = null;
+        _outer = null;
+        if (_isKept)
+        {
+            return;
+        }
+
+        (Maps, Program, Event, Seq, Packet, _iterators, Prog) = ([], null, default, null, null, null, null!);
+        (Retval, InsnIdx) = (0, 0);
+        _nextSpare = _thread.SpareContexts as ProgContext;
+        _thread.SpareContexts = this;
     }
 
     /// <summary>

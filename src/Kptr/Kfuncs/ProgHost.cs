@@ -19,6 +19,7 @@ internal sealed class ProgHost
         Kfuncs = kfuncs ?? KfuncRegistry.Builtin;
         Types = new(core);
         Async = new(core);
+        NoMachine = new(core.Heap);
         _random = new Random(seed);
     }
 
@@ -32,6 +33,9 @@ internal sealed class ProgHost
 
     /// <summary>Timers and work items in map values.</summary>
     internal AsyncFieldTable Async { get; }
+
+    /// <summary>The machine of who has none, or has none any more.</summary>
+    internal NoMachine NoMachine { get; }
 
     /// <summary>Raised for every line that a program prints.</summary>
     internal event Action<string>? Traced;

@@ -170,5 +170,9 @@ internal sealed class FakeRun : IProgramRun
 
     public bool IsActive { get; set; } = true;
 
+    public void Keep()
+    {
+    }
+
     public string? Locate(ulong address) => "r6";
 }

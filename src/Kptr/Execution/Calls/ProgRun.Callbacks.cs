@@ -16,7 +16,8 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         }
 
         var (idx, baseDepth) = (_m->StopIdx, _m->BaseDepth);
-        var saved = new ReadOnlySpan<ulong>(_m->Regs, 6).ToArray();
+        var saved = stackalloc ulong[6];
+        new ReadOnlySpan<ulong>(_m->Regs, 6).CopyTo(new(saved, 6));
         Handlers.PushFrame(_m, null, idx);
         _m->BaseDepth = _m->Depth;
         var r = _m->Regs;
@@ -31,7 +32,7 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         Handlers.PopFrame(_m);
         _m->BaseDepth = baseDepth;
         _m->StopIdx = idx;
-        saved.CopyTo(new Span<ulong>(_m->Regs, 6));
+        new ReadOnlySpan<ulong>(saved, 6).CopyTo(new(_m->Regs, 6));
         _ctx!.InsnIdx = idx;
         return r0;
     }
@@ -41,14 +42,15 @@ internal sealed unsafe partial class ProgRun : ICallbackRunner
         var slot = SlotOf(func);
         var prog = _prog;
         var outer = _ctx!;
+        outer.Keep();
         var core = outer.Core;
         var options = ExecOptions.Default with { Engine = _options.Engine, Observer = _options.Observer };
         return (r1, r2, r3) =>
         {
             var ctx = outer.Again();
-            var run = new ProgRun(prog, ctx, new MemoryRegions(core.Heap), options) { IsDeferred = true };
-            ctx.Callbacks = run;
-            var result = run.StartAt(slot, r1, r2, r3);
+            var run = Rent(core.Heap, ctx.Thread);
+            var result = run.StartAt(prog, ctx, options, slot, r1, r2, r3);
+            run.Return(ctx.Thread);
             ctx.End();
             if (result.Fault is { } fault)
             {

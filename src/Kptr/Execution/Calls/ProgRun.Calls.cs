@@ -111,6 +111,7 @@ internal sealed unsafe partial class ProgRun
     {
         var (outer, outerCode, outerCompiled) = (_prog, _code, _compiled);
         var outerSpec = _ctx!.Prog;
+        _ctx.Keep(); // nobody asked whether that program calls kfuncs of a user's
         _prog = _tail!;
         _code = _prog.Code;
         _compiled = CompiledOf(_prog);

@@ -36,6 +36,13 @@ internal sealed class MemoryRegions
         }
     }
 
+    /// <summary>Takes everything away: the run has ended.</summary>
+    internal void Clear()
+    {
+        _first = null;
+        _others = null;
+    }
+
     /// <summary>Takes away what <see cref="Add"/> gave; does nothing where no such region begins here.</summary>
     internal void Remove(ulong address)
     {

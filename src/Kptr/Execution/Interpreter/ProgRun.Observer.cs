@@ -4,7 +4,7 @@ namespace Kptr.Execution;
 internal sealed unsafe partial class ProgRun
 {
     /// <summary>Whether this is a callback that runs on its own.</summary>
-    internal bool IsDeferred { get; init; }
+    internal bool IsDeferred { get; private set; }
 
     /// <summary>Shows the run to its observer and runs one instruction.</summary>
     /// <returns>True where the instruction left the loop, so that <see cref="Machine.Stop"/> is

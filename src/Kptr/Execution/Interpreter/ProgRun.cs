@@ -1,11 +1,15 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Kfuncs;
+using Kptr.Objects;
 
 namespace Kptr.Execution;
 
 /// <summary>One run: the managed side of a <see cref="Machine"/>, which answers every stop of the loop.</summary>
-/// <remarks>Belongs to one thread.</remarks>
+/// <remarks>
+/// Belongs to one thread at a time. Made once and lent to one run after the other, with a machine of its own: a run costs no
+/// allocation.
+/// </remarks>
 internal sealed unsafe partial class ProgRun
 {
     /// <summary>Fuel between two looks at the caller's wish to cancel: about a millisecond.</summary>
@@ -15,11 +19,13 @@ internal sealed unsafe partial class ProgRun
     private const long FirstSliceFuel = 1 << 15;
 
     private const int TailCallsMax = 33;
-    private readonly ProgContext? _ctx;
     private readonly MemoryRegions _memory;
-    private readonly ExecOptions _options;
-    private Interpreter _prog;
-    private OpCode _code;
+    private readonly MachineMemory _own = new();
+    private ProgRun? _nextSpare;
+    private ProgContext? _ctx;
+    private ExecOptions _options = ExecOptions.Default;
+    private Interpreter _prog = null!;
+    private OpCode _code = null!;
     private MachineMemory? _machine;
     private Machine* _m;
     private long _fuelLeft;
@@ -27,33 +33,76 @@ internal sealed unsafe partial class ProgRun
     private int _tailCalls;
     private RunFault? _fault;
 
-    internal ProgRun(Interpreter prog, ProgContext? ctx, MemoryRegions memory, ExecOptions options)
-    {
-        _prog = prog;
-        _code = prog.Code;
-        _ctx = ctx;
-        _memory = memory;
-        _options = options;
-        _fuelLeft = options.Fuel;
-    }
+    internal ProgRun(KernelHeap? heap) => _memory = new(heap);
 
     /// <summary>What legacy packet loads of raw instructions read.</summary>
-    internal Region RawPacket { get; init; }
+    private Region RawPacket { get; set; }
+
+    /// <summary>One that no run has, for a run on this thread; give it back by <see cref="Return"/>.</summary>
+    internal static ProgRun Rent(KernelHeap heap, Kptr.Objects.ThreadState thread)
+    {
+        if (thread.SpareMachines is not ProgRun run)
+        {
+            return new(heap);
+        }
+
+        thread.SpareMachines = run._nextSpare;
+        run._nextSpare = null;
+        return run;
+    }
+
+    /// <summary>The run has ended, and nobody who matters asks this one about it any more.</summary>
+    internal void Return(Kptr.Objects.ThreadState thread)
+    {
+        _nextSpare = thread.SpareMachines as ProgRun;
+        thread.SpareMachines = this;
+    }
+
+    /// <summary>Runs raw instructions, which have no kernel.</summary>
+    internal ExecResult StartRaw(Interpreter prog, ExecOptions options, Region memory)
+    {
+        RawPacket = memory;
+        return Start(prog, null, options, memory, memory.SizeBytes);
+    }
 
     /// <summary>Runs from the first instruction.</summary>
-    internal ExecResult Start(Region context, ulong r2)
+    internal ExecResult Start(Interpreter prog, ProgContext? ctx, ExecOptions options, Region context, ulong r2 = 0)
     {
+        Begin(prog, ctx, options);
         _memory.Add(context);
         _contextBytes = context.SizeBytes;
         return Enter(0, context.Address, r2, 0);
     }
 
-    /// <summary>Runs a callback as a run of its own.</summary>
-    internal ExecResult StartAt(int slot, ulong r1, ulong r2, ulong r3) => Enter(slot, r1, r2, r3);
+    /// <summary>Runs a callback as a run of its own, some time after the run that left it.</summary>
+    internal ExecResult StartAt(
+        Interpreter prog, ProgContext ctx, ExecOptions options, int slot, ulong r1, ulong r2, ulong r3)
+    {
+        Begin(prog, ctx, options);
+        IsDeferred = true;
+        return Enter(slot, r1, r2, r3);
+    }
+
+    private void Begin(Interpreter prog, ProgContext? ctx, ExecOptions options)
+    {
+        (_prog, _code, _ctx, _options, _fuelLeft) = (prog, prog.Code, ctx, options, options.Fuel);
+        _contextBytes = 0;
+        ctx?.Callbacks = this;
+        ctx?.Packet?.Show(this);
+    }
+
+    // What the run leaves behind keeps nothing of it alive.
+    private void Forget()
+    {
+        (_prog, _code, _ctx, _compiled, _fault, _unwound, _tail) = (null!, null!, null, null, null, null, null);
+        (_machine, _tailCalls, IsDeferred) = (null, 0, false);
+        _m = null;
+        _memory.Clear();
+    }
 
     private ExecResult Enter(int slot, ulong r1, ulong r2, ulong r3)
     {
-        var machine = _machine = _prog.RentMachine();
+        var machine = _machine = _own;
         var owner = _prog;
         try
         {
@@ -70,10 +119,8 @@ internal sealed unsafe partial class ProgRun
         }
         finally
         {
-            _m = null;
-            _machine = null;
-            owner.ReturnMachine(machine);
-            GC.KeepAlive(_prog);
+            Forget();
+            GC.KeepAlive(owner);
         }
     }
 

@@ -59,9 +59,12 @@ internal static class MapHelpers
     }
 
     [Helper(HelperId.ForEachMapElem)]
-    internal static long ForEach(ProgContext ctx, ulong map, ulong callback, ulong callbackCtx, ulong flags) =>
-        ctx.MapAt(map).ForEachElem(
+    internal static long ForEach(ProgContext ctx, ulong map, ulong callback, ulong callbackCtx, ulong flags)
+    {
+        ctx.Keep(); // a map type of a user's may keep what it is handed
+        return ctx.MapAt(map).ForEachElem(
             (key, value) => ctx.Callbacks.Call(callback, map, key, value, callbackCtx), flags, ctx.Cpu);
+    }
 
     /// <summary>
     /// Elements of a hash; other types keep no count and give 0. Kernel: kernel/bpf/map_iter.c, 6.12.

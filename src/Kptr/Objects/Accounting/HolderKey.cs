@@ -19,7 +19,11 @@ internal readonly record struct HolderKey(HolderKind Kind, object? Who, ulong Wh
 {
     internal static HolderKey CSharp => new(HolderKind.CSharp, null, 0);
 
-    internal static HolderKey Run(IProgramRun run) => new(HolderKind.Run, run, 0);
+    internal static HolderKey Run(IProgramRun run)
+    {
+        run.Keep();
+        return new(HolderKind.Run, run, 0);
+    }
 
     internal static HolderKey Slot(ulong address) => new(HolderKind.Slot, null, address);
 

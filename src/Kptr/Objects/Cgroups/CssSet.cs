@@ -40,20 +40,17 @@ internal sealed class CssSet
     {
         using (Cgroup.Core.Cgroups.SetLock.Enter())
         {
-            if (_count.Value == 0)
-            {
-                // It fell below what its tasks hold where somebody released what was not his.
-                if (Cgroup.Count.TryIncNotZero() == RefCountOutcome.Zero)
-                {
-                    throw new InvalidOperationException($"{Cgroup} is gone: it was released too often");
-                }
+            GetLocked();
+        }
+    }
 
-                _count.Set(1);
-            }
-            else
-            {
-                _count.Inc();
-            }
+    /// <summary>Takes a reference for a task, which is one of the set's from now on, and of no other's.</summary>
+    internal void Join(TaskStruct task)
+    {
+        using (Cgroup.Core.Cgroups.SetLock.Enter())
+        {
+            GetLocked();
+            MoveLocked(task, At("tasks"));
         }
     }
 
@@ -71,9 +68,6 @@ internal sealed class CssSet
         }
     }
 
-    /// <summary>A task is one of the set's from now on, and of no other's.</summary>
-    internal void MoveIn(TaskStruct task) => Move(task, At("tasks"));
-
     /// <summary>A task is dead and not reaped. Kernel: <c>cgroup_exit</c>.</summary>
     internal void MoveToDying(TaskStruct task) => Move(task, At("dying_tasks"));
 
@@ -89,11 +83,33 @@ internal sealed class CssSet
     {
         using (Cgroup.Core.Cgroups.SetLock.Enter())
         {
-            NativeList.Remove(task.LinkAt("cg_list"));
-            if (head != 0)
-            {
-                NativeList.AddTail(head, task.LinkAt("cg_list"));
-            }
+            MoveLocked(task, head);
         }
+    }
+
+    private static void MoveLocked(TaskStruct task, ulong head)
+    {
+        NativeList.Remove(task.LinkAt("cg_list"));
+        if (head != 0)
+        {
+            NativeList.AddTail(head, task.LinkAt("cg_list"));
+        }
+    }
+
+    private void GetLocked()
+    {
+        if (_count.Value != 0)
+        {
+            _count.Inc();
+            return;
+        }
+
+        // It fell below what its tasks hold where somebody released what was not his.
+        if (Cgroup.Count.TryIncNotZero() == RefCountOutcome.Zero)
+        {
+            throw new InvalidOperationException($"{Cgroup} is gone: it was released too often");
+        }
+
+        _count.Set(1);
     }
 }

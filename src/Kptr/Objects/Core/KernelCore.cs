@@ -36,6 +36,7 @@ public partial class KernelCore : IDisposable
 
         // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Options.CpuCount, spec.CpuIds, nameof(options));
+        AllCpus = [.. Enumerable.Range(0, CpuCount)];
         PossibleCpus = Options.PossibleCpus.Count == 0
             ? [.. Enumerable.Range(0, CpuCount)]
             : [.. Options.PossibleCpus.Order().Distinct()];
@@ -71,6 +72,9 @@ public partial class KernelCore : IDisposable
 
     /// <summary>Number of CPUs.</summary>
     public int CpuCount => Options.CpuCount;
+
+    /// <summary>The numbers below <see cref="CpuCount"/>: where a new task may run.</summary>
+    internal int[] AllCpus { get; }
 
     /// <summary>Ids of the CPUs that can exist, rising.</summary>
     public ImmutableArray<int> PossibleCpus { get; }

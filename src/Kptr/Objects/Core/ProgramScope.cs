@@ -34,6 +34,10 @@ public sealed class ProgramScope : IProgramRun, IDisposable
     /// <summary>References taken inside and not yet given back or moved on. Guarded by the ledger's lock.</summary>
     internal HashSet<RefRecord> Held { get; } = [];
 
+    void IProgramRun.Keep()
+    {
+    }
+
     string? IProgramRun.Locate(ulong address) => null;
 
     /// <summary>Ends the scope.</summary>

@@ -47,4 +47,16 @@ internal sealed class ThreadState
     internal IProgramRun? Run { get; set; }
 
     internal TaskStruct? CurrentTask { get; set; }
+
+    /// <summary>Contexts of runs that have ended and that nobody kept: the next run of a program takes one.</summary>
+    internal object? SpareContexts { get; set; }
+
+    /// <summary>Machines of runs that have ended.</summary>
+    internal object? SpareMachines { get; set; }
+
+    /// <summary>This thread's part in RCU, once it has been a reader.</summary>
+    internal RcuReader? Reader;
+
+    /// <summary>Its part in the flavour whose readers may sleep.</summary>
+    internal RcuReader? TraceReader;
 }

@@ -50,6 +50,10 @@ public sealed class RcuDomain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RcuReadScope ReadLock() => new(Enter());
 
+    /// <summary>The same for who has this thread's state at hand, where its part in this flavour is kept.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal RcuReadScope ReadLock(ref RcuReader? part) => new(Enter(part ??= _reader.Value!));
+
     /// <summary>Waits until every reader that is open now has ended (<c>synchronize_rcu</c>). Sleeps.</summary>
     /// <remarks>Inside a reader, or where sleeping is forbidden, it is a reported fault and does not wait.</remarks>
     public void Synchronize()
@@ -114,7 +118,12 @@ public sealed class RcuDomain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal RcuReader Enter()
     {
-        var reader = _reader.Value!;
+        return Enter(_reader.Value!);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private RcuReader Enter(RcuReader reader)
+    {
         if (reader.State.Depth++ == 0)
         {
             Volatile.Write(ref reader.State.Since, Volatile.Read(ref _sequence));
@@ -196,13 +205,15 @@ public sealed class RcuDomain
 
     private Callback[] TakeQueue()
     {
-        var batch = new List<Callback>();
-        while (_queue.TryDequeue(out var callback))
+        // Of what comes meanwhile nothing is taken: it waits for the grace period after this one.
+        var batch = new Callback[_queue.Count];
+        var taken = 0;
+        while (taken < batch.Length && _queue.TryDequeue(out batch[taken]))
         {
-            batch.Add(callback);
+            taken++;
         }
 
-        return [.. batch];
+        return taken == batch.Length ? batch : batch[..taken];
     }
 
     // One callback that throws must not keep the others from running; the first exception goes on to whoever drives.

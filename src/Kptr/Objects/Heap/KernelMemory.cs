@@ -7,6 +7,8 @@ namespace Kptr.Objects;
 /// <summary>Fields of kernel structs, whatever width the kernel's BTF gives them.</summary>
 internal static unsafe class KernelMemory
 {
+    private const int ShortBytesMax = 256;
+
     internal static ulong Get(ulong address, NativeField field)
     {
         var at = (byte*)address + field.OffsetBytes;
@@ -79,8 +81,10 @@ internal static unsafe class KernelMemory
     {
         var room = new Span<byte>((byte*)address + field.OffsetBytes, field.SizeBytes);
         room.Clear();
-        var bytes = Encoding.UTF8.GetBytes(value);
-        bytes.AsSpan(0, Math.Min(bytes.Length, field.SizeBytes - 1)).CopyTo(room);
+        var bytesMax = Encoding.UTF8.GetMaxByteCount(value.Length);
+        var bytes = bytesMax <= ShortBytesMax ? stackalloc byte[bytesMax] : new byte[bytesMax];
+        var length = Encoding.UTF8.GetBytes(value, bytes);
+        bytes[..Math.Min(length, field.SizeBytes - 1)].CopyTo(room);
     }
 
     internal static string GetString(ulong address, NativeField field)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using Kptr.Btf;
 using Kptr.Specs;
 
@@ -32,6 +33,7 @@ internal readonly record struct FieldSpec(string Path, int SizeBytes, bool IsKep
 internal sealed class ObjectLayout
 {
     private readonly ConcurrentDictionary<string, NativeField> _fields = new();
+    private readonly NearField?[] _near;
     private readonly NativeField[] _kept;
 
     /// <summary>Finds the struct and makes the pool of its objects.</summary>
@@ -62,6 +64,12 @@ internal sealed class ObjectLayout
             }
         }
 
+        _near = new NearField?[(int)BitOperations.RoundUpToPowerOf2((uint)(3 * needed.Count) + 2)];
+        foreach (var field in needed)
+        {
+            KeepNear(field.Path);
+        }
+
         SizeBytes = declared > 0 ? declared : end;
         _kept = [.. needed.Where(f => f.IsKept).Select(f => Field(f.Path))];
         Slab = heap.CreateSlab(name, Math.Max(end, 8), holdsObjects: holdsObjects, visibleBytes: SizeBytes);
@@ -82,6 +90,7 @@ internal sealed class ObjectLayout
         var declared = record.Fields.FirstOrDefault(f => f.Kind == BtfFieldKind.Refcount);
         var count = new NativeField(declared?.OffsetBytes ?? SizeBytes, 4);
         _fields[countPath] = count;
+        _near = new NearField?[2];
         _kept = [count, .. record.Fields.Select(f => new NativeField(f.OffsetBytes, f.SizeBytes))];
         Slab = heap.CreateSlab(
             Name, SizeBytes + (declared is null ? 8 : 0), holdsObjects: true, visibleBytes: SizeBytes);
@@ -111,10 +120,17 @@ internal sealed class ObjectLayout
 
     /// <summary>The field with this path.</summary>
     /// <exception cref="ArgumentException">Neither the kernel's BTF nor the model has it.</exception>
-    internal NativeField Field(string path) =>
-        _fields.TryGetValue(path, out var field) ? field
-        : _fields.GetOrAdd(path, FindDeclared(path)
-            ?? throw new ArgumentException($"struct {Name} has no field {path}", nameof(path)));
+    /// <remarks>
+    /// The model's own paths are literals, each one string wherever it is written: a field that the model keeps is
+    /// known by that, without its letters being compared. A task's life asks a hundred times.
+    /// </remarks>
+    internal NativeField Field(string path)
+    {
+        var at = NearIndex(path);
+        return _near[at] is { } first && ReferenceEquals(first.Path, path) ? first.Field
+            : _near[at ^ 1] is { } second && ReferenceEquals(second.Path, path) ? second.Field
+            : FieldSlow(path);
+    }
 
     /// <summary>The field with this path, which must hold at least so many bytes.</summary>
     internal NativeField FieldFor(string path, int sizeBytes)
@@ -130,7 +146,28 @@ internal sealed class ObjectLayout
             : throw new ArgumentException($"{Name}.{path} has {field.SizeBytes} bytes, not {sizeBytes}", nameof(path));
     }
 
+    private NativeField FieldSlow(string path) =>
+        _fields.TryGetValue(path, out var field) ? field
+        : _fields.GetOrAdd(path, FindDeclared(path)
+            ?? throw new ArgumentException($"struct {Name} has no field {path}", nameof(path)));
+
+    // Where two are taken already, the third is found by its letters.
+    private void KeepNear(string path)
+    {
+        var at = NearIndex(path);
+        _near[_near[at] is null ? at : at ^ 1] ??= new(path, Field(path));
+    }
+
+    private int NearIndex(string path)
+    {
+        var length = path.Length;
+        return length == 0 ? 0
+            : ((length * 57) + (path[0] * 105) + (path[^1] * 87) + (path[length / 2] * 71)) & (_near.Length - 1);
+    }
+
     private NativeField? FindDeclared(string path) =>
         Type is { } type && type.Btf.FindPath(type.Id, path) is { } place
             ? new(place.OffsetBytes, place.SizeBytes) : null;
+
+    private sealed record NearField(string Path, NativeField Field);
 }

@@ -18,6 +18,9 @@ internal interface IProgramRun
     /// <summary>False once the program has returned: what it still holds then is leaked.</summary>
     bool IsActive { get; }
 
+    /// <summary>The ledger is about to name it as a holder: it stands for this run for good.</summary>
+    void Keep();
+
     /// <summary>
     /// Where the run keeps this address, such as <c>r6</c> or <c>fp-8</c>; null where it is not found, and on any
     /// thread but the run's own.

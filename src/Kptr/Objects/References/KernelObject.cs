@@ -101,6 +101,10 @@ public abstract class KernelObject
     /// </remarks>
     public virtual IEnumerable<Holder> IntrinsicHolders() => [];
 
+    /// <summary>Whether there are any: asked at every last release, so that kinds that know say so without a list.
+    /// </summary>
+    private protected virtual bool HasIntrinsicHolders => IntrinsicHolders().Any();
+
     /// <summary>Type and address.</summary>
     public override string ToString() => $"{TypeName}@{Address:x}";
 
@@ -402,7 +406,7 @@ public abstract class KernelObject
     {
         try
         {
-            return IntrinsicHolders().Any();
+            return HasIntrinsicHolders;
         }
         catch (Exception e)
         {

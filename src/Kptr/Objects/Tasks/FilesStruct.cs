@@ -19,9 +19,13 @@ public sealed class FilesStruct : KernelObject
     public const int FdMax = 1024 * 1024;
 
     private const string Users = "count.counter";
+
+    // What all tables share in which nothing was opened yet; it stays empty.
+    private static readonly SortedList<int, KernelFile> NothingOpen = [];
+
     private static readonly FieldSpec[] Fields = [FieldSpec.Count(Users), new("next_fd", 4)];
     private readonly RankedLock _lock = new(LockRank.FileTable);
-    private readonly SortedList<int, KernelFile> _open = [];
+    private volatile SortedList<int, KernelFile> _open = NothingOpen;
     private readonly int _tgid;
     private int _firstFree;
 
@@ -47,6 +51,8 @@ public sealed class FilesStruct : KernelObject
     /// <inheritdoc/>
     public override IEnumerable<Holder> IntrinsicHolders() =>
         Enumerable.Repeat(new KernelHolder("files of a task"), Math.Max(0, LiveCount));
+
+    private protected override bool HasIntrinsicHolders => LiveCount > 0;
 
     /// <summary>The file of a descriptor; null where it is not open. No reference is taken.</summary>
     public KernelFile? Find(int fd)
@@ -91,6 +97,7 @@ public sealed class FilesStruct : KernelObject
             isGone = LiveCount == 0;
             if (!isGone && (number = fd ?? FirstFreeLocked()) < FdMax)
             {
+                _open = _open == NothingOpen ? [] : _open;
                 _open.Remove(number, out old);
                 _open.Add(number, file);
                 file.AddKernelUser(NameOf(number));
@@ -145,6 +152,13 @@ public sealed class FilesStruct : KernelObject
     internal FilesStruct CopyAndRelease(int tgid)
     {
         var copy = new FilesStruct(Core, tgid);
+        if (_open == NothingOpen)
+        {
+            ReleaseCount();
+            return copy;
+        }
+
+        copy._open = [];
         using (Core.HoldFaults())
         using (_lock.Enter())
         {
@@ -168,8 +182,8 @@ public sealed class FilesStruct : KernelObject
         (int Fd, KernelFile File)[] files;
         using (_lock.Enter())
         {
-            files = [.. _open.Select(f => (f.Key, f.Value))];
-            _open.Clear();
+            files = _open == NothingOpen ? [] : [.. _open.Select(f => (f.Key, f.Value))];
+            _open = NothingOpen;
         }
 
         foreach (var (fd, file) in files)

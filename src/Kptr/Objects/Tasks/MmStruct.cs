@@ -25,8 +25,13 @@ public sealed class MmStruct : KernelObject
         [new("vm_start", 8), new("vm_end", 8), new("vm_flags", 8), new("vm_mm", 8), new("vm_file", 8), new(
             "vm_pgoff", 8)];
 
-    private readonly SortedList<ulong, (VmArea Area, KernelStruct Native)> _areas = [];
+    // Most address spaces of a model map nothing, and each fork and exec makes one: all those share this, which stays
+    // empty.
+    private static readonly SortedList<ulong, (VmArea Area, KernelStruct Native)> NoAreas = [];
+
     private readonly RankedLock _lock = new(LockRank.AddressSpace);
+    private volatile SortedList<ulong, (VmArea Area, KernelStruct Native)> _areas = NoAreas;
+    private volatile KernelFile? _exeFile;
 
     internal MmStruct(KernelCore core)
         : base(core, core.LayoutOf("mm_struct", Fields), Users)
@@ -51,6 +56,8 @@ public sealed class MmStruct : KernelObject
     public override IEnumerable<Holder> IntrinsicHolders() =>
         Enumerable.Repeat(new KernelHolder("address space of a task"), Math.Max(0, LiveCount));
 
+    private protected override bool HasIntrinsicHolders => LiveCount > 0;
+
     /// <summary>
     /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a
     /// reported fault and adds nothing.
@@ -74,6 +81,7 @@ public sealed class MmStruct : KernelObject
                 && !_areas.Values.Any(a => area.Start < a.Area.End && a.Area.Start < area.End);
             if (isFree && !isGone)
             {
+                _areas = _areas == NoAreas ? [] : _areas;
                 _areas.Add(area.Start, (area, native));
                 UpdateLocked();
                 return;
@@ -147,7 +155,11 @@ public sealed class MmStruct : KernelObject
         $"{TypeName}@{Address:x} ({_areas.Count} mappings{(IsFreed ? ", freed" : "")})";
 
     /// <summary>The file whose program runs here; null for none.</summary>
-    public KernelFile? ExeFile { get; private set; }
+    public KernelFile? ExeFile
+    {
+        get => _exeFile;
+        private set => _exeFile = value;
+    }
 
     /// <summary>Addresses of the <c>vm_area_struct</c>s that end above an address, in order, for iterators.</summary>
     internal IReadOnlyList<ulong> VmasFrom(ulong address)
@@ -178,6 +190,12 @@ public sealed class MmStruct : KernelObject
     internal MmStruct CopyAndRelease()
     {
         var copy = new MmStruct(Core);
+        if (_areas == NoAreas && _exeFile is null)
+        {
+            ReleaseCount();
+            return copy;
+        }
+
         VmArea[] areas;
         KernelFile? exe;
         using (_lock.Enter())
@@ -212,8 +230,8 @@ public sealed class MmStruct : KernelObject
         KernelFile? exe;
         using (_lock.Enter())
         {
-            areas = [.. _areas.Values];
-            _areas.Clear();
+            areas = _areas == NoAreas ? [] : [.. _areas.Values];
+            _areas = NoAreas;
             exe = ExeFile;
             ExeFile = null;
         }

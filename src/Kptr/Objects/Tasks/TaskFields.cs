@@ -8,7 +8,7 @@ internal static class TaskFields
     internal const int PidLevelsMax = 4;
 
     /// <summary>The lists that hang on a task, and the links by which it is in others.</summary>
-    internal static IReadOnlyList<string> TaskLinks { get; } = [
+    internal static string[] TaskLinks { get; } = [
         "children", "sibling", "tasks", "thread_node", "cg_list",
     ];
 
@@ -27,11 +27,19 @@ internal static class TaskFields
         .. TaskLinks.Select(FieldSpec.Link),
     ];
 
+    /// <summary>A pid's number by namespace level; each a string that is made once.</summary>
+    internal static string[] NumberPaths { get; } =
+        [.. Enumerable.Range(0, PidLevelsMax).Select(i => $"numbers[{i}].nr")];
+
+    /// <summary>The namespace of that number.</summary>
+    internal static string[] NumberNsPaths { get; } =
+        [.. Enumerable.Range(0, PidLevelsMax).Select(i => $"numbers[{i}].ns")];
+
     internal static IReadOnlyList<FieldSpec> Pid { get; } =
     [
         new("count.refs.counter", 4), new("level", 4),
         .. Enumerable.Range(0, PidLevelsMax).SelectMany(
-            i => new FieldSpec[] { new($"numbers[{i}].nr", 4), new($"numbers[{i}].ns", 8) }),
+            i => new FieldSpec[] { new(NumberPaths[i], 4), new(NumberNsPaths[i], 8) }),
     ];
 
     internal static IReadOnlyList<FieldSpec> PidNamespace { get; } = [

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 
 namespace Kptr.Objects;
 
@@ -17,8 +18,8 @@ internal sealed class TaskPid
         _native.Put("level", (ulong)ns.Level);
         foreach (var (each, number) in numbers)
         {
-            _native.Put($"numbers[{each.Level}].nr", (ulong)number);
-            _native.Put($"numbers[{each.Level}].ns", each.Address);
+            _native.Put(TaskFields.NumberPaths[each.Level], (ulong)number);
+            _native.Put(TaskFields.NumberNsPaths[each.Level], each.Address);
         }
     }
 
@@ -46,15 +47,16 @@ internal sealed class TaskPid
             throw new ArgumentException($"{chosen.Length} pids were named for a task of {ns}", nameof(chosen));
         }
 
-        var numbers = ImmutableArray.CreateBuilder<(PidNamespace, int)>();
+        var numbers = new (PidNamespace, int)[ns.Level + 1];
+        var at = 0;
         for (var each = ns; each is not null; each = each.Parent)
         {
-            numbers.Add((each, !chosen.IsDefault && each.Level < chosen.Length
+            numbers[at++] = (each, !chosen.IsDefault && each.Level < chosen.Length
                 ? each.ClaimLocked(chosen[each.Level], end)
-                : each.AllocateLocked(end)));
+                : each.AllocateLocked(end));
         }
 
-        return new(core, ns, numbers.ToImmutable());
+        return new(core, ns, ImmutableCollectionsMarshal.AsImmutableArray(numbers));
     }
 
     /// <summary>The number 0, which all idle tasks have and under which nobody is found.</summary>

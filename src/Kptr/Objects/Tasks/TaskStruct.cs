@@ -39,7 +39,7 @@ public sealed class TaskStruct : KernelObject
         Put("prio", 120);
         Put("static_prio", 120);
         Put("normal_prio", 120);
-        SetCpus(Enumerable.Range(0, core.CpuCount));
+        SetCpus(core.AllCpus);
         Comm = comm;
     }
 
@@ -143,6 +143,8 @@ public sealed class TaskStruct : KernelObject
         }
     }
 
+    private protected override bool HasIntrinsicHolders => !_isReaped || !_isSwitchedOut;
+
     /// <summary>The number that a namespace sees; 0 where it does not see the task.</summary>
     public int PidIn(PidNamespace ns) => ThreadPid.NumberIn(ns);
 
@@ -188,16 +190,24 @@ public sealed class TaskStruct : KernelObject
 
     /// <summary>Sets which CPUs it may run on (<c>cpus_mask</c>, to which <c>cpus_ptr</c> points).</summary>
     /// <exception cref="ArgumentOutOfRangeException">The kernel's masks have no such CPU.</exception>
-    public unsafe void SetCpus(IEnumerable<int> cpus)
+    public void SetCpus(IEnumerable<int> cpus)
     {
         ArgumentNullException.ThrowIfNull(cpus);
-        var mask = Layout.Field("cpus_mask");
-        var all = cpus.Distinct().ToList();
-        if (all.Exists(cpu => cpu < 0 || cpu >= mask.SizeBytes * 8))
-        {
-            throw new ArgumentOutOfRangeException(nameof(cpus), $"CPUs are 0 to {(mask.SizeBytes * 8) - 1}");
-        }
+        SetCpus(CheckCpus(cpus));
+    }
 
+    // Each once, and in range.
+    private int[] CheckCpus(IEnumerable<int> cpus)
+    {
+        var bits = Layout.Field("cpus_mask").SizeBytes * 8;
+        var all = cpus.Distinct().ToArray();
+        return Array.TrueForAll(all, cpu => cpu >= 0 && cpu < bits) ? all
+            : throw new ArgumentOutOfRangeException(nameof(cpus), $"CPUs are 0 to {bits - 1}");
+    }
+
+    private unsafe void SetCpus(int[] all)
+    {
+        var mask = Layout.Field("cpus_mask");
         if (!MayWrite("cpus_mask"))
         {
             return;
@@ -210,7 +220,7 @@ public sealed class TaskStruct : KernelObject
             bits[cpu / 8] |= (byte)(1 << (cpu % 8));
         }
 
-        Put("nr_cpus_allowed", (ulong)all.Count);
+        Put("nr_cpus_allowed", (ulong)all.Length);
         Put("cpus_ptr", Address + (ulong)mask.OffsetBytes);
     }
 
@@ -341,10 +351,9 @@ public sealed class TaskStruct : KernelObject
     internal CssSet? SwapCssSetLocked(CssSet set)
     {
         var old = CssSet;
-        set.Get();
+        set.Join(this);
         CssSet = set;
         Put("cgroups", set.Address);
-        set.MoveIn(this);
         return old;
     }
 

@@ -17,13 +17,16 @@ public sealed partial class TaskTable
     {
         _core.CheckOwn(task);
         ArgumentNullException.ThrowIfNull(comm);
-        BeginExec(task);
+        var others = BeginExec(task);
         try
         {
             var oldPid = task.Pid;
-            foreach (var thread in ThreadsOf(task).Where(t => t != task && !t.IsLeader))
+            foreach (var thread in others)
             {
-                TryExit(thread, 9);
+                if (!thread.IsLeader)
+                {
+                    TryExit(thread, 9);
+                }
             }
 
             if (!task.IsLeader)
@@ -31,12 +34,10 @@ public sealed partial class TaskTable
                 TakeLeadership(task);
             }
 
-            SetMm(task, task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core));
-            UnshareFiles(task);
-            using (_lock.Enter())
+            var mm = task.Mm is null && (task.Flags & TaskFlags.Kthread) != 0 ? null : new MmStruct(_core);
+            if (Renew(task, mm, comm) is { } shared)
             {
-                task.Comm = comm;
-                task.Flags &= ~TaskFlags.ForkNoExec;
+                SetFiles(task, shared.CopyAndRelease(task.Tgid));
             }
 
             using (Run(task))
@@ -53,27 +54,35 @@ public sealed partial class TaskTable
         }
     }
 
-    // A process that shares its files with another gets a copy (unshare_files). A kernel thread that executes a program
-    // becomes a process and gets a table; Linux has it share an empty one of init's before.
-    private void UnshareFiles(TaskStruct task)
+    // Its new address space and name. A process that shares its files with another is to get a copy (unshare_files):
+    // the result, with a count. A kernel thread that executes a program becomes a process and gets a table; Linux has
+    // it share an empty one of init's before.
+    private FilesStruct? Renew(TaskStruct task, MmStruct? mm, string comm)
     {
+        MmStruct? old;
         FilesStruct? shared;
+        bool hasOwn;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            if (task.Files is { LiveCount: 1 })
-            {
-                return;
-            }
-
-            shared = task.Files?.ShareLocked();
+            old = mm is null || TakesLocked(task) ? task.SwapMmLocked(mm) : mm;
+            hasOwn = task.Files is { LiveCount: 1 };
+            shared = hasOwn ? null : task.Files?.ShareLocked();
+            task.Comm = comm;
+            task.Flags &= ~TaskFlags.ForkNoExec;
         }
 
-        SetFiles(task, shared?.CopyAndRelease(task.Tgid) ?? new FilesStruct(_core, task.Tgid));
+        old?.ReleaseCount();
+        if (!hasOwn && shared is null)
+        {
+            SetFiles(task, new FilesStruct(_core, task.Tgid));
+        }
+
+        return shared;
     }
 
     // One thread of a process at a time; Linux lets the second wait to be killed (signal->group_exec_task).
-    private void BeginExec(TaskStruct task)
+    private TaskStruct[] BeginExec(TaskStruct task)
     {
         using (_lock.Enter())
         {
@@ -89,6 +98,7 @@ public sealed partial class TaskTable
             }
 
             task.Group.ExecTask = task;
+            return task.Group.IsOnlyLocked(task) ? [] : task.Group.OthersLocked(task);
         }
     }
 

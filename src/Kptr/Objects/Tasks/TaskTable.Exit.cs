@@ -37,18 +37,20 @@ public sealed partial class TaskTable
     private bool TryExit(TaskStruct task, int exitCode, bool switchOut = true)
     {
         bool isReapedByItself;
+        MmStruct? mm;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            if (task.Phase != TaskPhase.Alive || (task.Flags & TaskFlags.Exiting) != 0)
+            if (!TakesLocked(task))
             {
                 return false;
             }
 
             task.Flags |= TaskFlags.Exiting;
+            mm = task.SwapMmLocked(null);
         }
 
-        SetMm(task, null);
+        mm?.ReleaseCount();
         using (Run(task))
         {
             _core.Fire("sched_process_exit", task.Address);
@@ -56,14 +58,14 @@ public sealed partial class TaskTable
 
         SetFiles(task, null);
 
-        List<TaskStruct> victims = [];
+        List<TaskStruct>? victims = null;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
             task.BecomeZombie(exitCode);
             task.Group.UpdateLocked();
             isReapedByItself = !task.IsLeader;
-            if (task.Group.Threads.All(t => t.Phase != TaskPhase.Alive))
+            if (!task.Group.Threads.Exists(static t => t.Phase == TaskPhase.Alive))
             {
                 victims = EndOfProcessLocked(task);
             }
@@ -79,6 +81,16 @@ public sealed partial class TaskTable
             SwitchOut(task);
         }
 
+        if (victims is not null)
+        {
+            EndAll(victims, task.Group);
+        }
+
+        return true;
+    }
+
+    private void EndAll(List<TaskStruct> victims, ThreadGroup by)
+    {
         foreach (var victim in victims)
         {
             TryExit(victim, 9);
@@ -86,10 +98,8 @@ public sealed partial class TaskTable
 
         foreach (var victim in victims)
         {
-            Reap(victim, by: task.Group); // zap_pid_ns_processes waits for them
+            Reap(victim, by); // zap_pid_ns_processes waits for them
         }
-
-        return true;
     }
 
     /// <summary>
@@ -179,20 +189,25 @@ public sealed partial class TaskTable
 
     private bool Reap(TaskStruct task, ThreadGroup? by)
     {
+        using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            if (task.Phase != TaskPhase.Zombie || task.Group.Threads.Any(t => t != task))
+            if (task.Phase != TaskPhase.Zombie || !task.Group.IsOnlyLocked(task) || !_tasks.Remove(task))
             {
                 return false;
             }
+
+            // Who waits for a process is told under the lock, once, before it leaves its group.
+            (by ?? task.Parent?.Group)?.WaitedForLocked(task.Group);
+            LeaveLocked(task);
         }
 
-        return ReleaseTask(task, t => (by ?? t.Parent?.Group)?.WaitedForLocked(t.Group));
+        return task.Reap();
     }
 
     // Children go to the reaper of their namespace. When the reaper itself dies, the whole namespace dies with it,
     // those below it included, and is reaped. Kernel: zap_pid_ns_processes.
-    private static List<TaskStruct> EndOfProcessLocked(TaskStruct task)
+    private static List<TaskStruct>? EndOfProcessLocked(TaskStruct task)
     {
         var leader = task.Leader;
         var ns = leader.PidNamespace;
@@ -210,8 +225,11 @@ public sealed partial class TaskTable
         }
 
         leader.Children.Clear();
-        return isReaper ? [.. ns.TasksLocked.Where(t => t.Group != task.Group)] : [];
+        return isReaper ? InsideLocked(ns, task.Group) : null;
     }
+
+    private static List<TaskStruct> InsideLocked(PidNamespace ns, ThreadGroup but) =>
+        [.. ns.TasksLocked.Where(t => t.Group != but)];
 
     // A task that nobody has seen ends without a word: what was bound to its life goes with it.
     private void Abandon(TaskStruct child)
@@ -232,8 +250,7 @@ public sealed partial class TaskTable
         }
     }
 
-    // Who waits for a process is told under the lock, once, before it leaves its group.
-    private bool ReleaseTask(TaskStruct task, Action<TaskStruct>? waited = null)
+    private bool ReleaseTask(TaskStruct task)
     {
         using (_core.HoldFaults())
         using (_lock.Enter())
@@ -243,13 +260,17 @@ public sealed partial class TaskTable
                 return false;
             }
 
-            waited?.Invoke(task);
-            task.ThreadPid.UnhashLocked(task);
-            task.Group.LeaveLocked(task);
-            task.Parent?.RemoveChild(task);
-            NativeList.Remove(task.LinkAt("tasks"));
+            LeaveLocked(task);
         }
 
         return task.Reap();
+    }
+
+    private static void LeaveLocked(TaskStruct task)
+    {
+        task.ThreadPid.UnhashLocked(task);
+        task.Group.LeaveLocked(task);
+        task.Parent?.RemoveChild(task);
+        NativeList.Remove(task.LinkAt("tasks"));
     }
 }

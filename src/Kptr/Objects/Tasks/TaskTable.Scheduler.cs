@@ -36,7 +36,7 @@ public sealed partial class TaskTable
     {
         _core.CheckOwn(parent);
         ArgumentNullException.ThrowIfNull(options);
-        return Fork(parent, options with { Flags = FlagsOf(parent, options) }, isKthread);
+        return Fork(parent, options, FlagsOf(parent, options), isKthread);
     }
 
     /// <summary>A task takes another name (<c>prctl(PR_SET_NAME)</c>); fires <c>task_rename</c>.</summary>

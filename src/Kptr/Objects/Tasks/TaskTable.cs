@@ -110,8 +110,13 @@ public sealed partial class TaskTable
     /// <returns>The new task: <c>rcu_users</c> 2, <c>usage</c> 1.</returns>
     /// <exception cref="InvalidOperationException">The parent or its pid namespace has ended, the namespaces would nest
     /// too deep, or <see cref="ForkFault"/> or an LSM program said so.</exception>
-    public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None) =>
-        Fork(parent, new ForkOptions { Comm = comm, Flags = flags });
+    public TaskStruct Fork(TaskStruct parent, string? comm = null, CloneFlags flags = CloneFlags.None)
+    {
+        _core.CheckOwn(parent);
+        var child = Fork(parent, comm, flags, [], startNs: null, isKthread: false);
+        Announce(parent, child, flags);
+        return child;
+    }
 
     /// <summary>Makes a new process or thread that is as a trace or a test says it.</summary>
     /// <param name="parent">Who forks; for a thread, any thread of the process.</param>
@@ -127,7 +132,7 @@ public sealed partial class TaskTable
         _core.CheckOwn(parent);
         ArgumentNullException.ThrowIfNull(options);
         var flags = FlagsOf(parent, options);
-        var child = Fork(parent, options with { Flags = flags }, isKthread: false);
+        var child = Fork(parent, options, flags, isKthread: false);
         Announce(parent, child, flags);
         return child;
     }
@@ -146,26 +151,30 @@ public sealed partial class TaskTable
         };
     }
 
-    private TaskStruct Fork(TaskStruct parent, ForkOptions options, bool isKthread)
+    private TaskStruct Fork(TaskStruct parent, ForkOptions options, CloneFlags flags, bool isKthread)
+    {
+        if (options.StartTimeNs is { } startNs && (startNs < 0 || startNs > _core.NowNs))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), startNs, $"{options} starts before boot or later than now, which is {_core.NowNs} ns");
+        }
+
+        return Fork(parent, options.Comm, flags, options.Pids, options.StartTimeNs, isKthread);
+    }
+
+    private TaskStruct Fork(
+        TaskStruct parent, string? comm, CloneFlags flags, ImmutableArray<int> pids, long? startNs, bool isKthread)
     {
         TaskStruct child;
         MmStruct? mm;
         FilesStruct? files;
-        var flags = options.Flags;
-        var nowNs = _core.NowNs;
-        var startNs = options.StartTimeNs ?? nowNs;
-        if (startNs < 0 || startNs > nowNs)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), startNs, $"{options} starts before boot or later than now, which is {nowNs} ns");
-        }
-
+        var bornNs = startNs ?? _core.NowNs;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
             RequireAlive(parent);
-            var pid = TaskPid.AllocateLocked(_core, NamespaceForLocked(parent, flags), options.Pids, PidMax);
-            child = MakeLocked(parent, flags, options.Comm ?? parent.Comm, pid, startNs);
+            var pid = TaskPid.AllocateLocked(_core, NamespaceForLocked(parent, flags), pids, PidMax);
+            child = MakeLocked(parent, flags, comm ?? parent.Comm, pid, bornNs);
             child.Flags |= isKthread ? TaskFlags.Kthread : TaskFlags.None;
 
             // The parent may end meanwhile: what the child gets of its memory is held from here on.
@@ -173,17 +182,9 @@ public sealed partial class TaskTable
             files = isKthread ? null : parent.Files?.ShareLocked();
         }
 
-        if (mm is not null)
-        {
-            SetMm(child, (flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm.CopyAndRelease() : mm);
-        }
-
-        if (files is not null)
-        {
-            var isShared = (flags & (CloneFlags.Files | CloneFlags.Thread)) != 0;
-            SetFiles(child, isShared ? files : files.CopyAndRelease(child.Pid));
-        }
-
+        mm = (flags & (CloneFlags.Vm | CloneFlags.Thread)) == 0 ? mm?.CopyAndRelease() : mm;
+        files = (flags & (CloneFlags.Files | CloneFlags.Thread)) == 0 ? files?.CopyAndRelease(child.Pid) : files;
+        Hand(child, mm, files);
         if (ShouldFail(child))
         {
             Abandon(child);
@@ -219,7 +220,7 @@ public sealed partial class TaskTable
     /// <summary>Makes a kernel thread: it has no address space.</summary>
     public TaskStruct ForkKthread(string comm)
     {
-        var task = Fork(Init, new ForkOptions { Comm = comm }, isKthread: true);
+        var task = Fork(Init, comm, CloneFlags.None, [], startNs: null, isKthread: true);
         Announce(Init, task, CloneFlags.None);
         return task;
     }
@@ -257,25 +258,51 @@ public sealed partial class TaskTable
         return left;
     }
 
-    private void SetMm(TaskStruct task, MmStruct? mm) => Hand(task, mm, static (t, m) => t.SwapMmLocked(m));
-
-    private void SetFiles(TaskStruct task, FilesStruct? files) =>
-        Hand(task, files, static (t, f) => t.SwapFilesLocked(f));
-
-    // Hands something counted to a task. One that exits meanwhile takes none: nobody would give it back.
-    private void Hand<T>(TaskStruct task, T? part, Func<TaskStruct, T?, T?> swap)
-        where T : KernelObject
+    private void SetMm(TaskStruct task, MmStruct? mm)
     {
-        T? old;
+        MmStruct? old;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            var takes = part is null || (task.Phase == TaskPhase.Alive && (task.Flags & TaskFlags.Exiting) == 0);
-            old = takes ? swap(task, part) : part;
+            old = mm is null || TakesLocked(task) ? task.SwapMmLocked(mm) : mm;
         }
 
         old?.ReleaseCount();
     }
+
+    private void SetFiles(TaskStruct task, FilesStruct? files)
+    {
+        FilesStruct? old;
+        using (_core.HoldFaults())
+        using (_lock.Enter())
+        {
+            old = files is null || TakesLocked(task) ? task.SwapFilesLocked(files) : files;
+        }
+
+        old?.ReleaseCount();
+    }
+
+    // Hands a child what its maker had counted for it; null for what it does not get, and has not.
+    private void Hand(TaskStruct child, MmStruct? mm, FilesStruct? files)
+    {
+        using (_core.HoldFaults())
+        using (_lock.Enter())
+        {
+            if (TakesLocked(child))
+            {
+                child.SwapMmLocked(mm);
+                child.SwapFilesLocked(files);
+                return;
+            }
+        }
+
+        mm?.ReleaseCount();
+        files?.ReleaseCount();
+    }
+
+    // One that exits meanwhile takes nothing that is counted: nobody would give it back.
+    private static bool TakesLocked(TaskStruct task) =>
+        task.Phase == TaskPhase.Alive && (task.Flags & TaskFlags.Exiting) == 0;
 
     // A child that nobody has seen must not stay behind when the question itself fails.
     private bool ShouldFail(TaskStruct child)

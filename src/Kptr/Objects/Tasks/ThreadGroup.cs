@@ -35,8 +35,9 @@ internal sealed class ThreadGroup
     /// <summary>A thread is released: what it used goes to the process. Kernel: <c>__exit_signal</c>.</summary>
     internal void LeaveLocked(TaskStruct task)
     {
-        AddTo("utime", "stime", task.CpuTimeLocked);
-        Put("sum_sched_runtime", Get("sum_sched_runtime") + task.CpuTimeLocked.TotalNs);
+        var used = task.CpuTimeLocked;
+        AddTo("utime", "stime", used);
+        Put("sum_sched_runtime", Get("sum_sched_runtime") + used.TotalNs);
         Threads.Remove(task);
         NativeList.Remove(task.LinkAt("thread_node"));
         UpdateLocked();
@@ -58,8 +59,24 @@ internal sealed class ThreadGroup
     /// <summary>
     /// What its threads used, released ones included (<c>thread_group_cputime</c>). Zero once it is freed.
     /// </summary>
-    internal CpuTime UsedLocked() => IsFreed ? default : Threads.Aggregate(
-        new CpuTime(Get("utime"), Get("stime")), static (sum, thread) => sum + thread.CpuTimeLocked);
+    internal CpuTime UsedLocked()
+    {
+        if (IsFreed)
+        {
+            return default;
+        }
+
+        var sum = new CpuTime(Get("utime"), Get("stime"));
+        foreach (var thread in Threads)
+        {
+            sum += thread.CpuTimeLocked;
+        }
+
+        return sum;
+    }
+
+    /// <summary>Whether nobody else is of the process any more.</summary>
+    internal bool IsOnlyLocked(TaskStruct task) => Threads.Count == 0 || (Threads.Count == 1 && Threads[0] == task);
 
     /// <summary>What children that were waited for used, theirs included. Zero once it is freed.</summary>
     internal CpuTime OfChildrenLocked() => IsFreed ? default : new(Get("cutime"), Get("cstime"));
@@ -70,11 +87,24 @@ internal sealed class ThreadGroup
     internal void WaitedForLocked(ThreadGroup child) =>
         AddTo("cutime", "cstime", child.UsedLocked() + child.OfChildrenLocked());
 
+    internal TaskStruct[] OthersLocked(TaskStruct task) => [.. Threads.Where(t => t != task)];
+
     internal void UpdateLocked()
     {
         _signal.Put("nr_threads", (ulong)Threads.Count);
-        _signal.Put("live.counter", (ulong)Threads.Count(t => t.Phase == TaskPhase.Alive));
+        _signal.Put("live.counter", (ulong)LiveLocked());
         _signal.Put("sigcnt.refs.counter", (ulong)Volatile.Read(ref _users));
+    }
+
+    private int LiveLocked()
+    {
+        var live = 0;
+        foreach (var thread in Threads)
+        {
+            live += thread.Phase == TaskPhase.Alive ? 1 : 0;
+        }
+
+        return live;
     }
 
     private bool IsFreed => Volatile.Read(ref _users) == 0;
