@@ -21,6 +21,7 @@ public sealed class Interpreter : IDisposable
     private readonly ConcurrentBag<MachineMemory> _machines = [];
     private readonly CallThunk?[] _calls;
     private readonly bool[] _throws;
+    private readonly RawHelper?[] _rawCalls;
     private MachineMemory? _spare;
     private ProgRun? _spareRun;
     private bool _isDisposed;
@@ -45,6 +46,8 @@ public sealed class Interpreter : IDisposable
             ? CompiledOnce.Make(this, isRaw: false, unneeded) : null);
         _calls = new CallThunk?[insns.Length];
         _throws = new bool[insns.Length];
+        _rawCalls = helpers is null ? [] : [.. insns.Select(i =>
+            i is { Opcode: CallOp, Src: 0 } ? helpers.GetValueOrDefault(i.Imm) : null)];
         for (var i = 0; links is not null && i < insns.Length; i++)
         {
             _calls[i] = Resolve(insns[i], links);
@@ -71,7 +74,7 @@ public sealed class Interpreter : IDisposable
 
     /// <summary>Prepares raw instructions.</summary>
     /// <param name="insns">Any slots; those that are no instruction fault when control gets there.</param>
-    /// <param name="helpers">Helpers they may call, by number.</param>
+    /// <param name="helpers">Helpers they may call, by number, as they are now.</param>
     /// <exception cref="ArgumentException">The array is the default.</exception>
     public static Interpreter ForRaw(
         ImmutableArray<BpfInsn> insns, IReadOnlyDictionary<int, RawHelper>? helpers = null) =>
@@ -136,11 +139,13 @@ public sealed class Interpreter : IDisposable
     }
 
     /// <summary>The program as native code of the host, where this engine is to run that; null to interpret.</summary>
-    internal CompiledCode? CompiledFor(ExecEngine engine) => engine switch
+    /// <param name="engine">The engine.</param>
+    /// <param name="contextBytes">How long the context is that <c>r1</c> points to; 0 where it does not.</param>
+    internal CompiledCode? CompiledFor(ExecEngine engine, ulong contextBytes = 0) => engine switch
     {
         ExecEngine.Interpreter => null,
-        ExecEngine.Jit or ExecEngine.Trusted => _compiled.Now(),
-        _ => _compiled.IfHot(),
+        ExecEngine.Jit or ExecEngine.Trusted => _compiled.Now(contextBytes),
+        _ => _compiled.IfHot(contextBytes),
     };
 
     /// <summary>
@@ -151,9 +156,12 @@ public sealed class Interpreter : IDisposable
         _trusted.Value is { } code && contextBytes >= code.ContextBytes ? code : null;
 
     /// <summary>Told by a run that has shown to be long.</summary>
-    internal void NoteLongRun() => _compiled.Begin();
+    internal void NoteLongRun(ulong contextBytes) => _compiled.Begin(contextBytes);
 
     internal CallThunk? CallAt(int idx) => _calls[idx];
+
+    /// <summary>The helper that a slot of raw instructions calls; null for none.</summary>
+    internal RawHelper? RawCallAt(int idx) => (uint)idx < (uint)_rawCalls.Length ? _rawCalls[idx] : null;
 
     /// <summary>Whether the slot calls <c>bpf_throw</c>, which ends the program.</summary>
     internal bool IsThrowAt(int idx) => _throws[idx];

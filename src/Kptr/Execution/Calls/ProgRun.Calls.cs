@@ -38,6 +38,12 @@ internal sealed unsafe partial class ProgRun
         }
 
         ForgetRegions();
+        return AfterCall(idx);
+    }
+
+    /// <summary>Goes on behind a call, or in the program of a tail call.</summary>
+    private Op* AfterCall(int idx)
+    {
         if (_tail is null)
         {
             return _code[idx + 1];
@@ -80,21 +86,9 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[0] = r0;
             return true;
         }
-        catch (RunAbortedException)
-        {
-            // A callback further in has ended the whole run and left the reason.
-        }
-        catch (ProgramFaultException e)
-        {
-            Fail(e.Code, e.Message);
-        }
-        catch (KernelFaultException e)
-        {
-            Fail(e.Faults.Count > 0 ? e.Faults[0].Code : DiagCode.RunCallFailed, e.Message);
-        }
         catch (Exception e) when (e is not InvariantException)
         {
-            Fail(DiagCode.RunCallFailed, $"{e.GetType().Name}: {e.Message}");
+            FailBy(e);
         }
         finally
         {
@@ -103,6 +97,28 @@ internal sealed unsafe partial class ProgRun
         }
 
         return false;
+    }
+
+    /// <summary>Ends the run by what the body of a call threw.</summary>
+    private void FailBy(Exception thrown)
+    {
+        switch (thrown)
+        {
+            case RunAbortedException:
+                // A callback further in has ended the whole run and left the reason.
+                break;
+            case ProgramFaultException e:
+                Fail(e.Code, e.Message);
+                break;
+            case KernelFaultException e:
+                Fail(e.Faults.Count > 0 ? e.Faults[0].Code : DiagCode.RunCallFailed, e.Message);
+                break;
+            default:
+                Fail(DiagCode.RunCallFailed, _ctx is null
+                    ? $"helper {_code.Insns[_m->StopIdx].Imm}: {thrown.Message}"
+                    : $"{thrown.GetType().Name}: {thrown.Message}");
+                break;
+        }
     }
 
     /// <summary>Runs the program of a tail call in this frame's place; the frame is then to be left.</summary>
@@ -115,6 +131,11 @@ internal sealed unsafe partial class ProgRun
         _prog = _tail!;
         _code = _prog.Code;
         _compiled = CompiledOf(_prog);
+        if (_code.UsesStack)
+        {
+            _m->StackDeepest = Math.Min(_m->StackDeepest, _m->StackLow);
+        }
+
         _ctx.Prog = _prog.Prog;
         _tail = null;
         var isDone = _m->Depth == 0 ? RunToItsEnd() : RunOnOwnStack();
@@ -133,9 +154,10 @@ internal sealed unsafe partial class ProgRun
         var (callerMemory, prog) = (_machine, _prog);
         var caller = _m;
         var memory = prog.RentMachine();
-        memory.Reset();
+        memory.Reset(usesStack: true);
         _machine = memory;
         _m = memory.Machine;
+        _remembers = true;
         new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
         _m->Fuel = caller->Fuel;
         ForgetRegions();
@@ -143,6 +165,7 @@ internal sealed unsafe partial class ProgRun
         (caller->Fuel, caller->Regs[0]) = (_m->Fuel, _m->Regs[0]);
         _machine = callerMemory;
         _m = caller;
+        _remembers = true;
         ForgetRegions();
         prog.ReturnMachine(memory);
         return isDone;

@@ -20,13 +20,19 @@ internal sealed unsafe class MachineMemory
 
     /// <summary>All zero, with one empty frame. Of the stack only what the last run could have written is
     /// cleared.</summary>
-    internal void Reset()
+    /// <param name="usesStack">Whether the program that runs next has an instruction that names its frame.</param>
+    internal void Reset(bool usesStack)
     {
         var stackLow = StackTop - Execution.Machine.StackBytes;
         var deepest = Machine->StackDeepest;
-        NativeMemory.Clear(Machine, (nuint)((byte*)&Machine->Frames - (byte*)Machine));
-        NativeMemory.Clear((void*)deepest, (nuint)(StackTop - deepest));
-        Machine->StackDeepest = Machine->StackLow = stackLow;
+        new Span<byte>(Machine, (int)((byte*)&Machine->Frames - (byte*)Machine)).Clear();
+        if (deepest != StackTop)
+        {
+            new Span<byte>((void*)deepest, (int)(StackTop - deepest)).Clear();
+        }
+
+        Machine->StackDeepest = usesStack ? stackLow : StackTop;
+        Machine->StackLow = stackLow;
         Machine->StackLen = Execution.Machine.StackBytes;
         Machine->Regs[10] = StackTop;
     }

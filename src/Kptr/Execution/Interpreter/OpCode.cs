@@ -45,6 +45,7 @@ internal sealed unsafe class OpCode
             _isSecondHalf[i + 1] = insns[i].Opcode == BpfOp.LdImm64 && !_isSecondHalf[i];
         }
 
+        UsesStack = insns.Any(i => i.Dst == (int)BpfReg.R10 || i.Src == (int)BpfReg.R10);
         var strays = Enumerable.Range(0, insns.Length).Where(IsStray).ToList();
         var sizeBytes = (nuint)(insns.Length + 1 + strays.Count) * Op.SizeBytes;
         _ops = (Op*)NativeMemory.AlignedAlloc(sizeBytes, Op.SizeBytes);
@@ -77,6 +78,10 @@ internal sealed unsafe class OpCode
 
     /// <summary>What of the program goes to its arena, or null. Keeps the arena's pages there.</summary>
     internal ArenaCode? Arena { get; }
+
+    /// <summary>Whether an instruction names the frame pointer, without which a program reaches no byte of its
+    /// stack.</summary>
+    internal bool UsesStack { get; }
 
     /// <summary>The op of a slot.</summary>
     internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;

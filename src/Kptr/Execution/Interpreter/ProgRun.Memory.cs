@@ -47,6 +47,9 @@ internal sealed unsafe partial class ProgRun
         return region.Holds(address, sizeBytes) || _memory.TryFind(address, sizeBytes, isWrite, out region, out code);
     }
 
+    // Whether the region last used is another than this run's outermost frame.
+    private bool _remembers;
+
     /// <summary>Takes regions for granted until the next call; memory is only freed by calls.</summary>
     private void Remember(Region region)
     {
@@ -55,6 +58,7 @@ internal sealed unsafe partial class ProgRun
             return;
         }
 
+        _remembers = true;
         _m->Read.Show(region.Address, region.SizeBytes);
         if (region.IsWritable)
         {
@@ -64,6 +68,12 @@ internal sealed unsafe partial class ProgRun
 
     private void ForgetRegions()
     {
+        if (!_remembers)
+        {
+            return;
+        }
+
+        _remembers = false;
         _m->Read.Show(_m->StackLow, Machine.StackBytes);
         _m->Write.Show(_m->StackLow, Machine.StackBytes);
     }

@@ -7,8 +7,8 @@ namespace Kptr.Execution;
 
 /// <summary>One run: the managed side of a <see cref="Machine"/>, which answers every stop of the loop.</summary>
 /// <remarks>
-/// Belongs to one thread at a time. Made once and lent to one run after the other, with a machine of its own: a run costs no
-/// allocation.
+/// Belongs to one thread at a time. Made once and lent to one run after the other, with a machine of its own: a run
+/// costs no allocation.
 /// </remarks>
 internal sealed unsafe partial class ProgRun
 {
@@ -29,7 +29,7 @@ internal sealed unsafe partial class ProgRun
     private MachineMemory? _machine;
     private Machine* _m;
     private long _fuelLeft;
-    private ulong _contextBytes;
+    private Region _context;
     private int _tailCalls;
     private RunFault? _fault;
 
@@ -70,7 +70,7 @@ internal sealed unsafe partial class ProgRun
     {
         Begin(prog, ctx, options);
         _memory.Add(context);
-        _contextBytes = context.SizeBytes;
+        _context = context;
         return Enter(0, context.Address, r2, 0);
     }
 
@@ -86,7 +86,7 @@ internal sealed unsafe partial class ProgRun
     private void Begin(Interpreter prog, ProgContext? ctx, ExecOptions options)
     {
         (_prog, _code, _ctx, _options, _fuelLeft) = (prog, prog.Code, ctx, options, options.Fuel);
-        _contextBytes = 0;
+        _context = default;
         ctx?.Callbacks = this;
         ctx?.Packet?.Show(this);
     }
@@ -106,11 +106,12 @@ internal sealed unsafe partial class ProgRun
         var owner = _prog;
         try
         {
-            machine.Reset();
+            machine.Reset(_code.UsesStack);
             _m = machine.Machine;
             _m->Regs[1] = r1;
             _m->Regs[2] = r2;
             _m->Regs[3] = r3;
+            _remembers = true;
             ForgetRegions();
             _compiled = CompiledOf(_prog);
             var isDone = RunAt(slot) && (_unwound is not { } unwound || Land(unwound));
@@ -197,7 +198,7 @@ internal sealed unsafe partial class ProgRun
             _code = _prog.HotCode;
             if (_options.Engine == ExecEngine.Auto)
             {
-                _prog.NoteLongRun();
+                _prog.NoteLongRun(_context.SizeBytes);
             }
         }
 

@@ -39,6 +39,10 @@ internal static unsafe class CompiledCalls
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Stop(ProgRun run, StopKind kind, int idx) => run.Answer(kind, idx, 0);
 
+    /// <summary>A call that leaves the program.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static bool Call(ProgRun run, int idx) => run.CallFromCode(idx);
+
     /// <summary>A memory access that is in no region known to be live.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Access(ProgRun run, ulong address, int idx) => run.Answer(StopKind.Memory, idx, address);

@@ -17,10 +17,10 @@ internal sealed class CompiledCode
 {
     private readonly CompiledFunc?[] _funcs;
 
-    private CompiledCode(int slots, NeedlessChecks? needless)
+    private CompiledCode(int slots, ulong contextBytes)
     {
         _funcs = new CompiledFunc?[slots];
-        ContextBytes = needless?.ContextBytes ?? 0;
+        ContextBytes = contextBytes;
     }
 
     /// <summary>How long the context of a run must be, since loads from so much of it are not checked.</summary>
@@ -35,9 +35,11 @@ internal sealed class CompiledCode
     /// <param name="exceptionSlot">Where its exception callback starts, or -1.</param>
     /// <param name="isRaw">Whether no verifier has seen it.</param>
     /// <param name="needless">Checks to leave out; null for none.</param>
+    /// <param name="contextBytes">How long the context is that <c>r1</c> points to at its start; 0 where it may
+    /// not.</param>
     [RequiresDynamicCode("Makes methods while it runs.")]
     internal static CompiledCode? TryCompile(
-        string name, OpCode code, int exceptionSlot, bool isRaw, NeedlessChecks? needless)
+        string name, OpCode code, int exceptionSlot, bool isRaw, NeedlessChecks? needless, ulong contextBytes)
     {
         if (ProgLayout.Find(code, exceptionSlot, isRaw) is not { } layout)
         {
@@ -45,12 +47,14 @@ internal sealed class CompiledCode
         }
 
         var methods = layout.Funcs.ToDictionary(f => f.Entry, f => FuncEmitter.Declare($"{name}+{f.Entry}"));
+        var context = contextBytes > 0 && !layout.IsCalled(0) ? new ContextUse(contextBytes) : null;
         foreach (var func in layout.Funcs)
         {
-            FuncEmitter.Emit(methods, func, layout, code, needless);
+            FuncEmitter.Emit(methods, func, layout, code, needless, func.Entry == 0 ? context : null);
         }
 
-        var compiled = new CompiledCode(code.Insns.Length, needless);
+        var needed = Math.Max(needless?.ContextBytes ?? 0, context?.NeededBytes ?? 0);
+        var compiled = new CompiledCode(code.Insns.Length, needed);
         foreach (var (entry, method) in methods)
         {
             compiled._funcs[entry] = method.CreateDelegate<CompiledFunc>();

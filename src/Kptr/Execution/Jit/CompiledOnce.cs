@@ -8,59 +8,97 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
     /// <summary>Runs after which a program is compiled: enough to pay for it, soon enough to be felt.</summary>
     private const int HotRuns = 512;
 
-    private readonly Lazy<CompiledCode?> _code = new(() => Make(prog, isRaw));
-    private int _isBegun;
+    // For contexts as long as that of the run that came first, and for all others.
+    private readonly Form _code = new(prog, isRaw);
+    private readonly Form _anyContext = new(prog, isRaw);
     private int _runs;
 
     /// <summary>Compiles it if nobody has yet.</summary>
-    internal CompiledCode? Now() => _code.Value;
+    /// <param name="contextBytes">How long the context is that <c>r1</c> points to; 0 where it does not.</param>
+    internal CompiledCode? Now(ulong contextBytes) =>
+        _code.Now(contextBytes) is not { } code || code.ContextBytes <= contextBytes ? _code.Made : _anyContext.Now(0);
 
     /// <summary>The compiled form if it is there. Counts a run, and begins to compile where that makes
     /// enough.</summary>
-    internal CompiledCode? IfHot()
+    internal CompiledCode? IfHot(ulong contextBytes)
     {
-        if (_code.IsValueCreated)
+        if (_code.IsMade)
         {
-            return _code.Value;
+            return _code.Made is not { } code || code.ContextBytes <= contextBytes ? _code.Made
+                : _anyContext.IsMade ? _anyContext.Made
+                : Begin(_anyContext, 0);
         }
 
         // Runs that race count less, which only makes it later.
-        if (++_runs >= HotRuns)
-        {
-            Begin();
-        }
-
-        return null;
+        return ++_runs >= HotRuns ? Begin(_code, contextBytes) : null;
     }
 
     /// <summary>Compiles it on a thread of the pool.</summary>
-    internal void Begin()
-    {
-        if (!_code.IsValueCreated && Interlocked.Exchange(ref _isBegun, 1) == 0)
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(static once => once.TryNow(), this, preferLocal: false);
-        }
-    }
+    internal void Begin(ulong contextBytes) => Begin(_code, contextBytes);
 
-    /// <summary>As <see cref="Now"/>; where the host has no memory for it, the program stays interpreted.</summary>
-    private void TryNow()
+    private static CompiledCode? Begin(Form form, ulong contextBytes)
     {
-        try
+        if (form.TryBegin())
         {
-            Now();
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static work => work.Form.TryNow(work.ContextBytes), (Form: form, ContextBytes: contextBytes),
+                preferLocal: false);
         }
-        catch (OutOfMemoryException)
-        {
-            // Nobody waits for this, and nobody can be told.
-        }
+
+        return null;
     }
 
     /// <summary>Compiles a program; null where it is of no shape that can be, or the host makes no code.</summary>
     /// <param name="prog">The program.</param>
     /// <param name="isRaw">Whether no verifier has seen it.</param>
     /// <param name="needless">Checks to leave out; null for none.</param>
-    internal static CompiledCode? Make(Interpreter prog, bool isRaw, NeedlessChecks? needless = null) =>
+    /// <param name="contextBytes">How long the context is that <c>r1</c> points to at its start; 0 where it may
+    /// not.</param>
+    internal static CompiledCode? Make(
+        Interpreter prog, bool isRaw, NeedlessChecks? needless = null, ulong contextBytes = 0) =>
         RuntimeFeature.IsDynamicCodeCompiled
-            ? CompiledCode.TryCompile(prog.Prog.Name, prog.Code, prog.ExceptionSlot, isRaw, needless)
+            ? CompiledCode.TryCompile(
+                prog.Prog.Name, prog.Code, prog.ExceptionSlot, isRaw, needless, contextBytes)
             : null;
+
+    /// <summary>One form of the program.</summary>
+    private sealed class Form
+    {
+        private readonly Lazy<CompiledCode?> _code;
+        private long _contextBytes = -1;
+        private int _isBegun;
+
+        internal Form(Interpreter prog, bool isRaw) =>
+            _code = new(() => CompiledOnce.Make(prog, isRaw, contextBytes: (ulong)Volatile.Read(ref _contextBytes)));
+
+        internal bool IsMade => _code.IsValueCreated;
+
+        internal CompiledCode? Made => _code.Value;
+
+        internal bool TryBegin() => !IsMade && Interlocked.Exchange(ref _isBegun, 1) == 0;
+
+        /// <summary>Compiles it if nobody has yet, for contexts of the length that comes first.</summary>
+        internal CompiledCode? Now(ulong contextBytes)
+        {
+            if (!IsMade)
+            {
+                Interlocked.CompareExchange(ref _contextBytes, (long)contextBytes, -1);
+            }
+
+            return _code.Value;
+        }
+
+        /// <summary>As <see cref="Now"/>; where the host has no memory for it, the program stays interpreted.</summary>
+        internal void TryNow(ulong contextBytes)
+        {
+            try
+            {
+                Now(contextBytes);
+            }
+            catch (OutOfMemoryException)
+            {
+                // Nobody waits for this, and nobody can be told.
+            }
+        }
+    }
 }

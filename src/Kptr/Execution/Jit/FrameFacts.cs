@@ -3,36 +3,45 @@ using Kptr.Isa;
 namespace Kptr.Execution;
 
 /// <summary>
-/// What is known of registers as addresses in the function's own frame, on every path to a slot: the distance from the
-/// frame pointer, or only that they were made from it.
+/// What is known of registers on every path to a slot of one function: bounds of numbers, and distances from the frame
+/// pointer and from the context.
 /// </summary>
 /// <remarks>
-/// A distance is a fact, and a store at it needs no check. "Made from it" is a guess at where an address is likely to
-/// be, and decides which check comes first.
+/// A fact, and a load or store whose address is in bounds by it needs no check: what makes it true are the program's
+/// own instructions, whoever wrote them, and no verifier is believed. That an address was made from the frame pointer
+/// is a guess at where it is likely to be, and decides which check comes first.
 /// </remarks>
 internal sealed class FrameFacts
 {
-    private const int Unknown = int.MinValue;
-    private const int Somewhere = int.MinValue + 1;
-    private readonly Dictionary<int, int[]> _before = [];
+    private const int JoinsMax = 6; // of one slot, before bounds that still move are given up
+    private readonly Dictionary<int, RegFact[]> _before = [];
+    private readonly Dictionary<int, int> _joins = [];
     private readonly OpCode _code;
 
     /// <summary>Settles one function.</summary>
-    internal FrameFacts(FuncLayout func, ProgLayout layout, OpCode code)
+    /// <param name="func">Which.</param>
+    /// <param name="layout">The program's functions.</param>
+    /// <param name="code">Its instructions.</param>
+    /// <param name="hasContext">Whether <c>r1</c> is the address of the context when the function begins.</param>
+    internal FrameFacts(FuncLayout func, ProgLayout layout, OpCode code, bool hasContext)
     {
         _code = code;
-        var start = new int[Machine.RegCount];
-        Array.Fill(start, Unknown);
-        start[10] = 0;
+        var start = new RegFact[Machine.RegCount];
+        Array.Fill(start, RegFact.Unknown);
+        start[10] = RegFact.At(FactBase.Frame, 0, 0);
+        start[1] = hasContext ? RegFact.At(FactBase.Context, 0, 0) : RegFact.Unknown;
         _before[func.Entry] = start;
-        var after = new int[Machine.RegCount];
+        var after = new RegFact[Machine.RegCount];
+        var there = new RegFact[Machine.RegCount];
         var open = new Queue<int>([func.Entry]);
         while (open.TryDequeue(out var slot))
         {
             After(slot, after);
             foreach (var next in layout.Next(slot))
             {
-                if (Join(next, after))
+                after.CopyTo(there, 0);
+                Narrow(slot, next, there);
+                if (Join(next, there))
                 {
                     open.Enqueue(next);
                 }
@@ -40,13 +49,30 @@ internal sealed class FrameFacts
         }
     }
 
+    /// <summary>What is known of a register before a slot runs.</summary>
+    internal RegFact Before(int slot, int reg) => _before[slot][reg];
+
     /// <summary>The register's distance from the frame pointer before the slot runs, or null.</summary>
-    internal int? Off(int slot, int reg) => _before[slot][reg] is var off && off > Somewhere ? off : null;
+    internal int? Off(int slot, int reg) =>
+        Before(slot, reg) is { Base: FactBase.Frame, IsSingle: true } at ? (int)at.Near : null;
 
     /// <summary>Whether the register was made from the frame pointer.</summary>
-    internal bool IsFrame(int slot, int reg) => _before[slot][reg] != Unknown;
+    internal bool IsFrame(int slot, int reg) => Before(slot, reg).IsFrame;
 
-    private void After(int slot, int[] regs)
+    /// <summary>Whether so many bytes at a distance from the register are in the function's own frame.</summary>
+    internal bool IsInFrame(int slot, int reg, int off, int sizeBytes) =>
+        Before(slot, reg) is { Base: FactBase.Frame } at
+        && at.Near + off >= -Machine.StackBytes && at.Far + off + sizeBytes <= 0;
+
+    /// <summary>
+    /// Where the context must end for so many bytes at a distance from the register to be in it; null where they may
+    /// not be.
+    /// </summary>
+    internal ulong? ContextEnd(int slot, int reg, int off, int sizeBytes) =>
+        Before(slot, reg) is { Base: FactBase.Context } at && at.Near + off >= 0
+            ? (ulong)(at.Far + off + sizeBytes) : null;
+
+    private void After(int slot, RegFact[] regs)
     {
         _before[slot].CopyTo(regs, 0);
         var insn = _code.Insns[slot];
@@ -56,48 +82,105 @@ internal sealed class FrameFacts
         }
 
         var (_, writes) = Liveness.Use(insn, isRaw: true);
-        var result = insn.Class == InsnClass.Alu64 ? Alu(insn, regs) : Unknown;
+        var result = insn.Class switch
+        {
+            InsnClass.Alu64 or InsnClass.Alu when !_code.IsArena(slot) => Alu(slot, insn, regs),
+            InsnClass.Ld when insn.Opcode == BpfOp.LdImm64 => RegFact.Of(_code.ImmOf(slot)),
+            InsnClass.Ldx when (insn.Opcode & BpfOp.ModeMask) != BpfOp.Memsx && insn.AccessBytes < sizeof(ulong) =>
+                RegFact.Within(0, (1UL << (8 * insn.AccessBytes)) - 1),
+            _ => RegFact.Unknown,
+        };
         for (var reg = 0; reg < regs.Length - 1; reg++)
         {
             regs[reg] = (writes & (1 << reg)) != 0 ? result : regs[reg];
         }
     }
 
-    private static int Alu(BpfInsn insn, int[] regs)
+    private static RegFact Alu(int slot, BpfInsn insn, RegFact[] regs)
     {
-        var dst = regs[insn.Dst];
-        var src = (insn.Opcode & BpfOp.X) != 0 ? regs[insn.Src] : Unknown;
-        return (insn.Opcode & BpfOp.OpMask) switch
+        var isReg = (insn.Opcode & BpfOp.X) != 0;
+        var result = FactOps.Alu(insn, regs[insn.Dst], isReg ? regs[insn.Src] : RegFact.Of((ulong)insn.Imm));
+        if (!isReg || (insn.Opcode & BpfOp.OpMask) != BpfOp.Mov || insn.Off != 0 || insn.Src == (int)BpfReg.R10)
         {
-            BpfOp.Mov => insn.Off == 0 ? src : Unknown,
-            BpfOp.Add when (insn.Opcode & BpfOp.X) == 0 && dst > Somewhere => Near(dst + (long)insn.Imm),
-            BpfOp.Add => dst == Unknown && src == Unknown ? Unknown : Somewhere,
-            BpfOp.Sub when dst != Unknown => Somewhere,
-            _ => Unknown,
-        };
+            return result with { Copy = 0 };
+        }
+
+        if (insn.Class == InsnClass.Alu && regs[insn.Src] is not { Base: FactBase.Number, High: <= uint.MaxValue })
+        {
+            return result with { Copy = 0 }; // its upper half is lost
+        }
+
+        return result with { Copy = CopyOf(slot, insn.Src, regs) };
     }
 
-    private static int Near(long off) => Math.Abs(off) <= Machine.FramesMax * Machine.StackBytes ? (int)off : Somewhere;
+    // A number for what a register and its copy hold. What bears the same from an earlier round holds another value.
+    private static int CopyOf(int slot, int reg, RegFact[] regs)
+    {
+        if (regs[reg].Copy == 0)
+        {
+            for (var i = 0; i < regs.Length; i++)
+            {
+                regs[i] = regs[i].Copy == slot + 1 ? regs[i] with { Copy = 0 } : regs[i];
+            }
+
+            regs[reg] = regs[reg] with { Copy = slot + 1 };
+        }
+
+        return regs[reg].Copy;
+    }
+
+    /// <summary>Adds what a jump says where control goes from it to <paramref name="next"/>.</summary>
+    private void Narrow(int slot, int next, RegFact[] regs)
+    {
+        var insn = _code.Insns[slot];
+        if (insn.Class is not (InsnClass.Jmp or InsnClass.Jmp32) || !_code.IsRunnable(slot)
+            || _code.TargetOf(slot) is not { } target || target == slot + 1
+            || (insn.Opcode & BpfOp.OpMask) is BpfOp.Ja or BpfOp.Call or BpfOp.Exit or BpfOp.Jcond or BpfOp.Jset)
+        {
+            return;
+        }
+
+        var isReg = (insn.Opcode & BpfOp.X) != 0;
+        var imm = insn.Class == InsnClass.Jmp ? (ulong)insn.Imm : (uint)insn.Imm;
+        var (dst, src) = FactOps.Jump(
+            insn, regs[insn.Dst], isReg ? regs[insn.Src] : RegFact.Of(imm), isTaken: next == target);
+        Set(regs, insn.Dst, dst);
+        if (isReg && insn.Src != insn.Dst)
+        {
+            Set(regs, insn.Src, src);
+        }
+    }
+
+    private static void Set(RegFact[] regs, int reg, RegFact fact)
+    {
+        var copy = regs[reg].Copy;
+        for (var i = 0; i < regs.Length; i++)
+        {
+            regs[i] = i == reg || (copy != 0 && regs[i].Copy == copy) ? fact : regs[i];
+        }
+    }
 
     /// <summary>Adds a path to a slot.</summary>
     /// <returns>Whether less is known of it now.</returns>
-    private bool Join(int slot, int[] regs)
+    private bool Join(int slot, RegFact[] regs)
     {
         if (!_before.TryGetValue(slot, out var known))
         {
-            _before[slot] = (int[])regs.Clone();
+            _before[slot] = (RegFact[])regs.Clone();
             return true;
         }
 
         var isChanged = false;
+        var isLate = _joins.GetValueOrDefault(slot) >= JoinsMax;
         for (var reg = 0; reg < regs.Length; reg++)
         {
-            var joined = known[reg] == regs[reg] ? regs[reg]
-                : known[reg] == Unknown || regs[reg] == Unknown ? Unknown : Somewhere;
+            var joined = RegFact.Join(known[reg], regs[reg]);
+            joined = isLate ? RegFact.Widen(known[reg], joined) : joined;
             isChanged |= joined != known[reg];
             known[reg] = joined;
         }
 
+        _joins[slot] = _joins.GetValueOrDefault(slot) + (isChanged ? 1 : 0);
         return isChanged;
     }
 }

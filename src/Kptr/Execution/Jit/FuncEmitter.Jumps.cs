@@ -114,12 +114,18 @@ internal sealed partial class FuncEmitter
         _il.Emit(OpCodes.Stloc, _fuel);
         _il.Emit(OpCodes.Ldloc, _fuel);
         EmitConst(0);
-        _il.Emit(OpCodes.Bge, _labels[target]);
-        SpillFuel();
-        EmitStop(StopKind.Fuel, slot);
-        _il.Emit(OpCodes.Brfalse, _end);
-        FetchFuel();
+        var spent = _il.DefineLabel();
+        _il.Emit(OpCodes.Blt, spent);
         _il.Emit(OpCodes.Br, _labels[target]);
+        _rare.Add(() =>
+        {
+            _il.MarkLabel(spent);
+            SpillFuel();
+            EmitStop(StopKind.Fuel, slot);
+            _il.Emit(OpCodes.Brfalse, _end);
+            FetchFuel();
+            ResumeAt(_labels[target]);
+        });
     }
 
     private void EmitLocalCall(int slot)
@@ -173,7 +179,17 @@ internal sealed partial class FuncEmitter
             SpillReg(reg);
         }
 
-        EmitStop(kind, slot);
+        if (kind == StopKind.Call)
+        {
+            _il.Emit(OpCodes.Ldarg_0);
+            _il.Emit(OpCodes.Ldc_I4, slot);
+            EmitCall(nameof(CompiledCalls.Call));
+        }
+        else
+        {
+            EmitStop(kind, slot);
+        }
+
         _il.Emit(OpCodes.Brfalse, _end);
         FetchReg(0);
         FetchFuel();

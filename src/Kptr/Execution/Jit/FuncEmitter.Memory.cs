@@ -83,7 +83,7 @@ internal sealed partial class FuncEmitter
         LoadReg(baseReg);
         EmitConst((ulong)insn.Off);
         _il.Emit(OpCodes.Add);
-        if (isProven && !insn.IsAtomic)
+        if (!insn.IsAtomic && (isProven || IsInBounds(slot, insn, baseReg, isWrite)))
         {
             return;
         }
@@ -142,6 +142,13 @@ internal sealed partial class FuncEmitter
             after();
         });
     }
+
+    // The frame is there while the function runs. So is the context while the run does, which may be one to be read
+    // only.
+    private bool IsInBounds(int slot, BpfInsn insn, int baseReg, bool isWrite) =>
+        _frame.IsInFrame(slot, baseReg, insn.Off, insn.AccessBytes)
+        || (!isWrite && _context is not null
+            && _frame.ContextEnd(slot, baseReg, insn.Off, insn.AccessBytes) is { } end && _context.Covers(end));
 
     // Each of these leaves two numbers: the access is outside where the first is above the second.
 

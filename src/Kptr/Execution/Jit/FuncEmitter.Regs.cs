@@ -12,6 +12,9 @@ internal sealed partial class FuncEmitter
     private LocalBuilder _fuel = null!;
     private LocalBuilder? _host;
     private LocalBuilder? _mayGotoLeft;
+    private LocalBuilder? _resume;
+    private Label _resumes;
+    private readonly List<Label> _resumeLabels = [];
 
     private void DeclareLocals()
     {
@@ -22,6 +25,48 @@ internal sealed partial class FuncEmitter
 
         _address = _il.DeclareLocal(typeof(ulong));
         _fuel = _il.DeclareLocal(typeof(long));
+        if (_hasLoops)
+        {
+            _resume = _il.DeclareLocal(typeof(int));
+            _resumes = _il.DefineLabel();
+        }
+    }
+
+    // The host keeps in memory what lives across a call, wherever in a loop that call is. So a loop that asks for fuel
+    // is left for that, and entered again at its head from a place of which the host cannot tell that only the loop
+    // leads there: it looks as if the method could begin with it.
+    private void EmitOtherWayIn()
+    {
+        if (_resume is not null)
+        {
+            _il.Emit(OpCodes.Ldarg_0);
+            _il.Emit(OpCodes.Brfalse, _resumes);
+        }
+    }
+
+    private void ResumeAt(Label head)
+    {
+        if (!_resumeLabels.Contains(head))
+        {
+            _resumeLabels.Add(head);
+        }
+
+        _il.Emit(OpCodes.Ldc_I4, _resumeLabels.IndexOf(head));
+        _il.Emit(OpCodes.Stloc, _resume!);
+        _il.Emit(OpCodes.Br, _resumes);
+    }
+
+    private void EmitResumes()
+    {
+        if (_resume is null)
+        {
+            return;
+        }
+
+        _il.MarkLabel(_resumes);
+        _il.Emit(OpCodes.Ldloc, _resume);
+        _il.Emit(OpCodes.Switch, [.. _resumeLabels]);
+        _il.Emit(OpCodes.Br, _end);
     }
 
     private void EmitPrologue()
@@ -37,6 +82,8 @@ internal sealed partial class FuncEmitter
             EmitConst((ulong)Machine.MayGotoMax);
             _il.Emit(OpCodes.Stloc, _mayGotoLeft);
         }
+
+        EmitOtherWayIn();
     }
 
     /// <summary>Puts a register on the evaluation stack, or its low 32 bits.</summary>

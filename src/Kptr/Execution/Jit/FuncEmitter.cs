@@ -26,14 +26,16 @@ internal sealed unsafe partial class FuncEmitter
     private readonly List<Action> _rare = [];
     private readonly Label _end;
 
+    private readonly ContextUse? _context;
+
     private FuncEmitter(
         Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
-        NeedlessChecks? needless)
+        NeedlessChecks? needless, ContextUse? context)
     {
-        (_methods, _func, _code, _needless) = (methods, func, code, needless);
+        (_methods, _func, _code, _needless, _context) = (methods, func, code, needless, context);
         _il = methods[func.Entry].GetILGenerator(64 * func.Slots.Length);
         _labels = func.Slots.ToDictionary(s => s, _ => _il.DefineLabel());
-        _frame = new(func, layout, code);
+        _frame = new(func, layout, code, hasContext: context is not null);
         _end = _il.DefineLabel();
         _freeLoops = needless is null ? null : new(func, layout, code, needless);
         _hasLoops = func.Slots.Any(s => IsJump(s) && code.TargetOf(s) <= s && _freeLoops?.IsFree(s) != true);
@@ -49,7 +51,8 @@ internal sealed unsafe partial class FuncEmitter
     /// <summary>Writes the body of <paramref name="func"/>.</summary>
     internal static void Emit(
         Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
-        NeedlessChecks? needless) => new FuncEmitter(methods, func, layout, code, needless).EmitAll();
+        NeedlessChecks? needless, ContextUse? context) =>
+            new FuncEmitter(methods, func, layout, code, needless, context).EmitAll();
 
     private void EmitAll()
     {
@@ -72,6 +75,8 @@ internal sealed unsafe partial class FuncEmitter
         {
             _rare[i]();
         }
+
+        EmitResumes();
 
         _il.MarkLabel(_end);
         LoadAt(MachineLayout.Reg(0));

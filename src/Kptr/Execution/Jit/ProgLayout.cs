@@ -15,6 +15,7 @@ internal sealed class ProgLayout
 {
     private readonly OpCode _code;
     private readonly int[][] _next;
+    private readonly HashSet<int> _callees = [];
 
     private ProgLayout(OpCode code)
     {
@@ -23,6 +24,9 @@ internal sealed class ProgLayout
     }
 
     internal ImmutableArray<FuncLayout> Funcs { get; private set; } = [];
+
+    /// <summary>Whether the function at a slot is called, or its address taken, within the program.</summary>
+    internal bool IsCalled(int entry) => _callees.Contains(entry);
 
     /// <summary>Finds the functions of a program; null where they cannot be told apart.</summary>
     /// <param name="code">The program.</param>
@@ -37,7 +41,7 @@ internal sealed class ProgLayout
         }
 
         var entries = new SortedSet<int> { 0 };
-        var callees = new HashSet<int>();
+        var callees = layout._callees;
         if (extraEntry >= 0)
         {
             callees.Add(extraEntry);
