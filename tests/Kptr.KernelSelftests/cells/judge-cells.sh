@@ -56,7 +56,7 @@ for table; do
         VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/arg-cells-$version.tsv";;
     attach)
         ask attach funcs
-        write ATTACH "$out/attach-cells-$version.all" "# What Linux $version says of attaching to each function of its BTF, a character each for fentry, fexit, fmod_ret, fentry.s and fmod_ret.s (see cells/attach.c)";;
+        VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/attach-cells-$version.tsv";;
     btfs)
         $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
         { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"

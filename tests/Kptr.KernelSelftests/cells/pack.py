@@ -1,8 +1,10 @@
-"""pack.py: what maps.c and args.c print, from standard input, as a table.
+"""pack.py: what maps.c, args.c and attach.c print, from standard input, as a table.
 
 Maps: runs of a character are the character and their length, and types with the same answers along an axis share a line.
 Arguments: a letter a word where the name of the struct is the prototype's; a target that takes no sleepable program, or
 only such, has the word for it alone.
+Functions: those with the same answers share a line; of the many that are answered as most, or for their prototype or the
+lack of an address, every 500th is there.
 """
 import itertools
 import os
@@ -16,6 +18,10 @@ MAPS = (f"# What Linux {VERSION} answers who creates a map (cells/maps.c): + cre
 ARGS = (f"# What Linux {VERSION} gives a program that loads each word of its context (cells/args.c): n number, t trusted pointer, "
         "p pointer, b buffer, r read-only buffer, 0 behind them or null, e errno range, o 0 or 1, =NAME another struct than the "
         "prototype's, - may not be loaded, x no program is accepted")
+ATTACH = (f"# What Linux {VERSION} says of attaching to a function (cells/attach.c), a character each for fentry, fexit, fmod_ret "
+          "and, may they sleep, fentry and fmod_ret: + yes, m its result may not be changed, s it may not sleep, r it does not "
+          "return, d denied, p for its prototype, a it has no address; ")
+SAMPLE = 500
 
 
 def pack_map(words):
@@ -37,20 +43,28 @@ def letter_of(text, declared):
     return letter + ("0" if null else "") + ("" if same else f"={name}")
 
 
-rows, args = {}, []
+rows, args, funcs = {}, [], {}
 for line in sys.stdin:
     words = line.split()[1:]
     if line.startswith("MAPS "):
         rows.setdefault((words[1], pack_map(words)), []).append(words[0])
     elif line.startswith("LIST "):
         rows[words[0], words[1]] = ["list"]
+    elif line.startswith("ATTACH "):
+        funcs.setdefault(words[1], []).append(words[0])
     elif line.startswith("ARGS "):
         label, proto = words[0].split("=", 1)
         declared = [p.rsplit(":", 1)[-1] for p in proto[proto.index("(") + 1:-1].split(",")]
         declared = declared[1:] if "TraceRawTp" in label else declared
         args.append((label, proto, " ".join(letter_of(w, d) for w, d in itertools.zip_longest(words[1:], declared[:len(words) - 1],
                                                                                              fillvalue=""))))
-if args:
+if funcs:
+    print(ATTACH + ", ".join(f"{len(names)} {word}" for word, names in funcs.items()))
+    most = max(funcs.values(), key=len)
+    for word, names in funcs.items():
+        many = names is most or "a" in word or "p" in word
+        print(f"{','.join(names[::SAMPLE] if many else names)}\t{word}")
+elif args:
     print(ARGS)
     for row in args:
         print("\t".join(row))

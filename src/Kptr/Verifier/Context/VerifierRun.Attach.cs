@@ -11,7 +11,7 @@ internal sealed partial class VerifierRun
     private const string RawTpPrefix = "btf_trace_";
 
     private static readonly FrozenSet<string> DeniedTargets = FrozenSet.Create(
-        "migrate_disable", "migrate_enable", "rcu_read_unlock_strict", "preempt_count_add", "preempt_count_sub",
+        "migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict", "preempt_count_add", "preempt_count_sub",
         "__rcu_read_lock", "__rcu_read_unlock");
 
     private static readonly FrozenSet<string> NoReturnTargets = FrozenSet.Create(
@@ -104,6 +104,7 @@ internal sealed partial class VerifierRun
                 or AttachType.TraceFexitMulti or AttachType.TraceFsessionMulti:
                 RequireFunc(type);
                 CheckFuncProto(type);
+                RequireAddress(type);
                 CheckHook(type);
                 return new AttachTarget(type.Name, type.Btf, type.Ref, 0);
             default:
@@ -140,6 +141,22 @@ internal sealed partial class VerifierRun
         }
 
         return new AttachTarget(name, type.Btf, proto, 1);
+    }
+
+    /// <summary>
+    /// Where kfuncs have arguments that the verifier gives, <c>NAME_impl</c> stands for the whole prototype of
+    /// <c>NAME</c>, and no such function is there but those of before.
+    /// </summary>
+    private void RequireAddress(BtfType func)
+    {
+        const string Impl = "_impl";
+        if (Kernel.Profile.HidesKfuncArgs && func.Name.EndsWith(Impl, StringComparison.Ordinal)
+            && !Kernel.Kfuncs.ContainsKey(func.Name)
+            && func.Btf.FindId(func.Name[..^Impl.Length], BtfKind.Func) != 0)
+        {
+            Reject(DiagCode.AttachTargetInvalid, $"The address of function {func.Name} cannot be found",
+                errno: Errno.ENOENT);
+        }
     }
 
     private void RequireFunc(BtfType type)
@@ -201,7 +218,7 @@ internal sealed partial class VerifierRun
         }
         else if (DeniedTargets.Contains(func.Name))
         {
-            Reject(DiagCode.AttachTargetInvalid, $"{func.Name} cannot be traced");
+            Reject(DiagCode.AttachTargetInvalid, $"Attaching tracing programs to function '{func.Name}' is rejected.");
         }
         else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn or AttachType.TraceFsession
             && NoReturnTargets.Contains(func.Name))
