@@ -50,7 +50,7 @@ internal sealed partial class VerifierRun
                 break;
             case CallbackKind.Loop:
                 callee.Regs[1].MarkUnknown(AlwaysPrecise);
-                callee.Regs[2] = caller.Regs[3];
+                callee.TakeReg(2, caller, 3);
                 break;
             case CallbackKind.Timer:
                 SetMapArg(ref callee.Regs[1], RegType.ConstPtrToMap, caller.Regs[1]);
@@ -58,15 +58,15 @@ internal sealed partial class VerifierRun
                 SetMapArg(ref callee.Regs[3], RegType.PtrToMapValue, caller.Regs[1]);
                 break;
             case CallbackKind.FindVma:
-                callee.Regs[1] = caller.Regs[1];
+                callee.TakeReg(1, caller, 1);
                 callee.Regs[2].MarkKnownZero(RegType.PtrToBtfId);
                 callee.Regs[2].Btf = Vmlinux;
                 callee.Regs[2].BtfId = RequireKernelStruct("vm_area_struct");
-                callee.Regs[3] = caller.Regs[4];
+                callee.TakeReg(3, caller, 4);
                 break;
             case CallbackKind.UserRingbuf:
                 MarkDynptrReg(ref callee.Regs[1], DynptrKind.Local, firstSlot: true, NewId());
-                callee.Regs[2] = caller.Regs[3];
+                callee.TakeReg(2, caller, 3);
                 break;
             default:
                 SetRbtreeArgs(caller, callee);
@@ -82,10 +82,10 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.MapIncompatible, "callback function not allowed for map", errno: Errno.ENOTSUPP);
         }
 
-        callee.Regs[1] = caller.Regs[1];
+        callee.TakeReg(1, caller, 1);
         SetMapArg(ref callee.Regs[2], RegType.PtrToMapKey, caller.Regs[1]);
         SetMapArg(ref callee.Regs[3], RegType.PtrToMapValue, caller.Regs[1]);
-        callee.Regs[4] = caller.Regs[3];
+        callee.TakeReg(4, caller, 3);
     }
 
     private static void SetMapArg(ref RegState reg, RegType type, in RegState from)

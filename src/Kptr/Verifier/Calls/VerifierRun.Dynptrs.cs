@@ -185,8 +185,8 @@ internal sealed partial class VerifierRun
         var refObjId = parentRefObjId == 0 && IsRefcounted(kind) ? AcquireRef(InsnIdx) : parentRefObjId;
         first.Spilled.RefObjId = second.Spilled.RefObjId = refObjId;
 
-        first.Spilled.Live |= LiveMarks.Written;
-        second.Spilled.Live |= LiveMarks.Written;
+        frame.Live.WriteSlot(spi);
+        frame.Live.WriteSlot(spi - 1);
         Log.TouchSlot(spi);
         Log.TouchSlot(spi - 1);
     }
@@ -235,7 +235,7 @@ internal sealed partial class VerifierRun
         {
             frame.Stack[i].SetAll(SlotKind.Invalid);
             frame.Stack[i].Spilled.MarkNotInit();
-            frame.Stack[i].Spilled.Live |= LiveMarks.Written;
+            frame.Live.WriteSlot(i);
             Log.TouchSlot(i);
         }
     }

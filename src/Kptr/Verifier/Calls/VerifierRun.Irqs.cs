@@ -44,7 +44,7 @@ internal sealed partial class VerifierRun
         slot.Spilled.MarkKnownZero(RegType.PtrToStack);
         slot.Spilled.Id = saved.Id;
         slot.Spilled.IrqOfLock = ofLock;
-        slot.Spilled.Live |= LiveMarks.Written;
+        Cur.FrameOf(reg).Live.WriteSlot(spi);
         slot.SetAll(SlotKind.IrqFlag);
         Log.TouchSlot(spi);
     }
@@ -90,7 +90,7 @@ internal sealed partial class VerifierRun
 
         Cur.IrqsOff = last.Outer;
         slot.Spilled.MarkNotInit();
-        slot.Spilled.Live |= LiveMarks.Written;
+        frame.Live.WriteSlot(spi);
         slot.SetAll(SlotKind.Invalid);
     }
 }

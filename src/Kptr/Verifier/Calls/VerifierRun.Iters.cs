@@ -85,7 +85,7 @@ internal sealed partial class VerifierRun
                 slot.Spilled.Type |= InRcuCs ? RegType.MemRcu : RegType.PtrUntrusted;
             }
 
-            slot.Spilled.Live |= LiveMarks.Written;
+            frame.Live.WriteSlot(spi - i);
             slot.Spilled.RefObjId = i == 0 ? id : 0;
             slot.Spilled.Btf = type.Btf;
             slot.Spilled.BtfId = type.Id;
@@ -161,7 +161,7 @@ internal sealed partial class VerifierRun
         {
             ref var slot = ref frame.Stack[i];
             slot.Spilled.MarkNotInit();
-            slot.Spilled.Live |= LiveMarks.Written;
+            frame.Live.WriteSlot(i);
             slot.SetAll(SlotKind.Invalid);
             Log.TouchSlot(i);
         }

@@ -30,7 +30,7 @@ internal sealed partial class VerifierRun
                 Reg(0).MarkUnknown(AlwaysPrecise);
             }
 
-            Reg(0).Live |= LiveMarks.Written;
+            Cur.Cur.Live.WriteReg(0);
         }
         else if (ret.Kind == BtfKind.Ptr)
         {
@@ -61,7 +61,7 @@ internal sealed partial class VerifierRun
             r0.Id = NewId();
         }
 
-        r0.Live |= LiveMarks.Written;
+        Cur.Cur.Live.WriteReg(0);
         if (fn.Has(KfuncFlags.Acquire))
         {
             var id = AcquireRef(InsnIdx);

@@ -129,6 +129,6 @@ internal sealed partial class VerifierRun
         ref var r0 = ref failed.Cur.Regs[0];
         r0.MarkUnknown(AlwaysPrecise);
         r0.Var.ClampS32(-ErrnoMax, -1);
-        r0.Live |= LiveMarks.Written;
+        failed.Cur.Live.WriteReg(0);
     }
 }

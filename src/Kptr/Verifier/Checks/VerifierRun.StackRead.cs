@@ -59,8 +59,8 @@ internal sealed partial class VerifierRun
         {
             if (dstRegno >= 0)
             {
-                Reg(dstRegno).CopyFrom(stack.Spilled);
-                Reg(dstRegno).Live |= LiveMarks.Written;
+                Reg(dstRegno) = stack.Spilled;
+                Cur.Cur.Live.WriteReg(dstRegno);
             }
 
             LiveReads.MarkSlot(frame, slot);
@@ -82,7 +82,7 @@ internal sealed partial class VerifierRun
         var isFill = true;
         if (off % 8 == 0 && (Kernel.Profile.DeducesBounds ? size <= spillSize : size == spillSize))
         {
-            dst.CopyFrom(stack.Spilled);
+            dst = stack.Spilled;
             if (stack.Spilled.Var.WidthBits > size * 8)
             {
                 ClearScalarId(ref dst);
@@ -93,7 +93,7 @@ internal sealed partial class VerifierRun
             isFill = FillMixed(stack, off, size, ref dst);
         }
 
-        dst.Live |= LiveMarks.Written;
+        Cur.Cur.Live.WriteReg(dstRegno);
         return isFill;
     }
 
@@ -164,6 +164,6 @@ internal sealed partial class VerifierRun
             dst.MarkUnknown(AlwaysPrecise);
         }
 
-        dst.Live |= LiveMarks.Written;
+        Cur.Cur.Live.WriteReg(dstRegno);
     }
 }

@@ -20,6 +20,11 @@ internal sealed partial class VerifierRun
         _fastcalls.Use(frame.Subprogno, InsnIdx, off);
         Log.TouchSlot(slot);
         ref var stack = ref frame.Stack[slot];
+        if (size == 8)
+        {
+            frame.Live.WriteSlot(slot);
+        }
+
         var aligned = off % 8 == 0;
         if (valueRegno >= 0 && aligned && Reg(valueRegno).Type == RegType.Scalar && BpfCapable
             && IsKept(Reg(valueRegno)))
@@ -90,11 +95,7 @@ internal sealed partial class VerifierRun
 
     private void SaveRegister(ref StackSlot stack, in RegState reg, int size)
     {
-        stack.Spilled.CopyFrom(reg);
-        if (size == 8)
-        {
-            stack.Spilled.Live |= LiveMarks.Written;
-        }
+        stack.Spilled = reg;
 
         for (var i = 7; i >= 8 - size; i--)
         {
@@ -113,10 +114,6 @@ internal sealed partial class VerifierRun
     private void WriteBytes(ref StackSlot stack, int off, int size, int valueRegno, in BpfInsn insn)
     {
         ScrubSpecial(ref stack);
-        if (size == 8)
-        {
-            stack.Spilled.Live |= LiveMarks.Written;
-        }
 
         var kind = SlotKind.Misc;
         if (valueRegno >= 0 ? Reg(valueRegno).IsNull : IsStMem(insn) && insn.Imm == 0)

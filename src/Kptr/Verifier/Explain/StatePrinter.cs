@@ -22,7 +22,7 @@ internal static class StatePrinter
         {
             if ((regs & (1u << i)) != 0 && frame.Regs[i].Type != RegType.NotInit)
             {
-                text.Append(CultureInfo.InvariantCulture, $" R{i}{Marks(words, frame.Regs[i].Live)}=");
+                text.Append(CultureInfo.InvariantCulture, $" R{i}{RegMarks(words, frame.Live, i)}=");
                 AppendReg(text, words, frame, frame.Regs[i]);
             }
         }
@@ -43,10 +43,15 @@ internal static class StatePrinter
         text.Append(frame.InCallback ? " cb" : "").Append(frame.InAsyncCallback ? " async_cb" : "");
     }
 
-    private static string Marks(KernelProfile words, LiveMarks live) => live == LiveMarks.None || !words.LogsLiveness
-        ? "" : "_"
-        + ((live & LiveMarks.Read) != 0 ? "r" : "") + ((live & LiveMarks.Written) != 0 ? "w" : "")
-        + ((live & LiveMarks.Done) != 0 ? "D" : "");
+    private static string RegMarks(KernelProfile words, in LiveMarks live, int regno) => Marks(words,
+        live.HasReadReg(regno), ((live.WrittenRegs >> regno) & 1) != 0, live.IsDone && regno < 10);
+
+    private static string SlotMarks(KernelProfile words, in LiveMarks live, int slot) => Marks(words,
+        live.HasReadSlot(slot), ((live.WrittenSlots >> slot) & 1) != 0, live.IsDone);
+
+    private static string Marks(KernelProfile words, bool read, bool written, bool done) =>
+        !words.LogsLiveness || !(read || written || done) ? ""
+        : $"_{(read ? "r" : "")}{(written ? "w" : "")}{(done ? "D" : "")}";
 
     private static void AppendSlot(StringBuilder text, KernelProfile words, FuncState frame, int i)
     {
@@ -58,7 +63,7 @@ internal static class StatePrinter
             kinds[j] = KindChars[(int)slot[j]];
         }
 
-        var name = $" fp{-8 * (i + 1)}{Marks(words, reg.Live)}=";
+        var name = $" fp{-8 * (i + 1)}{SlotMarks(words, frame.Live, i)}=";
         switch (slot[7])
         {
             case SlotKind.Spill:

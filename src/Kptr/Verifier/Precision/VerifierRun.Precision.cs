@@ -35,17 +35,21 @@ internal sealed partial class VerifierRun
         for (var fr = old.CurFrame; fr >= 0; fr--)
         {
             var frame = old.Frames[fr]!;
-            for (var i = 0; i < 10; i++)
+            for (var regs = frame.Live.ReadRegs; regs != 0; regs &= regs - 1)
             {
-                if (NeedsPrecision(frame.Regs[i]))
+                var i = BitOperations.TrailingZeroCount(regs);
+                ref var reg = ref frame.Regs[i];
+                if (reg.Precise && reg.Type == RegType.Scalar)
                 {
                     _bt.SetReg(fr, i);
                 }
             }
 
-            for (var i = 0; i < frame.SlotCount; i++)
+            for (var slots = frame.Live.ReadSlots; slots != 0; slots &= slots - 1)
             {
-                if (frame.Stack[i].IsSpill && NeedsPrecision(frame.Stack[i].Spilled))
+                var i = BitOperations.TrailingZeroCount(slots);
+                ref var slot = ref frame.Stack[i];
+                if (slot.Spilled.Precise && slot.IsScalarSpill)
                 {
                     _bt.SetSlot(fr, i);
                 }
@@ -56,9 +60,6 @@ internal sealed partial class VerifierRun
 
         return BpfCapable && MarkChainPrecisionOfSet(cur, cur.InsnIdx);
     }
-
-    private static bool NeedsPrecision(in RegState reg) =>
-        reg.Type == RegType.Scalar && reg.Precise && (reg.Live & LiveMarks.Read) != 0;
 
     /// <summary>Walks back along the path for all of <c>_bt</c> (<c>__mark_chain_precision</c>).</summary>
     /// <returns>Whether something became precise that was not.</returns>
@@ -222,13 +223,16 @@ internal sealed partial class VerifierRun
 
     private void SyncLinkedInBacktrack(in HistEntry hist, bool hasHist)
     {
-        if (!hasHist || hist.LinkedRegs == 0)
+        if (hasHist && hist.LinkedRegs != 0)
         {
-            return;
+            SyncLinkedInBacktrack(hist.LinkedRegs);
         }
+    }
 
+    private void SyncLinkedInBacktrack(ulong linked)
+    {
         Span<int> entries = stackalloc int[LinkedRegs.CountMax];
-        var count = LinkedRegs.Unpack(hist.LinkedRegs, entries);
+        var count = LinkedRegs.Unpack(linked, entries);
         var some = false;
         for (var i = 0; i < count && !some; i++)
         {

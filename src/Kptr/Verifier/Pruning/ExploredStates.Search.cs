@@ -178,7 +178,7 @@ internal sealed partial class ExploredStates
         }
 
         st.Next = null;
-        if ((st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0 && !st.UsedAsLoopEntry
+        if (st.Frames[0]!.Live.IsDone && !st.UsedAsLoopEntry
             && Loops?.IsOpen(st) != true)
         {
             Invariant.That(st.Branches == 0, "a finished state has branches");

@@ -144,15 +144,7 @@ internal sealed partial class ExploredStates(
                 frame.ArgsParent = frame.R0Parent = parent;
             }
 
-            foreach (ref var reg in frame.Regs.AsSpan(0, 10))
-            {
-                reg.Live = LiveMarks.None;
-            }
-
-            foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
-            {
-                slot.Spilled.Live = LiveMarks.None;
-            }
+            frame.Live = default;
         }
     }
 
@@ -167,7 +159,7 @@ internal sealed partial class ExploredStates(
     {
         for (var st = _buckets[BucketOf(insnIdx, cur)]; st is not null; st = st.Next)
         {
-            if (st.Branches != 0 || st.InsnIdx != insnIdx || (st.Frames[0]!.Regs[0].Live & LiveMarks.Done) != 0
+            if (st.Branches != 0 || st.InsnIdx != insnIdx || st.Frames[0]!.Live.IsDone
                 || IsLoopOpen(st) || !st.SameCallsites(cur))
             {
                 continue;
@@ -182,23 +174,22 @@ internal sealed partial class ExploredStates(
 
     private void CleanFrame(FuncState frame)
     {
-        foreach (ref var reg in frame.Regs.AsSpan(0, 10))
+        frame.Live.IsDone = true;
+        for (var i = 0; i < 10; i++)
         {
-            reg.Live |= LiveMarks.Done;
-            if ((reg.Live & LiveMarks.Read) == 0)
+            if (!frame.Live.HasReadReg(i))
             {
-                reg.MarkNotInit();
-                reg.Precise = !isCapable;
+                frame.Regs[i].MarkNotInit();
+                frame.Regs[i].Precise = !isCapable;
             }
         }
 
-        foreach (ref var slot in frame.Stack.AsSpan(0, frame.SlotCount))
+        for (var i = 0; i < frame.SlotCount; i++)
         {
-            slot.Spilled.Live |= LiveMarks.Done;
-            if ((slot.Spilled.Live & LiveMarks.Read) == 0)
+            if (!frame.Live.HasReadSlot(i))
             {
-                slot.Spilled.MarkNotInit();
-                slot.Kinds = 0;
+                frame.Stack[i].Spilled.MarkNotInit();
+                frame.Stack[i].Kinds = 0;
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Kptr.Verifier.Pruning;
 
 /// <summary>How equal two states must be.</summary>
@@ -17,6 +19,8 @@ internal enum ExactLevel
 /// <remarks>Kernel: <c>states_equal</c> and what it calls (6.12).</remarks>
 internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision)
 {
+    private const uint AllRegs = 0x7ff;
+    private const ulong AllMisc = (ulong)SlotKind.Misc * 0x0101010101010101;
     private readonly IdMap _ids = new();
 
     /// <summary>
@@ -127,7 +131,6 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
     {
         var reg = default(RegState);
         reg.MarkUnknown(precise: false);
-        reg.Live = LiveMarks.Read;
         return reg;
     }
 
@@ -138,8 +141,10 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
             return false;
         }
 
-        for (var i = 0; i < 11; i++)
+        // What nobody read does not matter, unless loops ask for equal states.
+        for (var regs = exact == ExactLevel.NotExact ? old.Live.ReadRegs : AllRegs; regs != 0; regs &= regs - 1)
         {
+            var i = BitOperations.TrailingZeroCount(regs);
             if (!RegSafe(old.Regs[i], cur.Regs[i], exact))
             {
                 return false;
@@ -171,11 +176,6 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         if (exact == ExactLevel.Exact)
         {
             return RegsExact(old, cur);
-        }
-
-        if (exact == ExactLevel.NotExact && (old.Live & LiveMarks.Read) == 0)
-        {
-            return true;
         }
 
         if (old.Type == RegType.NotInit
@@ -245,11 +245,19 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         return old.Off == cur.Off && _ids.Check(old.Id, cur.Id) && old.Var.IsSupersetOf(cur.Var);
     }
 
-    private bool IsAllMisc(in StackSlot slot)
+    private bool StackSafe(FuncState old, FuncState cur, ExactLevel exact)
     {
-        for (var i = 0; i < 8; i++)
+        if (exact == ExactLevel.NotExact)
         {
-            if (slot[i] != SlotKind.Misc && !(slot[i] == SlotKind.Invalid && allowUninitStack))
+            return ReadSlotsSafe(old, cur);
+        }
+
+        var comparesKinds = exact == ExactLevel.Exact || ComparesUnwritten;
+        for (var i = 0; i < old.SlotCount; i++)
+        {
+            ref var slot = ref old.Stack[i];
+            if ((comparesKinds && (i >= cur.SlotCount || slot.Kinds != cur.Stack[i].Kinds))
+                || (slot.Kinds != 0 && !SlotSafe(ref slot, cur, i, exact)))
             {
                 return false;
             }
@@ -258,24 +266,13 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
         return true;
     }
 
-    private bool StackSafe(FuncState old, FuncState cur, ExactLevel exact)
+    private bool ReadSlotsSafe(FuncState old, FuncState cur)
     {
-        for (var i = 0; i < old.SlotCount; i++)
+        for (var slots = old.Live.ReadSlots; slots != 0; slots &= slots - 1)
         {
-            ref var oldSlot = ref old.Stack[i];
-            var beyond = i >= cur.SlotCount;
-            if ((exact == ExactLevel.Exact || (exact == ExactLevel.RangeWithin && ComparesUnwritten))
-                && (beyond || oldSlot.Kinds != cur.Stack[i].Kinds))
-            {
-                return false;
-            }
-
-            if (exact == ExactLevel.NotExact && (oldSlot.Spilled.Live & LiveMarks.Read) == 0)
-            {
-                continue;
-            }
-
-            if (oldSlot.Kinds != 0 && !SlotSafe(ref oldSlot, cur, i, exact))
+            var i = BitOperations.TrailingZeroCount(slots);
+            ref var slot = ref old.Stack[i];
+            if (slot.Kinds != 0 && !SlotSafe(ref slot, cur, i, ExactLevel.NotExact))
             {
                 return false;
             }
@@ -287,47 +284,35 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
     /// <summary>One slot, byte by byte where it holds bytes.</summary>
     private bool SlotSafe(ref StackSlot old, FuncState cur, int i, ExactLevel exact)
     {
-        var oldScalar = old.IsScalarSpill64;
-        var oldMisc = !oldScalar && IsAllMisc(old);
+        if (BytesAsked(old.Kinds) == 0)
+        {
+            return true;
+        }
+
         if (i >= cur.SlotCount)
         {
-            return OldBytesDontCare(old);
+            return false;
         }
 
         ref var now = ref cur.Stack[i];
-        for (var j = 0; j < 8; j++)
+        var oldScalar = old.IsScalarSpill64;
+        var nowScalar = now.IsScalarSpill64;
+        if ((oldScalar || IsAllMisc(old.Kinds)) && (nowScalar || IsAllMisc(now.Kinds)))
         {
-            if (old[j] == SlotKind.Invalid || (allowUninitStack && old[j] == SlotKind.Misc))
-            {
-                continue;
-            }
-
-            var nowScalar = now.IsScalarSpill64;
-            if ((oldScalar || oldMisc) && (nowScalar || IsAllMisc(now)))
-            {
-                return RegSafe(
-                    oldScalar ? old.Spilled : Unbound, nowScalar ? now.Spilled : Unbound, exact);
-            }
-
-            if (old[j] == SlotKind.Misc && now[j] == SlotKind.Zero)
-            {
-                continue;
-            }
-
-            if (old[j] != now[j])
-            {
-                return false;
-            }
+            ref readonly var oldReg = ref oldScalar ? ref old.Spilled : ref Unbound;
+            ref readonly var nowReg = ref nowScalar ? ref now.Spilled : ref Unbound;
+            return RegSafe(oldReg, nowReg, exact);
         }
 
-        return SameKindSafe(old, now, exact);
+        return (old.Kinds == now.Kinds || BytesSafe(old, now)) && SameKindSafe(old, now, exact);
     }
 
-    private bool OldBytesDontCare(in StackSlot old)
+    private bool BytesSafe(in StackSlot old, in StackSlot now)
     {
         for (var j = 0; j < 8; j++)
         {
-            if (old[j] != SlotKind.Invalid && !(allowUninitStack && old[j] == SlotKind.Misc))
+            var isSafe = old[j] == now[j] || IsAnyByte(old[j]) || (old[j] == SlotKind.Misc && now[j] == SlotKind.Zero);
+            if (!isSafe)
             {
                 return false;
             }
@@ -335,6 +320,13 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
 
         return true;
     }
+
+    private bool IsAnyByte(SlotKind kind) => kind == SlotKind.Invalid || (allowUninitStack && kind == SlotKind.Misc);
+
+    /// <summary>The kinds without those that any byte is safe for: 0 where that is all.</summary>
+    private ulong BytesAsked(ulong kinds) => allowUninitStack && IsAllMisc(kinds) ? 0 : kinds;
+
+    private bool IsAllMisc(ulong kinds) => allowUninitStack ? (kinds & ~AllMisc) == 0 : kinds == AllMisc;
 
     private bool SameKindSafe(in StackSlot old, in StackSlot now, ExactLevel exact)
     {

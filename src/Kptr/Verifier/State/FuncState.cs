@@ -26,6 +26,7 @@ internal sealed class FuncState
     /// <summary>Slots of <see cref="Stack"/> in use (<c>allocated_stack / 8</c>).</summary>
     public int SlotCount;
     public int RefCount;
+    public LiveMarks Live;
 
     /// <summary>The call instruction; -1 in the main program.</summary>
     public int Callsite;
@@ -67,6 +68,7 @@ internal sealed class FuncState
         Parent = ArgsParent = R0Parent = null;
         SlotCount = 0;
         RefCount = 0;
+        Live = default;
         for (var i = 0; i < Regs.Length; i++)
         {
             Regs[i] = default;
@@ -102,6 +104,18 @@ internal sealed class FuncState
         Parent = other.Parent;
         ArgsParent = other.ArgsParent;
         R0Parent = other.R0Parent;
+        Live = other.Live;
+    }
+
+    /// <summary>Takes over a register with its marks, as the kernel does where it copies the whole of it.</summary>
+    public void TakeReg(int regno, FuncState from, int fromRegno)
+    {
+        Regs[regno] = from.Regs[fromRegno];
+        Live.ReadRegs = WithBit(Live.ReadRegs, regno, from.Live.ReadRegs, fromRegno);
+        Live.WrittenRegs = WithBit(Live.WrittenRegs, regno, from.Live.WrittenRegs, fromRegno);
+
+        static uint WithBit(uint bits, int at, uint others, int other) =>
+            (bits & ~(1u << at)) | (((others >> other) & 1) << at);
     }
 
     /// <summary>Kernel: <c>copy_reference_state</c>.</summary>

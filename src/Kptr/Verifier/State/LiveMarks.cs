@@ -1,19 +1,29 @@
 namespace Kptr.Verifier;
 
-/// <summary>How a register or slot of a state was used since the state was taken.</summary>
+/// <summary>How registers and slots of a frame were used since its state was taken: a bit each.</summary>
 /// <remarks>
 /// Read marks travel up to parent states until a write screens them off; only marked places matter when states are
-/// compared. Kernel: <c>enum bpf_reg_liveness</c> (6.12).
+/// compared. The kernel keeps them in each register (<c>enum bpf_reg_liveness</c>, 6.12; its 32-bit and 64-bit reads
+/// are one here); beside the frame, all are looked at without touching the registers.
 /// </remarks>
-[Flags]
-internal enum LiveMarks : byte
+internal struct LiveMarks
 {
-    None = 0,
+    /// <summary>Registers read before they were written.</summary>
+    public uint ReadRegs;
+    public uint WrittenRegs;
 
-    /// <summary>Read before it was written; the kernel's 32-bit and 64-bit marks in one.</summary>
-    Read = 1,
-    Written = 4,
+    /// <summary>Slots read before they were written.</summary>
+    public ulong ReadSlots;
+    public ulong WrittenSlots;
 
     /// <summary>No mark can change any more.</summary>
-    Done = 8,
+    public bool IsDone;
+
+    public readonly bool HasReadReg(int regno) => (ReadRegs & (1u << regno)) != 0;
+
+    public readonly bool HasReadSlot(int slot) => (ReadSlots & (1ul << slot)) != 0;
+
+    public void WriteReg(int regno) => WrittenRegs |= 1u << regno;
+
+    public void WriteSlot(int slot) => WrittenSlots |= 1ul << slot;
 }

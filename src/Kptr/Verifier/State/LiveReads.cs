@@ -5,45 +5,25 @@ namespace Kptr.Verifier;
 /// <summary>Marks what is read, in all states that it came from, because only what is read is compared.</summary>
 internal static class LiveReads
 {
+    private const uint R0 = 1;
+    private const uint Args = 0x3e;
+    private const uint Saved = 0x3c0;
+
     /// <summary>Marks that a register of this frame was read, up the chain of states (<c>mark_reg_read</c>).</summary>
     public static void MarkReg(FuncState frame, int regno)
     {
-        var parent = ParentOf(frame, regno);
-        ref var reg = ref frame.Regs[regno];
-        while (parent is not null && (reg.Live & LiveMarks.Written) == 0)
+        if (regno > 5)
         {
-            ref var above = ref parent.Regs[regno];
-            if (!MarkParentRead(ref above))
-            {
-                return;
-            }
-
-            frame = parent;
-            reg = ref above;
-            parent = ParentOf(frame, regno);
+            MarkUp(frame, 1u << regno, 0);
+        }
+        else
+        {
+            MarkCallerSaved(frame, 1u << regno);
         }
     }
 
     /// <summary>Marks that a stack slot of this frame was read, up the chain of states.</summary>
-    public static void MarkSlot(FuncState frame, int slot)
-    {
-        ref var reg = ref frame.Stack[slot].Spilled;
-        for (var parent = frame.Parent; parent is not null && slot < parent.SlotCount; parent = parent.Parent)
-        {
-            if ((reg.Live & LiveMarks.Written) != 0)
-            {
-                return;
-            }
-
-            ref var above = ref parent.Stack[slot].Spilled;
-            if (!MarkParentRead(ref above))
-            {
-                return;
-            }
-
-            reg = ref above;
-        }
-    }
+    public static void MarkSlot(FuncState frame, int slot) => MarkUp(frame, 0, 1ul << slot);
 
     /// <summary>
     /// What the path from an old state reads, the path from an equal one reads too (<c>propagate_liveness</c>).
@@ -55,44 +35,63 @@ internal static class LiveReads
         for (var f = 0; f <= old.CurFrame; f++)
         {
             FuncState from = old.Frames[f]!, to = cur.Frames[f]!;
-            for (var i = f < old.CurFrame ? 6 : 0; i < 10; i++)
+            var regs = from.Live.ReadRegs & ~to.Live.ReadRegs & (f < old.CurFrame ? Saved : R0 | Args | Saved);
+            var slots = from.Live.ReadSlots & ~to.Live.ReadSlots & SlotsOf(to);
+            if (((ulong)regs | slots) == 0)
             {
-                if ((from.Regs[i].Live & LiveMarks.Read) != 0 && (to.Regs[i].Live & LiveMarks.Read) == 0)
-                {
-                    to.Regs[i].Live |= LiveMarks.Read;
-                    changed = true;
-                    MarkReg(to, i);
-                }
+                continue;
             }
 
-            var slots = Math.Min(from.SlotCount, to.SlotCount);
-            for (var i = 0; i < slots; i++)
-            {
-                if ((from.Stack[i].Spilled.Live & LiveMarks.Read) != 0
-                    && (to.Stack[i].Spilled.Live & LiveMarks.Read) == 0)
-                {
-                    to.Stack[i].Spilled.Live |= LiveMarks.Read;
-                    changed = true;
-                    MarkSlot(to, i);
-                }
-            }
+            to.Live.ReadRegs |= regs;
+            to.Live.ReadSlots |= slots;
+            changed = true;
+            MarkUp(to, regs & Saved, slots);
+            MarkCallerSaved(to, regs & R0);
+            MarkCallerSaved(to, regs & Args);
         }
 
         return changed;
     }
 
-    private static bool MarkParentRead(ref RegState above)
+    /// <summary>Registers that stay over a call, and slots: they have one chain of parents.</summary>
+    private static void MarkUp(FuncState frame, uint regs, ulong slots)
     {
-        Invariant.That((above.Live & LiveMarks.Done) == 0, "a state that is done was read");
-        if ((above.Live & LiveMarks.Read) != 0)
+        for (var parent = frame.Parent; parent is not null; parent = parent.Parent)
         {
-            return false;
-        }
+            regs &= ~(frame.Live.WrittenRegs | parent.Live.ReadRegs);
+            slots &= ~(frame.Live.WrittenSlots | parent.Live.ReadSlots) & SlotsOf(parent);
+            if ((regs | slots) == 0)
+            {
+                return;
+            }
 
-        above.Live |= LiveMarks.Read;
-        return true;
+            Invariant.That(!parent.Live.IsDone, "a state that is done was read");
+            parent.Live.ReadRegs |= regs;
+            parent.Live.ReadSlots |= slots;
+            frame = parent;
+        }
     }
 
-    private static FuncState? ParentOf(FuncState frame, int regno) =>
-        regno == 0 ? frame.R0Parent : regno <= 5 ? frame.ArgsParent : frame.Parent;
+    /// <summary>R0, or arguments: each have a chain of their own.</summary>
+    private static void MarkCallerSaved(FuncState frame, uint regs)
+    {
+        var isR0 = regs == R0;
+        for (var parent = ParentOf(frame, isR0); parent is not null; parent = ParentOf(parent, isR0))
+        {
+            regs &= ~(frame.Live.WrittenRegs | parent.Live.ReadRegs);
+            if (regs == 0)
+            {
+                return;
+            }
+
+            Invariant.That(!parent.Live.IsDone, "a state that is done was read");
+            parent.Live.ReadRegs |= regs;
+            frame = parent;
+        }
+    }
+
+    private static FuncState? ParentOf(FuncState frame, bool ofR0) => ofR0 ? frame.R0Parent : frame.ArgsParent;
+
+    private static ulong SlotsOf(FuncState frame) =>
+        frame.SlotCount == 64 ? ulong.MaxValue : (1ul << frame.SlotCount) - 1;
 }

@@ -44,7 +44,6 @@ internal struct RegState
 
     /// <summary>Of <see cref="RegType.PtrToStack"/>: the frame whose stack it points into.</summary>
     public int Frameno;
-    public LiveMarks Live;
     public bool Precise;
 
     /// <summary>The map of map pointers, values and keys.</summary>
@@ -169,7 +168,7 @@ internal struct RegState
         Type = RegType.NotInit;
     }
 
-    /// <summary>Any scalar (<c>__mark_reg_unknown</c>). Liveness stays.</summary>
+    /// <summary>Any scalar (<c>__mark_reg_unknown</c>).</summary>
     /// <param name="precise">True for unprivileged programs, whose scalars are always precise.</param>
     public void MarkUnknown(bool precise)
     {
@@ -196,14 +195,6 @@ internal struct RegState
     {
         MarkKnown(0);
         Type = type;
-    }
-
-    /// <summary>Takes over everything but liveness and place (<c>copy_register_state</c>).</summary>
-    public void CopyFrom(in RegState other)
-    {
-        var live = Live;
-        this = other;
-        Live = live;
     }
 
     /// <summary>Whether all that <c>memcmp</c> up to the id compares is equal: type, offset, target, value.</summary>

@@ -48,7 +48,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.FramePointerWrite, "frame pointer is read only", regno, Errno.EACCES);
         }
 
-        reg.Live |= LiveMarks.Written;
+        Cur.Cur.Live.WriteReg(regno);
         if (use == RegUse.Dst)
         {
             reg.MarkUnknown(AlwaysPrecise);
@@ -75,7 +75,7 @@ internal sealed partial class VerifierRun
             ref var reg = ref frame.Regs[i];
             reg.MarkNotInit();
             reg.Precise = AlwaysPrecise;
-            reg.Live |= LiveMarks.Written;
+            frame.Live.WriteReg(i);
             Log.Touch(i);
         }
     }

@@ -143,7 +143,7 @@ internal sealed partial class VerifierRun
         {
             if (dst.Type != RegType.PtrToArena)
             {
-                dst = Reg(insn.Src);
+                Cur.Cur.TakeReg(insn.Dst, Cur.Cur, insn.Src);
             }
 
             Aux[InsnIdx].NeedsZext |= insn.Class == InsnClass.Alu64;

@@ -96,7 +96,7 @@ internal sealed partial class VerifierRun
     {
         for (var i = 1; i <= 5; i++)
         {
-            callee.Regs[i] = caller.Regs[i];
+            callee.TakeReg(i, caller, i);
         }
 
         callee.ArgsParent = caller.ArgsParent;
@@ -242,7 +242,7 @@ internal sealed partial class VerifierRun
         }
         else
         {
-            caller.Regs[0] = r0;
+            caller.TakeReg(0, callee, 0);
             caller.R0Parent = callee.R0Parent;
             caller.CopyRefsFrom(callee);
         }

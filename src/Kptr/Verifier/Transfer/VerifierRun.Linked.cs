@@ -63,13 +63,13 @@ internal sealed partial class VerifierRun
 
             if ((((reg.Id | known.Id) & RegState.AddConst) == 0) || reg.Off == known.Off)
             {
-                reg.CopyFrom(known);
+                reg = known;
                 continue;
             }
 
             int off = reg.Off, id = reg.Id;
             var delta = ScalarRange.Const((ulong)(long)(off - known.Off));
-            reg.CopyFrom(known);
+            reg = known;
             reg.Off = off;
             reg.Id = id;
             ScalarSums.AddRanges(ref reg.Var, delta);

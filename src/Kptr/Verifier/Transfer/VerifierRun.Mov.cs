@@ -86,8 +86,7 @@ internal sealed partial class VerifierRun
         else if (insn.Off == 0)
         {
             AssignScalarId(ref src);
-            dst.CopyFrom(src);
-            dst.Live |= LiveMarks.Written;
+            dst = src;
         }
         else if (IsPointerValue(insn.Src))
         {
@@ -137,13 +136,11 @@ internal sealed partial class VerifierRun
             AssignScalarId(ref src);
         }
 
-        dst.CopyFrom(src);
+        dst = src;
         if (!keepsId)
         {
             ClearScalarId(ref dst);
         }
-
-        dst.Live |= LiveMarks.Written;
     }
 
     /// <summary>Gives an unknown scalar an id before it is copied (<c>assign_scalar_id_before_mov</c>).</summary>

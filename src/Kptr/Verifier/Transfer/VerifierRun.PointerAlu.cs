@@ -37,9 +37,7 @@ internal sealed partial class VerifierRun
         CheckPointerMayMove(insn.Dst, op, ptr, known, off);
         if (!dstIsPtr)
         {
-            var live = dst.Live;
             dst = ptr;
-            dst.Live = live;
         }
 
         CheckSaneOffset(off, ptr.Type);

@@ -76,7 +76,8 @@ public class StateComparerTests
             ref var slot = ref s.Cur.Stack[0];
             slot.SetAll(SlotKind.IrqFlag);
             slot.Spilled.MarkKnownZero(RegType.PtrToStack);
-            (slot.Spilled.Id, slot.Spilled.IrqOfLock, slot.Spilled.Live) = (slotId, ofLock, LiveMarks.Read);
+            (slot.Spilled.Id, slot.Spilled.IrqOfLock) = (slotId, ofLock);
+            s.Cur.Live.ReadSlots = 1;
         };
         foreach (var exact in Enum.GetValues<ExactLevel>())
         {
@@ -136,22 +137,25 @@ public class StateComparerTests
     [Fact]
     public void Register_NobodyReads_DoesNotMatterUnlessExact()
     {
-        Change Holds(ulong value, LiveMarks live) =>
-            s => s.Cur.Regs[1] = Scalar(ScalarRange.Const(value), live, precise: true);
+        Change Holds(ulong value, LiveMarks live) => s =>
+        {
+            s.Cur.Regs[1] = Scalar(ScalarRange.Const(value), precise: true);
+            s.Cur.Live = live;
+        };
+        LiveMarks none = default, written = new() { WrittenRegs = 2 }, read = new() { ReadRegs = 2 };
 
-        AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None))).Should().BeTrue();
-        AreEqual(Make(Holds(1, LiveMarks.Written)), Make(Holds(2, LiveMarks.None))).Should().BeTrue();
-        AreEqual(Make(Holds(1, LiveMarks.Read)), Make(Holds(2, LiveMarks.None))).Should().BeFalse();
-        AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None)), ExactLevel.Exact).Should().BeFalse();
-        AreEqual(Make(Holds(1, LiveMarks.None)), Make(Holds(2, LiveMarks.None)), ExactLevel.RangeWithin).Should()
-            .BeFalse();
+        AreEqual(Make(Holds(1, none)), Make(Holds(2, none))).Should().BeTrue();
+        AreEqual(Make(Holds(1, written)), Make(Holds(2, none))).Should().BeTrue();
+        AreEqual(Make(Holds(1, read)), Make(Holds(2, none))).Should().BeFalse();
+        AreEqual(Make(Holds(1, none)), Make(Holds(2, none)), ExactLevel.Exact).Should().BeFalse();
+        AreEqual(Make(Holds(1, none)), Make(Holds(2, none)), ExactLevel.RangeWithin).Should().BeFalse();
     }
 
     [Fact]
     public void Register_ThatWasNotInit_TakesAnything()
     {
         Change number = s => s.Cur.Regs[1] = Scalar(ScalarRange.Const(1));
-        Change nothing = s => s.Cur.Regs[1].Live = LiveMarks.Read;
+        Change nothing = s => s.Cur.Live.ReadRegs = 2;
 
         AreEqual(Make(nothing), Make(number)).Should().BeTrue();
         AreEqual(Make(number), Make(nothing)).Should().BeFalse();
@@ -311,7 +315,7 @@ public class StateComparerTests
     [Fact]
     public void Stack_BytesOfEachKind_AreComparedWhereRead()
     {
-        Change Slot(SlotKind kind, LiveMarks live = LiveMarks.Read) => s => SetSlot(s, kind, live);
+        Change Slot(SlotKind kind, bool isRead = true) => s => SetSlot(s, kind, isRead);
 
         AreEqual(Make(Slot(SlotKind.Zero)), Make(Slot(SlotKind.Zero))).Should().BeTrue();
         AreEqual(Make(Slot(SlotKind.Misc)), Make(Slot(SlotKind.Zero))).Should().BeTrue("a zero is some byte");
@@ -320,9 +324,9 @@ public class StateComparerTests
         AreEqual(Make(Slot(SlotKind.Invalid)), Make(Slot(SlotKind.Misc))).Should().BeTrue();
         AreEqual(Make(Slot(SlotKind.Misc)), Make()).Should().BeFalse("there is no slot");
         AreEqual(Make(Slot(SlotKind.Invalid)), Make()).Should().BeTrue();
-        AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make()).Should().BeTrue("nobody reads it");
-        AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make(), ExactLevel.RangeWithin).Should().BeFalse();
-        AreEqual(Make(Slot(SlotKind.Misc, LiveMarks.None)), Make(Slot(SlotKind.Zero)), ExactLevel.Exact).Should()
+        AreEqual(Make(Slot(SlotKind.Misc, isRead: false)), Make()).Should().BeTrue("nobody reads it");
+        AreEqual(Make(Slot(SlotKind.Misc, isRead: false)), Make(), ExactLevel.RangeWithin).Should().BeFalse();
+        AreEqual(Make(Slot(SlotKind.Misc, isRead: false)), Make(Slot(SlotKind.Zero)), ExactLevel.Exact).Should()
             .BeFalse();
     }
 
@@ -330,7 +334,7 @@ public class StateComparerTests
     public void Stack_WhereUninitialisedBytesMayBeRead_TakesAnythingForMisc()
     {
         var comparer = new StateComparer(allowUninitStack: true, ignoresPrecision: false);
-        VerifierState Slot(SlotKind kind) => Make(s => SetSlot(s, kind, LiveMarks.Read));
+        VerifierState Slot(SlotKind kind) => Make(s => SetSlot(s, kind));
 
         comparer.AreEqual(Slot(SlotKind.Misc), Slot(SlotKind.Invalid), ExactLevel.NotExact, 1).Should().BeTrue();
         comparer.AreEqual(Slot(SlotKind.Misc), Make(), ExactLevel.NotExact, 1).Should().BeTrue();
@@ -342,10 +346,10 @@ public class StateComparerTests
     {
         Change Spill(ScalarRange range) => s =>
         {
-            SetSlot(s, SlotKind.Spill, LiveMarks.Read);
+            SetSlot(s, SlotKind.Spill);
             s.Cur.Stack[0].Spilled = Scalar(range, precise: true);
         };
-        Change misc = s => SetSlot(s, SlotKind.Misc, LiveMarks.Read);
+        Change misc = s => SetSlot(s, SlotKind.Misc);
 
         AreEqual(Make(Spill(ScalarRange.Unknown)), Make(Spill(ScalarRange.Const(1)))).Should().BeTrue();
         AreEqual(Make(Spill(ScalarRange.Const(1))), Make(Spill(ScalarRange.Unknown))).Should().BeFalse();
@@ -359,7 +363,7 @@ public class StateComparerTests
     {
         Change Slot(SlotKind kind, int word0, int word1, int refObjId = 0) => s =>
         {
-            SetSlot(s, kind, LiveMarks.Read);
+            SetSlot(s, kind);
             ref var reg = ref s.Cur.Stack[0].Spilled;
             (reg.Word0, reg.Word1, reg.RefObjId) = (word0, word1, refObjId);
         };
@@ -376,7 +380,7 @@ public class StateComparerTests
         AreEqual(Make(Slot(SlotKind.Iter, 1, 1)), Make(Slot(SlotKind.Dynptr, 1, 1))).Should().BeFalse();
         Change OfType(RegType type, object? target) => s =>
         {
-            SetSlot(s, SlotKind.Iter, LiveMarks.Read);
+            SetSlot(s, SlotKind.Iter);
             (s.Cur.Stack[0].Spilled.Type, s.Cur.Stack[0].Spilled.Target) = (type, target);
         };
         AreEqual(Make(OfType(RegType.PtrToStack, null)), Make(OfType(RegType.Scalar, null))).Should().BeFalse();
@@ -389,7 +393,7 @@ public class StateComparerTests
         Change Holds(ulong value, bool precise) => s =>
         {
             s.Cur.Regs[1] = Scalar(ScalarRange.Const(value), precise: precise);
-            SetSlot(s, SlotKind.Spill, LiveMarks.Read);
+            SetSlot(s, SlotKind.Spill);
             s.Cur.Stack[0].Spilled = Scalar(ScalarRange.Const(value), precise: precise);
         };
 
@@ -430,6 +434,7 @@ public class StateComparerTests
         var state = new VerifierState();
         state.Frames[0] = new FuncState();
         state.Frames[0]!.Init(callsite: -1, frameno: 0, subprogno: 0);
+        state.Frames[0]!.Live.ReadRegs = 0b110;
         change?.Invoke(state);
         return state;
     }
@@ -446,25 +451,23 @@ public class StateComparerTests
         var reg = default(RegState);
         reg.MarkKnownZero(type);
         reg.RefObjId = refObjId;
-        reg.Live = LiveMarks.Read;
         return reg;
     }
 
-    private static RegState Scalar(ScalarRange range, LiveMarks live = LiveMarks.Read, bool precise = false, int id = 0)
+    private static RegState Scalar(ScalarRange range, bool precise = false, int id = 0)
     {
         var reg = default(RegState);
         reg.MarkUnknown(precise);
         reg.Var = range;
-        reg.Live = live;
         reg.Id = id;
         return reg;
     }
 
-    private static void SetSlot(VerifierState state, SlotKind kind, LiveMarks live)
+    private static void SetSlot(VerifierState state, SlotKind kind, bool isRead = true)
     {
         state.Cur.Stack = new StackSlot[1];
         state.Cur.SlotCount = 1;
         state.Cur.Stack[0].SetAll(kind);
-        state.Cur.Stack[0].Spilled.Live = live;
+        state.Cur.Live.ReadSlots = isRead ? 1ul : 0;
     }
 }
