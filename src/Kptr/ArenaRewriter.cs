@@ -4,6 +4,7 @@ using Kptr.Isa;
 using Kptr.Maps;
 using Kptr.Specs;
 using Kptr.Verifier;
+using Kptr.Verifier.State;
 
 namespace Kptr;
 

@@ -3,6 +3,7 @@ using Kptr.Kfuncs;
 using Kptr.Objects;
 using Kptr.Specs;
 using Kptr.Verifier;
+using Kptr.Verifier.State;
 
 namespace Kptr;
 

@@ -22,13 +22,24 @@ public class LayerTests
     /// <summary>Parts of the verifier with a wall of their own, and what else of the verifier each may use.</summary>
     private static readonly Dictionary<string, string[]> VerifierParts = new()
     {
-        ["Cfg"] = ["SubprogInfo", "RejectException"],
+        ["Callees"] =
+        [
+            "Refusal", "State.LockKind", "Cfg.ICallFacts", "Cfg.CallTraits", "Cfg.FastcallSpills",
+        ],
+        ["Cfg"] = ["SubprogInfo", "Refusal"],
+        ["Context"] =
+        [
+            "State.RegType", "State.RegTypes", "State.RetRange", "Refusal", "BtfWords", "ILogLines",
+        ],
         ["Pruning"] =
         [
-            "VerifierState", "FuncState", "RegState", "RegType", "RegTypes", "StackSlot", "SlotKind", "RefState",
-            "LiveMarks", "IterState", "HistEntry", "StatePool", "Limits", "Cfg.LoopComponents", "Scalars.ScalarRange",
-            "Scalars.Tnum", "HeldLock", "LockKind", "IrqSave",
+            "State.VerifierState", "State.FuncState", "State.RegState", "State.RegType", "State.RegTypes",
+            "State.StackSlot", "State.SlotKind", "State.RefState", "State.LiveMarks", "State.IterState",
+            "State.StatePool", "State.HeldLock", "State.LockKind", "State.IrqSave", "HistEntry", "Limits",
+            "Cfg.LoopComponents", "Scalars.ScalarRange", "Scalars.Tnum",
         ],
+        ["Scalars"] = [],
+        ["State"] = ["Limits", "Scalars.ScalarRange", "Scalars.Tnum"],
     };
 
     private static readonly Lazy<IReadOnlyList<TypeUse>> Uses = new(

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Kptr.Execution;
 using Kptr.Verifier;
+using Kptr.Verifier.State;
 
 namespace Kptr.Soundness;
 

@@ -2,6 +2,7 @@ using Kptr.Btf;
 using Kptr.Execution;
 using Kptr.Isa;
 using Kptr.Verifier;
+using Kptr.Verifier.State;
 
 namespace Kptr.Soundness;
 

@@ -160,6 +160,7 @@ public sealed partial record KernelProfile
         TrustsReturnedObjects = true,
         NewSocketsHaveOptions = true,
         EveryoneAsksForTasks = true,
+        KnowsLateNullTracepointArgs = true,
         GlobalsStartFrames = true,
         HasPrivateStacks = true,
         LogsCallDepth = true,

@@ -71,6 +71,9 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool EveryoneAsksForTasks { get; init; }
 
+    /// <summary>Whether it knows of more tracepoints which arguments may be null, as of xfs and nfs: in 7.2.</summary>
+    internal bool KnowsLateNullTracepointArgs { get; init; }
+
     /// <summary>Whether a ring buffer may drop its oldest records (<c>BPF_F_RB_OVERWRITE</c>): in 7.2.</summary>
     internal bool RingsOverwrite { get; init; }
 

@@ -63,6 +63,10 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>The object's license; GPL-only helpers and kfuncs ask for it.</summary>
     public string License { get; init; } = "";
 
+    /// <summary>Whether the license lets it use GPL-only things (<c>license_is_gpl_compatible</c>).</summary>
+    internal bool IsGplCompatible => License is "GPL" or "GPL v2" or "GPL and additional rights" or "Dual BSD/GPL"
+        or "Dual MIT/GPL" or "Dual MPL/GPL";
+
     /// <summary>The program object's own BTF, or null.</summary>
     public BtfSpec? Btf { get; init; }
 

@@ -1,4 +1,5 @@
 using Kptr.Verifier.Scalars;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

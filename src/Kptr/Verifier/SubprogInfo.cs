@@ -1,4 +1,5 @@
 using Kptr.Btf;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -3,7 +3,10 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.Context;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -16,6 +19,10 @@ internal sealed partial class VerifierRun
     private readonly BtfDeclTags? _declTags;
     private CodeMarks[] _marks = [];
     private FastcallSpills _fastcalls = new([], new(0));
+    private readonly CallTable _callees;
+    private ContextRules _context;
+    private ReturnRanges _returns;
+    private StructWrites _structWrites;
     private int _idGen;
 
     public VerifierRun(ProgSpec prog, KernelSpec kernel, VerifyOptions options)
@@ -36,6 +43,8 @@ internal sealed partial class VerifierRun
         _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq);
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
+        _callees = new(prog, kernel, Insns, BpfCapable);
+        AttachTo(null);
         _declTags = prog.Btf is { } btf ? new(btf) : null;
     }
 
@@ -55,6 +64,9 @@ internal sealed partial class VerifierRun
 
     /// <summary>The functions of the program by rising start; 0 is the entry.</summary>
     public SubprogTable Subprogs { get; private set; } = new(0);
+
+    /// <summary>Where the program runs; its target is known once the code's shape is.</summary>
+    public Hook Hook { get; private set; }
 
     public VerifierLog Log { get; }
 
@@ -90,6 +102,15 @@ internal sealed partial class VerifierRun
 
     /// <summary>A register of the innermost frame.</summary>
     public ref RegState Reg(int regno) => ref Cur.Cur.Regs[regno];
+
+    [MemberNotNull(nameof(Hook), nameof(_context), nameof(_returns), nameof(_structWrites))]
+    private void AttachTo(AttachTarget? target)
+    {
+        Hook = new(Prog, Kernel, target);
+        _context = new(Hook, BpfCapable, Log);
+        _returns = new(Hook);
+        _structWrites = new(Hook);
+    }
 
     private bool IsMarked(int insnIdx, CodeMarks mark) => (_marks[insnIdx] & mark) != 0;
 

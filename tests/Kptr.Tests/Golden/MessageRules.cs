@@ -27,7 +27,8 @@ internal sealed class MessageRules
     private static readonly string Folder = Path.Combine(TestData.Root, "src", "Kptr", "Verifier");
 
     /// <summary>Names of methods that take a message, and where among the arguments.</summary>
-    private readonly Dictionary<string, int> _takers = new() { ["Diagnostic"] = 1, ["MakeDiagnostic"] = 1 };
+    private readonly Dictionary<string, int> _takers =
+        new() { ["Diagnostic"] = 1, ["MakeDiagnostic"] = 1, ["Fault"] = 1 };
     private readonly HashSet<MessageRule> _rules = [];
     private readonly List<(string File, SyntaxNode Root)> _files;
     private readonly ILookup<string, SyntaxNode> _calls;
@@ -142,7 +143,7 @@ internal sealed class MessageRules
     {
         InvocationExpressionSyntax { Expression: IdentifierNameSyntax name } => name.Identifier.Text,
         InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax { Name: var name, Expression: var of } }
-            => $"{of}" == "CfgReject" ? "CfgReject.At" : name.Identifier.Text,
+            => $"{of}" == "Refusal" ? "Refusal.At" : name.Identifier.Text,
         ObjectCreationExpressionSyntax { Type: IdentifierNameSyntax name } => name.Identifier.Text,
         _ => "",
     };
@@ -169,7 +170,7 @@ internal sealed class MessageRules
     private static string SimpleName(SyntaxNode method) => method switch
     {
         MethodDeclarationSyntax { Identifier.Text: "At", Parent: ClassDeclarationSyntax { Identifier.Text: var type } }
-            when type == "CfgReject" => "CfgReject.At",
+            when type == "Refusal" => "Refusal.At",
         MethodDeclarationSyntax of => of.Identifier.Text,
         PropertyDeclarationSyntax of => of.Identifier.Text,
         _ => "",

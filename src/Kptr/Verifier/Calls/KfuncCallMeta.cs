@@ -1,5 +1,7 @@
 using Kptr.Btf;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

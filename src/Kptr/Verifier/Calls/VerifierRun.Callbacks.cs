@@ -1,6 +1,7 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -122,7 +123,7 @@ internal sealed partial class VerifierRun
             {
                 var frame = Cur.Frames[i]!;
                 if (frame.InCallback && Insns[frame.Callsite].IsKfuncCall
-                    && KfuncAt(Insns[frame.Callsite]) is { IsRbtree: true })
+                    && _callees.KfuncAt(Insns[frame.Callsite]) is { IsRbtree: true })
                 {
                     return true;
                 }

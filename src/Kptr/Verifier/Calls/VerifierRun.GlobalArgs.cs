@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -52,7 +53,7 @@ internal sealed partial class VerifierRun
                 or (btf | RegType.MemAlloc | RegType.NonOwnRef | RegType.MemRcu):
                 CheckPtrOffReg(reg, regno, fixedOffOk: true);
                 break;
-            case RegType.PtrToCtx when !isCtxArg && IsCtxIndexed:
+            case RegType.PtrToCtx when !isCtxArg && Hook.IsContextIndexed:
                 break;
             default:
                 CheckPtrOffReg(reg, regno, fixedOffOk: false);

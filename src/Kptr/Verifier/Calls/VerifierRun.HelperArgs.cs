@@ -1,6 +1,7 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,16 +1,15 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
 /// <content>Calls of helpers: who may call what, and what a call does to the state.</content>
 internal sealed partial class VerifierRun
 {
-    private const int HelperIdMax = (int)HelperId.CgrpStorageDelete;
     private readonly HelperCallMeta _helperMeta = new();
-    private readonly HelperSpec?[] _helpers = new HelperSpec?[HelperIdMax + 1];
-    private readonly bool[] _helperKnown = new bool[HelperIdMax + 1];
 
     /// <summary>Kernel: <c>check_helper_call</c>.</summary>
     private void CheckHelperCall(in BpfInsn insn)
@@ -30,7 +29,7 @@ internal sealed partial class VerifierRun
         }
 
         ReleaseHelperArg(meta);
-        var changesData = CheckHelperSpecial(meta) || ChangesPktData(meta.Id);
+        var changesData = CheckHelperSpecial(meta) || CallTable.ChangesPktData(meta.Id);
         var perCpuObject = Reg(1).Type.Has(RegType.MemRcu) && meta.Id is HelperId.PerCpuPtr or HelperId.ThisCpuPtr
             && Reg(1).Type.Has(RegType.MemRcu);
         Aux[InsnIdx].CallWithPercpuAllocPtr |= perCpuObject;
@@ -57,12 +56,12 @@ internal sealed partial class VerifierRun
 
     private HelperSpec RequireHelper(int id)
     {
-        if (id is < 0 or > HelperIdMax)
+        if (id is < 0 or > CallTable.HelperIdMax)
         {
             Reject(DiagCode.HelperUnknown, $"invalid func {HelperTable.NameOf(id)}#{id}");
         }
 
-        if (FindHelper(id) is not { } fn)
+        if (_callees.FindHelper(id) is not { } fn)
         {
             var who = Kernel.Profile.NamesHelpersOfOthers ? "program of this type cannot use helper" : "unknown func";
             Reject(DiagCode.HelperNotAllowed, $"{who} {HelperTable.NameOf(id)}#{id}");
@@ -73,33 +72,14 @@ internal sealed partial class VerifierRun
         return fn;
     }
 
-    // Null: there is none such, or this program may not call it.
-    private HelperSpec? FindHelper(int id)
-    {
-        if (id is < 0 or > HelperIdMax)
-        {
-            return null;
-        }
-
-        if (!_helperKnown[id])
-        {
-            _helpers[id] = id == 0 || (!BpfCapable && !UnprivilegedHelpers.Contains((HelperId)id))
-                ? null
-                : HelperAccess.Find(Prog, Kernel, (HelperId)id);
-            _helperKnown[id] = true;
-        }
-
-        return _helpers[id];
-    }
-
     private void CheckHelperAllowedHere(HelperSpec fn)
     {
-        if (fn.GplOnly && !IsGplCompatible)
+        if (fn.GplOnly && !Prog.IsGplCompatible)
         {
             Reject(DiagCode.LicenseMissing, "cannot call GPL-restricted function from non-GPL compatible program");
         }
 
-        if (!HelperAccess.IsAllowedAt(fn, Prog, Kernel.Profile, Target?.Name))
+        if (!HelperAccess.IsAllowedAt(fn, Prog, Kernel.Profile, Hook.Target?.Name))
         {
             Reject(DiagCode.HelperNotAllowed, "helper call is not allowed in probe");
         }

@@ -1,6 +1,7 @@
 using System.Text;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -64,15 +65,6 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.CallArgInvalid, "Invalid format string", 3);
         }
     }
-
-    /// <summary>Whether a helper may move packet data (<c>bpf_helper_changes_pkt_data</c>).</summary>
-    private static bool ChangesPktData(HelperId id) => id is HelperId.CloneRedirect or HelperId.L3CsumReplace
-        or HelperId.L4CsumReplace or HelperId.LwtPushEncap or HelperId.LwtSeg6Action or HelperId.LwtSeg6AdjustSrh
-        or HelperId.LwtSeg6StoreBytes or HelperId.MsgPopData or HelperId.MsgPullData or HelperId.MsgPushData
-        or HelperId.SkbAdjustRoom or HelperId.SkbChangeHead or HelperId.SkbChangeProto or HelperId.SkbChangeTail
-        or HelperId.SkbPullData or HelperId.SkbStoreBytes or HelperId.SkbVlanPop or HelperId.SkbVlanPush
-        or HelperId.StoreHdrOpt or HelperId.XdpAdjustHead or HelperId.XdpAdjustMeta or HelperId.XdpAdjustTail
-        or HelperId.TailCall;
 
     /// <summary>The number that a key on the stack is on every path here, or -1.</summary>
     /// <remarks>Kernel: <c>get_constant_map_key</c>, for the maps that <c>can_elide_value_nullness</c> names.</remarks>

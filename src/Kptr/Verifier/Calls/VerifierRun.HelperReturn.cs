@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Context;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -11,7 +13,7 @@ internal sealed partial class VerifierRun
     {
         var fn = meta.Fn!;
         ref var r0 = ref Reg(0);
-        var flags = (RegType)((uint)fn.Ret & ~(uint)RetKind.BaseMask) & ~Untracked;
+        var flags = (RegType)((uint)fn.Ret & ~(uint)RetKind.BaseMask) & ~RegTypes.UntrackedBy(Kernel.Profile);
         switch (fn.Ret & RetKind.BaseMask)
         {
             case RetKind.Integer:
@@ -137,7 +139,7 @@ internal sealed partial class VerifierRun
                 or HelperId.ProbeReadUserStr:
                 r0.Var.SMax = (long)meta.Raw.SizeMax;
                 r0.Var.S32Max = (int)meta.Raw.SizeMax;
-                r0.Var.SMin = r0.Var.S32Min = -MaxErrno;
+                r0.Var.SMin = r0.Var.S32Min = -ReturnRanges.MaxErrno;
                 SyncBounds(ref r0.Var);
                 break;
             case HelperId.GetSmpProcessorId when Kernel.Profile.KnowsCpuNumbers:
@@ -148,7 +150,7 @@ internal sealed partial class VerifierRun
                 r0.Var.UMax = r0.Var.U32Max = (uint)Kernel.CpuIds - 1;
                 SyncBounds(ref r0.Var);
                 break;
-            case HelperId.GetRetval when RetvalOfOthers() is { } range:
+            case HelperId.GetRetval when _returns.OfOthers() is { } range:
                 r0.Var.SMin = r0.Var.S32Min = range.Min;
                 r0.Var.SMax = r0.Var.S32Max = range.Max;
                 SyncBounds(ref r0.Var);

@@ -1,6 +1,7 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -64,13 +65,13 @@ internal sealed partial class VerifierRun
 
     private void CheckSetRetval()
     {
-        if (IsLsmCgroup && Target!.ReturnsVoid)
+        if (Hook.IsLsmCgroup && Hook.Target!.ReturnsVoid)
         {
             Reject(DiagCode.HelperNotAllowed,
                 "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
         }
 
-        if (RetvalOfOthers() is not { } range)
+        if (_returns.OfOthers() is not { } range)
         {
             return;
         }

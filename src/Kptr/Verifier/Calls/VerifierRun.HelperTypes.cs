@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,4 +1,6 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

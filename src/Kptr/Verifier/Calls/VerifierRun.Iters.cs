@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -132,7 +134,7 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (param.Type.Kind != BtfKind.Ptr)
         {
-            Reject(DiagCode.CallArgType, $"Unrecognized {ArgName(i)} type {KindName(param.Type)}", regno);
+            Reject(DiagCode.CallArgType, $"Unrecognized {ArgName(i)} type {BtfWords.KindName(param.Type)}", regno);
         }
 
         if ((fn.TrustedArgs || fn.Has(KfuncFlags.Rcu)) && (reg.IsNull || reg.Type.MayBeNull())
@@ -267,7 +269,7 @@ internal sealed partial class VerifierRun
         if (!isScalar && !IsScalarStruct(param.Pointee, 0) && !(sized && param.Pointee.Kind == BtfKind.Void))
         {
             Reject(DiagCode.CallArgType,
-                $"{ArgName(i)} pointer type {KindName(param.Pointee)} {param.Pointee.Name} must point to "
+                $"{ArgName(i)} pointer type {BtfWords.KindName(param.Pointee)} {param.Pointee.Name} must point to "
                     + $"{(sized ? "void, " : "")}scalar, or struct with scalar",
                 i + 1);
         }

@@ -2,73 +2,15 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
 /// <content>Calls of kfuncs: who may call what, and what a call does to the state.</content>
 internal sealed partial class VerifierRun
 {
-    private const int MaxKfuncDescs = 256;
-    private readonly Dictionary<(int BtfIdx, int FuncId), KfuncInfo?> _kfuncs = [];
     private readonly KfuncCallMeta _kfuncMeta = new();
-
-    /// <summary>The kfunc a call names, or <see langword="null"/> where the kernel BTF has no such function.</summary>
-    private KfuncInfo? KfuncAt(in BpfInsn insn)
-    {
-        (int BtfIdx, int FuncId) key = (insn.Off, insn.Imm);
-        if (_kfuncs.TryGetValue(key, out var known))
-        {
-            return known;
-        }
-
-        KfuncInfo? info = null;
-        if ((uint)insn.Off < (uint)Types.All.Length && insn.Imm > 0 && insn.Imm < Types.All[insn.Off].TypeCount)
-        {
-            var func = Types.All[insn.Off][insn.Imm];
-            if (func.Kind == BtfKind.Func && func.Ref.Kind == BtfKind.FuncProto)
-            {
-                var spec = Kernel.Kfuncs.GetValueOrDefault(func.Name);
-                info = new KfuncInfo(func, spec, insn.Off);
-            }
-        }
-
-        _kfuncs.Add(key, info);
-        return info;
-    }
-
-    /// <summary>
-    /// Before anything is explored: the function exists and may be called at all (<c>add_kfunc_call</c>).
-    /// </summary>
-    public void CheckKfuncExists(int insnIdx)
-    {
-        InsnIdx = insnIdx;
-        ref readonly var insn = ref Insns[insnIdx];
-        if (!IsGplCompatible)
-        {
-            Reject(DiagCode.LicenseMissing, "cannot call kernel function from non-GPL compatible program");
-        }
-
-        if (insn.Imm == 0 && insn.Off == 0)
-        {
-            // A weak function that this kernel does not have: refused only if the call can be reached.
-            return;
-        }
-
-        if ((uint)insn.Off >= (uint)Types.All.Length)
-        {
-            Reject(DiagCode.KfuncUnknown, "failed to find BTF for kernel function");
-        }
-
-        if (KfuncAt(insn) is null)
-        {
-            Reject(DiagCode.KfuncUnknown, $"kernel btf_id {insn.Imm} is not a function");
-        }
-
-        if (_kfuncs.Count > MaxKfuncDescs)
-        {
-            Reject(DiagCode.KfuncUnknown, "too many different kernel function calls", errno: Errno.E2BIG);
-        }
-    }
 
     /// <summary>Kernel: <c>check_kfunc_call</c>.</summary>
     private void CheckKfuncCall(in BpfInsn insn)
@@ -78,7 +20,7 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.KfuncUnknown, "invalid kernel function call not eliminated in verifier pass");
         }
 
-        var fn = KfuncAt(insn)!;
+        var fn = _callees.KfuncAt(insn)!;
         CheckKfuncAllowed(fn);
         Aux[InsnIdx].IsIterNext = fn.Has(KfuncFlags.IterNext);
         var meta = _kfuncMeta;

@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -247,7 +249,7 @@ internal sealed partial class VerifierRun
         if (meta.R0Size == 0)
         {
             Reject(DiagCode.CallArgType,
-                $"kernel function {meta.Fn.Name} returns pointer type {KindName(pointee)} "
+                $"kernel function {meta.Fn.Name} returns pointer type {BtfWords.KindName(pointee)} "
                     + $"{pointee.Name} is not supported");
         }
 

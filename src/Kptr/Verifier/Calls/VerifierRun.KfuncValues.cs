@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -258,7 +260,8 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.CallArgType,
                 $"kernel function {meta.Fn.Name} {ArgName(i, "args#")} expected pointer to "
-                    + $"{KindName(need)} {need.Name} but R{i + 1} has a pointer to {KindName(type)} {type.Name}",
+                    + $"{BtfWords.KindName(need)} {need.Name} but R{i + 1} has a pointer to "
+                    + $"{BtfWords.KindName(type)} {type.Name}",
                 i + 1);
         }
     }
@@ -278,7 +281,7 @@ internal sealed partial class VerifierRun
         if (size < 0)
         {
             Reject(DiagCode.CallArgType,
-                $"{ArgName(i)} reference type('{KindName(param.Pointee)} {param.Pointee.Name}') size cannot "
+                $"{ArgName(i)} reference type('{BtfWords.KindName(param.Pointee)} {param.Pointee.Name}') size cannot "
                     + "be determined: -22",
                 i + 1);
         }

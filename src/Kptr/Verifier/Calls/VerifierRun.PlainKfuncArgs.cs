@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.Callees;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -62,7 +64,7 @@ internal sealed partial class VerifierRun
         ref readonly var reg = ref Reg(regno);
         if (param.Type.Kind != BtfKind.Ptr)
         {
-            Reject(DiagCode.CallArgType, $"Unrecognized arg#{i} type {KindName(param.Type)}", regno);
+            Reject(DiagCode.CallArgType, $"Unrecognized arg#{i} type {BtfWords.KindName(param.Type)}", regno);
         }
 
         var isObject = reg.Type is RegType.PtrToCtx or RegType.PtrToBtfId || IsBtfLike(reg.Type);
@@ -83,7 +85,8 @@ internal sealed partial class VerifierRun
         {
             if (reg.Type != RegType.PtrToCtx)
             {
-                Reject(DiagCode.CallArgType, $"arg#{i} expected pointer to ctx, but got {KindName(param.Type)}", regno);
+                Reject(DiagCode.CallArgType,
+                    $"arg#{i} expected pointer to ctx, but got {BtfWords.KindName(param.Type)}", regno);
             }
         }
         else if (reg.Type == RegType.PtrToBtfId || (IsBtfLike(reg.Type) && reg.Type.Flags() == 0))
@@ -123,7 +126,7 @@ internal sealed partial class VerifierRun
     }
 
     private void RejectPointee(int i, BtfType pointee, KfuncInfo fn) => Reject(DiagCode.CallArgType,
-        $"kernel function {fn.Name} {ArgName(i, "args#")} pointer type {KindName(pointee)} {pointee.Name} "
+        $"kernel function {fn.Name} {ArgName(i, "args#")} pointer type {BtfWords.KindName(pointee)} {pointee.Name} "
             + "is not supported", i + 1);
 
     /// <summary>A kfunc that takes the address of a slot and gives a reference on what is in it.</summary>
@@ -161,7 +164,7 @@ internal sealed partial class VerifierRun
         if (!BtfStructWalk.SameType(type.Btf, type.Id, PointeeBtf(field!), PointeeId(field!)))
         {
             Reject(DiagCode.KptrTypeMismatch,
-                $"kernel function {meta.Fn.Name} args#0 expected pointer to {KindName(type)} {type.Name}", 1);
+                $"kernel function {meta.Fn.Name} args#0 expected pointer to {BtfWords.KindName(type)} {type.Name}", 1);
         }
     }
 
@@ -187,7 +190,7 @@ internal sealed partial class VerifierRun
 
     private void CheckPlainDynptr(int i, BtfType pointee)
     {
-        var (regno, name) = (i + 1, $"arg#{i} pointer type {KindName(pointee)} {pointee.Name}");
+        var (regno, name) = (i + 1, $"arg#{i} pointer type {BtfWords.KindName(pointee)} {pointee.Name}");
         ref readonly var reg = ref Reg(regno);
         if (reg.Type != RegType.PtrToStack)
         {

@@ -78,7 +78,7 @@ internal sealed class CallOrder(BpfInsn[] insns, SubprogTable subprogs)
 
         if (insns[call].IsLocalCall)
         {
-            CfgReject.At(call, DiagCode.CallDepthExceeded,
+            Refusal.At(call, DiagCode.CallDepthExceeded,
                 $"recursive call from {NameOf(caller)}() to {NameOf(callee)}()");
         }
 

@@ -36,14 +36,14 @@ internal sealed class CfgWalk(BpfInsn[] insns, SubprogTable subprogs, bool loops
         {
             if (_state[i] != Explored)
             {
-                CfgReject.At(i, DiagCode.UnreachableInsn, $"unreachable insn {i}");
+                Refusal.At(i, DiagCode.UnreachableInsn, $"unreachable insn {i}");
             }
 
             if (insns[i].Opcode == BpfOp.LdImm64)
             {
                 if (_state[i + 1] != 0)
                 {
-                    CfgReject.At(i, DiagCode.JumpOutOfRange, $"jump into the middle of ldimm64 insn {i}");
+                    Refusal.At(i, DiagCode.JumpOutOfRange, $"jump into the middle of ldimm64 insn {i}");
                 }
 
                 i++;
@@ -104,7 +104,7 @@ internal sealed class CfgWalk(BpfInsn[] insns, SubprogTable subprogs, bool loops
     {
         if ((insn.Opcode & BpfOp.X) != 0)
         {
-            CfgReject.At(at, DiagCode.InsnReservedField, "BPF_JA uses reserved fields");
+            Refusal.At(at, DiagCode.InsnReservedField, "BPF_JA uses reserved fields");
         }
 
         var target = at + 1 + (insn.Class == InsnClass.Jmp ? insn.Off : insn.Imm);
@@ -185,7 +185,7 @@ internal sealed class CfgWalk(BpfInsn[] insns, SubprogTable subprogs, bool loops
 
         if (to < 0 || to >= insns.Length)
         {
-            CfgReject.At(from, DiagCode.JumpOutOfRange, $"jump out of range from insn {from} to {to}");
+            Refusal.At(from, DiagCode.JumpOutOfRange, $"jump out of range from insn {from} to {to}");
         }
 
         if (edge == Branch)
@@ -199,7 +199,7 @@ internal sealed class CfgWalk(BpfInsn[] insns, SubprogTable subprogs, bool loops
             _state[to] = Discovered;
             if (_depth >= insns.Length)
             {
-                CfgReject.At(from, DiagCode.ComplexityExceeded, "too many branches", Errno.E2BIG);
+                Refusal.At(from, DiagCode.ComplexityExceeded, "too many branches", Errno.E2BIG);
             }
 
             _stack[_depth++] = to;
@@ -210,7 +210,7 @@ internal sealed class CfgWalk(BpfInsn[] insns, SubprogTable subprogs, bool loops
         {
             if (!loopsAllowed)
             {
-                CfgReject.At(from, DiagCode.BackEdge, $"back-edge from insn {from} to {to}");
+                Refusal.At(from, DiagCode.BackEdge, $"back-edge from insn {from} to {to}");
             }
         }
         else

@@ -18,7 +18,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
         {
             if (i == 0 ? infos[i].InsnIdx != 0 : infos[i].InsnIdx <= infos[i - 1].InsnIdx)
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid, i == 0
+                Refusal.At(0, DiagCode.BtfInfoInvalid, i == 0
                     ? $"nonzero insn_off {infos[i].InsnIdx} for the first func info record"
                     : $"same or smaller insn offset ({infos[i].InsnIdx}) than previous func info record "
                         + $"({infos[i - 1].InsnIdx})");
@@ -28,7 +28,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
             if (prog.Btf is not { } btf || id <= 0 || id >= btf.TypeCount || btf[id].Kind != BtfKind.Func
                 || btf[btf[id].RefTypeId].Kind != BtfKind.FuncProto)
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid, $"invalid type id {id} in func info");
+                Refusal.At(0, DiagCode.BtfInfoInvalid, $"invalid type id {id} in func info");
             }
         }
     }
@@ -54,7 +54,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
         {
             if (sub.HasLdAbs || sub.HasTailCall)
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid, sub.HasLdAbs
+                Refusal.At(0, DiagCode.BtfInfoInvalid, sub.HasLdAbs
                     ? "LD_ABS is not allowed in subprogs without BTF"
                     : "tail_call is not allowed in subprogs without BTF");
             }
@@ -65,7 +65,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
     {
         if (prog.FuncInfos.Length != subprogs.Count)
         {
-            CfgReject.At(0, DiagCode.BtfInfoInvalid, "number of funcs in func_info doesn't match number of subprogs");
+            Refusal.At(0, DiagCode.BtfInfoInvalid, "number of funcs in func_info doesn't match number of subprogs");
         }
 
         for (var i = 0; i < subprogs.Count; i++)
@@ -74,7 +74,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
             var info = prog.FuncInfos[i];
             if (sub.Start != info.InsnIdx)
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid,
+                Refusal.At(0, DiagCode.BtfInfoInvalid,
                     "func_info BTF section doesn't match subprog layout in BPF program");
             }
 
@@ -86,7 +86,7 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
             var scalar = (ret.Kind == BtfKind.Int && ret.SizeBytes <= 8) || ret.Kind is BtfKind.Enum or BtfKind.Enum64;
             if (i > 0 && !scalar && (sub.HasLdAbs || sub.HasTailCall))
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid, sub.HasLdAbs
+                Refusal.At(0, DiagCode.BtfInfoInvalid, sub.HasLdAbs
                     ? "LD_ABS is only allowed in functions that return 'int'."
                     : "tail_call is only allowed in functions that return 'int'.");
             }
@@ -108,13 +108,13 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
             if ((i > 0 && at <= lines[i - 1].InsnIdx) || at >= insns.Length || at < 0)
             {
                 var prev = i > 0 ? lines[i - 1].InsnIdx : 0;
-                CfgReject.At(0, DiagCode.BtfInfoInvalid,
+                Refusal.At(0, DiagCode.BtfInfoInvalid,
                     $"Invalid line_info[{i}].insn_off:{at} (prev_offset:{prev} prog->len:{insns.Length})");
             }
 
             if (insns[at].Opcode == 0)
             {
-                CfgReject.At(0, DiagCode.BtfInfoInvalid, $"Invalid insn code at line_info[{i}].insn_off");
+                Refusal.At(0, DiagCode.BtfInfoInvalid, $"Invalid insn code at line_info[{i}].insn_off");
             }
 
             if (s < subprogs.Count)
@@ -125,14 +125,14 @@ internal sealed class FuncInfoCheck(ProgSpec prog, BpfInsn[] insns)
                 }
                 else if (subprogs[s].Start < at)
                 {
-                    CfgReject.At(0, DiagCode.BtfInfoInvalid, $"missing bpf_line_info for func#{s}");
+                    Refusal.At(0, DiagCode.BtfInfoInvalid, $"missing bpf_line_info for func#{s}");
                 }
             }
         }
 
         if (s != subprogs.Count)
         {
-            CfgReject.At(0, DiagCode.BtfInfoInvalid,
+            Refusal.At(0, DiagCode.BtfInfoInvalid,
                 $"missing bpf_line_info for {subprogs.Count - s} funcs starting from func#{s}");
         }
     }

@@ -61,7 +61,7 @@ internal sealed class StackDepth(
                 var isEndless = frames.Count > subprogs.Count + profile.CallFramesMax;
                 if (frame >= profile.CallFramesMax || isEndless)
                 {
-                    CfgReject.At(at, DiagCode.CallDepthExceeded,
+                    Refusal.At(at, DiagCode.CallDepthExceeded,
                         $"the call stack of {(isEndless ? frames.Count : frame)} frames is too deep !", Errno.E2BIG);
                 }
 
@@ -90,12 +90,12 @@ internal sealed class StackDepth(
         var sub = subprogs[idx];
         if (sub.HasLdAbs && (sub.IsCallback || frames.Any(f => subprogs[f.Subprog].IsCallback)))
         {
-            CfgReject.At(at, DiagCode.CallNotAllowedHere, "cannot use BPF_LD_[ABS|IND] within callback");
+            Refusal.At(at, DiagCode.CallNotAllowedHere, "cannot use BPF_LD_[ABS|IND] within callback");
         }
 
         if (idx != 0 && sub.HasTailCall && depth >= TailCallStackMax)
         {
-            CfgReject.At(at, DiagCode.StackDepthExceeded,
+            Refusal.At(at, DiagCode.StackDepthExceeded,
                 $"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large",
                 Errno.EACCES);
         }
@@ -108,7 +108,7 @@ internal sealed class StackDepth(
             Deepest = Math.Max(Deepest, own);
             if (own > Limits.MaxBpfStack)
             {
-                CfgReject.At(at, DiagCode.StackDepthExceeded,
+                Refusal.At(at, DiagCode.StackDepthExceeded,
                     $"stack size of subprog {idx} is {own}. Too large", Errno.EACCES);
             }
 
@@ -119,7 +119,7 @@ internal sealed class StackDepth(
         Deepest = Math.Max(Deepest, depth);
         if (depth > Limits.MaxBpfStack)
         {
-            CfgReject.At(at, DiagCode.StackDepthExceeded,
+            Refusal.At(at, DiagCode.StackDepthExceeded,
                 $"combined stack size of {frames.Count + 1} calls is {depth}. Too large", Errno.EACCES);
         }
     }
@@ -137,7 +137,7 @@ internal sealed class StackDepth(
                 if ((calls.TraitsOf(insn) & CallTraits.Throw) != 0
                     && (subprogs[idx].IsCallback || frames.Any(f => subprogs[f.Subprog].IsCallback)))
                 {
-                    CfgReject.At(i, DiagCode.CallNotAllowedHere,
+                    Refusal.At(i, DiagCode.CallNotAllowedHere,
                         $"bpf_throw kfunc (insn {i}) cannot be called from callback subprog {idx}");
                 }
 
@@ -164,7 +164,7 @@ internal sealed class StackDepth(
 
             if (subprogs[callee].IsExceptionCallback)
             {
-                CfgReject.At(i, DiagCode.ExceptionCallbackInvalid, $"insn {i} cannot call exception cb directly");
+                Refusal.At(i, DiagCode.ExceptionCallbackInvalid, $"insn {i} cannot call exception cb directly");
             }
 
             return callee;
@@ -179,7 +179,7 @@ internal sealed class StackDepth(
         {
             if (subprogs[subprog].IsExceptionCallback)
             {
-                CfgReject.At(at, DiagCode.ExceptionCallbackInvalid, "cannot tail call within exception cb");
+                Refusal.At(at, DiagCode.ExceptionCallbackInvalid, "cannot tail call within exception cb");
             }
 
             subprogs[subprog].TailCallReachable = true;

@@ -37,7 +37,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
 
             if (!bpfCapable)
             {
-                CfgReject.At(i, DiagCode.PrivilegeMissing,
+                Refusal.At(i, DiagCode.PrivilegeMissing,
                     "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN",
                     Errno.EPERM);
             }
@@ -65,7 +65,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
     {
         if (start < 0 || start >= insns.Length)
         {
-            CfgReject.At(from, DiagCode.SubprogInvalid, "call to invalid destination");
+            Refusal.At(from, DiagCode.SubprogInvalid, "call to invalid destination");
         }
 
         if (_subprogs.Find(start) >= 0)
@@ -75,7 +75,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
 
         if (_subprogs.Count >= Limits.MaxSubprogs)
         {
-            CfgReject.At(from, DiagCode.SubprogInvalid, "too many subprograms", Errno.E2BIG);
+            Refusal.At(from, DiagCode.SubprogInvalid, "too many subprograms", Errno.E2BIG);
         }
 
         _subprogs.Add(start);
@@ -96,7 +96,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
         {
             if (name is not null)
             {
-                CfgReject.At(0, DiagCode.ExceptionCallbackInvalid, "multiple exception callback tags for main subprog",
+                Refusal.At(0, DiagCode.ExceptionCallbackInvalid, "multiple exception callback tags for main subprog",
                     Errno.EEXIST);
             }
 
@@ -111,13 +111,13 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
         var id = btf.FindId(name, BtfKind.Func);
         if (id == 0)
         {
-            CfgReject.At(0, DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' could not be found in BTF",
+            Refusal.At(0, DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' could not be found in BTF",
                 Errno.ENOENT);
         }
 
         if (btf[id].Linkage != 1)
         {
-            CfgReject.At(0, DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' must have global linkage");
+            Refusal.At(0, DiagCode.ExceptionCallbackInvalid, $"exception callback '{name}' must have global linkage");
         }
 
         foreach (var info in prog.FuncInfos)
@@ -129,14 +129,14 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
 
             if (info.InsnIdx == 0)
             {
-                CfgReject.At(0, DiagCode.ExceptionCallbackInvalid,
+                Refusal.At(0, DiagCode.ExceptionCallbackInvalid,
                     "invalid exception callback insn_off in func_info: 0");
             }
 
             return info.InsnIdx;
         }
 
-        CfgReject.At(0, DiagCode.ExceptionCallbackInvalid, "exception callback type id not found in func_info");
+        Refusal.At(0, DiagCode.ExceptionCallbackInvalid, "exception callback type id not found in func_info");
         return 0;
     }
 
@@ -167,7 +167,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
                 if (insn.Opcode is not ((byte)InsnClass.Jmp | BpfOp.Exit) and not ((byte)InsnClass.Jmp32 | BpfOp.Ja)
                     and not ((byte)InsnClass.Jmp | BpfOp.Ja))
                 {
-                    CfgReject.At(i, DiagCode.SubprogInvalid, "last insn is not an exit or jmp");
+                    Refusal.At(i, DiagCode.SubprogInvalid, "last insn is not an exit or jmp");
                 }
 
                 current++;
@@ -188,7 +188,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
             : (long)i + insn.Off + 1;
         if (target < sub.Start || target >= sub.End)
         {
-            CfgReject.At(i, DiagCode.JumpOutOfRange, $"jump out of range from insn {i} to {target}");
+            Refusal.At(i, DiagCode.JumpOutOfRange, $"jump out of range from insn {i} to {target}");
         }
     }
 }

@@ -1,5 +1,7 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Verifier.Context;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Verifier.Scalars;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -185,14 +186,11 @@ internal sealed partial class VerifierRun
         MarkLoaded(write && !reg.Type.IsReadOnly(), valueRegno);
     }
 
-    /// <summary>Kernel: <c>is_var_ctx_off_allowed</c>.</summary>
-    private bool IsCtxIndexed => Kernel.Profile.IndexesSyscallContext && RunType == Specs.ProgType.Syscall;
-
     private void CheckCtxRegAccess(
         int regno, in RegState reg, int off, int size, bool write, int valueRegno, bool isLdsx)
     {
         CheckLeak(write, valueRegno, "ctx");
-        if (IsCtxIndexed)
+        if (Hook.IsContextIndexed)
         {
             CheckMemRegion(regno, off, size, ushort.MaxValue, zeroSizeAllowed: false);
             off += (int)reg.Var.UMax;
@@ -202,13 +200,14 @@ internal sealed partial class VerifierRun
             CheckPtrOffReg(reg, regno, fixedOffOk: false);
         }
 
-        if (CheckCtx(off, size, write, isLdsx) is not { } access)
+        if (_context.Check(InsnIdx, off, size, write, isLdsx) is not { } access)
         {
             Reject(DiagCode.CtxAccessInvalid, $"invalid bpf_context access off={off} size={size}", regno, Errno.EACCES);
             return;
         }
 
-        if (access.RefId != 0 && !Cur.Cur.TryFindRef(access.RefId, out _))
+        var refId = access.IsRefcounted ? _argRefs[off] : 0;
+        if (refId != 0 && !Cur.Cur.TryFindRef(refId, out _))
         {
             Reject(DiagCode.ReleaseUnowned,
                 $"invalid bpf_context access off={off}. Reference may already be released", regno, Errno.EACCES);
@@ -223,7 +222,7 @@ internal sealed partial class VerifierRun
         if (access.Type == RegType.Scalar)
         {
             value.MarkUnknown(AlwaysPrecise);
-            if (access.IsRetval && !Options.ProvesAccesses && RetvalRange() is { } range)
+            if (access.IsRetval && !Options.ProvesAccesses && _returns.OfTarget() is { } range)
             {
                 value.Var.ClampS32(range.Min, range.Max);
             }
@@ -241,7 +240,7 @@ internal sealed partial class VerifierRun
         {
             value.Btf = access.Btf;
             value.BtfId = access.BtfId;
-            value.RefObjId = access.RefId;
+            value.RefObjId = refId;
         }
     }
 

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -12,9 +13,13 @@ internal sealed partial class VerifierRun
         var name = reg.Btf![reg.BtfId].Name;
         CheckBtfPointer(regno, reg, name, off, write);
         BtfAccess access;
-        if (write && !reg.Type.Has(RegType.MemAlloc) && HasBtfStructWrite)
+        if (write && !reg.Type.Has(RegType.MemAlloc) && _structWrites.HasAny)
         {
-            CheckBtfStructWrite(regno, reg, off, size);
+            if (_structWrites.Check(reg.Btf!.SkipModifiers(reg.BtfId), off, size) is { } fault)
+            {
+                Reject(fault.Code, fault.Message, regno, Errno.EACCES);
+            }
+
             access = default;
         }
         else
@@ -42,7 +47,7 @@ internal sealed partial class VerifierRun
                 $"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", regno, Errno.EPERM);
         }
 
-        if (Kernel.Profile.ChecksTypedReadLicense && !IsGplCompatible && IsKernelBtf(reg.Btf!))
+        if (Kernel.Profile.ChecksTypedReadLicense && !Prog.IsGplCompatible && IsKernelBtf(reg.Btf!))
         {
             Reject(DiagCode.LicenseMissing,
                 $"Cannot access kernel 'struct {name}' from non-GPL compatible program", regno);

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -36,7 +37,7 @@ internal sealed partial class VerifierRun
             case RegType.PtrToBtfId when Kernel.Profile.ReadsObjectsAsMemory:
                 CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);
                 return;
-            case RegType.PtrToCtx when IsCtxIndexed:
+            case RegType.PtrToCtx when Hook.IsContextIndexed:
                 CheckMemRegion(regno, reg.Off, size, ushort.MaxValue, zeroSizeAllowed);
                 return;
             case RegType.PtrToCtx when IsCtxPlainMemory:

@@ -1,4 +1,5 @@
 using Kptr.Isa;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,6 +1,7 @@
 using Kptr.Btf;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>What a BTF program is attached to, resolved.</summary>
 /// <param name="Name">Function, tracepoint or struct member, as messages name it.</param>

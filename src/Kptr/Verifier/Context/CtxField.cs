@@ -1,6 +1,7 @@
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>Which access sizes a context field takes.</summary>
 /// <param name="Bytes">The field's own size; 0 for no access.</param>

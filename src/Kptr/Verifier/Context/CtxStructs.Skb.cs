@@ -1,4 +1,6 @@
-namespace Kptr.Verifier;
+using Kptr.Verifier.State;
+
+namespace Kptr.Verifier.Context;
 
 /// <content><c>struct __sk_buff</c>, of which each program type sees its own part.</content>
 internal static partial class CtxStructs

@@ -1,6 +1,7 @@
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <content>Sockets, addresses and messages.</content>
 internal static partial class CtxStructs

@@ -1,6 +1,6 @@
 using Kptr.Specs;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>What programs may load from and store to their context.</summary>
 /// <remarks>Kernel: the <c>is_valid_access</c> functions of program types without BTF context, 6.12.</remarks>

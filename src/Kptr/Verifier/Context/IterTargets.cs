@@ -1,7 +1,8 @@
 using System.Collections.Frozen;
 using Kptr.Btf;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>The seq-file iterators of Linux, the last two of 7.2, and how far their arguments are trusted.</summary>
 /// <remarks>Kernel: <c>struct bpf_iter_reg</c> of each target.</remarks>

@@ -1,6 +1,7 @@
 using Kptr.Btf;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>What Linux says of its struct_ops members besides their prototypes.</summary>
 internal static class StructOpsRules
@@ -52,6 +53,11 @@ internal static class StructOpsRules
     }
 
     // The prototype of the function that stands in for a member, whose parameters are named for what they are.
-    private static BtfType? StubOf(BtfType type, string member) =>
-        type.Btf.FindId($"{type.Name}__{member}", BtfKind.Func) is not 0 and var id ? type.Btf[id].Ref : null;
+    private static BtfType? StubOf(BtfType type, string member)
+    {
+        return FindIn(type.Name) ?? (type.Name == "sched_ext_ops_cid" ? FindIn("sched_ext_ops") : null); // they share them
+
+        BtfType? FindIn(string name) =>
+            type.Btf.FindId($"{name}__{member}", BtfKind.Func) is not 0 and var id ? type.Btf[id].Ref : null;
+    }
 }

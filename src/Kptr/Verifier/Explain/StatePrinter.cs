@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

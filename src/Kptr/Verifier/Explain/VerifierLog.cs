@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -9,7 +10,7 @@ namespace Kptr.Verifier;
 /// forms are those that log viewers parse: <c>12: (85) call ...</c>, <c>; C source @ file:line</c>, <c>from 3 to 9:
 /// safe</c>.
 /// </remarks>
-internal sealed class VerifierLog(int level)
+internal sealed class VerifierLog(int level) : ILogLines
 {
     private const int Alignment = 40;
     private const int AlignmentMin = 8;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -179,7 +179,7 @@ internal sealed partial class VerifierRun
             return BacktrackSubprogCall(insn, idx);
         }
 
-        if ((TraitsOf(insn) & CallTraits.SyncCallback) != 0 && idx != subseq - 1)
+        if ((_callees.TraitsOf(insn) & CallTraits.SyncCallback) != 0 && idx != subseq - 1)
         {
             Invariant.That((_bt.Regs & ~BacktrackSet.ArgsMask) == 0
                 && _bt.Slots == 0, "a callback was entered with registers");

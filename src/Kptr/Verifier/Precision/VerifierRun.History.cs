@@ -1,3 +1,5 @@
+using Kptr.Verifier.State;
+
 namespace Kptr.Verifier;
 
 /// <summary>One recorded step that was not simply to the next instruction, or that touched the stack.</summary>

@@ -1,4 +1,5 @@
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -21,7 +22,7 @@ internal sealed partial class VerifierRun
         {
             _allPathsEnded = ExitLoop;
             _explored.Loops = new(new LoopComponents(Insns, _marks));
-            _liveRegs = new LiveRegisters(Insns, calls: this);
+            _liveRegs = new LiveRegisters(Insns, calls: _callees);
         }
     }
 

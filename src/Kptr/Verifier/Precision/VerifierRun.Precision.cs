@@ -1,5 +1,6 @@
 using System.Numerics;
 using Kptr.Diagnostics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

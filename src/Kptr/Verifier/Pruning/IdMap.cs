@@ -1,3 +1,5 @@
+using Kptr.Verifier.State;
+
 namespace Kptr.Verifier.Pruning;
 
 /// <summary>Which id of an old state stands for which id of the current one (<c>struct bpf_idmap</c>).</summary>

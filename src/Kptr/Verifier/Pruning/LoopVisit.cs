@@ -1,3 +1,5 @@
+using Kptr.Verifier.State;
+
 namespace Kptr.Verifier.Pruning;
 
 /// <summary>One entry into a loop, along one chain of calls.</summary>

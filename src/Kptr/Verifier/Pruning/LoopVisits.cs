@@ -1,4 +1,5 @@
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier.Pruning;
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier.Pruning;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>One reference that a frame must give back: the kernel's <c>struct bpf_reference_state</c>.</summary>
 /// <param name="Id">Its id, unique in a verification.</param>

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>Which calls take and release a lock.</summary>
 internal enum LockKind : byte

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>A call that switched interrupts off, and those before it: the last one is undone first.</summary>
 /// <param name="id">The id of what it saved, which its slot of stack has too.</param>

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>How registers and slots of a frame were used since its state was taken: a bit each.</summary>
 /// <remarks>

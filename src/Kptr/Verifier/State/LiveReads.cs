@@ -1,6 +1,6 @@
 using Kptr.Diagnostics;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>Marks what is read, in all states that it came from, because only what is read is compared.</summary>
 internal static class LiveReads

@@ -5,7 +5,7 @@ using Kptr.Diagnostics;
 using Kptr.Specs;
 using Kptr.Verifier.Scalars;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>
 /// What is known of one register or one spilled stack slot. A mutable struct: handle it by reference.

@@ -1,4 +1,6 @@
-namespace Kptr.Verifier;
+using Kptr.Specs;
+
+namespace Kptr.Verifier.State;
 
 /// <summary>What a register or a spilled slot holds: a base type in the low eight bits, modifiers above.</summary>
 /// <remarks>Kernel: <c>enum bpf_reg_type</c> and <c>enum bpf_type_flag</c> (include/linux/bpf.h, 6.12).</remarks>
@@ -61,6 +63,10 @@ internal enum RegType : uint
 /// <summary>Questions about a <see cref="RegType"/>.</summary>
 internal static class RegTypes
 {
+    /// <summary>Modifiers that a kernel does not have.</summary>
+    public static RegType UntrackedBy(KernelProfile profile) =>
+        profile.TracksTrust ? 0 : RegType.PtrTrusted | RegType.MemRcu;
+
     public static RegType Base(this RegType type) => type & RegType.BaseMask;
 
     public static RegType Flags(this RegType type) => type & ~RegType.BaseMask;

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>What one byte of stack holds (<c>enum bpf_stack_slot_type</c>).</summary>
 internal enum SlotKind : byte

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>
 /// Keeps dead states and frames for reuse, so that the hot loop seldom allocates. One per verification.

@@ -1,4 +1,4 @@
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.State;
 
 /// <summary>Everything known at one point of one path: the frames and what surrounds them.</summary>
 /// <remarks>Kernel: <c>struct bpf_verifier_state</c> (6.12).</remarks>

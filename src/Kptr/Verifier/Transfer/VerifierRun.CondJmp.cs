@@ -1,6 +1,7 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Verifier.Scalars;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,6 +1,7 @@
 using Kptr.Diagnostics;
 using Kptr.Verifier.Cfg;
 using Kptr.Verifier.Pruning;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

@@ -1,5 +1,6 @@
 using Kptr.Isa;
 using Kptr.Verifier.Scalars;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

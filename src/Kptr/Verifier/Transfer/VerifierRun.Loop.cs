@@ -2,6 +2,7 @@ using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Verifier.Cfg;
 using Kptr.Verifier.Pruning;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -227,7 +228,7 @@ internal sealed partial class VerifierRun
         }
 
         if (Cur.LockHeld && (src == BpfOp.PseudoCall ? !Kernel.Profile.CallsUnderLock
-            : (TraitsOf(insn) & CallTraits.AllowedUnderLock) == 0))
+            : (_callees.TraitsOf(insn) & CallTraits.AllowedUnderLock) == 0))
         {
             Reject(DiagCode.CallNotAllowedHere, "function calls are not allowed while holding a lock");
         }
@@ -245,7 +246,7 @@ internal sealed partial class VerifierRun
         else if (src == BpfOp.PseudoKfuncCall)
         {
             CheckKfuncCall(insn);
-            if ((TraitsOf(insn) & CallTraits.Throw) != 0)
+            if ((_callees.TraitsOf(insn) & CallTraits.Throw) != 0)
             {
                 return StepExit(exceptionExit: true);
             }

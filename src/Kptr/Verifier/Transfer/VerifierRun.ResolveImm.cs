@@ -2,6 +2,7 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 

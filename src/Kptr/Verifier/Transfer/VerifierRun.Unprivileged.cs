@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 using Kptr.Specs;
@@ -9,22 +8,6 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     private const int MaxUnprivilegedInsns = 4096;
-
-    /// <summary>Helpers that ask for no capability, in the two kinds of programs there are.</summary>
-    private static readonly FrozenSet<HelperId> UnprivilegedHelpers = FrozenSet.Create(
-        HelperId.MapLookupElem, HelperId.MapUpdateElem, HelperId.MapDeleteElem, HelperId.MapPushElem,
-        HelperId.MapPopElem,
-        HelperId.MapPeekElem, HelperId.MapLookupPercpuElem, HelperId.GetPrandomU32, HelperId.GetSmpProcessorId,
-        HelperId.GetNumaNodeId, HelperId.TailCall, HelperId.KtimeGetNs, HelperId.KtimeGetBootNs, HelperId.KtimeGetTaiNs,
-        HelperId.RingbufOutput, HelperId.RingbufReserve, HelperId.RingbufSubmit, HelperId.RingbufDiscard,
-        HelperId.RingbufQuery,
-        HelperId.Strncmp, HelperId.Strtol, HelperId.Strtoul, HelperId.GetCurrentPidTgid, HelperId.GetNsCurrentPidTgid,
-        HelperId.SkbLoadBytes, HelperId.SkbLoadBytesRelative, HelperId.GetSocketCookie, HelperId.GetSocketUid,
-        HelperId.PerfEventOutput,
-        HelperId.GetLocalStorage, HelperId.SkFullsock, HelperId.TcpSock, HelperId.SkbCgroupId,
-        HelperId.SkbAncestorCgroupId,
-        HelperId.SkLookupTcp, HelperId.SkLookupUdp, HelperId.SkcLookupTcp, HelperId.SkRelease, HelperId.GetListenerSock,
-        HelperId.SkStorageGet, HelperId.SkStorageDelete);
 
     private void CheckUnprivilegedProg()
     {
@@ -67,10 +50,6 @@ internal sealed partial class VerifierRun
                 errno: Errno.EPERM);
         }
     }
-
-    /// <summary>Packet pointers and stamps of the context are for CAP_BPF (<c>cg_skb_is_valid_access</c>).</summary>
-    private bool IsPrivilegedField(int off, bool write) => !BpfCapable && Prog.Type == ProgType.CgroupSkb
-        && (off is >= 76 and < 84 || (write && off is >= 152 and < 160));
 
     /// <summary>A tail call is made safe by its one map's size (<c>do_misc_fixups</c>).</summary>
     private void CheckUnprivilegedTailCalls()

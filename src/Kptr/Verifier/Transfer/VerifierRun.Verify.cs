@@ -1,6 +1,8 @@
 using Kptr.Diagnostics;
 using Kptr.Specs;
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.Context;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -27,18 +29,18 @@ internal sealed partial class VerifierRun
         CheckProgShape();
         var funcInfos = new FuncInfoCheck(Prog, Insns);
         funcInfos.CheckEarly();
-        Subprogs = new SubprogReader(Prog, Insns, _declTags, calls: this).Read(BpfCapable);
+        Subprogs = new SubprogReader(Prog, Insns, _declTags, calls: _callees).Read(BpfCapable);
         InsnIdx = 0;
         funcInfos.Check(Subprogs);
         ResolveLdImm64();
-        _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: this).Run();
-        CheckAttachTarget();
+        _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: _callees).Run();
+        AttachTo(new AttachRules(Prog, Kernel, Subprogs.Any(s => s.HasTailCall)).Resolve());
         SortFunctions();
         FindLoops();
         _fastcalls = new FastcallSpills(Insns, Subprogs);
         if (Kernel.Profile.HasFastcall)
         {
-            _fastcalls.Mark(_marks, calls: this);
+            _fastcalls.Mark(_marks, calls: _callees);
         }
 
         _inExplore = true;
@@ -55,7 +57,7 @@ internal sealed partial class VerifierRun
 
         _inExplore = false;
         _fastcalls.DropStack();
-        var depth = new StackDepth(Insns, Subprogs, Kernel.Profile, calls: this, InsnIdx);
+        var depth = new StackDepth(Insns, Subprogs, Kernel.Profile, calls: _callees, InsnIdx);
         depth.Check(HasPrivateStacks);
         _deepestStack = depth.Deepest;
         CheckUnprivilegedTailCalls();

@@ -1,5 +1,6 @@
 using Kptr.Specs;
 using Kptr.Verifier;
+using Kptr.Verifier.Context;
 
 namespace Kptr.Tests.Verifier.Calls;
 
@@ -41,7 +42,7 @@ public class CallTableTests
     [InlineData("bpf_testmod_test_read", true, 0ul)]
     public void RawTpNulls_TryFind_KnowsArguments(string tracepoint, bool known, ulong mask)
     {
-        RawTpNulls.TryFind(tracepoint, out var found).Should().Be(known);
+        RawTpNulls.TryFind(KernelProfile.Linux6_12, tracepoint, out var found).Should().Be(known);
         found.Should().Be(mask);
     }
 

@@ -1,6 +1,7 @@
 using Kptr.Verifier;
 using Kptr.Verifier.Pruning;
 using Kptr.Verifier.Scalars;
+using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.Pruning;
 

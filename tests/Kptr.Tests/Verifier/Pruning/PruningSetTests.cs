@@ -1,5 +1,6 @@
 using Kptr.Verifier;
 using Kptr.Verifier.Pruning;
+using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.Pruning;
 

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -25,7 +26,7 @@ internal sealed partial class VerifierRun
     /// <summary>Takes the references that come with arguments: the program owns them from its start.</summary>
     private void AcquireArgRefs()
     {
-        foreach (var arg in Target?.Args ?? [])
+        foreach (var arg in Hook.Target?.Args ?? [])
         {
             if (arg.IsRefcounted)
             {
@@ -140,7 +141,7 @@ internal sealed partial class VerifierRun
             }
 
             // Whether the kernel takes what is returned, the check of the return value says.
-            if (!exceptionExit && ReturnsPointer && frame.Frameno == 0 && Reg(0).RefObjId == frame.Refs[i].Id)
+            if (!exceptionExit && Hook.ReturnsPointer && frame.Frameno == 0 && Reg(0).RefObjId == frame.Refs[i].Id)
             {
                 continue;
             }

@@ -2,10 +2,11 @@ using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
-/// <content>The few kernel fields that programs may write through a typed pointer.</content>
-internal sealed partial class VerifierRun
+/// <summary>The few kernel fields that programs may write through a typed pointer.</summary>
+/// <param name="hook">Where the program runs.</param>
+internal sealed class StructWrites(Hook hook)
 {
     /// <summary>Writable fields by struct: paths from the struct's start.</summary>
     private static readonly string[] TcpSockFields =
@@ -22,64 +23,67 @@ internal sealed partial class VerifierRun
     /// <summary>
     /// Whether programs of this type may write to any kernel struct (<c>btf_struct_access</c> is set).
     /// </summary>
-    private bool HasBtfStructWrite => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
+    public bool HasAny => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
         || (Prog.Type == ProgType.StructOps
-            && StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
+            && hook.StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
                 or "Qdisc_ops");
 
-    private string StructOpsName => Prog.AttachBtf is { } at ? Types[at].Name : "";
+    private ProgSpec Prog => hook.Prog;
 
-    private void CheckBtfStructWrite(int regno, in RegState reg, int off, int size)
+    private BtfSpec Vmlinux => hook.Kernel.Types.Vmlinux;
+
+    /// <summary>What is wrong with a store to a kernel struct; null where it is allowed.</summary>
+    public Fault? Check(BtfType type, int off, int size)
     {
-        var type = reg.Btf!.SkipModifiers(reg.BtfId);
         if (Prog.Type != ProgType.StructOps)
         {
-            RequireStruct(regno, type.Name is "nf_conn" or "nf_conn___init", "only read is supported");
-            var conn = type.Name == "nf_conn" ? type : type.Btf.SkipModifiers(type.Member(0).TypeId);
-            CheckWritableField(regno, conn, off, size, ["mark"], "nf_conn");
-            return;
+            return type.Name switch
+            {
+                "nf_conn" => CheckConn(type, off, size),
+                "nf_conn___init" => CheckConn(type.Btf.SkipModifiers(type.Member(0).TypeId), off, size),
+                _ => OnlyRead,
+            };
         }
 
-        switch (StructOpsName)
+        switch (hook.StructOpsName)
         {
             case "tcp_congestion_ops":
-                RequireStruct(regno, type.Name == "tcp_sock", "only read is supported");
-                CheckWritableField(regno, type, off, size, TcpSockFields, "tcp_sock");
-                break;
+                return type.Name == "tcp_sock" ? CheckField(type, off, size, TcpSockFields, "tcp_sock") : OnlyRead;
             case "bpf_dummy_ops":
-                RequireStruct(regno, type.Name == "bpf_dummy_ops_state",
-                    "only access to bpf_dummy_ops_state is supported");
-                if (off + size > type.SizeBytes)
-                {
-                    Reject(DiagCode.BtfAccessInvalid,
-                        $"write access to bpf_dummy_ops_state at off {off} with size {size} beyond its end",
-                        regno, Errno.EACCES);
-                }
-
-                break;
+                return CheckDummy(type, off, size);
             case "bpf_testmod_st_ops":
                 var args = type.Btf.FindId("st_ops_args", BtfKind.Struct);
-                RequireStruct(regno, args != 0 && off + size <= type.Btf[args].SizeBytes, "only read is supported");
-                break;
+                return args != 0 && off + size <= type.Btf[args].SizeBytes ? null : OnlyRead;
             case "Qdisc_ops":
-                CheckQdiscWrite(regno, type, off, size);
-                break;
+                return CheckQdisc(type, off, size);
             default:
-                RequireStruct(regno, type.Name == "task_struct", "only read is supported");
-                CheckWritableField(regno, type, off, size, TaskFields, "task_struct");
-                break;
+                return type.Name == "task_struct" ? CheckField(type, off, size, TaskFields, "task_struct") : OnlyRead;
         }
     }
 
+    private static Fault OnlyRead => new Fault(DiagCode.ReadOnlyWrite, "only read is supported");
+
+    private static Fault? CheckConn(BtfType conn, int off, int size) =>
+        CheckField(conn, off, size, ["mark"], "nf_conn");
+
+    private static Fault? CheckDummy(BtfType type, int off, int size) => type.Name != "bpf_dummy_ops_state"
+        ? new Fault(DiagCode.ReadOnlyWrite, "only access to bpf_dummy_ops_state is supported")
+        : off + size > type.SizeBytes
+        ? new Fault(DiagCode.BtfAccessInvalid,
+            $"write access to bpf_dummy_ops_state at off {off} with size {size} beyond its end")
+        : null;
+
     /// <summary>Kernel: <c>bpf_qdisc_btf_struct_access</c> (net/sched/bpf_qdisc.c, 7.2).</summary>
-    private void CheckQdiscWrite(int regno, BtfType type, int off, int size)
+    private Fault? CheckQdisc(BtfType type, int off, int size)
     {
-        RequireStruct(regno, type.Name is "sk_buff" or "Qdisc" && ReferenceEquals(type.Btf, Vmlinux),
-            "only read is supported");
+        if (type.Name is not ("sk_buff" or "Qdisc") || !ReferenceEquals(type.Btf, Vmlinux))
+        {
+            return OnlyRead;
+        }
+
         if (type.Name == "Qdisc")
         {
-            CheckWritableField(regno, type, off, size, QdiscFields, "Qdisc");
-            return;
+            return CheckField(type, off, size, QdiscFields, "Qdisc");
         }
 
         // Of a packet's control block, the part that is left to the discipline's own use.
@@ -88,27 +92,17 @@ internal sealed partial class VerifierRun
             || !TryFindField(Vmlinux[block], "data", out var dataOff, out var bytes)
             || off < start + dataOff || off >= start + dataOff + bytes)
         {
-            CheckWritableField(regno, type, off, size, ["tstamp"], "sk_buff");
+            return CheckField(type, off, size, ["tstamp"], "sk_buff");
         }
-        else if (off + size > start + dataOff + bytes)
-        {
-            RejectBeyondMember(regno, off, size, "sk_buff", start + dataOff + bytes);
-        }
+
+        return off + size > start + dataOff + bytes ? Beyond(off, size, "sk_buff", start + dataOff + bytes) : null;
     }
 
-    private void RejectBeyondMember(int regno, int off, int size, string name, int end) => Reject(
+    private static Fault Beyond(int off, int size, string name, int end) => new Fault(
         DiagCode.BtfAccessInvalid,
-        $"write access at off {off} with size {size} beyond the member of {name} ended at {end}", regno, Errno.EACCES);
+        $"write access at off {off} with size {size} beyond the member of {name} ended at {end}");
 
-    private void RequireStruct(int regno, bool holds, string message)
-    {
-        if (!holds)
-        {
-            Reject(DiagCode.ReadOnlyWrite, message, regno, Errno.EACCES);
-        }
-    }
-
-    private void CheckWritableField(int regno, BtfType type, int off, int size, string[] paths, string name)
+    private static Fault? CheckField(BtfType type, int off, int size, string[] paths, string name)
     {
         foreach (var path in paths)
         {
@@ -124,15 +118,10 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            if (off + size > start + bytes)
-            {
-                RejectBeyondMember(regno, off, size, name, start + bytes);
-            }
-
-            return;
+            return off + size > start + bytes ? Beyond(off, size, name, start + bytes) : null;
         }
 
-        Reject(DiagCode.ReadOnlyWrite, $"no write support to {name} at off {off}", regno, Errno.EACCES);
+        return new Fault(DiagCode.ReadOnlyWrite, $"no write support to {name} at off {off}");
     }
 
     private static bool TryFindField(BtfType type, string path, out int off, out int bytes)

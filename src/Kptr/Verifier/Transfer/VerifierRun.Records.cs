@@ -1,5 +1,6 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
@@ -7,10 +8,6 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     private BtfRecordReader? _records;
-
-    /// <summary>Whether the license lets the program use GPL-only things (<c>license_is_gpl_compatible</c>).</summary>
-    public bool IsGplCompatible => Prog.License is "GPL" or "GPL v2" or "GPL and additional rights" or "Dual BSD/GPL"
-        or "Dual MIT/GPL" or "Dual MPL/GPL";
 
     /// <summary>
     /// Special fields of what a register points to; empty for everything but map values and local objects.

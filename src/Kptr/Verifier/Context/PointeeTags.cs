@@ -1,7 +1,8 @@
 using System.Collections.Frozen;
 using Kptr.Btf;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
 /// <summary>What the type tags of a pointer say of the memory it points to.</summary>
 internal static class PointeeTags

@@ -1,7 +1,8 @@
 using Kptr.Btf;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Callees;
 
 /// <summary>Kfuncs the verifier knows by name, because their flags do not say all.</summary>
 internal enum SpecialKfunc

@@ -1,10 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using Kptr.Diagnostics;
 
-namespace Kptr.Verifier.Cfg;
+namespace Kptr.Verifier;
 
-/// <summary>Refuses a program for its shape.</summary>
-internal static class CfgReject
+/// <summary>Refuses a program where no path is explored: for its shape, its calls, what it is attached to.</summary>
+internal static class Refusal
 {
     [DoesNotReturn]
     public static void At(int insnIdx, DiagCode code, string message, Errno errno = Errno.EINVAL) =>

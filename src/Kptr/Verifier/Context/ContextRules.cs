@@ -1,17 +1,31 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
+using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
-/// <content>Loads from and stores to the program's context.</content>
-internal sealed partial class VerifierRun
+/// <summary>Loads from and stores to the program's context.</summary>
+/// <param name="hook">Where the program runs.</param>
+/// <param name="isCapable">Whether the loader has CAP_BPF.</param>
+/// <param name="log">Told why an access is not allowed, where the kernel says it.</param>
+internal sealed class ContextRules(Hook hook, bool isCapable, ILogLines log)
 {
-    private const int MaxBpfFuncArgs = 12;
     private const int SockOpsTimestamp = 216;
 
+    private ProgSpec Prog => hook.Prog;
+
+    private KernelProfile Profile => hook.Kernel.Profile;
+
+    private BtfSpec Vmlinux => hook.Kernel.Types.Vmlinux;
+
     /// <summary>What an access to the context gives, or <see langword="null"/> where it is not allowed.</summary>
-    private CtxAccess? CheckCtx(int off, int size, bool write, bool isLdsx)
+    /// <param name="insnIdx">The instruction that accesses it.</param>
+    /// <param name="off">The offset, in bytes.</param>
+    /// <param name="size">The size, in bytes.</param>
+    /// <param name="write">Whether it is a store.</param>
+    /// <param name="isLdsx">Whether it is a load that extends the sign.</param>
+    public CtxAccess? Check(int insnIdx, int off, int size, bool write, bool isLdsx)
     {
         if (Prog.Type is ProgType.Tracing or ProgType.Lsm or ProgType.StructOps)
         {
@@ -25,18 +39,19 @@ internal sealed partial class VerifierRun
 
         if (CtxStructs.Of(Prog) is not { } ctx)
         {
-            Unsupported(DiagCode.UnsupportedProgType, $"the context of program type {Prog.Type} is not modelled");
+            Refusal.At(insnIdx, DiagCode.UnsupportedProgType,
+                $"the context of program type {Prog.Type} is not modelled", Errno.EOPNOTSUPP);
             return null;
         }
 
-        var isTimestamp = RunType == ProgType.SockOps && off >= SockOpsTimestamp;
-        if (off < 0 || (off % size != 0 && !IsCtxIndexed) || IsPrivilegedField(off, write)
-            || (isTimestamp && !Kernel.Profile.SockOpsHaveTimestamp))
+        var isTimestamp = Prog.Type == ProgType.SockOps && off >= SockOpsTimestamp;
+        if (off < 0 || (off % size != 0 && !hook.IsContextIndexed) || IsPrivilegedField(off, write)
+            || (isTimestamp && !Profile.SockOpsHaveTimestamp))
         {
             return null;
         }
 
-        var isRead = !write || (RunType == ProgType.Kprobe && Kernel.Profile.ProbesWriteRegs);
+        var isRead = !write || (Prog.Type == ProgType.Kprobe && Profile.ProbesWriteRegs);
         return ctx.FieldAt(off) is { } field && field.Allows(off, size, !isRead, isLdsx, Prog.ExpectedAttachType)
             ? new CtxAccess(off == field.Off ? field.Type : RegType.Scalar)
             : null;
@@ -57,20 +72,20 @@ internal sealed partial class VerifierRun
     // Kernel: bpf_tracing_btf_ctx_access, and btf_ctx_access alone for LSM programs.
     private CtxAccess? CheckBtfCtx(int off, int size, bool write)
     {
-        if (Prog.Type != ProgType.Lsm && (off < 0 || off >= 8 * MaxBpfFuncArgs || write || off % size != 0))
+        if (Prog.Type != ProgType.Lsm && (off < 0 || off >= 8 * AttachRules.MaxBpfFuncArgs || write || off % size != 0))
         {
             return null;
         }
 
-        var target = Target!;
+        var target = hook.Target!;
         if (off % 8 != 0)
         {
-            Log.Line($"func '{target.Name}' offset {off} is not multiple of 8");
+            log.Line($"func '{target.Name}' offset {off} is not multiple of 8");
             return null;
         }
 
         var arg = ArgIndexAt(target, off);
-        if (arg == 2 && size == 8 && target.Name == "enqueue" && StructOpsName == "Qdisc_ops"
+        if (arg == 2 && size == 8 && target.Name == "enqueue" && hook.StructOpsName == "Qdisc_ops"
             && Vmlinux.FindId("bpf_sk_buff_ptr", BtfKind.Struct) is not 0 and var list)
         {
             return new CtxAccess(RegType.PtrToBtfId | RegType.PtrTrusted, Vmlinux, list);
@@ -88,7 +103,7 @@ internal sealed partial class VerifierRun
 
     private CtxAccess? RefuseArg(AttachTarget target, int arg)
     {
-        Log.Line($"func '{target.Name}' doesn't have {arg + 1}-th argument");
+        log.Line($"func '{target.Name}' doesn't have {arg + 1}-th argument");
         return null;
     }
 
@@ -130,13 +145,13 @@ internal sealed partial class VerifierRun
             case AttachType.LsmMac or AttachType.LsmCgroup or AttachType.TraceFexit:
                 return true;
             case AttachType.TraceFsession:
-                return Kernel.Profile.HasSessions;
+                return Profile.HasSessions;
             case AttachType.ModifyReturn:
                 var ret = target.Btf.SkipModifiers(target.Proto.RefTypeId);
                 var isInt = IsSmallInt(ret);
                 if (!isInt)
                 {
-                    Log.Line($"ret type {KindName(ret)} not allowed for fmod_ret");
+                    log.Line($"ret type {BtfWords.KindName(ret)} not allowed for fmod_ret");
                 }
 
                 return isInt;
@@ -148,29 +163,29 @@ internal sealed partial class VerifierRun
     private CtxAccess? TypeOfReturn(AttachTarget target, int off, int size, int arg)
     {
         var access = TypeOfArg(target, arg, off, size, new BtfParam("", target.Proto.RefTypeId));
-        return access is { } found ? found with { IsRetval = IsLsmMac && Kernel.Profile.ChecksLsmReturn } : null;
+        return access is { } found ? found with { IsRetval = hook.IsLsmMac && Profile.ChecksLsmReturn } : null;
     }
 
     private CtxAccess? TypeOfArg(AttachTarget target, int arg, int off, int size, BtfParam param)
     {
         var type = target.Btf.SkipModifiers(param.TypeId);
         if (IsSmallInt(type) || type.Kind is BtfKind.Enum or BtfKind.Enum64 or BtfKind.Struct
-            || (type.Kind == BtfKind.Union && Kernel.Profile.TakesUnionArgs))
+            || (type.Kind == BtfKind.Union && Profile.TakesUnionArgs))
         {
             return new CtxAccess(RegType.Scalar);
         }
 
         if (type.Kind != BtfKind.Ptr)
         {
-            Log.Line(
-                $"func '{target.Name}' arg{arg} '{type.Name}' has type {KindName(type)}. Only "
+            log.Line(
+                $"func '{target.Name}' arg{arg} '{type.Name}' has type {BtfWords.KindName(type)}. Only "
                     + "pointer access is allowed");
             return null;
         }
 
         if (size != 8)
         {
-            Log.Line($"func '{target.Name}' size {size} must be 8");
+            log.Line($"func '{target.Name}' size {size} must be 8");
             return null;
         }
 
@@ -178,14 +193,14 @@ internal sealed partial class VerifierRun
         {
             if (typed.Off == off && (typed.TypeId != 0 || typed.Type.Base() == RegType.PtrToBuf))
             {
-                return Promote(new CtxAccess(typed.Type & ~Untracked, target.Btf, typed.TypeId,
-                    RefId: typed.IsRefcounted ? _argRefs[typed.Off] : 0));
+                return Promote(new CtxAccess(typed.Type & ~RegTypes.UntrackedBy(Profile), target.Btf, typed.TypeId,
+                    IsRefcounted: typed.IsRefcounted));
             }
         }
 
         var pointee = target.Btf.SkipModifiers(type.RefTypeId);
         return type.RefTypeId == 0 || pointee.Kind == BtfKind.Int
-            || (Kernel.Profile.TakesAnyPointerArg && !pointee.IsComposite)
+            || (Profile.TakesAnyPointerArg && !pointee.IsComposite)
             ? new CtxAccess(RegType.Scalar)
             : TypeOfPointer(target, arg, param, type, pointee);
     }
@@ -199,9 +214,9 @@ internal sealed partial class VerifierRun
         }
 
         var mayBeError = false;
-        if (CtxAttachType == AttachType.TraceRawTp && Kernel.Profile.KnowsNullTracepointArgs)
+        if (CtxAttachType == AttachType.TraceRawTp && Profile.KnowsNullTracepointArgs)
         {
-            if (Prog.Type != ProgType.StructOps && RawTpNulls.TryFind(target.Name, out var mask))
+            if (Prog.Type != ProgType.StructOps && RawTpNulls.TryFind(Profile, target.Name, out var mask))
             {
                 flags |= (mask & (1UL << (arg * 4))) != 0 ? RegType.MaybeNull : 0;
                 mayBeError = (mask & (2UL << (arg * 4))) != 0;
@@ -212,16 +227,16 @@ internal sealed partial class VerifierRun
             }
         }
 
-        if (PointeeTags.Of(ptr, PointeeTags.OfArgs, Kernel.Profile.RecordRules.ReadsTagsAmongModifiers) is not { } tags)
+        if (PointeeTags.Of(ptr, PointeeTags.OfArgs, Profile.RecordRules.ReadsTagsAmongModifiers) is not { } tags)
         {
-            Log.Line($"func '{target.Name}' arg{arg} type {KindName(ptr)} has multiple type tags");
+            log.Line($"func '{target.Name}' arg{arg} type {BtfWords.KindName(ptr)} has multiple type tags");
             return null;
         }
 
         flags |= tags;
         if (!pointee.IsComposite)
         {
-            Log.Line($"func '{target.Name}' arg{arg} type {KindName(pointee)} is not a struct");
+            log.Line($"func '{target.Name}' arg{arg} type {BtfWords.KindName(pointee)} is not a struct");
             return null;
         }
 
@@ -234,7 +249,7 @@ internal sealed partial class VerifierRun
     private CtxAccess Promote(CtxAccess access)
     {
         if (Prog.Type != ProgType.StructOps || access.Btf is null || access.Btf[access.BtfId].Name != "sock"
-            || Types[Prog.AttachBtf!.Value].Name != "tcp_congestion_ops")
+            || hook.StructOpsName != "tcp_congestion_ops")
         {
             return access;
         }
@@ -243,25 +258,17 @@ internal sealed partial class VerifierRun
         return id == 0 ? access : access with { BtfId = id };
     }
 
-    /// <summary>Modifiers that this kernel does not have.</summary>
-    private RegType Untracked => Kernel.Profile.TracksTrust ? 0 : RegType.PtrTrusted | RegType.MemRcu;
-
-    private bool AreArgsTrusted => Kernel.Profile.TracksTrust && Prog.Type switch
+    private bool AreArgsTrusted => Profile.TracksTrust && Prog.Type switch
     {
         ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceRawTp or AttachType.TraceIter,
-        ProgType.Lsm => !LsmHooks.IsUntrusted(Target!.Name, Kernel.Profile),
+        ProgType.Lsm => !LsmHooks.IsUntrusted(hook.Target!.Name, Profile),
         ProgType.StructOps => true,
         _ => false,
     };
 
     private static bool IsSmallInt(BtfType type) => type.Kind == BtfKind.Int && type.SizeBytes <= 8;
 
-    private static string KindName(BtfType type) => type.Kind switch
-    {
-        BtfKind.Void => "UNKNOWN",
-        BtfKind.FuncProto => "FUNC_PROTO",
-        BtfKind.TypeTag => "TYPE_TAG",
-        BtfKind.DeclTag => "DECL_TAG",
-        _ => type.Kind.ToString().ToUpperInvariant(),
-    };
+    /// <summary>Packet pointers and stamps of the context are for CAP_BPF (<c>cg_skb_is_valid_access</c>).</summary>
+    private bool IsPrivilegedField(int off, bool write) => !isCapable && Prog.Type == ProgType.CgroupSkb
+        && (off is >= 76 and < 84 || (write && off is >= 152 and < 160));
 }

@@ -1,18 +1,27 @@
 using System.Collections.Frozen;
+using System.Diagnostics.CodeAnalysis;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Context;
 
-/// <content>What the program is attached to, and whether it may be.</content>
-internal sealed partial class VerifierRun
+/// <summary>
+/// What programs may be attached to, and what that is: hooks, functions, tracepoints, members of structs.
+/// </summary>
+/// <param name="prog">The program.</param>
+/// <param name="kernel">The kernel it is loaded into.</param>
+/// <param name="hasTailCall">Whether any function of it calls another program.</param>
+internal sealed class AttachRules(ProgSpec prog, KernelSpec kernel, bool hasTailCall)
 {
+    /// <summary>Words of a function's arguments that a trampoline carries.</summary>
+    public const int MaxBpfFuncArgs = 12;
+
     private const string RawTpPrefix = "btf_trace_";
 
     private static readonly FrozenSet<string> DeniedTargets = FrozenSet.Create(
-        "migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict", "preempt_count_add", "preempt_count_sub",
-        "__rcu_read_lock", "__rcu_read_unlock");
+        "migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict", "preempt_count_add",
+        "preempt_count_sub", "__rcu_read_lock", "__rcu_read_unlock");
 
     private static readonly FrozenSet<string> NoReturnTargets = FrozenSet.Create(
         "__ia32_sys_exit", "__ia32_sys_exit_group", "__kunit_abort", "kunit_try_catch_throw",
@@ -32,61 +41,57 @@ internal sealed partial class VerifierRun
     /// <summary>Tracepoints whose programs may fault and sleep (<c>TRACE_EVENT_SYSCALL</c>).</summary>
     private static readonly FrozenSet<string> FaultableTracepoints = FrozenSet.Create("sys_enter", "sys_exit");
 
-    /// <summary>What a BTF program is attached to; null for other types.</summary>
-    public AttachTarget? Target { get; private set; }
-
-    /// <summary>Kernel: <c>check_attach_btf_id</c>.</summary>
-    private void CheckAttachTarget()
+    /// <summary>Refuses a program that may not be attached where it says (<c>check_attach_btf_id</c>).</summary>
+    /// <returns>What a BTF program is attached to; null for other types.</returns>
+    public AttachTarget? Resolve()
     {
-        if (Prog.Type == ProgType.Syscall)
+        if (prog.Type == ProgType.Syscall)
         {
-            if (!Prog.IsSleepable)
+            if (!prog.IsSleepable)
             {
                 Reject(DiagCode.AttachTargetInvalid, "Syscall programs can only be sleepable");
             }
 
-            return;
+            return null;
         }
 
-        if (Prog.IsSleepable && !MayBeSleepable)
+        if (prog.IsSleepable && !MayBeSleepable)
         {
-            Reject(DiagCode.AttachTargetInvalid, Kernel.Profile.TracepointsSleep
+            Reject(DiagCode.AttachTargetInvalid, kernel.Profile.TracepointsSleep
                 ? "Program of this type cannot be sleepable"
                 : "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
         }
 
-        if (Prog.Type == ProgType.StructOps)
+        return prog.Type switch
         {
-            Target = ResolveStructOps();
-        }
-        else if (Prog.Type is ProgType.Tracing or ProgType.Lsm)
-        {
-            Target = ResolveTarget();
-        }
+            ProgType.StructOps => ResolveStructOps(),
+            ProgType.Tracing or ProgType.Lsm => ResolveTarget(),
+            _ => null,
+        };
     }
 
-    private bool MayBeSleepable => Prog.Type switch
+    private bool MayBeSleepable => prog.Type switch
     {
-        ProgType.Tracing when Prog.ExpectedAttachType == AttachType.TraceRawTp => Kernel.Profile.TracepointsSleep,
-        ProgType.Tracing => Prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
-            or AttachType.ModifyReturn or AttachType.TraceIter or AttachType.TraceFsession || Prog.IsForManyFunctions,
-        ProgType.RawTracepoint or ProgType.Tracepoint => Kernel.Profile.TracepointsSleep,
-        ProgType.Lsm => Prog.ExpectedAttachType != AttachType.LsmCgroup,
+        ProgType.Tracing when prog.ExpectedAttachType == AttachType.TraceRawTp => kernel.Profile.TracepointsSleep,
+        ProgType.Tracing => prog.ExpectedAttachType is AttachType.TraceFentry or AttachType.TraceFexit
+            or AttachType.ModifyReturn or AttachType.TraceIter or AttachType.TraceFsession || prog.IsForManyFunctions,
+        ProgType.RawTracepoint or ProgType.Tracepoint => kernel.Profile.TracepointsSleep,
+        ProgType.Lsm => prog.ExpectedAttachType != AttachType.LsmCgroup,
         ProgType.Kprobe => true,
-        ProgType.StructOps => Kernel.Profile.StructOpsSleep,
+        ProgType.StructOps => kernel.Profile.StructOpsSleep,
         _ => false,
     };
 
     private AttachTarget ResolveTarget()
     {
-        if (Prog.AttachBtf is not { } at)
+        if (prog.AttachBtf is not { } at)
         {
             Reject(DiagCode.AttachTargetInvalid, "Tracing programs must provide btf_id");
             return null!;
         }
 
-        var type = Types[at];
-        switch (Prog.ExpectedAttachType)
+        var type = kernel.Types[at];
+        switch (prog.ExpectedAttachType)
         {
             case AttachType.TraceRawTp:
                 return ResolveRawTp(type);
@@ -109,7 +114,7 @@ internal sealed partial class VerifierRun
                 return new AttachTarget(type.Name, type.Btf, type.Ref, 0);
             default:
                 Reject(DiagCode.AttachTargetInvalid,
-                    $"attach type {Prog.ExpectedAttachType} is not one of tracing programs");
+                    $"attach type {prog.ExpectedAttachType} is not one of tracing programs");
                 return null!;
         }
     }
@@ -127,7 +132,7 @@ internal sealed partial class VerifierRun
         }
 
         var name = type.Name[RawTpPrefix.Length..];
-        if (Prog.IsSleepable && !FaultableTracepoints.Contains(name))
+        if (prog.IsSleepable && !FaultableTracepoints.Contains(name))
         {
             Reject(DiagCode.AttachTargetInvalid,
                 $"Sleepable program cannot attach to non-faultable tracepoint {name}");
@@ -150,8 +155,8 @@ internal sealed partial class VerifierRun
     private void RequireAddress(BtfType func)
     {
         const string Impl = "_impl";
-        if (Kernel.Profile.HidesKfuncArgs && func.Name.EndsWith(Impl, StringComparison.Ordinal)
-            && !Kernel.Kfuncs.ContainsKey(func.Name)
+        if (kernel.Profile.HidesKfuncArgs && func.Name.EndsWith(Impl, StringComparison.Ordinal)
+            && !kernel.Kfuncs.ContainsKey(func.Name)
             && func.Btf.FindId(func.Name[..^Impl.Length], BtfKind.Func) != 0)
         {
             Reject(DiagCode.AttachTargetInvalid, $"The address of function {func.Name} cannot be found",
@@ -159,7 +164,7 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private void RequireFunc(BtfType type)
+    private static void RequireFunc(BtfType type)
     {
         if (type.Kind != BtfKind.Func)
         {
@@ -168,7 +173,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>A trampoline can carry the function's arguments (<c>btf_distill_func_proto</c>).</summary>
-    private void CheckFuncProto(BtfType func)
+    private static void CheckFuncProto(BtfType func)
     {
         var proto = func.Ref;
         if (proto.VLen > MaxBpfFuncArgs)
@@ -180,7 +185,7 @@ internal sealed partial class VerifierRun
         if (ret.IsComposite || (ret.Kind != BtfKind.Void && func.Btf.ResolveSize(ret.Id) < 0))
         {
             Reject(DiagCode.AttachTargetInvalid,
-                $"The function {func.Name} return type {KindName(ret)} is unsupported.");
+                $"The function {func.Name} return type {BtfWords.KindName(ret)} is unsupported.");
         }
 
         for (var i = 0; i < proto.VLen; i++)
@@ -195,24 +200,24 @@ internal sealed partial class VerifierRun
             {
                 var type = func.Btf.SkipModifiers(id);
                 Reject(DiagCode.AttachTargetInvalid,
-                    $"The function {func.Name} arg{i} type {KindName(type)} is unsupported.");
+                    $"The function {func.Name} arg{i} type {BtfWords.KindName(type)} is unsupported.");
             }
         }
     }
 
     private void CheckHook(BtfType func)
     {
-        if (Prog.IsSleepable && !Prog.IsForManyFunctions && !IsSleepableTarget(func.Name))
+        if (prog.IsSleepable && !prog.IsForManyFunctions && !IsSleepableTarget(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name} is not sleepable");
         }
 
-        if (!Prog.IsSleepable && Prog.ExpectedAttachType == AttachType.ModifyReturn && !IsModifiable(func.Name))
+        if (!prog.IsSleepable && prog.ExpectedAttachType == AttachType.ModifyReturn && !IsModifiable(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, $"{func.Name}() is not modifiable");
         }
 
-        if (Prog.Type == ProgType.Lsm)
+        if (prog.Type == ProgType.Lsm)
         {
             CheckLsmHook(func);
         }
@@ -220,7 +225,7 @@ internal sealed partial class VerifierRun
         {
             Reject(DiagCode.AttachTargetInvalid, $"Attaching tracing programs to function '{func.Name}' is rejected.");
         }
-        else if (Prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn or AttachType.TraceFsession
+        else if (prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn or AttachType.TraceFsession
             && NoReturnTargets.Contains(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, "Attaching fexit/fmod_ret to __noreturn functions is rejected.");
@@ -229,12 +234,12 @@ internal sealed partial class VerifierRun
 
     private void CheckLsmHook(BtfType func)
     {
-        if (!IsGplCompatible)
+        if (!prog.IsGplCompatible)
         {
             Reject(DiagCode.LicenseMissing, "LSM programs must have a GPL compatible license");
         }
 
-        if (LsmHooks.IsDisabled(func.Name, Kernel.Profile))
+        if (LsmHooks.IsDisabled(func.Name, kernel.Profile))
         {
             Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {func.Id} points to disabled hook {func.Name}");
         }
@@ -245,63 +250,67 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private bool IsSleepableTarget(string name) => Prog.Type == ProgType.Lsm
-        ? LsmHooks.IsSleepable(name, Kernel.Profile)
-        : Kernel.Profile.HasModifiableFunctions && (SleepableTargets.Contains(name) || IsSyscall(name));
+    private bool IsSleepableTarget(string name) => prog.Type == ProgType.Lsm
+        ? LsmHooks.IsSleepable(name, kernel.Profile)
+        : kernel.Profile.HasModifiableFunctions && (SleepableTargets.Contains(name) || IsSyscall(name));
 
     private bool IsModifiable(string name) => name.StartsWith("security_", StringComparison.Ordinal)
-        || (Kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsSyscall(name)));
+        || (kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsSyscall(name)));
 
     private static bool IsSyscall(string name) => name.StartsWith("__x64_sys_", StringComparison.Ordinal);
 
     private AttachTarget ResolveStructOps()
     {
-        if (!IsGplCompatible)
+        if (!prog.IsGplCompatible)
         {
             Reject(DiagCode.LicenseMissing, "struct ops programs must have a GPL compatible license");
         }
 
-        if (Prog.AttachBtf is not { } at)
+        if (prog.AttachBtf is not { } at)
         {
             Reject(DiagCode.AttachTargetInvalid, "the program names no struct_ops type", errno: Errno.ENOTSUPP);
             return null!;
         }
 
-        var type = Types[at];
+        var type = kernel.Types[at];
         if (type.Kind != BtfKind.Struct || type.Btf.FindId("bpf_struct_ops_" + type.Name, BtfKind.Struct) == 0)
         {
             Reject(DiagCode.AttachTargetInvalid, $"attach_btf_id {type.Id} is not a supported struct",
                 errno: Errno.ENOTSUPP);
         }
 
-        if ((uint)Prog.StructOpsMember >= (uint)type.VLen)
+        if ((uint)prog.StructOpsMember >= (uint)type.VLen)
         {
             Reject(DiagCode.AttachTargetInvalid,
-                $"attach to invalid member idx {Prog.StructOpsMember} of struct {type.Name}");
+                $"attach to invalid member idx {prog.StructOpsMember} of struct {type.Name}");
         }
 
-        var member = type.Member(Prog.StructOpsMember);
+        var member = type.Member(prog.StructOpsMember);
         var pointer = type.Btf.SkipModifiers(member.TypeId);
         var proto = pointer.Kind == BtfKind.Ptr ? type.Btf.SkipModifiers(pointer.RefTypeId) : pointer;
         if (pointer.Kind != BtfKind.Ptr || proto.Kind != BtfKind.FuncProto)
         {
             Reject(DiagCode.AttachTargetInvalid,
-                $"attach to invalid member {member.Name}(@idx {Prog.StructOpsMember}) of struct {type.Name}");
+                $"attach to invalid member {member.Name}(@idx {prog.StructOpsMember}) of struct {type.Name}");
         }
 
-        if (!StructOpsRules.IsSupported(type.Name, member.Name, Prog.IsSleepable))
+        if (!StructOpsRules.IsSupported(type.Name, member.Name, prog.IsSleepable))
         {
             Reject(DiagCode.AttachTargetInvalid, $"attach to unsupported member {member.Name} of struct {type.Name}",
                 errno: Errno.ENOTSUPP);
         }
 
         var args = StructOpsRules.TaggedArgs(
-            type, member.Name, proto, Kernel.Profile.StructOpsHandOverReferences);
-        if (args.Any(a => a.IsRefcounted) && Subprogs.Any(s => s.HasTailCall))
+            type, member.Name, proto, kernel.Profile.StructOpsHandOverReferences);
+        if (args.Any(a => a.IsRefcounted) && hasTailCall)
         {
             Reject(DiagCode.CallNotAllowedHere, "program with __ref argument cannot tail call");
         }
 
         return new AttachTarget(member.Name, type.Btf, proto, 0) { Args = args };
     }
+
+    [DoesNotReturn]
+    private static void Reject(DiagCode code, string message, Errno errno = Errno.EINVAL) =>
+        Refusal.At(0, code, message, errno);
 }
