@@ -54,6 +54,11 @@ write("funcs", (f"{t['id']} {t['name']}" for t in types if t["kind"] == "FUNC"))
 protos = Protos(types)
 
 
+def stub_of(struct, member):
+    """The function that stands in for a member; the schedulers' structs share theirs."""
+    return ids.get(("FUNC", f"{struct}__{member}")) or ids.get(("FUNC", f"{struct.removesuffix('_cid')}__{member}"))
+
+
 def proto_of(t):
     """The prototype of a function, a tracepoint's typedef or a member's pointer."""
     while t["kind"] not in ("FUNC_PROTO", "STRUCT", "INT", "UNION", "ENUM", "ARRAY", "VOID"):
@@ -74,7 +79,7 @@ points = [row_of(26, 23, t, False, f"Tracing/TraceRawTp:{t['name']}",
                  proto_of(ids.get(("FUNC", "__bpf_trace_" + t["name"][10:]), t)))
           for t in types if t["kind"] == "TYPEDEF" and t["name"].startswith("btf_trace_") and proto_of(t)]
 members = [row_of(27, i, t, sleepable, f"StructOps:{t['name']}.{m['name']}",
-                  proto_of(ids.get(("FUNC", f"{t['name']}__{m['name']}"), proto)))    # the stub names what may be null
+                  proto_of(stub_of(t["name"], m["name"]) or proto))    # the stub names what may be null
            for t in types if t["kind"] == "STRUCT" and ("STRUCT", f"bpf_struct_ops_{t['name']}") in ids
            for i, m in enumerate(t["members"]) for proto in [proto_of(protos.types[m["type_id"]])] if proto
            for sleepable in (False, True)]
