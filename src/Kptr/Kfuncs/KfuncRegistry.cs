@@ -131,7 +131,7 @@ public sealed class KfuncRegistry
 
         // Queueing disciplines have the dynptrs of packets too.
         return profile.WidensKfuncHooks && spec.Name == "bpf_dynptr_from_skb"
-            ? spec with { ProgTypes = types.Add(ProgType.StructOps), StructOpsType = "Qdisc_ops" }
+            ? spec with { ProgTypes = types.Add(ProgType.StructOps), StructOpsTypes = ["Qdisc_ops"] }
             : spec with { ProgTypes = types };
     }
 

@@ -37,9 +37,10 @@ internal static class UnmodelledKfuncs
             AttachTypes = cells[3] == "-" ? [] : [.. cells[3].Split('|').Select(Enum.Parse<AttachType>)],
             Module = cells[4] == "-" ? null : cells[4],
             Profiles = profiles,
-            StructOpsType = hooks.HasFlag(KfuncHooks.SchedExt) ? "sched_ext_ops"
-                : hooks.HasFlag(KfuncHooks.Qdisc) ? "Qdisc_ops" : null,
-            StructOpsMembers = MembersOf(cells[0]),
+            StructOpsTypes = hooks.HasFlag(KfuncHooks.SchedExt) ? SchedulerKfuncs.TypesOf(cells[0])
+                : hooks.HasFlag(KfuncHooks.Qdisc) ? ["Qdisc_ops"] : [],
+            StructOpsMembers = hooks.HasFlag(KfuncHooks.SchedExt) ? SchedulerKfuncs.MembersOf(cells[0])
+                : MembersOf(cells[0]),
         };
         return new(spec, hooks, DestructorOf(cells[0]));
     }

@@ -167,6 +167,9 @@ public sealed partial record KernelProfile
         MayGotoStackBytes = 16,
         ExchangesInsideGraphs = true,
         StructOpsHandOverReferences = true,
+        LinksByAnyDifference = true,
+        ForgetsLoneIds = true,
+        FindsDeadBranches = true,
         FieldTrust = FieldTrust.Linux7_2,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
         {

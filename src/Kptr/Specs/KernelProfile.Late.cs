@@ -74,6 +74,18 @@ public sealed partial record KernelProfile
     /// <summary>Whether it knows of more tracepoints which arguments may be null, as of xfs and nfs: in 7.2.</summary>
     internal bool KnowsLateNullTracepointArgs { get; init; }
 
+    /// <summary>
+    /// Whether numbers stay linked by any constant difference, also a negative one or one of low halves: in 7.2. 6.12
+    /// knows what a sum of 64 bits with a constant that is not negative adds.
+    /// </summary>
+    internal bool LinksByAnyDifference { get; init; }
+
+    /// <summary>Whether a number that no other is linked with loses its id where a state is remembered: in 7.2.</summary>
+    internal bool ForgetsLoneIds { get; init; }
+
+    /// <summary>Whether a branch that would leave no number for an operand is not explored: in 7.2.</summary>
+    internal bool FindsDeadBranches { get; init; }
+
     /// <summary>Whether a ring buffer may drop its oldest records (<c>BPF_F_RB_OVERWRITE</c>): in 7.2.</summary>
     internal bool RingsOverwrite { get; init; }
 
@@ -115,7 +127,8 @@ public sealed partial record KernelProfile
     internal bool HasPrivateStacks { get; init; }
 
     /// <summary>Members of <c>struct_ops</c> whose programs ask for such stacks, as <c>type.member</c>.</summary>
-    internal ImmutableHashSet<string> MembersOnPrivateStacks { get; init; } = ["bpf_testmod_ops3.test_1"];
+    internal ImmutableHashSet<string> MembersOnPrivateStacks { get; init; } =
+        ["bpf_testmod_ops3.test_1", "sched_ext_ops.dispatch", "sched_ext_ops_cid.dispatch"];
 
     /// <summary>
     /// Whether a dynptr ends with the reference that it is over or shares, in every frame and its slices with it, and

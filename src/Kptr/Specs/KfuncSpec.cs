@@ -19,10 +19,10 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
     /// <summary>Expected attach types that may call it (the kernel's filter of a set); empty means every one.</summary>
     public ImmutableArray<AttachType> AttachTypes { get; init; } = [];
 
-    /// <summary>The kernel's struct of functions whose members alone may call it; null for every one's.</summary>
-    internal string? StructOpsType { get; init; }
+    /// <summary>The kernel's structs of functions whose members alone may call it; empty for every one's.</summary>
+    internal ImmutableArray<string> StructOpsTypes { get; init; } = [];
 
-    /// <summary>Of that struct, the members that may call it; empty means every one.</summary>
+    /// <summary>Of these structs, the members that may call it; empty means every one.</summary>
     internal ImmutableArray<string> StructOpsMembers { get; init; } = [];
 
     /// <summary>Profiles that have it.</summary>
@@ -36,11 +36,12 @@ public sealed record KfuncSpec(string Name, string Prototype, KfuncFlags Flags)
 
     /// <summary>Whether a program may call it at all; sleepable kfuncs ask for more.</summary>
     internal bool IsOpenTo(ProgSpec prog, KernelSpec kernel) => (Profiles & kernel.Profile.Member) != 0
-        && (StructOpsType is null || prog.Type != ProgType.StructOps || !kernel.Profile.FiltersSchedulerKfuncs
+        && (StructOpsTypes.IsDefaultOrEmpty || prog.Type != ProgType.StructOps || !kernel.Profile.FiltersSchedulerKfuncs
             || (prog.AttachBtf is { } type && IsOpenTo(kernel.Types[type], prog.StructOpsMember)))
         && (ProgTypes.IsDefaultOrEmpty || ProgTypes.Contains(prog.Type))
         && (AttachTypes.IsDefaultOrEmpty || (prog.ExpectedAttachType is { } at && AttachTypes.Contains(at)));
 
-    private bool IsOpenTo(BtfType type, int member) => type.Name == StructOpsType && (StructOpsMembers.IsDefaultOrEmpty
-        || ((uint)member < (uint)type.VLen && StructOpsMembers.Contains(type.Member(member).Name)));
+    private bool IsOpenTo(BtfType type, int member) => StructOpsTypes.Contains(type.Name)
+        && (StructOpsMembers.IsDefaultOrEmpty
+            || ((uint)member < (uint)type.VLen && StructOpsMembers.Contains(type.Member(member).Name)));
 }

@@ -41,7 +41,7 @@ internal static class CallGaps
                 "bpf_sock_*"]),
         ("signals", ["bpf_send_signal*"]),
         ("sched_ext: the model's CPUs run what a test says, and have no queues that tasks are dispatched to",
-            ["scx_*", "bpf_iter_scx_*"]),
+            ["scx_*", "__scx_*", "bpf_iter_scx_*"]),
         ("sysctl: the model has no parameters of the kernel", ["bpf_sysctl_*"]),
         ("queueing disciplines", ["bpf_qdisc_*"]),
         ("types as text", ["bpf_snprintf_btf", "bpf_seq_printf_btf"]),

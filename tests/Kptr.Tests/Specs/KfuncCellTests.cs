@@ -6,19 +6,11 @@ namespace Kptr.Tests.Specs;
 /// <summary>Which kfuncs of real kernels which programs may call, cell by cell.</summary>
 public class KfuncCellTests
 {
-    // Kfuncs of 7.2 that nothing is declared for, so that no program may call them: schedulers' and others whose flags
-    // its BTF does not tell, and those whose calls the verifier must know more of.
+    // Kfuncs of 7.2 that nothing is declared for, so that no program may call them: those whose calls the verifier must
+    // know more of.
     private static readonly string[] NotDeclaredIn72 = """
-        __scx_bpf_select_cpu_and bpf_dynptr_file_discard bpf_dynptr_from_file bpf_io_uring_get_region
-        bpf_io_uring_submit_sqes bpf_real_data_inode bpf_task_work_schedule_resume
-        bpf_task_work_schedule_signal scx_bpf_cid_curr scx_bpf_cid_to_cpu scx_bpf_cid_topo scx_bpf_cidperf_cap
-        scx_bpf_cidperf_cur scx_bpf_cidperf_set scx_bpf_cpu_curr scx_bpf_cpu_node scx_bpf_cpu_to_cid
-        scx_bpf_dsq_move scx_bpf_dsq_move_set_slice scx_bpf_dsq_move_set_vtime scx_bpf_dsq_move_vtime
-        scx_bpf_dsq_peek scx_bpf_dsq_reenq scx_bpf_events scx_bpf_get_idle_cpumask_node
-        scx_bpf_get_idle_smtmask_node scx_bpf_kick_cid scx_bpf_locked_rq scx_bpf_now scx_bpf_nr_cids
-        scx_bpf_nr_node_ids scx_bpf_nr_online_cids scx_bpf_pick_any_cpu_node scx_bpf_pick_idle_cpu_node
-        scx_bpf_reenqueue_local___v2 scx_bpf_select_cpu_and scx_bpf_task_cid scx_bpf_task_set_dsq_vtime
-        scx_bpf_task_set_slice scx_bpf_this_cid scx_bpf_tid_to_task
+        bpf_dynptr_file_discard bpf_dynptr_from_file bpf_io_uring_get_region bpf_io_uring_submit_sqes
+        bpf_real_data_inode bpf_task_work_schedule_resume bpf_task_work_schedule_signal
         """.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
 
     [Theory]
@@ -72,6 +64,27 @@ public class KfuncCellTests
     public void Kfuncs_OfTheKernelItself_AreDeclared(string version) => Names(version)
         .Except(KfuncRegistry.Builtin.SpecsOf(CellRows.ProfileOf(version)).Keys)
         .Should().BeEquivalentTo(version == "7.2" ? NotDeclaredIn72 : []);
+
+    /// <summary>The kernel's groups by function, of which the cells ask one.</summary>
+    [Theory]
+    [InlineData("scx_bpf_dsq_insert", "select_cpu enqueue dispatch", "init running")]
+    [InlineData("scx_bpf_dsq_move", "dispatch init cpu_online", "enqueue")]
+    [InlineData("scx_bpf_select_cpu_dfl", "select_cpu enqueue init_task exit", "dispatch")]
+    [InlineData("scx_bpf_cid_override", "init", "exit")]
+    [InlineData("scx_bpf_kick_cpu", "enqueue init running", "")]
+    public void SchedulerKfuncs_AreOpenToTheFunctionsOfTheirGroup(string kfunc, string may, string mayNot)
+    {
+        var spec = KfuncRegistry.Builtin.SpecsOf(KernelProfile.Linux7_2)[kfunc];
+        bool IsOpen(string type, string member)
+        {
+            var (prog, kernel, _) = CellRows.ProgOf($"StructOps:{type}.{member}", profile: KernelProfile.Linux7_2);
+            return spec.IsOpenTo(prog, kernel);
+        }
+
+        may.Split(' ').Where(m => !IsOpen("sched_ext_ops", m)).Should().BeEmpty();
+        mayNot.Split(' ').Where(m => m.Length > 0 && IsOpen("sched_ext_ops", m)).Should().BeEmpty();
+        IsOpen("sched_ext_ops_cid", "enqueue").Should().Be(kfunc == "scx_bpf_dsq_insert");
+    }
 
     private static string FileOf(string version) => $"kfunc-cells-{version}.tsv";
 

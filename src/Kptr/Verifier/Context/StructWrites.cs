@@ -25,8 +25,8 @@ internal sealed class StructWrites(Hook hook)
     /// </summary>
     public bool HasAny => Prog.Type is ProgType.SchedCls or ProgType.SchedAct or ProgType.Xdp
         || (Prog.Type == ProgType.StructOps
-            && hook.StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "bpf_testmod_st_ops"
-                or "Qdisc_ops");
+            && hook.StructOpsName is "tcp_congestion_ops" or "bpf_dummy_ops" or "sched_ext_ops" or "sched_ext_ops_cid"
+                or "bpf_testmod_st_ops" or "Qdisc_ops");
 
     private ProgSpec Prog => hook.Prog;
 
