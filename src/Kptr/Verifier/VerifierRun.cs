@@ -40,7 +40,10 @@ internal sealed partial class VerifierRun
         {
             ComparesUnwritten = !ClosesLoopsByShape,
         };
-        _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq);
+        _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq)
+        {
+            ForgetsLoneIds = kernel.Profile.ForgetsLoneIds,
+        };
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;
         _callees = new(prog, kernel, Insns, BpfCapable);

@@ -33,7 +33,7 @@ internal sealed partial class VerifierRun
         for (var i = 0; _liveRegs is not null && i <= state.CurFrame; i++)
         {
             var frame = state.Frames[i]!;
-            var live = _liveRegs.Before(i == state.CurFrame ? insnIdx : state.Frames[i + 1]!.Callsite);
+            var live = LiveBefore(state, i, insnIdx);
             for (var r = 0; r < 10; r++)
             {
                 if ((live & (1 << r)) == 0 && frame.Regs[r].Type != RegType.NotInit)
@@ -44,6 +44,10 @@ internal sealed partial class VerifierRun
             }
         }
     }
+
+    /// <summary>The registers of a frame that something still reads, as a mask; all where nobody looked.</summary>
+    private int LiveBefore(VerifierState state, int frame, int insnIdx) =>
+        _liveRegs?.Before(frame == state.CurFrame ? insnIdx : state.Frames[frame + 1]!.Callsite) ?? -1;
 
     /// <summary>The current path ends at an earlier state of an open loop (<c>add_scc_backedge</c>).</summary>
     private void AddBackEdge(VerifierState equal, VerifierState cur, int insnIdx)

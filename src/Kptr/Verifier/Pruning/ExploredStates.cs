@@ -14,12 +14,16 @@ internal sealed partial class ExploredStates(
 {
     private const int HistoryLong = 40;
     private readonly List<VerifierState> _retired = [];
+    private readonly LoneIds _loneIds = new();
     private VerifierState?[] _buckets = [];
     private int _prevInsnsProcessed;
     private int _prevJmpsProcessed;
 
     /// <summary>The loops by the code's own shape, in kernels that go by it; else null.</summary>
     public LoopVisits? Loops { get; set; }
+
+    /// <summary>Whether a number that no other is linked with loses its id, in kernels that forget it.</summary>
+    public bool ForgetsLoneIds { get; init; }
 
     /// <summary>States remembered since the run began.</summary>
     public int Total { get; private set; }
@@ -115,6 +119,11 @@ internal sealed partial class ExploredStates(
         if (isCapable)
         {
             cur.SetAllScalarsPrecise(false);
+        }
+
+        if (ForgetsLoneIds)
+        {
+            _loneIds.Clear(cur);
         }
 
         var copy = pool.RentState();

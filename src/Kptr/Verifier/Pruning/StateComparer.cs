@@ -221,14 +221,13 @@ internal sealed class StateComparer(bool allowUninitStack, bool ignoresPrecision
             return true;
         }
 
-        var oldConst = (old.Id & RegState.AddConst) != 0;
-        var curConst = (cur.Id & RegState.AddConst) != 0;
-        if (old.Id != 0 && oldConst != curConst)
+        var difference = old.Id & RegState.AddConst;
+        if (old.Id != 0 && difference != (cur.Id & RegState.AddConst))
         {
             return false;
         }
 
-        if (oldConst && old.Off != cur.Off)
+        if (difference != 0 && old.Off != cur.Off)
         {
             return false;
         }

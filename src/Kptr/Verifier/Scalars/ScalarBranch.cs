@@ -46,6 +46,35 @@ internal static class ScalarBranch
         }
     }
 
+    /// <summary>
+    /// The same, where both ways are looked down as well: one that leaves no number for an operand is never gone.
+    /// </summary>
+    /// <param name="op">The operation bits of the jump.</param>
+    /// <param name="a">Left operand.</param>
+    /// <param name="b">Right operand.</param>
+    /// <param name="is32">Whether only the low halves are compared.</param>
+    /// <param name="isSame">Whether both are one register.</param>
+    /// <remarks>Kernel: <c>is_scalar_branch_taken</c>, <c>simulate_both_branches_taken</c> (7.2).</remarks>
+    public static bool? PredictByEnds(byte op, in ScalarRange a, in ScalarRange b, bool is32, bool isSame)
+    {
+        if (isSame)
+        {
+            return PredictSame(op, a, is32);
+        }
+
+        if (Predict(op, a, b, is32) is { } known)
+        {
+            return known;
+        }
+
+        if (op == BpfOp.Jset && !a.IsConstIn(is32) && !b.IsConstIn(is32))
+        {
+            return null;
+        }
+
+        return !Leaves(op, holds: false, a, b, is32) ? true : !Leaves(op, holds: true, a, b, is32) ? false : null;
+    }
+
     /// <summary>Keeps of both numbers what is possible where <c>a op b</c> holds, or where it does not.</summary>
     /// <remarks>
     /// Operands may be one and the same register. Kernel: <c>regs_refine_cond_op</c> and the sync after it.
@@ -86,6 +115,21 @@ internal static class ScalarBranch
         BpfOp.Jslt => BpfOp.Jsge,
         _ => op,
     };
+
+    private static bool? PredictSame(byte op, in ScalarRange a, bool is32) => op switch
+    {
+        BpfOp.Jeq or BpfOp.Jge or BpfOp.Jle or BpfOp.Jsge or BpfOp.Jsle => true,
+        BpfOp.Jne or BpfOp.Jgt or BpfOp.Jlt or BpfOp.Jsgt or BpfOp.Jslt => false,
+        BpfOp.Jset when a.IsConstIn(is32) => a.ConstValueIn(is32) != 0,
+        BpfOp.Jset => SMin(a, is32) <= 0 && SMax(a, is32) >= 0 ? null : true,
+        _ => null,
+    };
+
+    private static bool Leaves(byte op, bool holds, ScalarRange a, ScalarRange b, bool is32)
+    {
+        Refine(op, holds, ref a, ref b, is32);
+        return !a.IsEmpty && !b.IsEmpty;
+    }
 
     private static bool? IsEqual(in ScalarRange a, in ScalarRange b, bool is32)
     {

@@ -23,11 +23,14 @@ internal partial struct ScalarRange
         LearnRangesFromBits();
     }
 
+    /// <summary>Whether one of the four ranges contains nothing. Kernel: <c>range_bounds_violation</c>.</summary>
+    public readonly bool IsEmpty => UMin > UMax || SMin > SMax || U32Min > U32Max || S32Min > S32Max;
+
     /// <summary>The first rule of consistency that is broken, or <see langword="null"/>.</summary>
     /// <remarks>Kernel: <c>reg_bounds_sanity_check</c>; its words.</remarks>
     public readonly string? FindViolation()
     {
-        if (UMin > UMax || SMin > SMax || U32Min > U32Max || S32Min > S32Max)
+        if (IsEmpty)
         {
             return "range bounds violation";
         }

@@ -16,7 +16,13 @@ internal struct RegState
     /// <summary>
     /// Set in <see cref="Id"/> of a scalar that differs from its linked scalars by <see cref="Off"/>.
     /// </summary>
-    public const int AddConst = int.MinValue;
+    public const int AddConst = AddConst64 | AddConst32;
+
+    /// <summary>The difference came of a 64-bit sum; what kernels before 7.2 know alone.</summary>
+    public const int AddConst64 = int.MinValue;
+
+    /// <summary>The difference came of a 32-bit sum, which leaves no high half.</summary>
+    public const int AddConst32 = 1 << 30;
 
     public RegType Type;
 

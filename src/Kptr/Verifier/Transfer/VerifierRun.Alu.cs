@@ -223,6 +223,7 @@ internal sealed partial class VerifierRun
         }
 
         var deduces = Kernel.Profile.DeducesBounds;
+        var umax = dst.Var.UMax;
         if (deduces && ScalarAlu.ForkWidthBits(op, dst.Var, other.Var) is var width and not 0)
         {
             ForkMask(insn.Dst, width, ref dst);
@@ -241,25 +242,43 @@ internal sealed partial class VerifierRun
             dst.MarkUnknown(AlwaysPrecise);
         }
 
-        if (deduces && BpfCapable && op == BpfOp.Add && !is32 && dst.Id != 0
-            && other.Type == RegType.Scalar && other.Var.IsConst
-            && !(isReg && insn.Src == insn.Dst))
+        if (deduces && BpfCapable && dst.Id != 0 && (dst.Id & RegState.AddConst) == 0
+            && !(isReg && insn.Src == insn.Dst) && DifferenceOf(op, is32, other, umax) is { } delta)
         {
-            var delta = other.Var.ConstValue;
-            if ((dst.Id & RegState.AddConst) != 0 || delta > int.MaxValue)
-            {
-                ClearScalarId(ref dst);
-            }
-            else
-            {
-                dst.Id |= RegState.AddConst;
-                dst.Off = (int)delta;
-            }
+            dst.Id |= is32 ? RegState.AddConst32 : RegState.AddConst64;
+            dst.Off = delta;
         }
         else
         {
             ClearScalarId(ref dst);
         }
+    }
+
+    /// <summary>The constant by which a number goes on being linked with those that it was a copy of, if so.</summary>
+    /// <param name="op">The operation.</param>
+    /// <param name="is32">Whether it works on low halves.</param>
+    /// <param name="other">The right operand.</param>
+    /// <param name="umax">The number's largest value before.</param>
+    private int? DifferenceOf(byte op, bool is32, in RegState other, ulong umax)
+    {
+        if (!Kernel.Profile.LinksByAnyDifference)
+        {
+            return op == BpfOp.Add && !is32 && other.Type == RegType.Scalar && other.Var.IsConst
+                && other.Var.ConstValue <= int.MaxValue ? (int)other.Var.ConstValue : null;
+        }
+
+        if (op is not (BpfOp.Add or BpfOp.Sub) || !other.Var.IsConstIn(is32) || (is32 && umax > uint.MaxValue))
+        {
+            return null;
+        }
+
+        var value = other.Var.ConstValueIn(is32);
+        if (!is32 && (long)value is < int.MinValue or > int.MaxValue)
+        {
+            return null;
+        }
+
+        return op == BpfOp.Add ? (int)value : (int)value == int.MinValue ? null : -(int)value;
     }
 
     /// <summary>

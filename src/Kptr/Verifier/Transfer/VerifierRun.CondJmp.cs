@@ -137,7 +137,10 @@ internal sealed partial class VerifierRun
 
         if (a.Type == RegType.Scalar && b.Type == RegType.Scalar)
         {
-            return Kernel.Profile.DeducesBounds ? ScalarBranch.Predict(op, a.Var, b.Var, is32)
+            return Kernel.Profile.FindsDeadBranches
+                ? ScalarBranch.PredictByEnds(op, a.Var, b.Var, is32,
+                    System.Runtime.CompilerServices.Unsafe.AreSame(ref a, ref b))
+                : Kernel.Profile.DeducesBounds ? ScalarBranch.Predict(op, a.Var, b.Var, is32)
                 : EarlyScalars.Predict(op, a.Var, b.Var, is32);
         }
 

@@ -6,6 +6,8 @@ namespace Kptr.Verifier;
 /// <content>Scalars with one id learn together.</content>
 internal sealed partial class VerifierRun
 {
+    private bool LinksByAnyDifference => Kernel.Profile.LinksByAnyDifference;
+
     /// <summary>
     /// Collects the places with this id; those beyond the limit lose the link (<c>collect_linked_regs</c>).
     /// </summary>
@@ -15,8 +17,14 @@ internal sealed partial class VerifierRun
         for (var f = Cur.CurFrame; f >= 0; f--)
         {
             var frame = Cur.Frames[f]!;
+            var live = LinksByAnyDifference ? LiveBefore(Cur, f, InsnIdx) : -1;
             for (var i = 0; i < 10; i++)
             {
+                if ((live & (1 << i)) == 0)
+                {
+                    continue;
+                }
+
                 CollectOne(ref frame.Regs[i], id, LinkedRegs.Entry(f, i, isReg: true), linked, ref count);
             }
 
@@ -48,7 +56,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Hands what is known of one scalar to those linked with it (<c>sync_linked_regs</c>).</summary>
-    private static void SyncLinked(VerifierState state, ref RegState known, ReadOnlySpan<int> linked)
+    private void SyncLinked(VerifierState state, ref RegState known, ReadOnlySpan<int> linked)
     {
         foreach (var entry in linked)
         {
@@ -57,7 +65,8 @@ internal sealed partial class VerifierRun
                 ? ref frame.Regs[LinkedRegs.IndexOf(entry)]
                 : ref frame.Stack[LinkedRegs.IndexOf(entry)].Spilled;
             if (reg.Type != RegType.Scalar || System.Runtime.CompilerServices.Unsafe.AreSame(ref reg, ref known)
-                || (reg.Id & ~RegState.AddConst) != (known.Id & ~RegState.AddConst))
+                || (reg.Id & ~RegState.AddConst) != (known.Id & ~RegState.AddConst)
+                || ((reg.Id ^ known.Id) & RegState.AddConst) == RegState.AddConst)
             {
                 continue;
             }
@@ -69,12 +78,21 @@ internal sealed partial class VerifierRun
             }
 
             int off = reg.Off, id = reg.Id;
-            var delta = ScalarRange.Const((ulong)(long)(off - known.Off));
+            var delta = ScalarRange.Const((ulong)((long)off - known.Off));
             reg = known;
             reg.Off = off;
             reg.Id = id;
             ScalarSums.AddRanges(ref reg.Var, delta);
             reg.Var.Bits += delta.Bits;
+            if (LinksByAnyDifference)
+            {
+                if (((id | known.Id) & RegState.AddConst32) != 0)
+                {
+                    reg.Var.ZeroExtend32();
+                }
+
+                reg.Var.Sync();
+            }
         }
     }
 }

@@ -57,6 +57,25 @@ public class PruningSetTests
     }
 
     [Fact]
+    public void LoneIds_AreTakenFromNumbersThatNoOtherIsLinkedWith()
+    {
+        var state = new VerifierState();
+        var regs = (state.Frames[0] = new FuncState()).Regs;
+        int[] ids = [1, 1 | RegState.AddConst32, 2, 3 | RegState.AddConst64, 0];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            regs[i].MarkUnknown(precise: false);
+            (regs[i].Id, regs[i].Off) = (ids[i], i);
+        }
+
+        (regs[8].Type, regs[8].Id) = (RegType.PtrToMapValue | RegType.MaybeNull, 2);
+        new LoneIds().Clear(state);
+        regs.Take(5).Select(r => (r.Id, r.Off)).Should().Equal(
+            (1, 0), (1 | RegState.AddConst32, 1), (0, 0), (0, 0), (0, 4));
+        regs[8].Id.Should().Be(2, "a pointer's id is no number's");
+    }
+
+    [Fact]
     public void Ids_MoreThanStatesCanHold_DoNotAgree()
     {
         const int PairsMax = (11 + 64) * 16;
