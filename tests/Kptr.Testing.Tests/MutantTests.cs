@@ -45,9 +45,9 @@ public class MutantTests
     [Theory, MemberData(nameof(Faults))]
     public void Fault_IsFoundByItsCheck(Fault fault, string check)
     {
-        // A hang leaves its threads behind: one is enough.
+        // A hang leaves its threads behind, and the table of answers is the same for each seed: one is enough.
         var isHang = check is "Ends" or "Unlocked";
-        for (var seed = isHang ? Seeds.Count : 1; seed <= Seeds.Count; seed++)
+        for (var seed = isHang || check == "Table" ? Seeds.Count : 1; seed <= Seeds.Count; seed++)
         {
             Try(fault, check, new()
             {

@@ -33,7 +33,9 @@ public class HostileTests
     [Theory, MemberData(nameof(Faults))]
     public void Fault_IsFoundByItsCheck(HostileFault fault, string check)
     {
-        for (var seed = 1; seed <= Seeds.Count; seed++)
+        // A hang leaves its threads behind, and the table of answers is the same for each seed: one is enough.
+        var isOnce = check is "Ends" or "Unlocked" or "Table";
+        for (var seed = isOnce ? Seeds.Count : 1; seed <= Seeds.Count; seed++)
         {
             var report = Run(fault, new()
             {
