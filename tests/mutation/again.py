@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Tries the mutants that no test killed once more, each in a process of its own: again.py WORK.
+"""Tries the mutants that no test killed once more, each in a process of its own: again.py WORK [FILTER].
+
+The filter is the room's, such as FullyQualifiedName!~OneTest&FullyQualifiedName!~Another.
 
 Stryker keeps one process for all. Tables are made once in it, before most of their mutants are switched on, or by one of them
 for all that follow: what is known to be static is tried again even where it was killed.
@@ -10,6 +12,8 @@ import subprocess
 import sys
 
 work = sys.argv[1]
+left_out = [arg for part in "".join(sys.argv[2:]).split("&") if part
+            for arg in ("-method-", f"*{part.removeprefix('FullyQualifiedName!~')}*")]
 path = f"{work}/report/reports/mutation-report.json"
 switch = f"{work}/mutant.bin"
 with open(path, encoding="utf-8") as report:
@@ -21,7 +25,7 @@ def run(mutant):
         file.write(int(mutant).to_bytes(4, "little", signed=True))
     try:
         return subprocess.run(
-            ["dotnet", f"{work}/mutated/Kptr.Tests.dll"], env=os.environ | {"STRYKER_MUTANT_FILE": switch},
+            ["dotnet", f"{work}/mutated/Kptr.Tests.dll", *left_out], env=os.environ | {"STRYKER_MUTANT_FILE": switch},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode
     except subprocess.TimeoutExpired:
         return None

@@ -132,6 +132,6 @@ JSON
         fi
     done
     wait $stryker
-    "$here/again.py" "$work"
+    "$here/again.py" "$work" "$(column "$room" 5)"
     python3 "$here/score.py" "$room" "$work/report/reports/mutation-report.json" | tee "$work/score.txt"
 done
