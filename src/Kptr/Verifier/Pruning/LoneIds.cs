@@ -1,3 +1,5 @@
+using Kptr.Verifier.State;
+
 namespace Kptr.Verifier.Pruning;
 
 /// <summary>Takes the ids from numbers that no other number of a state is linked with.</summary>
