@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace Kptr.Btf;
 
 /// <summary>The type tags between a pointer and what it points to.</summary>
@@ -13,7 +11,7 @@ internal readonly record struct BtfTagWalk(int PointeeId, string? Tag, bool HasS
     /// for an attribute.
     /// </summary>
     /// <remarks>Kernel: <c>btf_type_tag_walk</c>, 7.2.</remarks>
-    internal static BtfTagWalk Of(BtfSpec btf, int ptrId, FrozenSet<string> known)
+    internal static BtfTagWalk Of(BtfSpec btf, int ptrId, Predicate<string> isKnown)
     {
         string? tag = null;
         var hasSeveral = false;
@@ -21,7 +19,7 @@ internal readonly record struct BtfTagWalk(int PointeeId, string? Tag, bool HasS
         for (var left = BtfSpec.ModifierChainMax; left > 0 && BtfSpec.IsModifier(btf.KindOf(id)); left--)
         {
             if (btf.KindOf(id) == BtfKind.TypeTag && !btf.KindFlagOf(id) && btf.NameOf(id) is var name
-                && known.Contains(name))
+                && isKnown(name))
             {
                 hasSeveral |= tag is not null && tag != name;
                 tag = name;

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace Kptr.Btf;
@@ -8,8 +7,6 @@ namespace Kptr.Btf;
 /// <summary>What a kernel version knows of special fields. Data: readers ask it and never compare versions.</summary>
 public sealed record BtfRecordRules
 {
-    private readonly ImmutableDictionary<string, BtfFieldKind> _tags = [];
-
     private static readonly ImmutableDictionary<string, BtfFieldKind> s_tagsUntil6_3 =
         ImmutableDictionary.CreateRange(new Dictionary<string, BtfFieldKind>
         {
@@ -78,14 +75,7 @@ public sealed record BtfRecordRules
     /// Type tag to the kind of pointer it makes; any other tag on a field's pointer is a fault, unless
     /// <see cref="ReadsTagsAmongModifiers"/>.
     /// </summary>
-    public required ImmutableDictionary<string, BtfFieldKind> Tags
-    {
-        get => _tags;
-        init => (_tags, TagNames) = (value, value.Keys.ToFrozenSet());
-    }
-
-    /// <summary>The names of <see cref="Tags"/>.</summary>
-    internal FrozenSet<string> TagNames { get; private init; } = [];
+    public required ImmutableDictionary<string, BtfFieldKind> Tags { get; init; }
 
     /// <summary>Most fields of one record (<c>BTF_FIELDS_MAX</c>).</summary>
     public int FieldsMax { get; init; } = 11;

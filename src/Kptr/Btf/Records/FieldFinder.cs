@@ -255,7 +255,7 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
 
     private static (BtfFieldKind Kind, int Pointee) AnyTag(BtfSpec btf, BtfRecordRules rules, int ptr, string name)
     {
-        var walk = BtfTagWalk.Of(btf, ptr, rules.TagNames);
+        var walk = BtfTagWalk.Of(btf, ptr, rules.Tags.ContainsKey);
         return walk.HasSeveral ? throw new BtfRecordFault(Errno.EINVAL, $"'{name}' has more than one type tag")
             : (walk.Tag is { } tag ? rules.Tags[tag] : 0, walk.PointeeId);
     }

@@ -21,8 +21,6 @@ internal sealed partial class VerifierRun
         Untrusted = 32,
     }
 
-    private static readonly FrozenSet<string> s_arenaTag = FrozenSet.Create("arena");
-
     /// <summary>
     /// Whether the registers fit the function's BTF (<c>btf_check_subprog_call</c>). Global functions refuse what does
     /// not fit; of static ones only the checks' side effects matter.
@@ -206,7 +204,7 @@ internal sealed partial class VerifierRun
 
     // The tag is on what the pointer points to. Kernel: btf_scan_type_tags.
     private static bool IsArenaPointer(BtfSpec btf, BtfType ptr) =>
-        ptr.Kind == BtfKind.Ptr && BtfTagWalk.Of(btf, ptr.Id, s_arenaTag).Tag is not null;
+        ptr.Kind == BtfKind.Ptr && BtfTagWalk.Of(btf, ptr.Id, static tag => tag == "arena").Tag is not null;
 
     private SubprogArg PrepareArg(BtfSpec btf, SubprogInfo sub, int i, int typeId)
     {

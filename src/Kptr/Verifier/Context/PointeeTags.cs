@@ -24,7 +24,7 @@ internal static class PointeeTags
             return ptr.Ref is { Kind: BtfKind.TypeTag } tag && known.Contains(tag.Name) ? FlagOf(tag.Name) : 0;
         }
 
-        var walk = BtfTagWalk.Of(ptr.Btf, ptr.Id, known);
+        var walk = BtfTagWalk.Of(ptr.Btf, ptr.Id, known.Contains);
         return walk.HasSeveral ? null : FlagOf(walk.Tag);
     }
 
