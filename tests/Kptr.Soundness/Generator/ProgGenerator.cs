@@ -23,10 +23,12 @@ internal sealed partial class ProgGenerator
     private bool _isWrong;
     private string _section = "";
     private readonly ProgBase _base;
+    private readonly ProgFaults _faults;
 
     private ProgGenerator(Random random, ProgBase on)
     {
         _random = random;
+        _faults = new(random);
         _base = on;
     }
 
@@ -70,13 +72,16 @@ internal sealed partial class ProgGenerator
         var lines = _functions.Prepend(_lines).SelectMany(f => f).ToList();
         if (IsAboutOwners)
         {
-            Spoil(lines);
+            for (var faults = _isWrong ? 1 + (_random.Next(3) / 2) : 0; faults > 0; faults--)
+            {
+                _faults.Spoil(lines);
+            }
         }
         else
         {
             for (var slips = Chance(7) ? 1 + _random.Next(2) : 0; slips > 0; slips--)
             {
-                Slip(lines);
+                _faults.Slip(lines);
             }
         }
 
@@ -125,35 +130,6 @@ internal sealed partial class ProgGenerator
                 break;
             default:
                 Owned();
-                break;
-        }
-    }
-
-    /// <summary>A small fault of the kind people make.</summary>
-    private void Slip(List<string> lines)
-    {
-        var at = _random.Next(lines.Count);
-
-        // An iterator at the frame's very top is accepted by Linux 6.12, and so by the verifier: there
-        // is nothing to find there.
-        if (lines[at].EndsWith(':') || lines[at].StartsWith("r1 += -", StringComparison.Ordinal))
-        {
-            return;
-        }
-
-        switch (_random.Next(4))
-        {
-            case 0:
-                lines.RemoveAt(at);
-                break;
-            case 1 when at + 1 < lines.Count && !lines[at + 1].EndsWith(':'):
-                (lines[at], lines[at + 1]) = (lines[at + 1], lines[at]);
-                break;
-            case 2:
-                lines[at] = lines[at].Replace($"r{_random.Next(10)}", $"r{_random.Next(10)}", StringComparison.Ordinal);
-                break;
-            default:
-                lines[at] = lines[at].Replace("== 0", "!= 0", StringComparison.Ordinal);
                 break;
         }
     }

@@ -1,7 +1,8 @@
 namespace Kptr.Soundness;
 
-// What people get wrong about owners, put into a third of the programs about them.
-internal sealed partial class ProgGenerator
+/// <summary>What people get wrong, put into programs that were right: lines go, come twice or change.</summary>
+/// <param name="random">Decides what goes wrong, and where.</param>
+internal sealed class ProgFaults(Random random)
 {
     private static readonly string[] Ends = [
         "bpf_task_release", "bpf_cgroup_release", "bpf_cpumask_release", "bpf_obj_drop_impl",
@@ -11,23 +12,45 @@ internal sealed partial class ProgGenerator
         "bpf_iter_css_destroy", "bpf_iter_bits_destroy", "bpf_iter_task_vma_destroy", "bpf_crypto_ctx_release",
     ];
 
-    private void Spoil(List<string> lines)
+    /// <summary>A small fault of the kind people make.</summary>
+    public void Slip(List<string> lines)
     {
-        for (var faults = _isWrong ? 1 + (_random.Next(3) / 2) : 0; faults > 0; faults--)
+        var at = random.Next(lines.Count);
+
+        // An iterator at the frame's very top is accepted by Linux 6.12, and so by the verifier: there
+        // is nothing to find there.
+        if (lines[at].EndsWith(':') || lines[at].StartsWith("r1 += -", StringComparison.Ordinal))
         {
-            SpoilOnce(lines);
+            return;
+        }
+
+        switch (random.Next(4))
+        {
+            case 0:
+                lines.RemoveAt(at);
+                break;
+            case 1 when at + 1 < lines.Count && !lines[at + 1].EndsWith(':'):
+                (lines[at], lines[at + 1]) = (lines[at + 1], lines[at]);
+                break;
+            case 2:
+                lines[at] = lines[at].Replace($"r{random.Next(10)}", $"r{random.Next(10)}", StringComparison.Ordinal);
+                break;
+            default:
+                lines[at] = lines[at].Replace("== 0", "!= 0", StringComparison.Ordinal);
+                break;
         }
     }
 
-    private void SpoilOnce(List<string> lines)
+    /// <summary>One fault of those that programs about owners have.</summary>
+    public void Spoil(List<string> lines)
     {
-        switch (_random.Next(12))
+        switch (random.Next(12))
         {
             case 0:
                 Change(lines, IsEnd, lines.RemoveAt);
                 break;
             case 1:
-                Change(lines, IsEnd, at => lines[at] = $"call {Pick<string>(Ends)}");
+                Change(lines, IsEnd, at => lines[at] = $"call {Ends[random.Next(Ends.Length)]}");
                 break;
             case 2:
                 Change(lines, IsEnd, at => lines.InsertRange(at + 1, lines[ArgumentOf(lines, at)..(at + 1)]));
@@ -44,7 +67,7 @@ internal sealed partial class ProgGenerator
                 break;
             case 6:
                 Change(lines, IsPlain, at => lines.Insert(
-                    at, $"r{_random.Next(10)} = *(u64 *)(r{_random.Next(6, 10)} + 0)"));
+                    at, $"r{random.Next(10)} = *(u64 *)(r{random.Next(6, 10)} + 0)"));
                 break;
             case 7:
                 Change(lines, l => l.StartsWith("call bpf_", StringComparison.Ordinal), lines.RemoveAt);
@@ -85,7 +108,7 @@ internal sealed partial class ProgGenerator
         int[] places = [.. Enumerable.Range(0, lines.Count).Where(i => fits(lines[i]))];
         if (places.Length > 0)
         {
-            change(Pick<int>(places));
+            change(places[random.Next(places.Length)]);
         }
     }
 
