@@ -124,7 +124,14 @@ internal sealed partial class FuncEmitter
             EmitStop(StopKind.Fuel, slot);
             _il.Emit(OpCodes.Brfalse, _end);
             FetchFuel();
-            ResumeAt(_labels[target]);
+            if (IsLoop(slot, target))
+            {
+                ResumeAt(_labels[target]);
+            }
+            else
+            {
+                _il.Emit(OpCodes.Br, _labels[target]);
+            }
         });
     }
 

@@ -44,6 +44,31 @@ internal sealed partial class FuncEmitter
         }
     }
 
+    // Whether a jump back ends a round of a loop: every way to it leads over where it goes. Others leave a loop for
+    // what stands before it, into the middle of the loop around; entered there, that would be none to the host.
+    private bool IsLoop(int slot, int target)
+    {
+        var seen = new HashSet<int> { target };
+        var open = new Stack<int>();
+        if (seen.Add(_func.Entry))
+        {
+            open.Push(_func.Entry);
+        }
+
+        while (open.TryPop(out var at))
+        {
+            foreach (var next in _layout.Next(at))
+            {
+                if (seen.Add(next))
+                {
+                    open.Push(next);
+                }
+            }
+        }
+
+        return slot == target || !seen.Contains(slot);
+    }
+
     private void ResumeAt(Label head)
     {
         if (!_resumeLabels.Contains(head))

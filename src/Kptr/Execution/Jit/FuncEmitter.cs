@@ -17,6 +17,7 @@ internal sealed unsafe partial class FuncEmitter
 
     private readonly Dictionary<int, DynamicMethod> _methods;
     private readonly FuncLayout _func;
+    private readonly ProgLayout _layout;
     private readonly FrameFacts _frame;
     private readonly NeedlessChecks? _needless;
     private readonly FreeLoops? _freeLoops;
@@ -33,6 +34,7 @@ internal sealed unsafe partial class FuncEmitter
         NeedlessChecks? needless, ContextUse? context)
     {
         (_methods, _func, _code, _needless, _context) = (methods, func, code, needless, context);
+        _layout = layout;
         _il = methods[func.Entry].GetILGenerator(64 * func.Slots.Length);
         _labels = func.Slots.ToDictionary(s => s, _ => _il.DefineLabel());
         _frame = new(func, layout, code, hasContext: context is not null);
