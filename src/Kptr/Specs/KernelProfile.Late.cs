@@ -80,7 +80,9 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool LinksByAnyDifference { get; init; }
 
-    /// <summary>Whether a number that no other is linked with loses its id where a state is remembered: in 7.2.</summary>
+    /// <summary>
+    /// Whether a number that no other is linked with loses its id where a state is remembered: in 7.2.
+    /// </summary>
     internal bool ForgetsLoneIds { get; init; }
 
     /// <summary>Whether a branch that would leave no number for an operand is not explored: in 7.2.</summary>

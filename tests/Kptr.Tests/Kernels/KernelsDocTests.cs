@@ -43,8 +43,8 @@ public class KernelsDocTests
         text.AppendLine("""
             # What each kernel allows for kptrs
 
-            Generated from the profiles (`KernelProfile.All`) that Kptr judges by: what is on this page is what `kptr check` does. 6.12 and 6.1 are held
-            against whole tables and the selftests of such kernels, 7.2 against its selftests ([figures](../tests/Kptr.KernelSelftests/README.md)); how sure
+            Generated from the profiles (`KernelProfile.All`) that Kptr judges by: what is on this page is what `kptr check` does. 7.2, 6.12 and 6.1 are held
+            against whole tables and the selftests of such kernels ([figures](../tests/Kptr.KernelSelftests/README.md)); how sure
             each fact is, is in [Specs](../src/Kptr/Specs/README.md). "Since" is the version whose sources or history show it.
 
             ```sh

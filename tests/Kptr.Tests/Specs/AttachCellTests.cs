@@ -7,7 +7,9 @@ namespace Kptr.Tests.Specs;
 /// <summary>Which functions of real kernels programs may be attached to, and in which ways.</summary>
 public class AttachCellTests
 {
-    private static readonly string[] s_ways = ["TraceFentry", "TraceFexit", "ModifyReturn", "TraceFentry", "ModifyReturn"];
+    private static readonly string[] s_ways =
+        ["TraceFentry", "TraceFexit", "ModifyReturn", "TraceFentry", "ModifyReturn"];
+
     private static readonly ImmutableArray<BpfInsn> s_insns = TextAssembler.Assemble("r0 = 0\nexit").Insns;
 
     [Theory]

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;

@@ -55,7 +55,8 @@ internal static class StructOpsRules
     // The prototype of the function that stands in for a member, whose parameters are named for what they are.
     private static BtfType? StubOf(BtfType type, string member)
     {
-        return FindIn(type.Name) ?? (type.Name == "sched_ext_ops_cid" ? FindIn("sched_ext_ops") : null); // they share them
+        // The two structs of schedulers share their stubs.
+        return FindIn(type.Name) ?? (type.Name == "sched_ext_ops_cid" ? FindIn("sched_ext_ops") : null);
 
         BtfType? FindIn(string name) =>
             type.Btf.FindId($"{name}__{member}", BtfKind.Func) is not 0 and var id ? type.Btf[id].Ref : null;

@@ -1,4 +1,3 @@
-using Kptr.Verifier;
 using Kptr.Verifier.Pruning;
 using Kptr.Verifier.State;
 

@@ -1,4 +1,3 @@
-using Kptr.Verifier;
 using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.State;

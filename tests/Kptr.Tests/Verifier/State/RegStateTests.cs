@@ -1,6 +1,5 @@
 using Kptr.Kfuncs;
 using Kptr.Specs;
-using Kptr.Verifier;
 using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.State;
