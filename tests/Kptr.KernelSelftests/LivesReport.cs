@@ -19,8 +19,9 @@ internal static partial class LivesReport
     {
         var seed = int.Parse(options["seed"] ?? "1", CultureInfo.InvariantCulture);
         var count = int.Parse(options["count"] ?? "200", CultureInfo.InvariantCulture);
-        var lives = Enumerable.Range(seed, count).Select(s => LifeGenerator.Generate(s).ToList()).ToList();
         var kernel = Kernel.Read(options);
+        var lives = Enumerable.Range(seed, count).Select(s => LifeGenerator.Generate(s, kernel.Profile).ToList())
+            .ToList();
         return options["to"] is { } folder ? Write(folder, kernel, lives) : Compare(options, kernel.Profile, lives);
     }
 

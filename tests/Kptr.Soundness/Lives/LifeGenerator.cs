@@ -28,11 +28,12 @@ internal static class LifeGenerator
     private static readonly LifeOp[] s_ops =
         [.. Enum.GetValues<LifeOp>(), LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Take, LifeOp.Delete];
 
-    /// <summary>The life that a seed means.</summary>
-    internal static IEnumerable<LifeStep> Generate(int seed)
+    /// <summary>The life that a seed means, of a map that the kernel has.</summary>
+    internal static IEnumerable<LifeStep> Generate(int seed, KernelProfile profile)
     {
         var random = new Random(seed);
-        var number = random.Next(LifeLayout.Maps.Length);
+        var known = Enumerable.Range(0, LifeLayout.Maps.Length).Where(i => profile.Knows(LifeLayout.Maps[i].Type));
+        var number = random.GetItems(known.ToArray(), 1)[0];
         var map = LifeLayout.Maps[number];
         yield return LifeStep.Of('#', number, map.KeySize, LifeLayout.UserBytes(map));
         for (var left = random.Next(StepsMin, StepsMax); left > 0; left--)

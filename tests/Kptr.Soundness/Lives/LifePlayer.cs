@@ -34,9 +34,14 @@ internal sealed class LifePlayer(KernelProfile profile)
         {
             Profile = profile, Driver = DeferredDriver.Manual, CpuCount = LifeLayout.CpuCount,
         });
-        using var opened = BpfObject.From(ProgBase.Living.Object);
         var spec = LifeLayout.Maps[(int)life[0].Number(0)];
-        opened.Load(kernel, p => p.Name == LifeLayout.ProgramOf(spec));
+        var all = ProgBase.Living.Object;
+        using var opened = BpfObject.From(all with
+        {
+            Maps = [.. all.Maps.Where(m => m.Name == spec.Name || !LifeLayout.Maps.Contains(m))],
+            Progs = [.. all.Progs.Where(p => p.Name == LifeLayout.ProgramOf(spec))],
+        });
+        opened.Load(kernel);
         var me = kernel.Tasks.Fork(kernel.Tasks.Init, "lives");
         using (kernel.Tasks.Run(me))
         {

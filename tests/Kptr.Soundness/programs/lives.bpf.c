@@ -7,6 +7,7 @@
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
 #define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
+#define BPF_MAP_TYPE_RHASH 35
 #define BPF_F_NO_COMMON_LRU 2
 
 enum { ENTRIES = 4, MISSING = 2, CPUS = 2 };
@@ -159,6 +160,13 @@ MORE_LIVES(plain, NO_SLOTS)
 MORE_LIVES(kept, ONE_SLOT)
 MORE_LIVES(twice, TWO_SLOTS)
 LIVES(locked, ONE_SLOT)
+
+// Of 7.2.
+#define RHASH_LIFE(entry, slots) LIFE(rhash_##entry, BPF_MAP_TYPE_RHASH, BPF_F_NO_PREALLOC, OF_ALL, entry, slots)
+RHASH_LIFE(plain, NO_SLOTS)
+RHASH_LIFE(kept, ONE_SLOT)
+RHASH_LIFE(twice, TWO_SLOTS)
+RHASH_LIFE(locked, ONE_SLOT)
 
 // How many references the caller's task has.
 SEC("syscall") int count(struct args *a)

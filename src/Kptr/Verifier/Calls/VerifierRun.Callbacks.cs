@@ -78,7 +78,7 @@ internal sealed partial class VerifierRun
     private void SetMapElemArgs(FuncState caller, FuncState callee)
     {
         if (Aux[InsnIdx].Map?.Type is not (BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.Hash
-            or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash))
+            or BpfMapType.PercpuHash or BpfMapType.LruHash or BpfMapType.LruPercpuHash or BpfMapType.Rhash))
         {
             Reject(DiagCode.MapIncompatible, "callback function not allowed for map", errno: Errno.ENOTSUPP);
         }

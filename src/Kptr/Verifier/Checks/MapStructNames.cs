@@ -29,6 +29,8 @@ internal static class MapStructNames
         BpfMapType.Ringbuf or BpfMapType.UserRingbuf => "bpf_ringbuf_map",
         BpfMapType.BloomFilter => "bpf_bloom_filter",
         BpfMapType.Arena => "bpf_arena",
+        BpfMapType.Rhash => "bpf_rhtab",
+        BpfMapType.InsnArray => "bpf_insn_array",
         _ => null,
     };
 }

@@ -255,7 +255,7 @@ internal sealed partial class VerifierRun
             or BpfMapType.SkStorage or BpfMapType.TaskStorage or BpfMapType.CgrpStorage or BpfMapType.Arena)
             && !(Kernel.Profile.QueuesForSleepers && map.Type is BpfMapType.Queue or BpfMapType.Stack)
             && !(Kernel.Profile.MoreMapsForSleepers
-                && map.Type is BpfMapType.LpmTrie or BpfMapType.Rhash or BpfMapType.ProgArray))
+                && map.Type is BpfMapType.LpmTrie or BpfMapType.Rhash or BpfMapType.ProgArray or BpfMapType.InsnArray))
         {
             Reject(DiagCode.MapIncompatible, Kernel.Profile.QueuesForSleepers
                 ? "Sleepable programs can only use array, hash, ringbuf and local storage maps"
