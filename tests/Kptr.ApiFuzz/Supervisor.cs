@@ -115,13 +115,26 @@ internal sealed class Supervisor(FuzzOptions options)
         return Process.Start(start)!;
     }
 
+    // Of a child that has just ended, none: the next look finds it gone.
+    private static TimeSpan ProcessorTimeOf(Process child)
+    {
+        try
+        {
+            return child.TotalProcessorTime;
+        }
+        catch (InvalidOperationException)
+        {
+            return TimeSpan.Zero;
+        }
+    }
+
     // True when the child was killed: it stood still, or the time is over.
     private bool Watch(Process child, Journal journal, int seed, TimeSpan left)
     {
         var total = Stopwatch.StartNew();
         var still = Stopwatch.StartNew();
         var last = journal.Progress;
-        var used = child.TotalProcessorTime;
+        var used = ProcessorTimeOf(child);
         while (!child.WaitForExit(100))
         {
             var now = journal.Progress;
@@ -129,10 +142,10 @@ internal sealed class Supervisor(FuzzOptions options)
             {
                 last = now;
                 still.Restart();
-                used = child.TotalProcessorTime;
+                used = ProcessorTimeOf(child);
             }
 
-            if (still.Elapsed > s_hang || child.TotalProcessorTime - used > s_hangProcessor)
+            if (still.Elapsed > s_hang || ProcessorTimeOf(child) - used > s_hangProcessor)
             {
                 child.Kill();
                 var calls = Calls(journal);
