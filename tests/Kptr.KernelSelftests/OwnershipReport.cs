@@ -74,11 +74,15 @@ internal static partial class OwnershipReport
             : answer is null ? "not answered by the kernel"
             : Difference(result, answer);
         tally[what] = tally.GetValueOrDefault(what) + 1;
-        if (what.StartsWith(Differs, StringComparison.Ordinal) || options["details"] == what)
+        if (result is null || answer is null)
         {
-            var groups = answer!.Groups;
+            Console.WriteLine($"seed {seed}: {what}");
+        }
+        else if (what.StartsWith(Differs, StringComparison.Ordinal) || options["details"] == what)
+        {
+            var groups = answer.Groups;
             Console.WriteLine(
-                $"seed {seed}: {what}\n  here:  {result!.Verdict} {result.InsnsProcessed} {result.Message}\n"
+                $"seed {seed}: {what}\n  here:  {result.Verdict} {result.InsnsProcessed} {result.Message}\n"
                 + $"  there: {groups[2].Value} {groups[3].Value} {groups[4].Value}");
             if (options["details"] is not null)
             {

@@ -57,8 +57,9 @@ internal sealed partial class VerifierRun
         var copy = Pool.RentState();
         copy.CopyFrom(cur, Pool);
         copy.InsnIdx = insnIdx;
-        var from = visit!.Entry!.HistEnd;
+        var from = Math.Max(visit!.Entry!.HistEnd, visit.BackEdges.Count == 0 ? 0 : visit.HistoryKept);
         visit.BackEdges.Add(new(copy, equal, _hist[from..Math.Max(from, cur.HistEnd)], from));
+        visit.HistoryKept = cur.HistEnd;
     }
 
     /// <summary>All paths from a state are explored: if it entered a loop, its rounds learn from one another.</summary>
@@ -70,7 +71,7 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        visit.Entry = null;
+        _explored.Loops.Close(visit);
         var rounds = 0;
         for (var changed = visit.BackEdges.Count > 0; changed;)
         {

@@ -8,10 +8,15 @@ namespace Kptr.Verifier.Pruning;
 /// <remarks>Kernel: <c>struct bpf_scc_info</c> (since 6.17).</remarks>
 internal sealed class LoopVisits(LoopComponents loops)
 {
+    private readonly List<LoopVisit> _open = [];
     private List<LoopVisit>?[] _visits = [];
 
     /// <summary>Forgets all visits: another function is explored.</summary>
-    public void Forget() => _visits = new List<LoopVisit>?[loops.Count];
+    public void Forget()
+    {
+        _visits = new List<LoopVisit>?[loops.Count];
+        _open.Clear();
+    }
 
     /// <summary>Whether marks may still come to a state from rounds of its loop.</summary>
     /// <remarks>Kernel: <c>incomplete_read_marks</c>.</remarks>
@@ -22,7 +27,27 @@ internal sealed class LoopVisits(LoopComponents loops)
     {
         if (Find(state, enter: true) is { } visit)
         {
-            visit.Entry ??= state;
+            if (visit.Entry is null)
+            {
+                visit.Entry = state;
+                _open.Add(visit);
+            }
+        }
+    }
+
+    /// <summary>All paths of a visit are explored.</summary>
+    public void Close(LoopVisit visit)
+    {
+        visit.Entry = null;
+        _open.Remove(visit);
+    }
+
+    /// <summary>Another path goes on from here in the history, and overwrites what comes after.</summary>
+    public void RollBack(int histEnd)
+    {
+        foreach (var visit in _open)
+        {
+            visit.HistoryKept = Math.Min(visit.HistoryKept, histEnd);
         }
     }
 

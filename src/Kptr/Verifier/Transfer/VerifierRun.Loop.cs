@@ -306,6 +306,7 @@ internal sealed partial class VerifierRun
         _pending.RemoveAt(_pending.Count - 1);
         var done = Cur;
         Cur = next.State;
+        _explored.Loops?.RollBack(Cur.HistEnd);
         Pool.Return(done);
         Log.Rewind(next.LogMark);
         InsnIdx = next.InsnIdx;
