@@ -43,12 +43,13 @@ archive() {
         awk '$1 == "Debian/Debian" { print $2; exit }')
     [ -n "$mirror" ] || { echo "no mirror of Debian among the sources of apt" >&2; exit 1; }
     mkdir -p "$dir"/apt/{lists,cache/archives}/partial
+    : > "$dir/apt/status"
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$dir/apt/sources.list"
     cat > "$dir/apt/apt.conf" << end
 Dir::Etc::sourcelist "$dir/apt/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 Dir::State::lists "$dir/apt/lists";
-Dir::State::status "/dev/null";
+Dir::State::status "$dir/apt/status";
 Dir::Cache "$dir/apt/cache";
 end
     APT_CONFIG=$dir/apt/apt.conf apt-get update -qq
