@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Kptr.Diagnostics;
 using Kptr.Execution;
 using Kptr.Isa;
 using Kptr.Tests.Shared;
@@ -35,6 +36,33 @@ public class FrameFactsTests
         seen.InFrame.Should().BeGreaterThan(50, "programs must prove something to be tried");
         seen.InContext.Should().BeGreaterThan(50);
         seen.Bounded.Should().BeGreaterThan(1000);
+    }
+
+    [Fact]
+    public void Observer_OfAProgramThatRunsOffItsEnd_SeesEachInstructionOnce()
+    {
+        using var program = Interpreter.ForRaw(TextAssembler.Assemble("r1 = 1\nr2 = 2").Insns);
+        var seen = new List<int>();
+
+        var result = program.Run(new byte[8], new() { Observer = new Slots(seen) });
+
+        result.Fault!.Code.Should().Be(DiagCode.RunBadTarget);
+        seen.Should().Equal(0, 1);
+    }
+
+    private sealed class Slots(List<int> seen) : IRunObserver
+    {
+        public RunFault? Before(in RunPoint at)
+        {
+            seen.Add(at.InsnIdx);
+            return null;
+        }
+
+        public bool TryFail(in RunPoint at, out ulong r0)
+        {
+            r0 = 0;
+            return false;
+        }
     }
 
     private sealed class Seen

@@ -86,6 +86,9 @@ internal sealed unsafe class OpCode
     /// <summary>The op of a slot.</summary>
     internal Op* this[int idx] => (uint)idx < (uint)_insns.Length ? _ops + idx : _ops + _insns.Length;
 
+    /// <summary>Whether an op stands for a slot, and not for what is behind the last one.</summary>
+    internal bool IsSlot(Op* op) => op < _ops + _insns.Length;
+
     /// <summary>The same code with common sequences fused; a new one each time.</summary>
     internal OpCode Fused() => new(_insns, _addressOf, Arena, isFused: true);
 

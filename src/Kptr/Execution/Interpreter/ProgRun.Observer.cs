@@ -11,7 +11,7 @@ internal sealed unsafe partial class ProgRun
     /// to be answered.</returns>
     private bool Step(ref Op* op)
     {
-        var fault = _options.Observer!.Before(PointAt(op->Idx));
+        var fault = _code.IsSlot(op) ? _options.Observer!.Before(PointAt(op->Idx)) : null;
         if (fault is not null)
         {
             _fault ??= fault;
