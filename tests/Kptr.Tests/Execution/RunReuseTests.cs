@@ -50,6 +50,7 @@ public sealed class RunReuseTests : IDisposable
     {
         var program = Load(Counts);
         var options = new ExecOptions { Engine = engine };
+        ulong[] args = [1, 2];    // where they stand, they are found by a handle that is allocated
         long allocated = -1;
 
         // The host may allocate for itself while it compiles what runs often: not in all of many turns.
@@ -58,7 +59,7 @@ public sealed class RunReuseTests : IDisposable
             var before = GC.GetAllocatedBytesForCurrentThread();
             for (var i = 0; i < 20; i++)
             {
-                program.RunWithArgs([1, 2], options);
+                program.RunWithArgs(args, options);
             }
 
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
