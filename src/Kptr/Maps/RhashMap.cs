@@ -8,8 +8,9 @@ namespace Kptr.Maps;
 /// <remarks>
 /// Existing keys are written in place, so readers without <c>BPF_F_LOCK</c> may see a mix, as in arrays. Deleted
 /// elements wait for an RCU grace period before they are used again, and keep what the destroy policy leaves in them:
-/// an insert must not zero it (5df46ddcb7b3, 2026). Unlike Linux, which resizes in a work queue, the insert or delete
-/// that crosses a mark does.
+/// an insert must not zero it (5df46ddcb7b3, 2026). Linux frees those that no insert has taken by the end of a grace
+/// period of sleepable readers as well, with what is in them; here they stay for the next insert. Unlike Linux, which
+/// resizes in a work queue, the insert or delete that crosses a mark does.
 /// </remarks>
 public unsafe class RhashMap : HashMapBase
 {
