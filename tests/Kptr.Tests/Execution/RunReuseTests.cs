@@ -68,6 +68,27 @@ public sealed class RunReuseTests : IDisposable
         allocated.Should().Be(0);
     }
 
+    [Fact]
+    public void Kernel_ThatIsGone_IsNotKeptByTheThreadsThatRanInIt()
+    {
+        var kernel = RunInAnother();
+        for (var i = 0; i < 10 && kernel.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        kernel.IsAlive.Should().BeFalse();
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static WeakReference RunInAnother()
+    {
+        using var other = new RunReuseTests();
+        other.Load(Counts).RunWithArgs([1, 2], new() { Engine = ExecEngine.Interpreter });
+        return new(other._kernel);
+    }
+
     [Theory]
     [InlineData(ExecEngine.Interpreter)]
     [InlineData(ExecEngine.Jit)]
