@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Kptr.Isa;
 using Kptr.Kfuncs;
@@ -18,7 +17,6 @@ namespace Kptr.Execution;
 public sealed class Interpreter : IDisposable
 {
     private const byte CallOp = (byte)InsnClass.Jmp | BpfOp.Call;
-    private readonly ConcurrentBag<MachineMemory> _machines = [];
     private readonly CallThunk?[] _calls;
     private readonly bool[] _throws;
     private readonly RawHelper?[] _rawCalls;
@@ -167,16 +165,9 @@ public sealed class Interpreter : IDisposable
     internal bool IsThrowAt(int idx) => _throws[idx];
 
     /// <summary>A machine beside that of the run: for tail calls that come from deep inside.</summary>
-    internal MachineMemory RentMachine() =>
-        Interlocked.Exchange(ref _spare, null) ?? (_machines.TryTake(out var machine) ? machine : new MachineMemory());
+    internal MachineMemory RentMachine() => Interlocked.Exchange(ref _spare, null) ?? new MachineMemory();
 
-    internal void ReturnMachine(MachineMemory machine)
-    {
-        if (Interlocked.Exchange(ref _spare, machine) is { } other)
-        {
-            _machines.Add(other);
-        }
-    }
+    internal void ReturnMachine(MachineMemory machine) => Volatile.Write(ref _spare, machine);
 
     private static CallThunk? Resolve(BpfInsn insn, IProgLinks links) =>
         insn.Opcode != CallOp ? null

@@ -21,7 +21,7 @@ public partial class ArgCellTests
     {
         var wrong = new List<string>();
         var cells = 0;
-        var trusted = 0;
+        var pointers = 0;
         foreach (var row in CellRows.Columns($"arg-cells-{version}.tsv"))
         {
             var (label, proto, expected) = (row[0], row[1], row[2].Split(' '));
@@ -30,7 +30,7 @@ public partial class ArgCellTests
                 .Skip(label.Contains("TraceRawTp", StringComparison.Ordinal) ? 1 : 0).ToArray();
             for (var i = 0; i < expected.Length; i++, cells++)
             {
-                trusted += expected[i].StartsWith('t') ? 1 : 0;
+                pointers += expected[i][0] is 't' or 'p' ? 1 : 0;
                 var said = Answer(prog, kernel, i * 8, declared.ElementAtOrDefault(i) ?? "");
                 // Which list of packets a queueing discipline hands over stands in no prototype.
                 if (said != expected[i] && expected[i] != "t=bpf_sk_buff_ptr")
@@ -41,7 +41,7 @@ public partial class ArgCellTests
         }
 
         cells.Should().BeGreaterThan(atLeast);
-        trusted.Should().BeGreaterThan(version == "6.1" ? -1 : 1_000);
+        pointers.Should().BeGreaterThan(1_000);
         wrong.Should().BeEmpty();
     }
 
