@@ -9,7 +9,7 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Lives of maps, <c>--count N</c> from <c>--seed N</c> on: written to the folder <c>--to DIR</c> for a real kernel, or
+/// Lives of maps, <c>--count N</c> from <c>--seed N</c> on, or of those with <c>--only TEXT</c> in their name: written to the folder <c>--to DIR</c> for a real kernel, or
 /// played in modelled ones and compared with what it answered (<c>--answers FILE</c>; <c>--table FILE</c> keeps the
 /// lives with those answers).
 /// </summary>
@@ -20,8 +20,10 @@ internal static partial class LivesReport
         var seed = int.Parse(options["seed"] ?? "1", CultureInfo.InvariantCulture);
         var count = int.Parse(options["count"] ?? "200", CultureInfo.InvariantCulture);
         var kernel = Kernel.Read(options);
-        var lives = Enumerable.Range(seed, count).Select(s => LifeGenerator.Generate(s, kernel.Profile).ToList())
-            .ToList();
+        var lives = Enumerable.Range(seed, int.MaxValue - seed)
+            .Select(s => LifeGenerator.Generate(s, kernel.Profile).ToList())
+            .Where(l => LifeLayout.Maps[(int)l[0].Number(0)].Name.Contains(options["only"] ?? "", StringComparison.Ordinal))
+            .Take(count).ToList();
         return options["to"] is { } folder ? Write(folder, kernel, lives) : Compare(options, kernel.Profile, lives);
     }
 

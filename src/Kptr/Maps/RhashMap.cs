@@ -7,10 +7,10 @@ namespace Kptr.Maps;
 /// <summary><c>BPF_MAP_TYPE_RHASH</c> (7.2): a hash whose buckets grow and shrink with its content.</summary>
 /// <remarks>
 /// Existing keys are written in place, so readers without <c>BPF_F_LOCK</c> may see a mix, as in arrays. Deleted
-/// elements wait for an RCU grace period before they are used again, and keep what the destroy policy leaves in them:
-/// an insert must not zero it (5df46ddcb7b3, 2026). Linux frees those that no insert has taken by the end of a grace
-/// period of sleepable readers as well, with what is in them; here they stay for the next insert. Unlike Linux, which
-/// resizes in a work queue, the insert or delete that crosses a mark does.
+/// elements wait for an RCU grace period before they can be used again, and keep what the destroy policy leaves in them:
+/// an insert must not zero it (5df46ddcb7b3, 2026). Those that no insert has taken by the end of a grace period of
+/// sleepable readers as well are freed with what is in them (<see cref="ElemCache"/>). Unlike Linux, which resizes in a
+/// work queue, the insert or delete that crosses a mark does.
 /// </remarks>
 public unsafe class RhashMap : HashMapBase
 {
@@ -101,10 +101,41 @@ public unsafe class RhashMap : HashMapBase
         var elem = -1;
         try
         {
-            // Before the bucket is locked, as it may need memory.
-            elem = _cache.Take(caller.Cpu);
-            using var held = LockBucket(key);
-            return held.IsTaken ? UpsertLocked(held.Bucket, ref elem, key, value, flags, ref dying) : Errno.EBUSY;
+            while (true)
+            {
+                // Before the bucket is locked, as it may need memory.
+                if (FindElem(key) < 0 && elem < 0 && TakeElem(flags, caller.Cpu, ref elem) is var err and not Errno.None)
+                {
+                    return err;
+                }
+
+                using var held = LockBucket(key);
+                if (!held.IsTaken)
+                {
+                    return Errno.EBUSY;
+                }
+
+                var old = Table.FindIn(held.Bucket, key);
+                if (old >= 0)
+                {
+                    return Overwrite(old, value, flags, ref dying);
+                }
+
+                if (Count >= MaxEntries)
+                {
+                    return Errno.E2BIG;
+                }
+
+                // Else somebody deleted the key meanwhile.
+                if (elem >= 0)
+                {
+                    Layout.CopyIn(Pool.ValueOf(elem), value);
+                    Table.LinkLocked(held.Bucket, elem, key);
+                    Interlocked.Increment(ref _count);
+                    elem = -1;
+                    return Errno.None;
+                }
+            }
         }
         finally
         {
@@ -117,30 +148,28 @@ public unsafe class RhashMap : HashMapBase
         }
     }
 
-    // Sets elem to -1 when it is the map's.
-    private Errno UpsertLocked(
-        HashBucket* bucket, ref int elem, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags,
-        ref DyingValues dying)
+    private Errno TakeElem(MapUpdateFlags flags, int cpu, ref int elem)
     {
-        var old = Table.FindIn(bucket, key);
-        var err = CheckExistence(old >= 0, flags);
-        if (err == Errno.None && old >= 0)
+        var err = CheckExistence(exists: false, flags);
+        err = err != Errno.None ? err
+            : Count >= MaxEntries ? Errno.E2BIG
+            : Fails(FaultPoint.AllocElem) ? Errno.ENOMEM
+            : Errno.None;
+        if (err == Errno.None)
         {
-            CopyIn(Pool.ValueOf(old), value, flags & MapUpdateFlags.Lock);
-            dying.RecycleAt(Pool.ValueOf(old));
+            elem = _cache.Take(cpu);
         }
-        else if (err == Errno.None)
+
+        return err;
+    }
+
+    private Errno Overwrite(int elem, ReadOnlySpan<byte> value, MapUpdateFlags flags, ref DyingValues dying)
+    {
+        var err = CheckExistence(exists: true, flags);
+        if (err == Errno.None)
         {
-            err = Count >= MaxEntries ? Errno.E2BIG
-                : Fails(FaultPoint.AllocElem) ? Errno.ENOMEM
-                : Errno.None;
-            if (err == Errno.None)
-            {
-                Layout.CopyIn(Pool.ValueOf(elem), value);
-                Table.LinkLocked(bucket, elem, key);
-                Interlocked.Increment(ref _count);
-                elem = -1;
-            }
+            CopyIn(Pool.ValueOf(elem), value, flags & MapUpdateFlags.Lock);
+            dying.RecycleAt(Pool.ValueOf(elem));
         }
 
         return err;

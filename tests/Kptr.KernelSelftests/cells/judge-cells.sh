@@ -66,7 +66,7 @@ for table; do
         $generate --to "$t/programs"; ask programs programs
         $generate --answers "$t/console" | tee "$out/programs-$version.txt";;
     lives)
-        play="$KPTR_SELFTESTS lives --kernel-btf $vmlinux --profile linux-$version --seed ${SEED:-1} --count ${COUNT:-200}"
+        play="$KPTR_SELFTESTS lives --kernel-btf $vmlinux --profile linux-$version --seed ${SEED:-1} --count ${COUNT:-200} --only ${ONLY:-_}"
         $play --to "$t"; CPUS=2 ask lives programs lives
         $play --answers "$t/console" --table "$out/lives-$version.txt" | tee "$out/lives-$version.said";;
     *)  echo "no table $table"; exit 1;;

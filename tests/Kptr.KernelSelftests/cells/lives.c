@@ -6,13 +6,18 @@
 #include <sched.h>
 #include <linux/membarrier.h>
 
-enum { STEP_MAX = 1 << 16, BYTES_MAX = 1 << 14, KEYS_MAX = 1024, WAIT_US = 30000, WAITS_MAX = 100, PROGS_MAX = MAPS_MAX };
+enum { MAP_TYPE_RHASH = 35 };
+enum { STEP_MAX = 1 << 16, BYTES_MAX = 1 << 14, KEYS_MAX = 1024, WAITS_MAX = 100, PROGS_MAX = MAPS_MAX };
 
 struct args { unsigned op, key; unsigned long long value, flags; unsigned cpu, pad; long long result; };
 struct map { int fd, key, value; };
 
 static unsigned char *map_at[MAPS_MAX], *prog_at[PROGS_MAX];
 static int count_fd, act_fd, line;
+
+// Deleted elements of an rhash die after a grace period of sleepable readers, which is long.
+enum { WAIT_US = 30000, WAIT_FOR_SLEEPABLE_US = 300000 };
+static int wait_us = WAIT_US;
 static long long base;    // references that this task has anyway
 static unsigned char bytes[BYTES_MAX], keys[BYTES_MAX];
 
@@ -51,7 +56,7 @@ static long long references(void)
 static void wait_for_readers(void)
 {
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-    usleep(WAIT_US);
+    usleep(wait_us);
 }
 
 static int one(const struct map *map, int command, unsigned key, unsigned long long flags)
@@ -191,6 +196,7 @@ static void live(FILE *lives)
         if (text[0] == '#') {    // "# map key-bytes value-bytes": a new life
             sscanf(text + 1, "%u %d %d", &number, &map.key, &map.value);
             at = map_at[number];
+            wait_us = *(unsigned *)at == MAP_TYPE_RHASH ? WAIT_FOR_SLEEPABLE_US : WAIT_US;
             map.fd = create_map();
             int fds[MAPS_MAX];
             for (int i = 0; i < MAPS_MAX; i++)

@@ -45,7 +45,8 @@ public class TypedMapTests
         map.Delete(5).Should().Be(Errno.None);
         map.Delete(5).Should().Be(Errno.ENOENT);
         core.Quiesce();
-        widget.DestructorRuns.Should().Be(policy == DestroyBehavior.Eager ? 1 : 0);
+        var isFreed = policy == DestroyBehavior.Eager || type == BpfMapType.Rhash;
+        widget.DestructorRuns.Should().Be(isFreed ? 1 : 0);
         map.Map.FreeNow();
         widget.DestructorRuns.Should().Be(1);
         core.Ledger.AssertAllReturned();

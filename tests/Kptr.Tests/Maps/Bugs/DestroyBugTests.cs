@@ -93,18 +93,37 @@ public class DestroyBugTests : BugScenario
                 var map = make(core, Spec(BpfMapType.Rhash, Kptr(8)));
                 map.UpdateElem(Key(1), new byte[ValueBytes]);
                 var widget = Put(map, 1);
-                map.DeleteElem(Key(1));
-                core.Quiesce();
-                map.UpdateElem(Key(2), new byte[ValueBytes]);
-                using (core.Rcu.ReadLock())
+                using (core.RcuTrace.ReadLock())                // so long elements that wait may be used again
                 {
-                    Slot(map, 2).Peek().Should().BeSameAs(widget);
+                    map.DeleteElem(Key(1));
+                    core.Rcu.Step();
+                    InsertUntilFound(map, widget).Should().BeTrue();
                 }
 
                 Slot(map, 2).Exchange(null)!.Value.Release();
                 End(map, widget);
             },
             CopyingEverything);
+    }
+
+    // A stock of fresh elements comes first.
+    private static bool InsertUntilFound(BpfMap map, Widget widget)
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            map.UpdateElem(Key(2), new byte[ValueBytes]).Should().Be(Errno.None);
+            using (map.Core.Rcu.ReadLock())
+            {
+                if (Slot(map, 2).Peek() == widget)
+                {
+                    return true;
+                }
+            }
+
+            map.DeleteElem(Key(2));
+        }
+
+        return false;
     }
 
     /// <summary>b34ffb0c6d23, 2023.</summary>
