@@ -48,10 +48,16 @@ internal static partial class LivesReport
         foreach (var life in lives)
         {
             var there = life.Select(s => answers.GetValueOrDefault(++line, "no answer")).ToList();
-            var difference = LifeTable.Difference(life, there, player.Play(life));
-            steps += life.Count;
+            var here = player.Play(life);
+            var difference = LifeTable.Difference(life, there, here);
+            var comparable = LifeTable.Comparable(life, there, here);
+            steps += comparable;
             differing += difference is null ? 0 : 1;
-            LifeTable.Write(table, life, there);
+            if (comparable == life.Count)
+            {
+                LifeTable.Write(table, life, there);
+            }
+
             if (difference is not null)
             {
                 Console.WriteLine(difference);

@@ -84,7 +84,7 @@ public abstract partial class BpfMap
     /// <param name="address">An address in it.</param>
     internal unsafe MapPart PartAt(ulong allocation, long sizeBytes, ulong address)
     {
-        var isWritable = (Flags & MapFlags.RdOnlyProg) == 0;
+        var isWritable = (Spec.FlagsInKernel & MapFlags.RdOnlyProg) == 0;
         foreach (var pool in _pools)
         {
             if (!pool.IsBlock(allocation))

@@ -68,7 +68,7 @@ public static class MapRules
             CheckCapacity(spec),
             CheckInner(spec),
             spec.Record.Fields.Length > 0 && !options.HasCapBpf ? Errno.EPERM
-                : MapBtfRules.Check(WithFlagsOfType(spec), profile),
+                : MapBtfRules.Check(spec, profile),
         ];
         foreach (var step in steps)
         {
@@ -113,10 +113,6 @@ public static class MapRules
             || (spec.Flags & (MapFlags.RdOnly | MapFlags.WrOnly)) == (MapFlags.RdOnly | MapFlags.WrOnly)
             ? Errno.EINVAL : Errno.None;
     }
-
-    // Programs only read what others write there.
-    private static MapSpec WithFlagsOfType(MapSpec spec) => spec.Type == BpfMapType.InsnArray
-        ? spec with { Flags = spec.Flags | MapFlags.RdOnlyProg } : spec;
 
     private static Errno CheckType(
         MapSpec spec, KernelProfile profile, MapCreateOptions options) => spec.Type switch

@@ -80,7 +80,7 @@ internal static class MapBtfRules
     /// <summary>Asks only whether the type of map may have such fields.</summary>
     public static Errno CheckFields(MapSpec spec, KernelProfile profile) =>
         spec.Record.Fields.Length == 0 ? Errno.None
-        : (spec.Flags & ProgAccess) != 0 || spec.Type is BpfMapType.Devmap or BpfMapType.DevmapHash ? Errno.EACCES
+        : (spec.FlagsInKernel & ProgAccess) != 0 ? Errno.EACCES
         : spec.Record.Fields.All(f => TypesThatHold(f.Kind, profile).Contains(spec.Type)) ? Errno.None
         : Errno.EOPNOTSUPP;
 

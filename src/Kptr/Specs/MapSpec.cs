@@ -50,6 +50,10 @@ public sealed record MapSpec(string Name, BpfMapType Type)
     /// </summary>
     public bool Frozen { get; init; }
 
+    /// <summary>The flags that the kernel's map has: programs only read values of some types.</summary>
+    internal MapFlags FlagsInKernel => Type is BpfMapType.Devmap or BpfMapType.DevmapHash or BpfMapType.InsnArray
+        ? Flags | MapFlags.RdOnlyProg : Flags;
+
     /// <summary>Initial entries of maps of maps and program arrays: key to name of map or program.</summary>
     public ImmutableArray<(int Key, string Target)> InitialSlots { get; init; } = [];
 

@@ -54,6 +54,13 @@ static inline int load(const struct row *row, const struct bpf_insn *insns, unsi
     return fd >= 0;
 }
 
+// Types of map that cannot be without types of key and value.
+static inline int needs_types(unsigned type)
+{
+    return type == BPF_MAP_TYPE_SK_STORAGE || type == BPF_MAP_TYPE_INODE_STORAGE || type == BPF_MAP_TYPE_TASK_STORAGE ||
+        type == 32;    // BPF_MAP_TYPE_CGRP_STORAGE, which older headers lack
+}
+
 static inline int finish(void)
 {
     fflush(stdout);

@@ -50,12 +50,6 @@ static char letter_of(int error)
     }
 }
 
-static int needs_types(unsigned type)
-{
-    return type == BPF_MAP_TYPE_SK_STORAGE || type == BPF_MAP_TYPE_INODE_STORAGE || type == BPF_MAP_TYPE_TASK_STORAGE ||
-        type == 32;    // BPF_MAP_TYPE_CGRP_STORAGE, which older headers lack
-}
-
 static int create(const struct map *map, int btf_fd)
 {
     union bpf_attr attr;

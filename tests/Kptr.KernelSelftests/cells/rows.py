@@ -1,7 +1,8 @@
 """rows.py CELLS.ROWS BTF.JSON DIR: what the programs of this folder read, with the numbers of one kernel's BTF.
 
 DIR/rows: a kind of program a line, "label type attach btf flags". DIR/kinds: the first of each type, and those that some
-kfuncs are only for, the types with most kfuncs first. DIR/funcs: all functions.
+kfuncs are only for, the types with most kfuncs first. DIR/callers: the first of each type, and the first that sleeps.
+DIR/funcs: all functions.
 DIR/returns: the rows, and every LSM hook. DIR/args: iterators, members of struct_ops, LSM hooks and tracepoints. Their labels end
 in the target's prototype (see protos.py), where it has one.
 """
@@ -94,5 +95,9 @@ def with_proto(row):
     return row if proto is None else f"{label}={protos.of(proto)} {kind} {attach} {number} {flags}"
 
 
+by_sleep = {}
+for row in rows:
+    by_sleep.setdefault((row.split()[1], row.endswith(" 16")), row)
+write("callers", [with_proto(row) for row in sorted({*kinds.values(), *by_sleep.values()})])
 write("returns", [with_proto(row) for row in rows] + hooks)
 write("args", iters + members + hooks + points)

@@ -29,12 +29,26 @@ internal static class LifeTable
         }
     }
 
+    /// <summary>
+    /// How many steps can be compared: a batch that deletes frees its elements in the order of the map, which depends
+    /// on the map's seed, and which of them is used again first, or is sent to RCU first, can be seen later.
+    /// </summary>
+    internal static int Comparable(
+        IReadOnlyList<LifeStep> life, IReadOnlyList<string> there, IReadOnlyList<string> here)
+    {
+        var isArray = IsArray(life);
+        var end = Enumerable.Range(0, life.Count).FirstOrDefault(
+            i => life[i].Kind == 'M' && there[i] != here[i]
+                && life[i].Normal(there[i], isArray) == life[i].Normal(here[i], isArray), life.Count);
+        return Math.Min(end + 1, life.Count);
+    }
+
     /// <summary>The life up to the first step that was answered otherwise; null where none was.</summary>
     internal static string? Difference(
         IReadOnlyList<LifeStep> life, IReadOnlyList<string> there, IReadOnlyList<string> here)
     {
         var isArray = IsArray(life);
-        var at = Enumerable.Range(0, life.Count)
+        var at = Enumerable.Range(0, Comparable(life, there, here))
             .FirstOrDefault(i => life[i].Normal(there[i], isArray) != life[i].Normal(here[i], isArray), -1);
         return at < 0 ? null
             : $"map {LifeLayout.Maps[(int)life[0].Number(0)].Name}\n"

@@ -45,6 +45,7 @@ internal static class CellRows
         btf.AddStruct("nf_hook_state", 4, []);
         btf.AddStruct("sk_buff", 4, []);
         btf.AddStruct("tcp_sock", 4, []);
+        btf.AddStruct("task_struct", 4, []);
         var at = target is null ? (BtfRef?)null
             : new BtfRef(0, proto is null ? AddStruct(btf, target, of) : new CellTarget(btf).Add(target, proto));
         var prog = new ProgSpec("p", Enum.Parse<ProgType>(type[0]), [])

@@ -33,7 +33,7 @@ internal sealed partial class VerifierRun
     {
         ref readonly var reg = ref Reg(regno);
         var map = reg.Map!;
-        if ((map.Flags & MapFlags.RdOnlyProg) == 0 || !map.Frozen)
+        if ((map.FlagsInKernel & MapFlags.RdOnlyProg) == 0 || !map.Frozen)
         {
             Reject(DiagCode.CallArgInvalid, $"R{regno} does not point to a readonly map'", regno, Errno.EACCES);
         }

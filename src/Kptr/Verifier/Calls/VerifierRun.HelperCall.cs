@@ -121,8 +121,8 @@ internal sealed partial class VerifierRun
             return;
         }
 
-        if ((meta.Map!.Flags & MapFlags.RdOnlyProg) != 0 && meta.Id is HelperId.MapDeleteElem or HelperId.MapUpdateElem
-            or HelperId.MapPushElem or HelperId.MapPopElem && (meta.Map.Flags & MapFlags.RdOnlyProg) != 0)
+        if ((meta.Map!.FlagsInKernel & MapFlags.RdOnlyProg) != 0
+            && meta.Id is HelperId.MapDeleteElem or HelperId.MapUpdateElem or HelperId.MapPushElem or HelperId.MapPopElem)
         {
             Reject(DiagCode.ReadOnlyWrite, "write into map forbidden", errno: Errno.EACCES);
         }
@@ -131,6 +131,11 @@ internal sealed partial class VerifierRun
         aux.MapPoisoned |= aux.MapSeen && !ReferenceEquals(aux.Map, meta.Map);
         aux.MapSeen = true;
         aux.Map = meta.Map;
+        if (meta.Id == HelperId.TailCall && meta.Map.Type != BpfMapType.ProgArray)
+        {
+            Reject(DiagCode.MapIncompatible, "expected prog array map for tail call");
+        }
+
         if (meta.Id == HelperId.TailCall && Reg(3).IsConstScalar && Reg(3).Var.ConstValue < meta.Map.MaxEntries)
         {
             MarkChainPrecision(3);

@@ -32,7 +32,7 @@ internal sealed partial class VerifierRun
     private void LoadFromMap(in RegState reg, int off, int size, int valueRegno, bool isLdsx)
     {
         var map = reg.Map!;
-        if (!reg.Var.IsConst || !map.Frozen || (map.Flags & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map)
+        if (!reg.Var.IsConst || !map.Frozen || (map.FlagsInKernel & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map)
             || Options.ProvesAccesses)
         {
             MarkRegUnknown(valueRegno);
@@ -78,7 +78,7 @@ internal sealed partial class VerifierRun
 
     public void CheckMapAccessType(MapSpec map, int off, int size, bool write)
     {
-        if (write ? (map.Flags & MapFlags.RdOnlyProg) != 0 : (map.Flags & MapFlags.WrOnlyProg) != 0)
+        if (write ? (map.FlagsInKernel & MapFlags.RdOnlyProg) != 0 : (map.Flags & MapFlags.WrOnlyProg) != 0)
         {
             var what = write ? "write into" : "read from";
             Reject(DiagCode.ReadOnlyWrite,

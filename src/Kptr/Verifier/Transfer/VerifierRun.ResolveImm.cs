@@ -261,6 +261,12 @@ internal sealed partial class VerifierRun
                 ? "Sleepable programs can only use array, hash, ringbuf and local storage maps"
                 : "Sleepable programs can only use array, hash, and ringbuf maps");
         }
+
+        // User space fills it for one program and freezes it; nobody does that here.
+        if (map.Type == BpfMapType.InsnArray && !map.Frozen)
+        {
+            Reject(DiagCode.MapIncompatible, "Failed to properly initialize insn array");
+        }
     }
 
     private void CheckOpcodeKnown(in BpfInsn insn)
