@@ -180,7 +180,17 @@ public sealed class BpfObject : IDisposable
         var maps = _maps.Create(linked.Maps);
         foreach (var verified in VerifyAll(wanted, kernel.Spec))
         {
-            _programs = _programs.Add(verified.Spec.Name, new BpfProgram(kernel, verified, maps));
+            var program = new BpfProgram(kernel, verified, maps);
+            _programs = _programs.Add(program.Name, program);
+            if (program.OwnMaps() is { } map)
+            {
+                throw new DiagnosticException([new(
+                    DiagCode.MapIncompatible,
+                    $"program {program.Name} cannot use {map}: it belongs to programs of another kind, which used it first")
+                {
+                    File = Spec.Name,
+                }]);
+            }
         }
 
         FillSlots(linked);

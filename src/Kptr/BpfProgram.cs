@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Kptr.Execution;
+using Kptr.Isa;
 using Kptr.Kfuncs;
 using Kptr.Maps;
 using Kptr.Specs;
@@ -10,10 +11,12 @@ namespace Kptr;
 
 /// <summary>A loaded program: verified, bound to live maps, ready to attach and to run.</summary>
 /// <remarks>Any number of threads may run it at once.</remarks>
-public sealed partial class BpfProgram
+public sealed partial class BpfProgram : IMapUser
 {
     private const string Loader = "loaded object";
     private readonly ImmutableArray<BpfMap?> _maps;
+    private readonly MapOwner _owner;
+    private readonly bool _tailCalls;
     private readonly Interpreter _interpreter;
     private readonly Lazy<bool> _hasOnlyBuiltinBodies;
     private volatile bool _isUnloaded;
@@ -40,6 +43,11 @@ public sealed partial class BpfProgram
         _sharesRecursion = Spec.Type is ProgType.Kprobe or ProgType.Tracepoint or ProgType.PerfEvent;
         _checksRecursion = _sharesRecursion
             || Spec.Type is ProgType.Tracing or ProgType.RawTracepoint or ProgType.RawTracepointWritable;
+        var used = UsedMaps().ToList();
+        _owner = MapOwner.Of(
+            Spec, kernel.Spec.Types, used.Find(m => m.Type == BpfMapType.CgroupStorage),
+            used.Find(m => m.Type == BpfMapType.PercpuCgroupStorage));
+        _tailCalls = Spec.Insns.Any(i => i.IsHelperCall && i.Imm == (int)HelperId.TailCall);
         HoldMaps();
 
         Object = new(kernel, Name, Loader, LetMapsGo);
@@ -110,6 +118,16 @@ public sealed partial class BpfProgram
 
     /// <summary>The object that loaded it lets go of it.</summary>
     internal void Unload() => Object.Put(Loader);
+
+    /// <summary>Makes the maps that can hold programs those of programs like this one.</summary>
+    /// <returns>One that belongs to others, or null.</returns>
+    internal BpfMap? OwnMaps() => UsedMaps().FirstOrDefault(m => !((IMapUser)this).TryUse(m));
+
+    bool IMapUser.TryUse(BpfMap map) => map.TryOwn(_owner, _tailCalls);
+
+    private IEnumerable<BpfMap> UsedMaps() => Spec.Insns
+        .Where(i => i.Opcode == BpfOp.LdImm64 && i.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue)
+        .Select(i => _maps[i.Imm]).OfType<BpfMap>().Distinct();
 
     private void HoldMaps()
     {

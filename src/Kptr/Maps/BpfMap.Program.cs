@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
+using Kptr.Specs;
 
 namespace Kptr.Maps;
 
@@ -13,6 +14,14 @@ public delegate ulong MapElemCallback(ulong key, ulong value);
 public abstract partial class BpfMap
 {
     private HashTable? _direct;
+    private MapOwner? _owner;
+
+    /// <summary>
+    /// Whether a program may use the map, which becomes that of programs like it where it had no owner
+    /// (<c>bpf_prog_map_compatible</c>).
+    /// </summary>
+    internal bool TryOwn(MapOwner asked, bool tailCalls) => !MapOwner.IsFor(Type)
+        || Interlocked.CompareExchange(ref _owner, asked, null) is not { } owner || owner.Admits(asked, Type, tailCalls);
 
     /// <summary>Finds a value (<c>bpf_map_lookup_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>

@@ -1,6 +1,6 @@
 #!/bin/bash
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
-# cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, calls, returns,
+# cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, calls, owners, returns,
 # args, attach, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
 # "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on. "lives" lets COUNT
 # maps live and die from SEED on, and compares what each step answered; its table has those lives.
@@ -8,7 +8,7 @@
 # Needs gcc, bpftool, cpio, python3 and qemu-system-x86_64.
 set -e
 here=$(dirname "$(realpath "$0")"); t=$(mktemp -d); trap 'rm -rf "$t"' EXIT
-version=${VERSION:-6.12} kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps calls returns args attach
+version=${VERSION:-6.12} kernel=$1 vmlinux=$2 out=$3; shift 3; [ $# -gt 0 ] || set helpers kfuncs maps calls owners returns args attach
 bpftool -j btf dump file "$vmlinux" > "$t/btf.json"
 python3 "$here/rows.py" "$here/cells.rows" "$t/btf.json" "$t"
 
@@ -51,6 +51,9 @@ for table; do
         cp "$here/maps.rows" "$here/calls.rows" "$t"
         ask calls callers maps.rows calls.rows
         write MAPCALLS "$out/map-call-cells-$version.tsv" "# Which maps Linux $version lets programs hand to helpers, a character each of maps.rows: + yes, m not this map, s not in sleepable programs, o refused for something else, x there is no such map";;
+    owners)
+        ask owners pairs
+        write OWNERS "$out/owner-cells-$version.tsv" "# Whether Linux $version lets a second program use a map that belongs to a first, three characters each (arrays of programs, maps of devices, of CPUs): + yes, . no, ? one of them never;$(grep -ao '^OWNER-KINDS .*' "$t/console" | cut -d' ' -f2- | sed 's/^/ /')";;
     returns)
         ask returns returns:rows
         sed -i 's/^\(RETURNS Lsm[^=]*\)=[^ ]*/\1/' "$t/console"    # arg-cells has their prototypes

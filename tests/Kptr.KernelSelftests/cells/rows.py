@@ -2,7 +2,7 @@
 
 DIR/rows: a kind of program a line, "label type attach btf flags". DIR/kinds: the first of each type, and those that some
 kfuncs are only for, the types with most kfuncs first. DIR/callers: the first of each type, and the first that sleeps.
-DIR/funcs: all functions.
+DIR/pairs: the rows. DIR/funcs: all functions.
 DIR/returns: the rows, and every LSM hook. DIR/args: iterators, members of struct_ops, LSM hooks and tracepoints. Their labels end
 in the target's prototype (see protos.py), where it has one.
 """
@@ -99,5 +99,7 @@ by_sleep = {}
 for row in rows:
     by_sleep.setdefault((row.split()[1], row.endswith(" 16")), row)
 write("callers", [with_proto(row) for row in sorted({*kinds.values(), *by_sleep.values()})])
-write("returns", [with_proto(row) for row in rows] + hooks)
+with_protos = [with_proto(row) for row in rows]
+write("pairs", with_protos)
+write("returns", with_protos + hooks)
 write("args", iters + members + hooks + points)

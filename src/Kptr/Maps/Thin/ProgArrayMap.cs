@@ -7,8 +7,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_PROG_ARRAY</c>: programs by index, for tail calls.</summary>
 /// <remarks>
-/// Emptied when its last user-space reference goes, as in Linux. Whether a program fits the array (same type, same
-/// storage) is for those to check who put it in. Kernel: <c>arraymap.c</c> (6.12).
+/// Emptied when its last user-space reference goes, as in Linux. Belongs to programs like the first that uses it or is put
+/// into it, by type, attach type, prototype and storage. Kernel: <c>arraymap.c</c> (6.12).
 /// </remarks>
 public sealed class ProgArrayMap : ObjectArray
 {
@@ -26,7 +26,11 @@ public sealed class ProgArrayMap : ObjectArray
     }
 
     /// <summary>Puts a program in; null takes it out.</summary>
-    public Errno Set(uint index, object? program) => Exchange(index, program, out _);
+    /// <returns><see cref="Errno.E2BIG"/> past the end, <see cref="Errno.EINVAL"/> for a <c>BpfProgram</c> of another kind
+    /// than those whose array it is.</returns>
+    public Errno Set(uint index, object? program) =>
+        index < MaxEntries && program is IMapUser user && !user.TryUse(this) ? Errno.EINVAL
+        : Exchange(index, program, out _);
 
     /// <summary>The program at an index, or null.</summary>
     public object? TargetAt(uint index) => ItemAt(index);
