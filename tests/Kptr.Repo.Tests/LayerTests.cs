@@ -24,12 +24,19 @@ public class LayerTests
     {
         ["Callees"] =
         [
-            "Refusal", "State.LockKind", "Cfg.ICallFacts", "Cfg.CallTraits", "Cfg.FastcallSpills",
+            "Refusal", "State.LockKind", "Cfg.ICallFacts", "Cfg.CallTraits", "Cfg.FastcallSpills", "Limits",
+            "Liveness.ICallUses", "Liveness.StackUse", "Liveness.ConstantRegs",
         ],
         ["Cfg"] = ["SubprogInfo", "Refusal"],
         ["Context"] =
         [
             "State.RegType", "State.RegTypes", "State.RetRange", "Refusal", "BtfWords", "ILogLines",
+        ],
+        ["Liveness"] =
+        [
+            "SubprogInfo", "Refusal", "Limits", "Cfg.CodeMarks", "Cfg.SubprogTable", "Cfg.PostOrder", "Cfg.Flow",
+            "Cfg.LiveRegisters", "State.VerifierState", "State.FuncState", "State.RegState", "State.RegType",
+            "State.StackSlot", "State.SlotKind",
         ],
         ["Pruning"] =
         [

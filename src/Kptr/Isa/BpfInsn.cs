@@ -68,6 +68,14 @@ public readonly record struct BpfInsn
     /// <summary>Whether it stores, and nothing before it comes after the store (<c>BPF_STORE_REL</c>).</summary>
     internal bool IsStoreRelease => IsAtomicMode && Imm == BpfOp.StoreRel;
 
+    /// <summary>The register that gets what was in memory, of instructions that store as well or in order; else -1.</summary>
+    internal int LoadedReg => !IsAtomicMode ? -1 : Imm switch
+    {
+        BpfOp.CmpXchg => 0,
+        BpfOp.LoadAcq => Dst,
+        _ => (Imm & BpfOp.Fetch) != 0 ? Src : -1,
+    };
+
     private bool IsAtomicMode => Class == InsnClass.Stx && (Opcode & BpfOp.ModeMask) == BpfOp.Atomic;
 
     /// <summary>Whether it calls a function of its own program.</summary>

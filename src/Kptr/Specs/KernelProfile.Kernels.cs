@@ -108,6 +108,7 @@ public sealed partial record KernelProfile
         ObjectsLieBelowFrame = true,
         ChecksThrownValues = true,
         ClosesLoopsByShape = true,
+        HasStaticLiveness = true,
         HasOrderedAccess = true,
         KnowsArrayHits = true,
         HelpersKeepReadSpills = true,

@@ -198,6 +198,12 @@ public sealed partial record KernelProfile
     internal bool ClosesLoopsByShape { get; init; }
 
     /// <summary>
+    /// Whether the code itself says what of the stack anything may still read, before any path is explored: in 7.2. 6.12
+    /// marks what paths read, and knows it of a state once all paths from it are explored.
+    /// </summary>
+    internal bool HasStaticLiveness { get; init; }
+
+    /// <summary>
     /// Whether an iterator or dynptr at the frame pointer itself is refused: in 7.2. 6.12 takes an iterator of one slot
     /// there for the one below.
     /// </summary>

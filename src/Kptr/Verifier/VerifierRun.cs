@@ -39,10 +39,12 @@ internal sealed partial class VerifierRun
         _comparer = new(allowUninitStack: options.Privileged, ignoresPrecision: options.Beliefs is not null)
         {
             ComparesUnwritten = !ClosesLoopsByShape,
+            StatesAreClean = kernel.Profile.HasStaticLiveness,
         };
         _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq)
         {
             ForgetsLoneIds = kernel.Profile.ForgetsLoneIds,
+            StatesAreClean = kernel.Profile.HasStaticLiveness,
         };
         Log = new VerifierLog(options.LogLevel);
         RunType = prog.Type;

@@ -6,11 +6,12 @@ namespace Kptr.Verifier.Cfg;
 /// <summary>A program's functions in an order in which callees and callbacks stand before their callers.</summary>
 /// <remarks>
 /// Functions are visited depth first, the calls of each in its instructions' post-order. Kernel:
-/// <c>bpf_compute_postorder</c>, <c>sort_subprogs_topo</c> (7.2).
+/// <c>sort_subprogs_topo</c> (7.2).
 /// </remarks>
 /// <param name="insns">The instructions.</param>
 /// <param name="subprogs">Their functions.</param>
-internal sealed class CallOrder(BpfInsn[] insns, SubprogTable subprogs)
+/// <param name="code">Their order inside each function.</param>
+internal sealed class CallOrder(BpfInsn[] insns, SubprogTable subprogs, PostOrder code)
 {
     private readonly bool[] _open = new bool[subprogs.Count];
     private readonly bool[] _done = new bool[subprogs.Count];
@@ -92,30 +93,11 @@ internal sealed class CallOrder(BpfInsn[] insns, SubprogTable subprogs)
     private List<int> CallsOf(int subprog)
     {
         var calls = new List<int>();
-        var (seen, done) = (new HashSet<int>(), new HashSet<int>());
-        var stack = new Stack<int>();
-        Span<int> next = stackalloc int[Flow.SuccessorsMax];
-        stack.Push(subprogs[subprog].Start);
-        seen.Add(subprogs[subprog].Start);
-        while (stack.TryPeek(out var at))
+        foreach (var at in code.Of(subprog))
         {
-            if (!done.Add(at))
+            if (insns[at].IsLocalCall || insns[at].IsFuncAddress)
             {
-                stack.Pop();
-                if (insns[at].IsLocalCall || insns[at].IsFuncAddress)
-                {
-                    calls.Add(at);
-                }
-
-                continue;
-            }
-
-            foreach (var to in next[..Flow.Successors(insns, at, next)])
-            {
-                if (seen.Add(to))
-                {
-                    stack.Push(to);
-                }
+                calls.Add(at);
             }
         }
 

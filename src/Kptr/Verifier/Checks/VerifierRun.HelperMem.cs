@@ -7,8 +7,12 @@ namespace Kptr.Verifier;
 internal sealed partial class VerifierRun
 {
     /// <summary>Memory of this size behind a pointer may be read or written (<c>check_helper_mem_access</c>).</summary>
-    /// <remarks><c>raw</c>: Of memory the callee fills: where to note it; null where it must be initialised.</remarks>
-    public void CheckHelperMemAccess(int regno, int size, bool write, bool zeroSizeAllowed, RawStackArg? raw)
+    /// <remarks>
+    /// <c>raw</c>: Of memory the callee fills: where to note it; null where it must be initialised.
+    /// <c>mayBeDead</c>: Of the stack, bytes that nothing reads may be among it.
+    /// </remarks>
+    public void CheckHelperMemAccess(
+        int regno, int size, bool write, bool zeroSizeAllowed, RawStackArg? raw, bool mayBeDead = false)
     {
         ref readonly var reg = ref Reg(regno);
         switch (reg.Type.Base())
@@ -32,7 +36,8 @@ internal sealed partial class VerifierRun
                 CheckHelperBuffer(regno, reg, size, write, zeroSizeAllowed);
                 return;
             case RegType.PtrToStack:
-                CheckStackRangeInitialized(regno, reg.Off, size, write, zeroSizeAllowed, byHelper: true, raw);
+                CheckStackRangeInitialized(
+                    regno, reg.Off, size, write, zeroSizeAllowed, byHelper: true, raw, mayBeDead);
                 return;
             case RegType.PtrToBtfId when Kernel.Profile.ReadsObjectsAsMemory:
                 CheckBtfAccess(regno, reg.Off, size, write && Kernel.Profile.ChecksBtfWrites, -1);
@@ -139,8 +144,8 @@ internal sealed partial class VerifierRun
             MarkNotNull(ref reg);
         }
 
-        CheckHelperMemAccess(regno, memSize, write: false, zeroSizeAllowed: true, raw: null);
-        CheckHelperMemAccess(regno, memSize, write: true, zeroSizeAllowed: true, raw: null);
+        CheckHelperMemAccess(regno, memSize, write: false, zeroSizeAllowed: true, raw: null, mayBeDead: true);
+        CheckHelperMemAccess(regno, memSize, write: true, zeroSizeAllowed: true, raw: null, mayBeDead: true);
         if (mayBeNull)
         {
             reg = saved;

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Specs;
@@ -31,30 +30,13 @@ internal sealed partial class VerifierRun
     /// <summary>A load from a map whose content cannot change any more is a constant.</summary>
     private void LoadFromMap(in RegState reg, int off, int size, int valueRegno, bool isLdsx)
     {
-        var map = reg.Map!;
-        if (!reg.Var.IsConst || !map.Frozen || (map.FlagsInKernel & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map)
-            || Options.ProvesAccesses)
+        if (!reg.Var.IsConst
+            || !TryLoadConstant(reg.Map!, off + (int)reg.Var.ConstValue, size, isLdsx, out var value))
         {
             MarkRegUnknown(valueRegno);
             return;
         }
 
-        var at = off + (int)reg.Var.ConstValue;
-        Span<byte> bytes = stackalloc byte[8];
-        bytes.Clear();
-        if (!map.InitialValue.IsDefault && at < map.InitialValue.Length)
-        {
-            map.InitialValue.AsSpan(at, Math.Min(size, map.InitialValue.Length - at)).CopyTo(bytes);
-        }
-
-        var raw = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
-        var value = (size, isLdsx) switch
-        {
-            (1, true) => (ulong)(sbyte)raw,
-            (2, true) => (ulong)(short)raw,
-            (4, true) => (ulong)(int)raw,
-            _ => raw,
-        };
         ref var dst = ref Reg(valueRegno);
         dst.MarkKnown(value);
         dst.Type = RegType.Scalar;

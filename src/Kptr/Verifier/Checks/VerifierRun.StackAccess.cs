@@ -108,9 +108,12 @@ internal sealed partial class VerifierRun
     /// The stack bytes a helper reads are initialised, or become so if it fills them
     /// (<c>check_stack_range_initialized</c>).
     /// </summary>
-    /// <remarks><c>raw</c>: Where to note memory that may be uninitialised; null if it must not.</remarks>
-    public void CheckStackRangeInitialized(
-        int regno, int off, int size, bool write, bool zeroSizeAllowed, bool byHelper, RawStackArg? raw)
+    /// <remarks>
+    /// <c>raw</c>: Where to note memory that may be uninitialised; null if it must not. <c>mayBeDead</c>: The size is
+    /// that of a type, so that bytes which nothing reads may be among those.
+    /// </remarks>
+    public void CheckStackRangeInitialized(int regno, int off, int size, bool write, bool zeroSizeAllowed,
+        bool byHelper, RawStackArg? raw, bool mayBeDead = false)
     {
         if (size == 0 && !zeroSizeAllowed)
         {
@@ -151,8 +154,15 @@ internal sealed partial class VerifierRun
 
         for (var i = min; i < max + size; i++)
         {
-            if (!TryReadByte(frame, i, clobber: Kernel.Profile.HelpersKeepReadSpills ? write : byHelper))
+            if (!TryReadByte(frame, i, clobber: Kernel.Profile.HelpersKeepReadSpills ? write : byHelper,
+                mayBeDead || write))
             {
+                if (frame.Stack[SlotOf(i)][(-i - 1) & 7] == SlotKind.Poison)
+                {
+                    Reject(DiagCode.StackAccessInvalid, $"reading from stack R{regno} off {min}+{i - min} size {size}, "
+                        + "slot poisoned by dead code elimination", regno, Errno.EACCES);
+                }
+
                 var indirect = byHelper && Kernel.Profile.SaysIndirect ? " indirect" : "";
                 Reject(DiagCode.StackAccessInvalid, reg.Var.IsConst
                     ? $"invalid{indirect} read from stack R{regno} off {min}+{i - min} size {size}"
@@ -178,7 +188,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Whether one stack byte may be read; a helper may also have overwritten it.</summary>
-    private bool TryReadByte(FuncState frame, int i, bool clobber)
+    private bool TryReadByte(FuncState frame, int i, bool clobber, bool mayBeDead)
     {
         ref var stack = ref frame.Stack[SlotOf(i)];
         var at = (-i - 1) & 7;
@@ -200,7 +210,7 @@ internal sealed partial class VerifierRun
 
         if (!stack.IsSpill || (stack.Spilled.Type != RegType.Scalar && !AllowPtrLeaks))
         {
-            return false;
+            return kind == SlotKind.Poison && mayBeDead;
         }
 
         if (clobber)

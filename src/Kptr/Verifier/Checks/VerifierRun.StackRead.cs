@@ -24,7 +24,7 @@ internal sealed partial class VerifierRun
                 var kind = stack[(-off - 1 - i) & 7];
                 if (kind is not (SlotKind.Misc or SlotKind.Zero) && !(kind == SlotKind.Invalid && AllowUninitStack))
                 {
-                    RejectStackRead(off, i, size);
+                    RejectStackRead(kind, off, i, size);
                 }
             }
 
@@ -43,8 +43,11 @@ internal sealed partial class VerifierRun
         }
     }
 
-    private void RejectStackRead(int off, int i, int size) => Reject(DiagCode.StackAccessInvalid,
-        $"invalid read from stack off {off}+{i} size {size}", errno: Errno.EACCES);
+    private void RejectStackRead(SlotKind kind, int off, int i, int size) => Reject(DiagCode.StackAccessInvalid,
+        kind == SlotKind.Poison
+            ? $"reading from stack off {off}+{i} size {size}, slot poisoned by dead code elimination"
+            : $"invalid read from stack off {off}+{i} size {size}",
+        errno: Errno.EACCES);
 
     /// <returns>Whether the register spilled came back.</returns>
     private bool FillFromSpill(FuncState frame, int slot, int off, int size, int dstRegno)
@@ -103,7 +106,8 @@ internal sealed partial class VerifierRun
         int spills = 0, zeros = 0;
         for (var i = 0; i < size; i++)
         {
-            switch (stack[(-off - 1 - i) & 7])
+            var kind = stack[(-off - 1 - i) & 7];
+            switch (kind)
             {
                 case SlotKind.Spill:
                     spills++;
@@ -116,7 +120,7 @@ internal sealed partial class VerifierRun
                 case SlotKind.Invalid when AllowUninitStack:
                     break;
                 default:
-                    RejectStackRead(off, i, size);
+                    RejectStackRead(kind, off, i, size);
                     break;
             }
         }

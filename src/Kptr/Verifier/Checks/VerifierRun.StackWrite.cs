@@ -105,7 +105,8 @@ internal sealed partial class VerifierRun
 
         for (var i = 7 - size; i >= 0; i--)
         {
-            if (stack[i] != SlotKind.Invalid && (stack[i] != SlotKind.Zero || !Kernel.Profile.DeducesBounds))
+            if (stack[i] is not (SlotKind.Invalid or SlotKind.Poison)
+                && (stack[i] != SlotKind.Zero || !Kernel.Profile.DeducesBounds))
             {
                 stack[i] = SlotKind.Misc;
             }

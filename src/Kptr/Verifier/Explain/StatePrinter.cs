@@ -8,7 +8,7 @@ namespace Kptr.Verifier;
 /// <summary>Prints frames as the kernel's log does (<c>print_verifier_state</c>).</summary>
 internal static class StatePrinter
 {
-    private const string KindChars = "?rm0dif";
+    private const string KindChars = "?rm0difp";
 
     /// <summary>Appends the registers and slots named by the masks.</summary>
     public static void Append(StringBuilder text, VerifierRun run, FuncState frame, uint regs, ulong slots)
@@ -30,7 +30,7 @@ internal static class StatePrinter
 
         for (var i = 0; i < frame.SlotCount; i++)
         {
-            if ((slots & (1ul << i)) != 0 && frame.Stack[i].Kinds != 0)
+            if ((slots & (1ul << i)) != 0 && !frame.Stack[i].IsEmpty)
             {
                 AppendSlot(text, words, frame, i);
             }

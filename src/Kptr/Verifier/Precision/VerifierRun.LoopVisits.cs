@@ -1,4 +1,5 @@
 using Kptr.Verifier.Cfg;
+using Kptr.Verifier.Liveness;
 using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
@@ -26,22 +27,17 @@ internal sealed partial class VerifierRun
         }
     }
 
-    /// <summary>Forgets registers that nothing reads any more (<c>clean_verifier_state</c>).</summary>
-    /// <remarks>Rounds of a loop that differ in such registers alone are then the same.</remarks>
-    private void ForgetDeadRegs(VerifierState state, int insnIdx)
+    /// <summary>Forgets what nothing reads any more (<c>clean_verifier_state</c>).</summary>
+    /// <remarks>
+    /// Rounds of a loop that differ in such things alone are then the same. A strict run of another kernel's goes by
+    /// registers only.
+    /// </remarks>
+    private void ForgetDead(VerifierState state, int insnIdx)
     {
-        for (var i = 0; _liveRegs is not null && i <= state.CurFrame; i++)
+        _dead?.Clean(state, insnIdx);
+        for (var i = 0; _dead is null && _liveRegs is not null && i <= state.CurFrame; i++)
         {
-            var frame = state.Frames[i]!;
-            var live = LiveBefore(state, i, insnIdx);
-            for (var r = 0; r < 10; r++)
-            {
-                if ((live & (1 << r)) == 0 && frame.Regs[r].Type != RegType.NotInit)
-                {
-                    frame.Regs[r].MarkNotInit();
-                    frame.Regs[r].Precise = AlwaysPrecise;
-                }
-            }
+            DeadPlaces.CleanRegs(state.Frames[i]!, LiveBefore(state, i, insnIdx), AlwaysPrecise);
         }
     }
 

@@ -10,6 +10,7 @@ namespace Kptr.Verifier;
 /// </content>
 internal sealed partial class VerifierRun
 {
+    private const uint AllRegs = 0x3ff;
     private BacktrackSet _bt;
 
     /// <summary>The value of a scalar register mattered (<c>mark_chain_precision</c>).</summary>
@@ -36,7 +37,7 @@ internal sealed partial class VerifierRun
         for (var fr = old.CurFrame; fr >= 0; fr--)
         {
             var frame = old.Frames[fr]!;
-            for (var regs = frame.Live.ReadRegs; regs != 0; regs &= regs - 1)
+            for (var regs = _dead is null ? frame.Live.ReadRegs : AllRegs; regs != 0; regs &= regs - 1)
             {
                 var i = BitOperations.TrailingZeroCount(regs);
                 ref var reg = ref frame.Regs[i];
@@ -46,7 +47,7 @@ internal sealed partial class VerifierRun
                 }
             }
 
-            for (var slots = frame.Live.ReadSlots; slots != 0; slots &= slots - 1)
+            for (var slots = _dead is null ? frame.Live.ReadSlots : frame.AllSlots; slots != 0; slots &= slots - 1)
             {
                 var i = BitOperations.TrailingZeroCount(slots);
                 ref var slot = ref frame.Stack[i];

@@ -179,8 +179,8 @@ internal sealed partial class ExploredStates
         }
 
         st.Next = null;
-        if (st.Frames[0]!.Live.IsDone && !st.UsedAsLoopEntry
-            && Loops?.IsOpen(st) != true)
+        var isDone = StatesAreClean ? st.Branches == 0 : st.Frames[0]!.Live.IsDone;
+        if (isDone && !st.UsedAsLoopEntry && Loops?.IsOpen(st) != true)
         {
             Invariant.That(st.Branches == 0, "a finished state has branches");
             pool.Return(st);

@@ -25,6 +25,11 @@ internal sealed partial class ExploredStates(
     /// <summary>Whether a number that no other is linked with loses its id, in kernels that forget it.</summary>
     public bool ForgetsLoneIds { get; init; }
 
+    /// <summary>
+    /// Whether states come without what nothing reads: then no mark of what was read is carried from one to another.
+    /// </summary>
+    public bool StatesAreClean { get; init; }
+
     /// <summary>States remembered since the run began.</summary>
     public int Total { get; private set; }
 
@@ -72,7 +77,11 @@ internal sealed partial class ExploredStates(
         seen = null;
         if (searches || at.IsCheckpoint)
         {
-            CleanLive(at.InsnIdx, cur);
+            if (!StatesAreClean)
+            {
+                CleanLive(at.InsnIdx, cur);
+            }
+
             var visit = Search(cur, at, force, ref add, out seen);
             if (visit != Visit.GoesOn)
             {
@@ -138,7 +147,11 @@ internal sealed partial class ExploredStates(
         var bucket = BucketOf(at.InsnIdx, cur);
         copy.Next = _buckets[bucket];
         _buckets[bucket] = copy;
-        LinkParents(cur, copy);
+        if (!StatesAreClean)
+        {
+            LinkParents(cur, copy);
+        }
+
         Loops?.Enter(copy);
     }
 

@@ -54,6 +54,9 @@ internal sealed class FuncState
     public FuncState? ArgsParent;
     public FuncState? R0Parent;
 
+    /// <summary>The slots in use, a bit each.</summary>
+    public ulong AllSlots => SlotCount == 64 ? ulong.MaxValue : (1ul << SlotCount) - 1;
+
     /// <summary>Makes a fresh frame of this object.</summary>
     public void Init(int callsite, int frameno, int subprogno)
     {

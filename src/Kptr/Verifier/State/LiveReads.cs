@@ -36,7 +36,7 @@ internal static class LiveReads
         {
             FuncState from = old.Frames[f]!, to = cur.Frames[f]!;
             var regs = from.Live.ReadRegs & ~to.Live.ReadRegs & (f < old.CurFrame ? Saved : R0 | Args | Saved);
-            var slots = from.Live.ReadSlots & ~to.Live.ReadSlots & SlotsOf(to);
+            var slots = from.Live.ReadSlots & ~to.Live.ReadSlots & to.AllSlots;
             if (((ulong)regs | slots) == 0)
             {
                 continue;
@@ -59,7 +59,7 @@ internal static class LiveReads
         for (var parent = frame.Parent; parent is not null; parent = parent.Parent)
         {
             regs &= ~(frame.Live.WrittenRegs | parent.Live.ReadRegs);
-            slots &= ~(frame.Live.WrittenSlots | parent.Live.ReadSlots) & SlotsOf(parent);
+            slots &= ~(frame.Live.WrittenSlots | parent.Live.ReadSlots) & parent.AllSlots;
             if ((regs | slots) == 0)
             {
                 return;
@@ -91,7 +91,4 @@ internal static class LiveReads
     }
 
     private static FuncState? ParentOf(FuncState frame, bool ofR0) => ofR0 ? frame.R0Parent : frame.ArgsParent;
-
-    private static ulong SlotsOf(FuncState frame) =>
-        frame.SlotCount == 64 ? ulong.MaxValue : (1ul << frame.SlotCount) - 1;
 }

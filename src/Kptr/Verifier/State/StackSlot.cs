@@ -13,11 +13,14 @@ internal enum SlotKind : byte
     Dynptr,
     Iter,
     IrqFlag,
+
+    /// <summary>Nothing that any path reads: where one does all the same, the program is refused.</summary>
+    Poison,
 }
 
 /// <summary>Eight bytes of stack: a kind for each byte, and the register that was spilled there.</summary>
 /// <remarks>
-/// Slot 0 is <c>[r10-8, r10-1]</c>; byte 7 of a slot is its highest address, as in the kernel's <c>slot_type[7]</c>.
+/// Slot 0 is <c>[r10-8, r10-1]</c>; byte 7 of a slot is its lowest address, as in the kernel's <c>slot_type[7]</c>.
 /// A whole register is there when byte 7 is <see cref="SlotKind.Spill"/>.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
@@ -45,6 +48,9 @@ internal struct StackSlot
     public readonly bool IsSpecial => 
         this[7] is SlotKind.Spill or SlotKind.Dynptr or SlotKind.Iter or SlotKind.IrqFlag;
 
+    /// <summary>Nothing is here, or nothing that may be read: all eight kinds have three equal bits.</summary>
+    public readonly bool IsEmpty => ((Kinds ^ (Kinds >> 1)) & (3 * Ones)) == 0;
+
     /// <summary>The kind of byte <paramref name="i"/>, 0 to 7.</summary>
     public SlotKind this[int i]
     {
@@ -56,12 +62,12 @@ internal struct StackSlot
 
     public void SetAll(SlotKind kind) => Kinds = Ones * (ulong)kind;
 
-    /// <summary>Spilled bytes turn misc; the others stay (<c>scrub_spilled_slot</c> on each).</summary>
+    /// <summary>Bytes that hold anything turn misc (<c>scrub_spilled_slot</c> on each).</summary>
     public void ScrubSpill()
     {
         for (var i = 0; i < 8; i++)
         {
-            if (this[i] != SlotKind.Invalid)
+            if (this[i] is not (SlotKind.Invalid or SlotKind.Poison))
             {
                 this[i] = SlotKind.Misc;
             }

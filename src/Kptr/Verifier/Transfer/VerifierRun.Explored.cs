@@ -16,7 +16,7 @@ internal sealed partial class VerifierRun
     {
         var at = new VisitPoint(insnIdx, IsMarked(insnIdx, CodeMarks.ForceCheckpoint), LoopKindOf(insnIdx),
             _insnsProcessed, _jmpsProcessed, _idGen);
-        ForgetDeadRegs(Cur, insnIdx);
+        ForgetDead(Cur, insnIdx);
         var visit = _explored.Look(Cur, at, out var seen);
         switch (visit)
         {

@@ -35,8 +35,7 @@ internal sealed partial class VerifierRun
         ResolveLdImm64();
         _marks = new CfgWalk(Insns, Subprogs, loopsAllowed: BpfCapable, calls: _callees).Run();
         AttachTo(new AttachRules(Prog, Kernel, Subprogs.Any(s => s.HasTailCall)).Resolve());
-        SortFunctions();
-        FindLoops();
+        LookAtCode();
         _fastcalls = new FastcallSpills(Insns, Subprogs);
         if (Kernel.Profile.HasFastcall)
         {
@@ -67,21 +66,6 @@ internal sealed partial class VerifierRun
 
     private bool _inExplore;
     private int _deepestStack;
-
-    private void SortFunctions()
-    {
-        if (!Kernel.Profile.SortsFunctions)
-        {
-            return;
-        }
-
-        var order = new CallOrder(Insns, Subprogs);
-        var sorted = order.Sort();
-        for (var i = 0; Log.IsFull && i < sorted.Count; i++)
-        {
-            Log.Line($"topo_order[{i}] = {order.NameOf(sorted[i])}");
-        }
-    }
 
     /// <summary>Whether a program may interrupt itself, so that its large functions get stacks of their own.</summary>
     /// <remarks>Kernel: <c>bpf_enable_priv_stack</c> (7.2).</remarks>
