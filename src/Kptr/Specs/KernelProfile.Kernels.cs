@@ -109,6 +109,8 @@ public sealed partial record KernelProfile
         ChecksThrownValues = true,
         ClosesLoopsByShape = true,
         HasStaticLiveness = true,
+        KeepsIdsOfNonNull = true,
+        WidensByValue = true,
         HasOrderedAccess = true,
         KnowsArrayHits = true,
         HelpersKeepReadSpills = true,

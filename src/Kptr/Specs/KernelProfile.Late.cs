@@ -204,6 +204,18 @@ public sealed partial record KernelProfile
     internal bool HasStaticLiveness { get; init; }
 
     /// <summary>
+    /// Whether a pointer that turns out not to be null keeps the id that it had until then: in 7.2. Before, only those to
+    /// values with a lock do. Two pointers that came from one look-up then stay different from two of two.
+    /// </summary>
+    internal bool KeepsIdsOfNonNull { get; init; }
+
+    /// <summary>
+    /// Whether a round of a loop forgets a number only if its value changed: in 7.2. Before, it also does where only
+    /// what the number is linked with changed.
+    /// </summary>
+    internal bool WidensByValue { get; init; }
+
+    /// <summary>
     /// Whether an iterator or dynptr at the frame pointer itself is refused: in 7.2. 6.12 takes an iterator of one slot
     /// there for the one below.
     /// </summary>

@@ -40,6 +40,7 @@ internal sealed partial class VerifierRun
         {
             ComparesUnwritten = !ClosesLoopsByShape,
             StatesAreClean = kernel.Profile.HasStaticLiveness,
+            WidensByValue = kernel.Profile.WidensByValue,
         };
         _explored = new(Pool, _comparer, BpfCapable, options.Pruning, TestStateFreq)
         {

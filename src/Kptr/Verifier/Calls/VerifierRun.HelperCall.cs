@@ -185,7 +185,7 @@ internal sealed partial class VerifierRun
         {
             if (reg.RefObjId == refObjId && reg.Type.Has(RegType.MemAlloc) && reg.Type.Has(RegType.MemPercpu))
             {
-                reg.RefObjId = 0;
+                ForgetRef(ref reg);
                 reg.Type = (reg.Type & ~RegType.MemAlloc) | RegType.MemRcu;
             }
         });

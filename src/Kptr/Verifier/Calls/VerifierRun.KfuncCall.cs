@@ -321,7 +321,7 @@ internal sealed partial class VerifierRun
         {
             if (reg.RefObjId == refObjId)
             {
-                reg.RefObjId = 0;
+                ForgetRef(ref reg);
                 SetNonOwning(ref reg);
             }
         });

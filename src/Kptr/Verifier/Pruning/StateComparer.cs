@@ -42,6 +42,9 @@ internal sealed partial class StateComparer(bool allowUninitStack, bool ignoresP
     /// </summary>
     public bool StatesAreClean { get; init; }
 
+    /// <summary>Whether a loop's round keeps a number whose value stays and whose link with others does not.</summary>
+    public bool WidensByValue { get; init; }
+
     private static readonly RegState Unbound = MakeUnbound();
 
     /// <summary>Whether <paramref name="cur"/> is safe because <paramref name="old"/> was.</summary>
@@ -128,7 +131,7 @@ internal sealed partial class StateComparer(bool allowUninitStack, bool ignoresP
     private void MaybeWiden(in RegState old, ref RegState cur, bool alwaysPrecise)
     {
         if (old.Type == RegType.Scalar && cur.Type == RegType.Scalar && !old.Precise && !cur.Precise
-            && !RegsExact(old, cur))
+            && !(WidensByValue ? old.SameValue(cur) : RegsExact(old, cur)))
         {
             cur.MarkUnknown(alwaysPrecise);
         }

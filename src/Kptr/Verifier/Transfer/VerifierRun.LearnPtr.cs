@@ -103,6 +103,13 @@ internal sealed partial class VerifierRun
         }
     }
 
+    /// <summary>A pointer outlives the reference that it was.</summary>
+    private void ForgetRef(ref RegState reg)
+    {
+        reg.Id = Kernel.Profile.KeepsIdsOfNonNull ? 0 : reg.Id;
+        reg.RefObjId = 0;
+    }
+
     private void MarkPtrOrNull(ref RegState reg, int id, bool isNull)
     {
         if (!reg.Type.MayBeNull() || reg.Id != id || (reg.Id == 0 && !reg.Type.IsRcu()))
@@ -124,7 +131,7 @@ internal sealed partial class VerifierRun
         }
 
         MarkNotNull(ref reg);
-        if (!RecordOf(reg).Has(AnyLock))
+        if (!Kernel.Profile.KeepsIdsOfNonNull && !RecordOf(reg).Has(AnyLock))
         {
             reg.Id = 0;
         }
