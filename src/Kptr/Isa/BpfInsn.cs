@@ -68,7 +68,9 @@ public readonly record struct BpfInsn
     /// <summary>Whether it stores, and nothing before it comes after the store (<c>BPF_STORE_REL</c>).</summary>
     internal bool IsStoreRelease => IsAtomicMode && Imm == BpfOp.StoreRel;
 
-    /// <summary>The register that gets what was in memory, of instructions that store as well or in order; else -1.</summary>
+    /// <summary>
+    /// The register that gets what was in memory, of instructions that store as well or in order; else -1.
+    /// </summary>
     internal int LoadedReg => !IsAtomicMode ? -1 : Imm switch
     {
         BpfOp.CmpXchg => 0,

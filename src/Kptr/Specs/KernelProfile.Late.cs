@@ -198,14 +198,14 @@ public sealed partial record KernelProfile
     internal bool ClosesLoopsByShape { get; init; }
 
     /// <summary>
-    /// Whether the code itself says what of the stack anything may still read, before any path is explored: in 7.2. 6.12
-    /// marks what paths read, and knows it of a state once all paths from it are explored.
+    /// Whether the code itself says what of the stack anything may still read, before any path is explored: in 7.2.
+    /// 6.12 marks what paths read, and knows it of a state once all paths from it are explored.
     /// </summary>
     internal bool HasStaticLiveness { get; init; }
 
     /// <summary>
-    /// Whether a pointer that turns out not to be null keeps the id that it had until then: in 7.2. Before, only those to
-    /// values with a lock do. Two pointers that came from one look-up then stay different from two of two.
+    /// Whether a pointer that turns out not to be null keeps the id that it had until then: in 7.2. Before, only those
+    /// to values with a lock do. Two pointers that came from one look-up then stay different from two of two.
     /// </summary>
     internal bool KeepsIdsOfNonNull { get; init; }
 

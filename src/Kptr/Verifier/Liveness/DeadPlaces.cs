@@ -3,7 +3,9 @@ using Kptr.Verifier.State;
 
 namespace Kptr.Verifier.Liveness;
 
-/// <summary>Takes out of a state what no path from it can read, so that states that differ in it alone are equal.</summary>
+/// <summary>
+/// Takes out of a state what no path from it can read, so that states that differ in it alone are equal.
+/// </summary>
 /// <remarks>
 /// Registers that are dead hold nothing any more; bytes of the stack that are dead must not be read. Kernel:
 /// <c>clean_verifier_state</c>, <c>bpf_stack_slot_alive</c> (7.2).
@@ -29,7 +31,8 @@ internal sealed class DeadPlaces(
         for (var f = 0; f <= state.CurFrame; f++)
         {
             var frame = state.Frames[f]!;
-            CleanRegs(frame, registers.Before(f < state.CurFrame ? state.Frames[f + 1]!.Callsite : insnIdx), alwaysPrecise);
+            var at = f < state.CurFrame ? state.Frames[f + 1]!.Callsite : insnIdx;
+            CleanRegs(frame, registers.Before(at), alwaysPrecise);
             if (frame.SlotCount > 0)
             {
                 CleanStack(frame, LiveIn(state, f, insnIdx));

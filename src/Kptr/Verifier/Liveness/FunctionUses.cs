@@ -17,8 +17,8 @@ internal record struct SlotUse
 }
 
 /// <summary>
-/// What each instruction of a function does to the stacks of its frame and of those that called it, when it is called at
-/// one place in one depth.
+/// What each instruction of a function does to the stacks of its frame and of those that called it, when it is called
+/// at one place in one depth.
 /// </summary>
 /// <remarks>Kernel: <c>struct func_instance</c> (7.2).</remarks>
 /// <param name="callsite">The call; the function's first instruction where nobody called it.</param>

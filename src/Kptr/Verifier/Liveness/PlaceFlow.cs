@@ -76,7 +76,7 @@ internal sealed class PlaceFlow
     /// <summary>The registers before an instruction.</summary>
     public ReadOnlySpan<FramePlace> Before(int insnIdx) => _regs.AsSpan((insnIdx - _sub.Start) * Regs, Regs);
 
-    /// <summary>The slots of the function's frame before an instruction; null where none holds such a pointer.</summary>
+    /// <summary>The slots of the function's frame before an instruction; null where none has such a pointer.</summary>
     public FramePlace[]? StackBefore(int insnIdx) => _stacks[insnIdx - _sub.Start];
 
     private bool JoinInto(int at)

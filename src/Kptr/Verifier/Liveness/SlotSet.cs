@@ -37,6 +37,6 @@ internal readonly record struct SlotSet(ulong Low, ulong High)
         return new((ulong)bits, (ulong)(bits >> 64));
     }
 
-    /// <summary>The bits of one slot of eight bytes: 1 for the half nearer to the frame pointer, 2 for the other.</summary>
+    /// <summary>A slot's two bits: 1 for the half near to the frame pointer, 2 for the other.</summary>
     public int HalvesOf(int slot) => (int)((slot < 32 ? Low >> (2 * slot) : High >> (2 * (slot - 32))) & 3);
 }

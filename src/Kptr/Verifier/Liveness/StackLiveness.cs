@@ -5,7 +5,7 @@ using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier.Liveness;
 
-/// <summary>Which parts of the stack anything may still read, found from the code before any path is explored.</summary>
+/// <summary>Which parts of the stack anything may still read, found before any path is explored.</summary>
 /// <remarks>
 /// Each function is looked at for every call that hands it a pointer to a stack, down the chain of calls; one that gets
 /// none, once. Kernel: <c>bpf_compute_subprog_arg_access</c> and what it calls (kernel/bpf/liveness.c, 7.2).

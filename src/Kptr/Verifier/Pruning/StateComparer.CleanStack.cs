@@ -59,7 +59,7 @@ internal sealed partial class StateComparer
         return true;
     }
 
-    /// <summary>Whether a load of the slot, or of its half from this byte on, gives a number as it was spilled or any.</summary>
+    /// <summary>Whether a load of the slot, or of its half from a byte on, gives a number.</summary>
     private bool IsNumberFrom(in StackSlot slot, int from)
     {
         if (slot[from] == SlotKind.Spill && slot.Spilled.Type == RegType.Scalar)

@@ -37,8 +37,8 @@ internal sealed partial class StateComparer(bool allowUninitStack, bool ignoresP
     public bool ComparesUnwritten { get; init; } = true;
 
     /// <summary>
-    /// Whether states have lost what nothing reads (<c>DeadPlaces</c>): then all that is left is compared, else only what
-    /// was read.
+    /// Whether states have lost what nothing reads (<c>DeadPlaces</c>): then all that is left is compared, else only
+    /// what was read.
     /// </summary>
     public bool StatesAreClean { get; init; }
 

@@ -7,7 +7,7 @@ using Kptr.Verifier.Liveness;
 
 namespace Kptr.Verifier;
 
-/// <content>What is found in the code before any path is explored: constants, the order of functions, what is dead.</content>
+/// <content>What is found before any path is explored: constants, the order of functions, what is dead.</content>
 internal sealed partial class VerifierRun : IMapFacts
 {
     private DeadPlaces? _dead;

@@ -1,4 +1,3 @@
-using Kptr.Isa;
 using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.Liveness;

@@ -9,7 +9,7 @@ using Kptr.Verifier.State;
 
 namespace Kptr.Tests.Verifier.Liveness;
 
-/// <summary>Some code and what is dead in it, with no verifier around it. Names are labels, or the map <c>map</c>.</summary>
+/// <summary>Code and what is dead in it, with no verifier. Names are labels, or <c>map</c> and its value.</summary>
 internal sealed class LivenessCode : IMapFacts
 {
     public const uint Frozen = 0x11223344;
@@ -27,7 +27,8 @@ internal sealed class LivenessCode : IMapFacts
             insn = symbol.Kind == AsmSymbolKind.Call ? KfuncCall(symbol.Name)
                 : code.Labels.TryGetValue(symbol.Name, out var at)
                     ? new(BpfOp.LdImm64, insn.Dst, BpfOp.PseudoFunc, 0, at - symbol.InsnIdx - 1)
-                    : new(BpfOp.LdImm64, insn.Dst, symbol.Name == "map" ? BpfOp.PseudoMapFd : BpfOp.PseudoMapValue, 0, 0);
+                    : new(BpfOp.LdImm64, insn.Dst,
+                        symbol.Name == "map" ? BpfOp.PseudoMapFd : BpfOp.PseudoMapValue, 0, 0);
         }
 
         var prog = new ProgSpec("p", ProgType.Syscall, [.. Insns]) { License = "GPL" };
@@ -64,7 +65,8 @@ internal sealed class LivenessCode : IMapFacts
         Text(Stack.Find(callsite, depth)!.LiveBefore(frame, at));
 
     public static string Text(SlotSet set) => set == SlotSet.All ? "all" : string.Join(
-        ' ', Enumerable.Range(0, SlotSet.Count).Where(i => (set & SlotSet.Range(i, i)) != default).Select(i => -4 * (i + 1)));
+        ' ', Enumerable.Range(0, SlotSet.Count).Where(i => (set & SlotSet.Range(i, i)) != default)
+            .Select(i => -4 * (i + 1)));
 
     /// <summary>A state in the main program, and in functions called at these places.</summary>
     public VerifierState StateIn(params int[] callsites)
@@ -95,5 +97,6 @@ internal sealed class LivenessCode : IMapFacts
         return new((byte)InsnClass.Jmp | BpfOp.Call, 0, BpfOp.PseudoKfuncCall, (short)at.BtfIdx, at.TypeId);
     }
 
-    private static int? HelperOf(string name) => HelperTable.All.FirstOrDefault(h => h.Name == name) is { } h ? (int)h.Id : null;
+    private static int? HelperOf(string name) =>
+        HelperTable.All.FirstOrDefault(h => h.Name == name) is { } h ? (int)h.Id : null;
 }

@@ -23,7 +23,8 @@ public class StackLivenessTests
     [InlineData("r2 = r10\n*(u64 *)(r10 - 8) = r2\n*(u32 *)(r10 - 8) = r1\nr3 = *(u64 *)(r10 - 8)", "")]
     [InlineData("r2 = r10\nw2 += 1\nr1 = *(u8 *)(r2 - 8)", "")]
     [InlineData("r2 = r10\nif r1 == 0 goto here\nr2 += -8\nhere:\nr1 = *(u64 *)(r2 - 8)", "-4 -8 -12 -16")]
-    [InlineData("r2 = r10\nif r1 == 0 goto here\nr2 += -8\nhere:\n*(u64 *)(r2 - 8) = 0\nr1 = *(u64 *)(r10 - 8)", "-4 -8")]
+    [InlineData(
+        "r2 = r10\nif r1 == 0 goto here\nr2 += -8\nhere:\n*(u64 *)(r2 - 8) = 0\nr1 = *(u64 *)(r10 - 8)", "-4 -8")]
     [InlineData("if r1 == 0 goto here\n*(u64 *)(r10 - 8) = r1\nhere:\nr1 = *(u64 *)(r10 - 8)", "-4 -8")]
     [InlineData("r1 = 0\nif r1 == 0 goto here\nr1 = *(u64 *)(r10 - 8)\nhere:", "")]
     public void Stack_IsLive_WhereItIsReadBeforeItIsWritten(string asm, string live) =>
@@ -50,7 +51,8 @@ public class StackLivenessTests
     [Theory]
     [InlineData("r3 = r10\nr3 += -8\nr4 = 0\nr1 = map ll\nr2 = r10\nr2 += -12\ncall bpf_map_update_elem",
         "-4 -8 -12", "a key of 4 bytes, and of a value of 24 what there is")]
-    [InlineData("r1 = r10\nr1 += -16\nr2 = 16\nr3 = 0\ncall bpf_probe_read_kernel\nr1 = *(u64 *)(r10 - 16)", "", "filled")]
+    [InlineData("r1 = r10\nr1 += -16\nr2 = 16\nr3 = 0\ncall bpf_probe_read_kernel\nr1 = *(u64 *)(r10 - 16)", "",
+        "filled")]
     [InlineData("r1 = r10\nr1 += -16\nr2 = 8\nr3 = 0\ncall bpf_probe_read_kernel\nr1 = *(u64 *)(r10 - 8)", "-4 -8",
         "filled elsewhere")]
     [InlineData("r1 = r10\nr1 += -16\nr2 = r6\nr3 = 0\ncall bpf_probe_read_kernel\nr1 = *(u64 *)(r10 - 16)", "-12 -16",
