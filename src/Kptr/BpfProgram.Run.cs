@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Kptr.Execution;
 using Kptr.Kfuncs;
+using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Specs;
 
@@ -31,8 +32,15 @@ public sealed partial class BpfProgram
         ArgumentNullException.ThrowIfNull(input);
         using var context = new TestContext(this, input);
         var region = new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true);
-        var setup = new RunSetup { Packet = context.Packet, Options = options, Retval = input.Retval };
-        return context.Output(Run(region, setup, out var retval)) with { Retval = retval };
+        var sysctl = input.Sysctl?.ToAccess();
+        var setup = new RunSetup
+        {
+            Packet = context.Packet, Options = options, Retval = input.Retval, Sysctl = sysctl,
+        };
+        return context.Output(Run(region, setup, out var retval)) with
+        {
+            Retval = retval, SysctlValue = sysctl?.New,
+        };
     }
 
     /// <summary>Runs it once with arguments in an array of 64-bit words: what tracing programs are run with.</summary>
@@ -53,12 +61,20 @@ public sealed partial class BpfProgram
     /// <returns>What it wrote.</returns>
     /// <exception cref="NotSupportedException">It is no iterator program, or goes over what the model
     /// does not have.</exception>
-    /// <exception cref="ArgumentException">The options do not name the map that it needs.</exception>
+    /// <exception cref="ArgumentException">The options do not name the map that it needs, or one whose elements are
+    /// smaller than what it reads of them, which Linux does not attach it to either (<c>-EACCES</c>).</exception>
     public IterOutput Iterate(IterOptions? over = null, ExecOptions? options = null)
     {
         if (Spec.ExpectedAttachType != AttachType.TraceIter)
         {
             throw new NotSupportedException($"program \"{Name}\" ({Spec.SectionName}) is no iterator");
+        }
+
+        if (Spec.AttachTarget == "bpf_map_elem" && over?.Map is { } map && !FitsElementsOf(map))
+        {
+            throw new ArgumentException(
+                $"\"{map.Name}\" has elements of {map.KeySize} and {map.ValueSize} bytes, of which the program reads "
+                    + $"{Verified.MaxRdonlyAccess} and {Verified.MaxRdwrAccess}", nameof(over));
         }
 
         using var seq = new SeqFile(Kernel, Interlocked.Increment(ref _lastSession));
@@ -73,6 +89,11 @@ public sealed partial class BpfProgram
         });
         return new(seq.ToArray(), runs, fault);
     }
+
+    /// <summary>Whether it reads no more of a map's keys and values than they have.</summary>
+    /// <remarks>Kernel: <c>bpf_iter_attach_map</c> (kernel/bpf/map_iter.c, 6.12).</remarks>
+    internal bool FitsElementsOf(BpfMap map) =>
+        Verified.MaxRdonlyAccess <= map.KeySize && Verified.MaxRdwrAccess <= map.UserValueSize;
 
     /// <summary>Runs it with arguments for a hook that it is attached to.</summary>
     internal ProgramResult RunHook(ReadOnlySpan<ulong> args, ProgEvent raised)
@@ -135,6 +156,7 @@ public sealed partial class BpfProgram
         var ctx = ProgContext.Of(Kernel.Host, thread, Spec);
         (ctx.Maps, ctx.Program, ctx.Event) = (_maps, Object, setup.Event);
         (ctx.Packet, ctx.Seq, ctx.Retval) = (setup.Packet, setup.Seq, setup.Retval);
+        ctx.Sysctl = setup.Sysctl;
         if (!_hasOnlyBuiltinBodies.Value)
         {
             ctx.Keep(); // a kfunc of a user's may keep what it is handed
@@ -187,6 +209,8 @@ public sealed partial class BpfProgram
         internal SeqFile? Seq { get; init; }
 
         internal ExecOptions? Options { get; init; }
+
+        internal SysctlAccess? Sysctl { get; init; }
 
         internal int Retval { get; init; }
 

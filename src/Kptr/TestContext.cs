@@ -33,6 +33,12 @@ internal sealed class TestContext : IDisposable
         input.Context.Span[..Math.Min(UserBytes, input.Context.Length)].CopyTo(Bytes);
         if (_layout is null)
         {
+            const int isWrite = 0;
+            if (input is { Context.IsEmpty: true, Sysctl.NewValue: not null })
+            {
+                Bytes[isWrite] = 1;
+            }
+
             return;
         }
 
@@ -46,7 +52,10 @@ internal sealed class TestContext : IDisposable
 
         var hidden = isSkb && !isLinkLayer ? RunPacket.EthernetBytes : 0;
         var hasSocket = _layout.Socket >= 0 || _layout == ContextLayout.CgroupSock;
-        _ownSocket = hasSocket && input.Socket is null ? new Sock(_kernel, FlowOf(input.Packet.Span)) : null;
+        _ownSocket = !hasSocket || input.Socket is not null ? null
+            : program.Spec.ExpectedAttachType is >= AttachType.CgroupUnixConnect and <= AttachType.CgroupUnixGetsockname
+            ? new Sock(_kernel, new(0, 0, 0, 0, 0)) { Family = Sock.FamilyUnix }
+            : new Sock(_kernel, FlowOf(input.Packet.Span));
         Packet = new RunPacket(
             _layout, _block, input.Packet.Span, TailroomFor(program.Spec.Type, input.Packet.Length), hidden)
         {
@@ -105,6 +114,7 @@ internal sealed class TestContext : IDisposable
             CloneCount = Packet?.CloneCount ?? 0,
             RedirectSocket = Packet?.RedirectSocket,
             Assigned = Packet?.Assigned,
+            UnixPath = Packet?.UnixPath,
         };
 
     /// <summary>Gives everything back that was made for the run.</summary>

@@ -1,4 +1,6 @@
+using System.Text;
 using Kptr.Execution;
+using Kptr.Kfuncs;
 using Kptr.Objects;
 
 namespace Kptr;
@@ -26,6 +28,27 @@ public sealed record TestInput
 
     /// <summary>The socket the context is about; null makes one for the run, as Linux does.</summary>
     public Sock? Socket { get; init; }
+
+    /// <summary>What a <c>cgroup/sysctl</c> program is asked about; null for none.</summary>
+    public SysctlInput? Sysctl { get; init; }
+}
+
+/// <summary>A parameter of the kernel that somebody reads or writes (<c>/proc/sys</c>).</summary>
+/// <param name="Name">Its path below <c>/proc/sys</c>: <c>net/ipv4/tcp_mem</c>.</param>
+/// <param name="Value">What it is, as its file has it.</param>
+/// <remarks>
+/// Whether it is written is a word of the context (<c>struct bpf_sysctl</c>); with no context given, it is where there
+/// is a new value.
+/// </remarks>
+public sealed record SysctlInput(string Name, string Value)
+{
+    /// <summary>What is written; null where it is read.</summary>
+    public string? NewValue { get; init; }
+
+    internal SysctlAccess ToAccess() => new(Name, Encoding.UTF8.GetBytes(Value))
+    {
+        New = NewValue is { } written ? (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(written) : null,
+    };
 }
 
 /// <summary>How a run with a <see cref="TestInput"/> ended.</summary>
@@ -45,6 +68,14 @@ public sealed record TestOutput(
 
     /// <summary>What a cgroup program set the system call's result to (<c>bpf_set_retval</c>); 0 otherwise.</summary>
     public int Retval { get; init; }
+
+    /// <summary>The path that a program chose for a Unix socket's address (<c>bpf_sock_addr_set_sun_path</c>); null for
+    /// none.</summary>
+    public ReadOnlyMemory<byte>? UnixPath { get; init; }
+
+    /// <summary>What is written to a parameter of the kernel in the end (<c>bpf_sysctl_set_new_value</c>); null where
+    /// nothing is.</summary>
+    public ReadOnlyMemory<byte>? SysctlValue { get; init; }
 
     /// <summary>Copies of the packet that the program sent elsewhere (<c>bpf_clone_redirect</c>).</summary>
     public int CloneCount { get; init; }

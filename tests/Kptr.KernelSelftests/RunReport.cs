@@ -103,7 +103,11 @@ public sealed class RunReport
         }
 
         var seed = name.Aggregate(_seed, (h, c) => unchecked((h * 31) + c));
-        Count(name, new ProgRunner(accepted, seed, Fuel) { Kfuncs = TestModule.Kfuncs }.Run(RunsPerProgram));
+        Count(name, new ProgRunner(accepted, seed, Fuel) 
+        {
+            Kfuncs = TestModule.Kfuncs,
+            ObjectOf = static (kernel, name) => name == "st_ops_args" ? new StOpsArgs(kernel) : null,
+        }.Run(RunsPerProgram));
     }
 
     private void Count(string name, RunOutcome outcome)

@@ -1,6 +1,7 @@
 using Kptr.Btf;
 using Kptr.Execution;
 using Kptr.Isa;
+using Kptr.Objects;
 using Kptr.Verifier;
 using Kptr.Verifier.State;
 
@@ -14,8 +15,13 @@ namespace Kptr.Soundness;
 internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, UserSpace user, Random random) : IDisposable
 {
     private const int BufferBytes = 4096;
+    private const string PathField = "f_path";
     private readonly Dictionary<string, ulong> _blocks = [];
+    private readonly Dictionary<string, KernelRef<KernelObject>> _made = [];
     private int _loadIdx = -1;
+
+    /// <summary>Makes objects of a user's own kinds, by the name of their struct; null for none.</summary>
+    internal Func<KernelModel, string, KernelObject?> ObjectOf { get; init; } = static (_, _) => null;
 
     /// <summary>Whether the kernel makes the context itself, so that nothing in it is to be replaced.</summary>
     internal bool IsReal { get; init; }
@@ -28,6 +34,11 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
         foreach (var block in _blocks.Values)
         {
             kernel.Heap.TryFree(block);
+        }
+
+        foreach (var made in _made.Values)
+        {
+            made.Release();
         }
     }
 
@@ -64,16 +75,41 @@ internal sealed class ContextModel(KernelModel kernel, RegBeliefs? beliefs, User
 
     private ulong? AddressFor(in RegBeliefs.Belief belief) => belief.Type.Base() switch
     {
-        RegType.PtrToBtfId when belief.Target is BtfSpec btf => ObjectOf(btf[belief.Word0]),
+        RegType.PtrToBtfId when belief.Target is BtfSpec btf => AddressOf(btf[belief.Word0]),
         RegType.PtrToMem => Block("memory", belief.Word0),
         RegType.PtrToBuf or RegType.PtrToTpBuffer or RegType.PtrToFlowKeys => Block("buffer", BufferBytes),
-        var type when type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock =>
-            Block("socket", BufferBytes),
+        RegType.PtrToSocket or RegType.PtrToSockCommon => user.AnySock(isTcp: false).Address,
+        RegType.PtrToTcpSock => user.AnySock(isTcp: true).Address,
         _ => null,
     };
 
-    private ulong ObjectOf(BtfType type) =>
-        type.Name == "task_struct" ? user.AnyTask().Address : Block(type.Name, type.SizeBytes);
+    private ulong AddressOf(BtfType type) => type.Name switch
+    {
+        "task_struct" => user.AnyTask().Address,
+        "cgroup" => user.AnyCgroup().Address,
+        "file" => user.AnyFile().Address,
+        "mm_struct" when user.AnyTask().Mm is { } mm => mm.Address,
+        "bpf_map" when user.AnyMap() is { } map => map.Address,
+        "sock" or "sock_common" or "inet_sock" or "udp_sock" or "udp6_sock" => user.AnySock(isTcp: false).Address,
+        "tcp_sock" or "tcp6_sock" or "inet_connection_sock" => user.AnySock(isTcp: true).Address,
+        "path" => user.AnyFile() is var file ? file.Address + (ulong)file.Layout.Field(PathField).OffsetBytes : 0,
+        _ => Made(type.Name) ?? Block(type.Name, type.SizeBytes),
+    };
+
+    private ulong? Made(string name)
+    {
+        if (!_made.TryGetValue(name, out var made))
+        {
+            if (ObjectOf(kernel, name) is not { } fresh)
+            {
+                return null;
+            }
+
+            _made[name] = made = KernelRef.Own(fresh);
+        }
+
+        return made.Target.Address;
+    }
 
     private ulong Block(string name, int sizeBytes)
     {

@@ -28,7 +28,7 @@ internal sealed class ProgRunner
 
     // What the model has objects of to go over; others get a context of random bytes.
     private static readonly string[] s_walked =
-        ["task", "task_vma", "task_file", "cgroup", "bpf_map", "tcp", "udp"];
+        ["task", "task_vma", "task_file", "cgroup", "bpf_map", "bpf_map_elem", "tcp", "udp"];
 
     private readonly VerifiedProgram _verified;
     private readonly RegBeliefs? _beliefs;
@@ -54,6 +54,9 @@ internal sealed class ProgRunner
 
     /// <summary>Where the kfuncs' bodies are.</summary>
     internal KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
+
+    /// <summary>Makes objects of a user's own kinds, by the name of their struct; null for none.</summary>
+    internal Func<KernelModel, string, KernelObject?> ObjectOf { get; init; } = static (_, _) => null;
 
     /// <summary>Runs it so many times, or until something is wrong; an exception is an outcome too.</summary>
     internal RunOutcome Run(int count)
@@ -198,7 +201,10 @@ internal sealed class ProgRunner
     private RunOutcome? RunOnce(
         KernelModel kernel, BpfProgram program, ImmutableArray<BpfMap?> maps, UserSpace user)
     {
-        using var contexts = new ContextModel(kernel, _beliefs, user, _random) { IsReal = IsWalked };
+        using var contexts = new ContextModel(kernel, _beliefs, user, _random)
+        {
+            IsReal = IsWalked, ObjectOf = ObjectOf,
+        };
         var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
         var watcher = new RunWatcher(beliefs, new(kernel, program, maps), _failures, contexts, user, _random);
         using var task = kernel.Tasks.Run(user.AnyTask());
@@ -217,8 +223,15 @@ internal sealed class ProgRunner
     {
         if (IsWalked)
         {
-            var walked = program.Iterate(null, options);
+            var walked = program.Iterate(new() { Map = user.MapToWalk(program) }, options);
             return new(walked.RunCount, walked.Fault);
+        }
+
+        if (_verified.Spec.Type == ProgType.CgroupSysctl)
+        {
+            var asked = new TestInput { Sysctl = user.AnySysctl() };
+            var answer = program.TestRun(asked, options);
+            return new(answer.ReturnValue, answer.Fault);
         }
 
         if (ContextLayout.Of(_verified.Spec.Type) is null)

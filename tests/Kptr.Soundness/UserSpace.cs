@@ -3,6 +3,7 @@ using Kptr.Btf;
 using Kptr.Kfuncs;
 using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Specs;
 
 namespace Kptr.Soundness;
 
@@ -16,8 +17,50 @@ internal sealed class UserSpace(KernelModel kernel, IReadOnlyList<BpfMap> maps, 
         .. Enumerable.Range(0, 3).Select(i => kernel.Tasks.Fork(kernel.Tasks.Init, $"t{i}")),
     ];
 
-    /// <summary>Some task or other.</summary>
-    internal TaskStruct AnyTask() => _tasks[random.Next(_tasks.Count)];
+    private readonly List<Sock> _socks = [
+        new(kernel, new(0x7f000001, 80, 0x7f000001, 4000, 6)), new(kernel, new(0x7f000001, 81, 0, 0, 6)),
+        new(kernel, new(0x7f000001, 53, 0x7f000001, 4001, 17)),
+    ];
+
+    private readonly KernelFile _file = new(kernel, "/tmp/file");
+
+    /// <summary>Some task or other that is alive.</summary>
+    internal TaskStruct AnyTask()
+    {
+        var at = random.Next(_tasks.Count);
+        if (_tasks[at].Phase != TaskPhase.Alive)
+        {
+            // A signal of the program's own has ended it.
+            _tasks[at] = kernel.Tasks.Fork(kernel.Tasks.Init, $"t{at}");
+        }
+
+        return _tasks[at];
+    }
+
+    /// <summary>Some socket or other, of TCP where that is asked for.</summary>
+    internal Sock AnySock(bool isTcp) => _socks[isTcp ? random.Next(2) : random.Next(_socks.Count)];
+
+    /// <summary>The cgroup of the tasks.</summary>
+    internal Cgroup AnyCgroup() => kernel.Cgroups.Root;
+
+    /// <summary>Some map of the program; null where it has none.</summary>
+    internal BpfMap? AnyMap() => maps.Count == 0 ? null : maps[random.Next(maps.Count)];
+
+    /// <summary>A map whose elements a program can go over; null where it has none.</summary>
+    internal BpfMap? MapToWalk(BpfProgram program) => maps.FirstOrDefault(m =>
+        m.Type is BpfMapType.Hash or BpfMapType.Array or BpfMapType.LruHash or BpfMapType.PercpuHash
+            or BpfMapType.PercpuArray
+        && program.FitsElementsOf(m));
+
+    /// <summary>An open file.</summary>
+    internal KernelFile AnyFile() => _file;
+
+    /// <summary>Some parameter of the kernel, read or written.</summary>
+    internal SysctlInput AnySysctl() => new(
+        random.Next(2) == 0 ? "net/ipv4/tcp_mem" : "kernel/ostype", random.Next(2) == 0 ? "10 20 30\n" : "Linux\n")
+    {
+        NewValue = random.Next(2) == 0 ? null : random.Next(3) == 0 ? "" : $"{Words.Any(random)}\n",
+    };
 
     /// <summary>Puts random elements into all maps, kptrs to tasks among them.</summary>
     internal void Fill()

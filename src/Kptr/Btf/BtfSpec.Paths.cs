@@ -8,6 +8,11 @@ namespace Kptr.Btf;
 /// <param name="SizeBytes">Its size.</param>
 internal readonly record struct BtfPlace(int OffsetBytes, int SizeBytes);
 
+/// <summary>Where a bit-field lies.</summary>
+/// <param name="OffsetBits">From the start of the struct.</param>
+/// <param name="SizeBits">Its size.</param>
+internal readonly record struct BtfBits(int OffsetBits, int SizeBits);
+
 /// <summary>Members of members, by their path.</summary>
 public sealed partial class BtfSpec
 {
@@ -32,6 +37,49 @@ public sealed partial class BtfSpec
         }
 
         return found;
+    }
+
+    /// <summary>Where the bit-field with this path lies, such as <c>inet_conn.icsk_ca_state</c>.</summary>
+    /// <returns>Null where there is none, or it is no bit-field.</returns>
+    internal BtfBits? FindBits(int typeId, string path)
+    {
+        var dot = path.LastIndexOf('.');
+        var (owner, at) = (this[typeId], 0);
+        if (dot > 0)
+        {
+            foreach (var part in path[..dot].Split('.'))
+            {
+                if (FindMember(owner.SkipModifiers(), part) is not { } found)
+                {
+                    return null;
+                }
+
+                (owner, at) = (found.Type, at + found.OffsetBytes);
+            }
+        }
+
+        return FindBitsIn(owner.SkipModifiers(), path[(dot + 1)..]) is { } bits
+            ? bits with { OffsetBits = bits.OffsetBits + (at * 8) } : null;
+    }
+
+    private static BtfBits? FindBitsIn(BtfType owner, string name)
+    {
+        for (var i = 0; owner.IsComposite && i < owner.VLen; i++)
+        {
+            var member = owner.Member(i);
+            if (member.Name == name && member.BitfieldSizeBits != 0)
+            {
+                return new(member.BitOffset, member.BitfieldSizeBits);
+            }
+
+            if (member.Name.Length == 0
+                && FindBitsIn(owner.Btf[member.TypeId].SkipModifiers(), name) is { } inner)
+            {
+                return inner with { OffsetBits = inner.OffsetBits + member.BitOffset };
+            }
+        }
+
+        return null;
     }
 
     private static BtfPlace? FindPathSlow(BtfType type, string path)

@@ -19,6 +19,7 @@ public sealed class Interpreter : IDisposable
     private const byte CallOp = (byte)InsnClass.Jmp | BpfOp.Call;
     private readonly CallThunk?[] _calls;
     private readonly bool[] _throws;
+    private readonly bool[] _plainCalls;
     private readonly RawHelper?[] _rawCalls;
     private MachineMemory? _spare;
     private ProgRun? _spareRun;
@@ -44,12 +45,14 @@ public sealed class Interpreter : IDisposable
             ? CompiledOnce.Make(this, isRaw: false, unneeded) : null);
         _calls = new CallThunk?[insns.Length];
         _throws = new bool[insns.Length];
+        _plainCalls = new bool[insns.Length];
         _rawCalls = helpers is null ? [] : [.. insns.Select(i =>
             i is { Opcode: CallOp, Src: 0 } ? helpers.GetValueOrDefault(i.Imm) : null)];
         for (var i = 0; links is not null && i < insns.Length; i++)
         {
             _calls[i] = Resolve(insns[i], links);
             _throws[i] = insns[i].Opcode == CallOp && links.IsThrow(insns[i]);
+            _plainCalls[i] = _calls[i] is not null && !_throws[i] && !links.IsTailCall(insns[i]);
         }
     }
 
@@ -163,6 +166,9 @@ public sealed class Interpreter : IDisposable
 
     /// <summary>Whether the slot calls <c>bpf_throw</c>, which ends the program.</summary>
     internal bool IsThrowAt(int idx) => _throws[idx];
+
+    /// <summary>Whether the slot calls a body behind which the program always goes on, unless that throws.</summary>
+    internal bool IsPlainCallAt(int idx) => _plainCalls[idx];
 
     /// <summary>A machine beside that of the run: for tail calls that come from deep inside.</summary>
     internal MachineMemory RentMachine() => Interlocked.Exchange(ref _spare, null) ?? new MachineMemory();

@@ -133,6 +133,9 @@ public sealed class ProgContext : IProgramRun
     /// <summary>Where the output of an iterator program goes; null for others.</summary>
     internal SeqFile? Seq { get; set; }
 
+    /// <summary>The parameter of the kernel that is read or written; null for programs that watch none.</summary>
+    internal SysctlAccess? Sysctl { get; set; }
+
     /// <summary>The packet it works on; null for programs that have none.</summary>
     internal RunPacket? Packet { get; set; }
 
@@ -268,7 +271,7 @@ public sealed class ProgContext : IProgramRun
         }
 
         (Maps, Program, Event, Seq, Packet, _iterators, Prog) = ([], null, default, null, null, null, null!);
-        (Retval, InsnIdx) = (0, 0);
+        (Retval, InsnIdx, Sysctl) = (0, 0, null);
         _nextSpare = _thread.SpareContexts as ProgContext;
         _thread.SpareContexts = this;
     }

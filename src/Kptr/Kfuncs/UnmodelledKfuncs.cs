@@ -6,7 +6,7 @@ namespace Kptr.Kfuncs;
 
 /// <summary>
 /// Kfuncs that programs may call and be judged for, but that the model has no body for (networking,
-/// congestion control, HID, sched_ext). Calling one at run time is a reported fault.
+/// HID, sched_ext). Calling one at run time is a reported fault.
 /// </summary>
 internal static class UnmodelledKfuncs
 {

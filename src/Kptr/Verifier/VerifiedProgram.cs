@@ -57,4 +57,10 @@ public sealed class VerifiedProgram
     /// done with a pointer into an arena (<c>needs_zext</c>).
     /// </summary>
     internal ImmutableArray<bool> NeedsZext { get; init; } = [];
+
+    /// <summary>Bytes that it reads of the key it is given, of a map that it goes over.</summary>
+    internal int MaxRdonlyAccess { get; init; }
+
+    /// <summary>Bytes that it reads or writes of the value.</summary>
+    internal int MaxRdwrAccess { get; init; }
 }

@@ -370,6 +370,8 @@ public abstract class LinkedRunTests : IDisposable
 
         public string NameOf(BpfInsn call) => $"call {call.Imm}";
 
+        public bool IsTailCall(BpfInsn call) => call.Src == 0 && call.Imm == Tail;
+
         public bool IsThrow(BpfInsn call) => call.Src == 0 && call.Imm == Throw;
 
         public Interpreter? TailTarget(object target) => Targets.GetValueOrDefault((string)target);

@@ -150,7 +150,7 @@ public class PacketRunTests : RunTestBase
         var fault = obj.Programs["without_body"].TestRun(new TestInput { Packet = TcpPacket() }).Fault!;
 
         fault.Code.Should().Be(DiagCode.RunNoSuchCall);
-        fault.Message.Should().Be("the model has no body for helper bpf_skb_vlan_push#18");
+        fault.Message.Should().Be("the model has no body for helper bpf_skb_get_xfrm_state#66");
         kernel.TakeFaults().Should().ContainSingle();
     }
 

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Kptr.Diagnostics;
+using Kptr.Maps;
 using Kptr.Objects;
+using Kptr.Specs;
 using Kptr.Tests.Kfuncs;
 
 namespace Kptr.Tests.Model;
@@ -135,6 +137,10 @@ public class AttachTests : RunTestBase
         BitConverter.ToUInt64(value).Should().Be(60);
         Read(obj, "answer").Should().Be(3);
         obj.Programs["each_element"].Invoking(p => p.Iterate()).Should().Throw<ArgumentException>();
+        using var small = MapFactory.Create(
+            kernel, new MapSpec("small", BpfMapType.Array) { KeySize = 4, ValueSize = 4, MaxEntries = 1 });
+        obj.Programs["each_element"].Invoking(p => p.Iterate(new() { Map = small })).Should()
+            .Throw<ArgumentException>().WithMessage("*elements of 4 and 4 bytes*8*");
         obj.Programs["fill"].Invoking(p => p.Iterate()).Should().Throw<NotSupportedException>();
     }
 

@@ -239,10 +239,12 @@ int option(struct bpf_sockopt *ctx)
 	return 1;
 }
 
-static long (*const bpf_skb_vlan_push)(void *skb, u16 proto, u16 tci) = (void *)18;
+static long (*const bpf_skb_get_xfrm_state)(void *skb, u32 index, void *state, u32 size, u64 flags) = (void *)66;
 
 SEC("tc")
 int without_body(struct __sk_buff *skb)
 {
-	return bpf_skb_vlan_push(skb, 0, 0);
+	u64 state[4] = {};
+
+	return bpf_skb_get_xfrm_state(skb, 0, state, sizeof(state), 0);
 }

@@ -23,6 +23,9 @@ internal interface IProgLinks
     /// <summary>Whether a call instruction calls <c>bpf_throw</c>, which ends the program.</summary>
     bool IsThrow(BpfInsn call);
 
+    /// <summary>Whether a call instruction may go on in another program that takes this one's place.</summary>
+    bool IsTailCall(BpfInsn call);
+
     /// <summary>
     /// The machine of the program that a slot of a program array holds, or null where it cannot be entered.
     /// </summary>

@@ -83,18 +83,39 @@ internal sealed unsafe partial class ProgRun
         return Enter(slot, r1, r2, r3);
     }
 
+    // What is there already is not written again: each reference that is written costs the collector's barrier.
     private void Begin(Interpreter prog, ProgContext? ctx, ExecOptions options)
     {
-        (_prog, _code, _ctx, _options, _fuelLeft) = (prog, prog.Code, ctx, options, options.Fuel);
+        if (_prog != prog)
+        {
+            (_prog, _code) = (prog, prog.Code);
+        }
+
+        if (_options != (object)options)
+        {
+            _options = options;
+        }
+
+        if (ctx is not null)
+        {
+            _ctx = ctx;
+        }
+
+        _fuelLeft = options.Fuel;
         _context = default;
         ctx?.Callbacks = this;
         ctx?.Packet?.Show(this);
     }
 
-    // What the run leaves behind keeps nothing of it alive.
+    // What the run leaves behind keeps nothing of it alive. That of raw instructions goes with them.
     private void Forget()
     {
-        (_prog, _code, _ctx, _compiled, _fault, _unwound, _tail) = (null!, null!, null, null, null, null, null);
+        if (_ctx is not null)
+        {
+            (_prog, _code, _ctx, _compiled) = (null!, null!, null, null);
+        }
+
+        (_fault, _unwound, _tail) = (null, null, null);
         (_machine, _tailCalls, IsDeferred) = (null, 0, false);
         _m = null;
         _memory.Clear();
@@ -113,7 +134,12 @@ internal sealed unsafe partial class ProgRun
             _m->Regs[3] = r3;
             _remembers = true;
             ForgetRegions();
-            _compiled = CompiledOf(_prog);
+            var compiled = CompiledOf(_prog);
+            if (_compiled != compiled)
+            {
+                _compiled = compiled;
+            }
+
             var isDone = RunAt(slot) && (_unwound is not { } unwound || Land(unwound));
 
             return isDone ? new ExecResult(_m->Regs[0], null) : new ExecResult(0, _fault);

@@ -43,6 +43,16 @@ internal static unsafe class CompiledCalls
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Call(ProgRun run, int idx) => run.CallFromCode(idx);
 
+    /// <summary>A call that leaves the program, of a body that is known, and that is no tail call or throw.</summary>
+    /// <returns>Its <c>r0</c>.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static ulong Invoke(ProgRun run, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx) =>
+        run.InvokeFromCode(r1, r2, r3, r4, r5, idx);
+
+    /// <summary>The helper that a slot of raw instructions calls.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static RawHelper RawHelperAt(ProgRun run, int idx) => run.RawHelperAt(idx);
+
     /// <summary>A memory access that is in no region known to be live.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Access(ProgRun run, ulong address, int idx) => run.Answer(StopKind.Memory, idx, address);

@@ -30,27 +30,26 @@ internal sealed class CompiledCode
     internal CompiledFunc this[int slot] => _funcs[slot]!;
 
     /// <summary>Compiles a program; null where it is of no shape that can be, and stays interpreted.</summary>
-    /// <param name="name">The program's, for profilers.</param>
-    /// <param name="code">Its instructions, not fused.</param>
-    /// <param name="exceptionSlot">Where its exception callback starts, or -1.</param>
+    /// <param name="prog">The program.</param>
     /// <param name="isRaw">Whether no verifier has seen it.</param>
     /// <param name="needless">Checks to leave out; null for none.</param>
     /// <param name="contextBytes">How long the context is that <c>r1</c> points to at its start; 0 where it may
     /// not.</param>
     [RequiresDynamicCode("Makes methods while it runs.")]
     internal static CompiledCode? TryCompile(
-        string name, OpCode code, int exceptionSlot, bool isRaw, NeedlessChecks? needless, ulong contextBytes)
+        Interpreter prog, bool isRaw, NeedlessChecks? needless, ulong contextBytes)
     {
-        if (ProgLayout.Find(code, exceptionSlot, isRaw) is not { } layout)
+        var code = prog.Code;
+        if (ProgLayout.Find(code, prog.ExceptionSlot, isRaw) is not { } layout)
         {
             return null;
         }
 
-        var methods = layout.Funcs.ToDictionary(f => f.Entry, f => FuncEmitter.Declare($"{name}+{f.Entry}"));
+        var methods = layout.Funcs.ToDictionary(f => f.Entry, f => FuncEmitter.Declare($"{prog.Prog.Name}+{f.Entry}"));
         var context = contextBytes > 0 && !layout.IsCalled(0) ? new ContextUse(contextBytes) : null;
         foreach (var func in layout.Funcs)
         {
-            FuncEmitter.Emit(methods, func, layout, code, needless, func.Entry == 0 ? context : null);
+            FuncEmitter.Emit(methods, func, layout, prog, needless, func.Entry == 0 ? context : null);
         }
 
         var needed = Math.Max(needless?.ContextBytes ?? 0, context?.NeededBytes ?? 0);

@@ -16,7 +16,7 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
     /// <summary>Compiles it if nobody has yet.</summary>
     /// <param name="contextBytes">How long the context is that <c>r1</c> points to; 0 where it does not.</param>
     internal CompiledCode? Now(ulong contextBytes) =>
-        _code.Now(contextBytes) is not { } code || code.ContextBytes <= contextBytes ? _code.Made : _anyContext.Now(0);
+        _code.Now(contextBytes) is { } code && code.ContextBytes > contextBytes ? _anyContext.Now(0) : _code.Made;
 
     /// <summary>The compiled form if it is there. Counts a run, and begins to compile where that makes
     /// enough.</summary>
@@ -57,8 +57,7 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
     internal static CompiledCode? Make(
         Interpreter prog, bool isRaw, NeedlessChecks? needless = null, ulong contextBytes = 0) =>
         RuntimeFeature.IsDynamicCodeCompiled
-            ? CompiledCode.TryCompile(
-                prog.Prog.Name, prog.Code, prog.ExceptionSlot, isRaw, needless, contextBytes)
+            ? CompiledCode.TryCompile(prog, isRaw, needless, contextBytes)
             : null;
 
     /// <summary>One form of the program.</summary>
@@ -67,13 +66,16 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
         private readonly Lazy<CompiledCode?> _code;
         private long _contextBytes = -1;
         private int _isBegun;
+        private bool _isMade;
 
         internal Form(Interpreter prog, bool isRaw) =>
             _code = new(() => CompiledOnce.Make(prog, isRaw, contextBytes: (ulong)Volatile.Read(ref _contextBytes)));
 
-        internal bool IsMade => _code.IsValueCreated;
+        // Beside the lazy value, which takes a while to ask: every run asks.
+        internal bool IsMade => Volatile.Read(ref _isMade);
 
-        internal CompiledCode? Made => _code.Value;
+        /// <summary>The code, once it is made.</summary>
+        internal CompiledCode? Made { get; private set; }
 
         internal bool TryBegin() => !IsMade && Interlocked.Exchange(ref _isBegun, 1) == 0;
 
@@ -83,9 +85,11 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
             if (!IsMade)
             {
                 Interlocked.CompareExchange(ref _contextBytes, (long)contextBytes, -1);
+                Made = _code.Value;
+                Volatile.Write(ref _isMade, true);
             }
 
-            return _code.Value;
+            return Made;
         }
 
         /// <summary>As <see cref="Now"/>; where the host has no memory for it, the program stays interpreted.</summary>

@@ -180,6 +180,12 @@ internal sealed partial class FuncEmitter
     /// <summary>What the run does with the registers as they are, and leaves a result in r0.</summary>
     private void EmitOuter(StopKind kind, int slot)
     {
+        if (kind == StopKind.Call && _prog.RawCallAt(slot) is not null)
+        {
+            EmitRawCall(slot);
+            return;
+        }
+
         SpillFuel();
         for (var reg = 0; reg <= 9; reg++)
         {
@@ -189,6 +195,12 @@ internal sealed partial class FuncEmitter
         if (kind == StopKind.Call)
         {
             _il.Emit(OpCodes.Ldarg_0);
+            if (_prog.IsPlainCallAt(slot))
+            {
+                EmitInvoke(slot);
+                return;
+            }
+
             _il.Emit(OpCodes.Ldc_I4, slot);
             EmitCall(nameof(CompiledCalls.Call));
         }
@@ -200,5 +212,37 @@ internal sealed partial class FuncEmitter
         _il.Emit(OpCodes.Brfalse, _end);
         FetchReg(0);
         FetchFuel();
+    }
+
+    // The function goes on behind it, unless the body throws.
+    private void EmitInvoke(int slot)
+    {
+        for (var reg = 1; reg <= 5; reg++)
+        {
+            LoadReg(reg);
+        }
+
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        EmitCall(nameof(CompiledCalls.Invoke));
+        StoreReg(0);
+        FetchFuel();
+    }
+
+    /// <summary>Calls a helper of raw instructions. They have no ledger: nobody looks at registers meanwhile.</summary>
+    private void EmitRawCall(int slot)
+    {
+        EmitPlace(MachineLayout.StopIdx);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        _il.Emit(OpCodes.Stind_I4);
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        EmitCall(nameof(CompiledCalls.RawHelperAt));
+        for (var reg = 1; reg <= 5; reg++)
+        {
+            LoadReg(reg);
+        }
+
+        _il.Emit(OpCodes.Callvirt, RawCall);
+        StoreReg(0);
     }
 }

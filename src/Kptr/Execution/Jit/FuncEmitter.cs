@@ -14,6 +14,7 @@ namespace Kptr.Execution;
 internal sealed unsafe partial class FuncEmitter
 {
     private static readonly FrozenDictionary<string, MethodInfo> Calls = MethodsOf(typeof(CompiledCalls));
+    private static readonly MethodInfo RawCall = typeof(RawHelper).GetMethod(nameof(RawHelper.Invoke))!;
 
     private readonly Dictionary<int, DynamicMethod> _methods;
     private readonly FuncLayout _func;
@@ -21,6 +22,7 @@ internal sealed unsafe partial class FuncEmitter
     private readonly FrameFacts _frame;
     private readonly NeedlessChecks? _needless;
     private readonly FreeLoops? _freeLoops;
+    private readonly Interpreter _prog;
     private readonly OpCode _code;
     private readonly ILGenerator _il;
     private readonly Dictionary<int, Label> _labels;
@@ -30,10 +32,12 @@ internal sealed unsafe partial class FuncEmitter
     private readonly ContextUse? _context;
 
     private FuncEmitter(
-        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
+        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, Interpreter prog,
         NeedlessChecks? needless, ContextUse? context)
     {
+        var code = prog.Code;
         (_methods, _func, _code, _needless, _context) = (methods, func, code, needless, context);
+        _prog = prog;
         _layout = layout;
         _il = methods[func.Entry].GetILGenerator(64 * func.Slots.Length);
         _labels = func.Slots.ToDictionary(s => s, _ => _il.DefineLabel());
@@ -52,9 +56,9 @@ internal sealed unsafe partial class FuncEmitter
 
     /// <summary>Writes the body of <paramref name="func"/>.</summary>
     internal static void Emit(
-        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, OpCode code,
+        Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, Interpreter prog,
         NeedlessChecks? needless, ContextUse? context) =>
-            new FuncEmitter(methods, func, layout, code, needless, context).EmitAll();
+            new FuncEmitter(methods, func, layout, prog, needless, context).EmitAll();
 
     private void EmitAll()
     {

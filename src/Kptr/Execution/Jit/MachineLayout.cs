@@ -8,6 +8,7 @@ internal static unsafe class MachineLayout
     internal static readonly int StackLen = OffOf(m => &m->StackLen);
     internal static readonly int Fuel = OffOf(m => (ulong*)&m->Fuel);
     internal static readonly int IsEnded = OffOf(m => (ulong*)&m->IsEnded);
+    internal static readonly int StopIdx = OffOf(m => (ulong*)&m->StopIdx);
     private static readonly int ReadLow = OffOf(m => &m->Read.Low);
     private static readonly int ReadLast = OffOf(m => m->Read.Last);
     private static readonly int WriteLow = OffOf(m => &m->Write.Low);

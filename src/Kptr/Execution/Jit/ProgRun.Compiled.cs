@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Kfuncs;
 
 namespace Kptr.Execution;
 
@@ -54,36 +55,36 @@ internal sealed unsafe partial class ProgRun
         return _fault is null;
     }
 
-    /// <summary>A call that leaves the program, as <see cref="CallOut"/>; what is rare is left to that.</summary>
+    internal RawHelper RawHelperAt(int idx) => _prog.RawCallAt(idx)!;
+
+    /// <summary>A call that leaves the program, as <see cref="CallOut"/>, of what is no plain call of a body.</summary>
     /// <returns>False where the function is to return: the run is over, or a tail call has taken its place.</returns>
     internal bool CallFromCode(int idx)
     {
-        var m = _m;
-        var r = m->Regs;
-        var ctx = _ctx;
-        m->StopIdx = idx;
-        if (ctx is null)
-        {
-            if (_prog.RawCallAt(idx) is not { } helper)
-            {
-                return Answer(StopKind.Call, idx, 0);
-            }
-
-            r[0] = helper(r[1], r[2], r[3], r[4], r[5]);
-            return true;
-        }
-
-        if (_prog.CallAt(idx) is not { } thunk || _prog.IsThrowAt(idx))
+        if (_ctx is null || _prog.CallAt(idx) is not { } thunk || _prog.IsThrowAt(idx))
         {
             return Answer(StopKind.Call, idx, 0);
         }
 
-        var outerIdx = ctx.InsnIdx;
-        ctx.InsnIdx = idx;
-        r[0] = thunk(ctx, r[1], r[2], r[3], r[4], r[5]);
-        ctx.InsnIdx = outerIdx;
-        m->StopIdx = idx;
-        ForgetRegions();
+        var r = _m->Regs;
+        r[0] = Invoke(thunk, r[1], r[2], r[3], r[4], r[5], idx);
         return _tail is null || GoesOn(AfterCall(idx));
+    }
+
+    /// <summary>A plain call of a body.</summary>
+    internal ulong InvokeFromCode(ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx) =>
+        Invoke(_prog.CallAt(idx)!, r1, r2, r3, r4, r5, idx);
+
+    // Callbacks run on the same machine meanwhile, and leave their own place there.
+    private ulong Invoke(CallThunk thunk, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx)
+    {
+        var ctx = _ctx!;
+        var outerIdx = ctx.InsnIdx;
+        ctx.InsnIdx = _m->StopIdx = idx;
+        var r0 = thunk(ctx, r1, r2, r3, r4, r5);
+        ctx.InsnIdx = outerIdx;
+        _m->StopIdx = idx;
+        ForgetRegions();
+        return r0;
     }
 }

@@ -70,6 +70,11 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_rcvbuf;
 	int sk_sndbuf;
+	unsigned long sk_pacing_rate;
+	unsigned long sk_max_pacing_rate;
+	u32 sk_pacing_status;
+	u32 sk_gso_max_size;
+	u8 sk_pacing_shift;
 	u32 sk_priority;
 	u32 sk_mark;
 	u16 sk_type;
@@ -89,13 +94,36 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	unsigned char icsk_ca_state : 5;
 	unsigned char icsk_retransmits;
+	u64 icsk_ca_priv[13];
 };
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 snd_cwnd;
+	u32 snd_cwnd_cnt;
+	u32 snd_cwnd_clamp;
+	u32 snd_cwnd_stamp;
+	u32 snd_ssthresh;
+	u32 prior_cwnd;
+	unsigned char is_cwnd_limited : 1;
+	u8 ecn_flags;
+	u32 max_packets_out;
+	u32 packets_out;
+	u32 sacked_out;
+	u32 lost_out;
+	u32 retrans_out;
+	u32 delivered;
+	u32 delivered_ce;
+	u32 lost;
+	u32 app_limited;
+	u32 lsndtime;
+	u64 tcp_mstamp;
+	u64 delivered_mstamp;
+	u32 mss_cache;
 	u32 srtt_us;
+	u32 snd_una;
 	u32 snd_nxt;
 	u32 rcv_nxt;
 	u64 bytes_acked;
@@ -243,6 +271,31 @@ enum tcp_ca_event {
 	CA_EVENT_LOSS = 3,
 	CA_EVENT_ECN_NO_CE = 4,
 	CA_EVENT_ECN_IS_CE = 5,
+};
+
+struct ack_sample {
+	u32 pkts_acked;
+	s32 rtt_us;
+	u32 in_flight;
+};
+
+struct rate_sample {
+	u64 prior_mstamp;
+	u32 prior_delivered;
+	u32 prior_delivered_ce;
+	s32 delivered;
+	s32 delivered_ce;
+	long interval_us;
+	u32 snd_interval_us;
+	u32 rcv_interval_us;
+	long rtt_us;
+	int losses;
+	u32 acked_sacked;
+	u32 prior_in_flight;
+	u32 last_end_seq;
+	bool is_app_limited;
+	bool is_retrans;
+	bool is_ack_delayed;
 };
 
 enum nf_nat_manip_type {

@@ -59,7 +59,7 @@ internal sealed record ContextLayout(int UserBytes)
 
     private static ContextLayout SockOps { get; } = new(224) { Data = 192, DataEnd = 200, Length = 208, Socket = 184 };
 
-    private static ContextLayout SockAddr { get; } = new(72) { Socket = 64 };
+    internal static ContextLayout SockAddr { get; } = new(72) { Socket = 64 };
 
     private static ContextLayout SkLookup { get; } = new(72);
 

@@ -18,6 +18,10 @@ internal static class KernelContexts
         new("data", 8), new("data_end", 8), new("data_meta", 8), new("rxq", 8),
     ];
     private static readonly FieldSpec[] RxqFields = [new("dev", 8), new("queue_index", 4)];
+    private const uint UnixFamilyBytes = 2;
+    private const uint UnixPathBytes = 108;
+    private static readonly FieldSpec[] UnixFields = [new("sun_family", 2), new("sun_path", (int)UnixPathBytes)];
+    private static readonly FieldSpec[] SockAddrFields = [new("sk", 8), new("uaddr", 8), new("uaddrlen", 4)];
     private static readonly FieldSpec[] DeviceFields = [new("ifindex", 4)];
 
     [Kfunc("bpf_cast_to_kern_ctx",
@@ -35,6 +39,7 @@ internal static class KernelContexts
         {
             { IsXdp: true } => XdpBuff(ctx, packet),
             { IsSkb: true } => SkBuff(ctx, packet),
+            { IsSockAddr: true } => SockAddr(ctx, packet),
             _ => throw new ProgramFaultException(
                 DiagCode.CallNotModelled, $"bpf_cast_to_kern_ctx of the context of {ctx.Prog.Type} programs"),
         };
@@ -54,6 +59,50 @@ internal static class KernelContexts
         skb.Put("hash", packet.Field<uint>(hash));
         skb.Put("priority", packet.Field<uint>(priority));
         return skb.Address;
+    }
+
+    /// <summary>
+    /// Puts the path of a Unix socket in place of the address that a system call gave or asks for.
+    /// </summary>
+    /// <remarks>Kernel: net/core/filter.c, 6.12.</remarks>
+    [Kfunc("bpf_sock_addr_set_sun_path", Hooks = KfuncHooks.Cgroup,
+        Prototype = "int bpf_sock_addr_set_sun_path(struct bpf_sock_addr_kern *sa_kern, const u8 *sun_path, "
+            + "u32 sun_path__sz)")]
+    internal static Errno SetSunPath(ProgContext ctx, ulong address, ulong path, uint size)
+    {
+        if (ctx.Packet is not { IsSockAddr: true, Socket: { } sock } packet || SockAddr(ctx, packet) != address)
+        {
+            throw new ProgramFaultException(
+                DiagCode.CallBadObject, $"{address:x} is no context of this run as the kernel has it");
+        }
+
+        if (sock.Family != Sock.FamilyUnix || size is 0 or > UnixPathBytes)
+        {
+            return Errno.EINVAL;
+        }
+
+        var text = ctx.Memory(path, (int)size, isWrite: false);
+        var unix = packet.Part(ctx.Core, "sockaddr_un", UnixFields);
+        text.CopyTo(ctx.KernelMemory(unix.Address + UnixFamilyBytes, (int)size));
+        packet.Part(ctx.Core, "bpf_sock_addr_kern", SockAddrFields).Put("uaddrlen", UnixFamilyBytes + size);
+        packet.UnixPath = text.ToArray();
+        return Errno.None;
+    }
+
+    // The program may cast its context as often as it likes: what it has written stays.
+    private static ulong SockAddr(ProgContext ctx, RunPacket packet)
+    {
+        var address = packet.Part(ctx.Core, "bpf_sock_addr_kern", SockAddrFields);
+        if (address.Get("sk") == 0 && packet.Socket is { } sock)
+        {
+            var unix = packet.Part(ctx.Core, "sockaddr_un", UnixFields);
+            unix.Put("sun_family", sock.Family);
+            address.Put("sk", sock.Address);
+            address.Put("uaddr", unix.Address);
+            address.Put("uaddrlen", UnixFamilyBytes);
+        }
+
+        return address.Address;
     }
 
     private static ulong XdpBuff(ProgContext ctx, RunPacket packet)

@@ -58,6 +58,12 @@ internal sealed unsafe class RunPacket : IDisposable
     /// <summary>Whether the context is a <c>__sk_buff</c>.</summary>
     internal bool IsSkb => _layout.UserBytes == ContextLayout.SkBuff.UserBytes;
 
+    /// <summary>Whether the context is a <c>bpf_sock_addr</c>, which has no packet.</summary>
+    internal bool IsSockAddr => _layout == ContextLayout.SockAddr;
+
+    /// <summary>The path that the program chose for a Unix socket; null for none.</summary>
+    internal byte[]? UnixPath { get; set; }
+
     /// <summary>Bytes of the packet.</summary>
     internal int Length { get; private set; }
 

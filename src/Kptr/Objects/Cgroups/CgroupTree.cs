@@ -4,7 +4,7 @@ namespace Kptr.Objects;
 
 /// <summary>The v2 hierarchy.</summary>
 /// <remarks>Safe for any number of threads. What it returns is no owned reference.</remarks>
-public sealed class CgroupTree
+public sealed partial class CgroupTree
 {
     private const int LevelMax = 31;
     private readonly KernelCore _core;
@@ -195,6 +195,7 @@ public sealed class CgroupTree
         using (_lock.Enter())
         {
             NativeList.Remove(cgroup.LinkAt("self.sibling"));
+            _updated.RemoveWhere(u => u.Cgroup == cgroup);
         }
     }
 

@@ -244,11 +244,12 @@ public partial class KernelCore : IDisposable
     /// How a struct lies in memory, the fields included that the model keeps and this kernel's BTF lacks.
     /// </summary>
     internal ObjectLayout LayoutOf(
-        string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0, bool holdsObjects = true) =>
+        string typeName, IReadOnlyList<FieldSpec> needed, int flexBytes = 0, bool holdsObjects = true,
+        string? embedder = null) =>
         _layouts.GetOrAdd(
         typeName,
-        static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex, a.Holds)),
-        (Core: this, Needed: needed, Flex: flexBytes, Holds: holdsObjects)).Value;
+        static (name, a) => new(() => new(a.Core.Spec, a.Core.Heap, name, a.Needed, a.Flex, a.Holds, a.Embedder)),
+        (Core: this, Needed: needed, Flex: flexBytes, Holds: holdsObjects, Embedder: embedder)).Value;
 
     /// <summary>The same for a new object of a type of the user's own.</summary>
     /// <exception cref="OutOfMemoryException">The fault plan wants it.</exception>

@@ -34,6 +34,7 @@ internal sealed class ObjectLayout
 {
     private readonly ConcurrentDictionary<string, NativeField> _fields = new();
     private readonly NearField?[] _near;
+    private readonly BtfType? _embedder;
     private readonly NativeField[] _kept;
 
     /// <summary>Finds the struct and makes the pool of its objects.</summary>
@@ -43,11 +44,15 @@ internal sealed class ObjectLayout
     /// <param name="needed">Fields that the model keeps.</param>
     /// <param name="flexBytes">Room behind the struct for the flexible array it ends with.</param>
     /// <param name="holdsObjects">Whether each is a <see cref="KernelObject"/>, and not just a part of one.</param>
+    /// <param name="embedder">A larger struct that starts with this one and lies in the room behind it; its members
+    /// are found by their paths, too. Null for none.</param>
     internal ObjectLayout(
         KernelSpec spec, KernelHeap heap, string name, IReadOnlyList<FieldSpec> needed,
-        int flexBytes, bool holdsObjects)
+        int flexBytes, bool holdsObjects, string? embedder = null)
     {
         Name = name;
+        _embedder = embedder is not null && spec.Types.Find(embedder, BtfKind.Struct) is { } outer
+            ? spec.Types[outer] : null;
         Place = spec.Types.Find(name, BtfKind.Struct);
         Type = Place is { } place ? spec.Types[place] : null;
         var declared = Type is { } type ? type.SizeBytes + flexBytes : 0;
@@ -166,8 +171,14 @@ internal sealed class ObjectLayout
     }
 
     private NativeField? FindDeclared(string path) =>
-        Type is { } type && type.Btf.FindPath(type.Id, path) is { } place
+        (PlaceIn(Type, path) ?? PlaceIn(_embedder, path)) is { } place
             ? new(place.OffsetBytes, place.SizeBytes) : null;
+
+    private static BtfPlace? PlaceIn(BtfType? type, string path) => type?.Btf.FindPath(type.Value.Id, path);
+
+    /// <summary>Where a bit-field lies that the kernel's BTF declares; null where it declares none.</summary>
+    internal BtfBits? FindBits(string path) =>
+        (_embedder ?? Type) is { } type ? type.Btf.FindBits(type.Id, path) : null;
 
     private sealed record NearField(string Path, NativeField Field);
 }

@@ -10,7 +10,7 @@ namespace Kptr.Objects;
 /// Behind that lies what programs see of it as <c>struct bpf_sock</c> and <c>struct bpf_tcp_sock</c>, so that
 /// one address is all of them.
 /// </remarks>
-public sealed class Sock : KernelObject
+public sealed partial class Sock : KernelObject
 {
     /// <summary><c>TCP_ESTABLISHED</c>.</summary>
     public const byte Established = 1;
@@ -18,7 +18,7 @@ public sealed class Sock : KernelObject
     /// <summary><c>TCP_LISTEN</c>.</summary>
     public const byte Listen = 10;
 
-    private const string Family = "__sk_common.skc_family";
+    private const string FamilyField = "__sk_common.skc_family";
     private const string State = "__sk_common.skc_state";
     private const string CountField = "__sk_common.skc_refcnt.refs.counter";
     private const byte Tcp = 6;
@@ -27,12 +27,12 @@ public sealed class Sock : KernelObject
     private const int TcpSockBytes = 112;
     private static readonly FieldSpec[] Fields =
     [
-        FieldSpec.Count(CountField), new(Family, 2), new(State, 1), new("__sk_common.skc_num", 2),
+        FieldSpec.Count(CountField), new(FamilyField, 2), new(State, 1), new("__sk_common.skc_num", 2),
         new("__sk_common.skc_dport", 2),
         new("__sk_common.skc_daddr", 4), new("__sk_common.skc_rcv_saddr", 4), new("__sk_common.skc_v6_daddr", 16),
         new("__sk_common.skc_v6_rcv_saddr", 16), new("__sk_common.skc_cookie.counter", 8),
         new("sk_protocol", 2), new("sk_type", 2),
-        new("sk_mark", 4), new("sk_priority", 4),
+        new("sk_mark", 4), new("sk_priority", 4), .. TcpFields,
 
         // The last, so that even a kernel without the struct has room for what programs see.
         new("kptr.views", SockBytes + TcpSockBytes),
@@ -52,7 +52,7 @@ public sealed class Sock : KernelObject
         Tuple = tuple;
         Cookie = core.Sockets.NextCookie();
         Cgroup = core.Tasks.Current.Cgroup;
-        Put(Family, tuple.IsV6 ? 10ul : 2);
+        Put(FamilyField, tuple.IsV6 ? 10ul : 2);
         Put("__sk_common.skc_num", tuple.SourcePort);
         Put("__sk_common.skc_dport", BinaryPrimitives.ReverseEndianness(tuple.DestPort));
         Put("__sk_common.skc_cookie.counter", Cookie);
@@ -61,6 +61,7 @@ public sealed class Sock : KernelObject
         Put(State, tuple.DestPort != 0 ? Established : tuple.Protocol == Tcp ? Listen : 7ul);
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_rcv_saddr" : "__sk_common.skc_rcv_saddr", tuple.SourceAddress);
         PutAddress(tuple.IsV6 ? "__sk_common.skc_v6_daddr" : "__sk_common.skc_daddr", tuple.DestAddress);
+        InitTcp();
         FillView();
         Publish();
     }
@@ -85,6 +86,16 @@ public sealed class Sock : KernelObject
 
     /// <summary>Whether it waits for connections.</summary>
     public bool IsListener => Get(State) == Listen;
+
+    /// <summary><c>AF_UNIX</c>.</summary>
+    internal const ulong FamilyUnix = 1;
+
+    /// <summary><c>AF_INET</c>, <c>AF_INET6</c>; of a socket that stands for one of Unix, that.</summary>
+    internal ulong Family
+    {
+        get => Get(FamilyField);
+        init => Put(FamilyField, value);
+    }
 
     /// <summary><c>SOCK_STREAM</c> or <c>SOCK_DGRAM</c>.</summary>
     internal ulong TypeNumber => Tuple.Protocol == Udp ? 2ul : 1;
@@ -159,7 +170,8 @@ public sealed class Sock : KernelObject
         var own = SizeOf(core, "sock");
         var largest = Embedders.Max(name => SizeOf(core, name));
         return core.LayoutOf(
-            "sock", Fields, flexBytes: ((Math.Max(own, largest) + 7) & ~7) - own + SockBytes + TcpSockBytes);
+            "sock", Fields, flexBytes: ((Math.Max(own, largest) + 7) & ~7) - own + SockBytes + TcpSockBytes,
+            embedder: "tcp_sock");
     }
 
     private static int SizeOf(KernelCore core, string name) =>
@@ -178,7 +190,7 @@ public sealed class Sock : KernelObject
         const int sourceV4 = 24, sourceV6 = 28, sourcePort = 44, destPort = 48, destV4 = 52, destV6 =
             56, state = 72, rxQueue = 76;
         var view = At(SockViewBytes(Core), SockBytes);
-        BinaryPrimitives.WriteUInt32LittleEndian(view[4..], (uint)Get(Family));
+        BinaryPrimitives.WriteUInt32LittleEndian(view[4..], (uint)Get(FamilyField));
         BinaryPrimitives.WriteUInt32LittleEndian(view[8..], (uint)Get("sk_type"));
         BinaryPrimitives.WriteUInt32LittleEndian(view[12..], Tuple.Protocol);
         Tuple.ToNetwork(Tuple.SourceAddress, view[(Tuple.IsV6 ? sourceV6 : sourceV4)..]);

@@ -6,7 +6,7 @@ namespace Kptr.Objects;
 // 6.12).
 public sealed partial class TaskTable
 {
-    private const int SignalMax = 64;
+    internal const int SignalMax = 64;
     private const ulong Delivered = 0; // TRACE_SIGNAL_DELIVERED
     private const ulong Ignored = 1; // TRACE_SIGNAL_IGNORED
     private static readonly int[] IgnoredSignals = [17, 18, 23, 28]; // CHLD, CONT, URG, WINCH
@@ -68,10 +68,42 @@ public sealed partial class TaskTable
         }
     }
 
+    /// <summary>The kernel sends a signal to a task's process, once deferred work runs; nobody is asked.</summary>
+    internal Errno KillLater(TaskStruct target, int signal)
+    {
+        if (signal != 0)
+        {
+            _core.Work.Enqueue(
+                static s => ((KernelSignal)s).Table.SendByKernel((KernelSignal)s),
+                new KernelSignal(this, target, signal), "do_bpf_send_signal");
+        }
+
+        return Errno.None;
+    }
+
+    private void SendByKernel(KernelSignal sent)
+    {
+        const ulong fromKernel = 0x80; // SI_KERNEL
+        if (sent.Target.Phase != TaskPhase.Alive)
+        {
+            return;
+        }
+
+        var info = new KernelStruct(_core, "kernel_siginfo", InfoFields);
+        try
+        {
+            info.Put("si_signo", (ulong)sent.Signal);
+            info.Put("si_code", fromKernel);
+            Deliver(_core.Tasks.Current, sent.Target, sent.Signal, info.Address);
+        }
+        finally
+        {
+            info.Free();
+        }
+    }
+
     private Errno Send(TaskStruct sender, TaskStruct target, int signal, ulong info)
     {
-        var isIgnored = target.Leader == Init || (target.Flags & TaskFlags.Kthread) != 0
-            || target.Phase != TaskPhase.Alive || IgnoredSignals.Contains(signal);
         using (Run(sender))
         {
             if (_core.CallHook("task_kill", target.Address, info, (ulong)signal, 0) is not 0 and var refusal)
@@ -79,11 +111,22 @@ public sealed partial class TaskTable
                 return (Errno)refusal;
             }
 
-            if (signal == 0)
-            {
-                return Errno.None;
-            }
+        }
 
+        if (signal != 0)
+        {
+            Deliver(sender, target, signal, info);
+        }
+
+        return Errno.None;
+    }
+
+    private void Deliver(TaskStruct sender, TaskStruct target, int signal, ulong info)
+    {
+        var isIgnored = target.Leader == Init || (target.Flags & TaskFlags.Kthread) != 0
+            || target.Phase != TaskPhase.Alive || IgnoredSignals.Contains(signal);
+        using (Run(sender))
+        {
             _core.Fire(
                 "signal_generate", (ulong)signal, info, target.Address, 1, isIgnored ? Ignored : Delivered);
         }
@@ -100,8 +143,6 @@ public sealed partial class TaskTable
                 ExitProcess(target, signal);
             }
         }
-
-        return Errno.None;
     }
 
     private ulong CredOf(TaskStruct task, string id) =>
@@ -114,4 +155,6 @@ public sealed partial class TaskTable
         var (saved, theirs) = (CredOf(target, "suid"), CredOf(target, "uid"));
         return effective == 0 || effective == saved || effective == theirs || real == saved || real == theirs;
     }
+
+    private sealed record KernelSignal(TaskTable Table, TaskStruct Target, int Signal);
 }

@@ -6,7 +6,19 @@ namespace Kptr.Verifier;
 /// <content>Bounds and alignment of an access of any kind.</content>
 internal sealed partial class VerifierRun
 {
+    // How much of buffers that are read only and of others is touched: what one is attached to must have as much
+    // (max_rdonly_access, max_rdwr_access).
+    private int _maxRdonlyAccess;
+    private int _maxRdwrAccess;
+
     private void CheckBufferAccess(string what, in RegState reg, int regno, int off, int size)
+    {
+        CheckBufferStart(what, reg, regno, off, size);
+        ref var max = ref (reg.Type.IsReadOnly() ? ref _maxRdonlyAccess : ref _maxRdwrAccess);
+        max = Math.Max(max, (int)Math.Min((long)reg.Var.ConstValue + off + size, int.MaxValue));
+    }
+
+    private void CheckBufferStart(string what, in RegState reg, int regno, int off, int size)
     {
         if (Kernel.Profile.FoldsOffsets)
         {

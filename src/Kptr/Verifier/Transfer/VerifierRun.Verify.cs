@@ -220,6 +220,8 @@ internal sealed partial class VerifierRun
             Accesses = [.. Aux.Select(a => a.PtrType.Base())],
             NeedsZext = [.. Aux.Select(a => a.NeedsZext)],
             ProbedLoads = [.. Aux.Select(a => IsProbed(a.PtrType))],
+            MaxRdonlyAccess = _maxRdonlyAccess,
+            MaxRdwrAccess = _maxRdwrAccess,
         },
     };
 
