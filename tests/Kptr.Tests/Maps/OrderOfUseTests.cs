@@ -34,6 +34,70 @@ public class OrderOfUseTests
         bench.Evicted.Count.Should().BeGreaterThanOrEqualTo(8);
     }
 
+    /// <summary>
+    /// Each element that is handed out, each that is given up, and in which order: as the plain model has it.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 1, false)]
+    [InlineData(2, 3, false)]
+    [InlineData(9, 2, false)]
+    [InlineData(40, 3, false)]
+    [InlineData(700, 2, false)]
+    [InlineData(3, 3, true)]
+    [InlineData(14, 2, true)]
+    [InlineData(40, 2, true)]
+    public void Lists_DoAsThePlainModelDoes(int elements, int cpus, bool isPerCpu)
+    {
+        var random = new Random(elements);
+        var bench = new Bench(elements, isPerCpu, cpus);
+        var given = new List<int>();
+        var model = new LruModel(elements, cpus, isPerCpu, elem => bench.MayGo(elem) && Add(given, elem));
+        var used = new List<int>();
+        var (marks, most) = (0, 0);
+        for (var step = 0; step < 3000; step++)
+        {
+            if (step % 64 == 0)
+            {
+                marks = random.Next(4) is var kind && kind == 0 ? 0 : kind == 1 ? 1 : elements * kind / 3;
+                bench.Kept = random.Next(3) == 0 ? random.Next(2, 4) : 0;
+            }
+
+            for (var i = 0; i < marks && used.Count > 0 && step % Math.Max(1, elements / 32) == 0; i++)
+            {
+                var elem = Any();
+                bench.Lists.Mark(elem);
+                model.Mark(elem);
+            }
+
+            if (used.Count > 0 && (step & 1024) == 0 && random.Next(8) == 0)
+            {
+                var back = Any();
+                used.Remove(back);
+                bench.Lists.Return(back);
+                model.Return(back);
+            }
+
+            var cpu = random.Next(cpus);
+            bench.Evicted.Clear();
+            given.Clear();
+            var got = bench.Take(cpu);
+            (got, bench.Lists.FreeCount).Should().Be((model.Take(cpu), model.FreeCount), $"at {step}");
+            bench.Evicted.SequenceEqual(given).Should().BeTrue($"at {step}");
+            most = Math.Max(most, given.Count);
+            used.RemoveAll(given.Contains);
+            used.AddRange(got < 0 ? [] : [got]);
+        }
+
+        most.Should().Be(Math.Clamp(elements / cpus, 1, bench.Lists.EvictedMax), "that much, and no more");
+
+        int Any() => used[random.Next(used.Count)];
+        static bool Add(List<int> list, int elem)
+        {
+            list.Add(elem);
+            return true;
+        }
+    }
+
     [Fact]
     public void OwnLists_ACpuNeverGetsAnothersElements_AndGivesUpItsOldest()
     {
@@ -61,12 +125,12 @@ public class OrderOfUseTests
             bench.Evicted.Should().Contain(got);
         }
 
-        bench.Keeps = true;
+        bench.Kept = 1;
         bench.Drain();
         bench.Take(0).Should().Be(-1);
         bench.Take(1).Should().Be(-1);
         bench.Lists.FreeCount.Should().Be(0);
-        bench.Keeps = false;
+        bench.Kept = 0;
         bench.Take(0).Should().NotBe(-1, "nothing was lost by the refusals");
     }
 
@@ -231,14 +295,16 @@ public class OrderOfUseTests
 
     private sealed class Bench
     {
-        internal Bench(int elements, bool isPerCpu) => Lists = new(elements, Cpus, isPerCpu, Evict);
+        internal Bench(int elements, bool isPerCpu, int cpus = Cpus) => Lists = new(elements, cpus, isPerCpu, Evict);
 
         internal LruLists Lists { get; }
 
         internal List<int> Evicted { get; } = [];
 
-        /// <summary>Nothing may go.</summary>
-        internal bool Keeps { get; set; }
+        /// <summary>Each element of which this is a divisor may not go; 0 for none.</summary>
+        internal int Kept { get; set; }
+
+        internal bool MayGo(int elem) => Kept == 0 || elem % Kept != 0;
 
         internal int Take(int cpu)
         {
@@ -258,12 +324,12 @@ public class OrderOfUseTests
 
         private bool Evict(int elem, ref DyingValues dying)
         {
-            if (!Keeps)
+            if (MayGo(elem))
             {
                 Evicted.Add(elem);
             }
 
-            return !Keeps;
+            return MayGo(elem);
         }
     }
 }

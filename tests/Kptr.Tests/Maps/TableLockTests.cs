@@ -94,6 +94,78 @@ public sealed unsafe class TableLockTests
         Enumerable.Range(0, 1000).Select(_ => free.Pop(0)).Should().Equal(slots.AsEnumerable().Reverse());
     }
 
+    /// <summary>Slots go out as from plain stacks: a stock for each CPU, a depot, and what was never used.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(5, 3)]
+    [InlineData(63, 4)]
+    [InlineData(200, 7)]
+    [InlineData(300, 3)]
+    [InlineData(1000, 2)]
+    public void PcpuFreelist_DoesAsPlainStacksDo(int slots, int cpus)
+    {
+        var random = new Random(slots);
+        var free = new PcpuFreelist(slots, cpus);
+        free.ExtraElemCount.Should().Be(0);
+        free.SetExtraElemsAside();
+        free.ExtraElemCount.Should().Be(cpus);
+        Enumerable.Range(0, cpus).Select(cpu => free.Stock(cpu)->TakeExtraElem())
+            .Should().Equal(Enumerable.Range(0, cpus));
+        free.ExtraElemCount.Should().Be(0);
+        var batch = Math.Clamp(slots / (2 * cpus), 1, 32);
+        var stocks = Enumerable.Range(0, cpus).Select(_ => new Stack<int>()).ToList();
+        var depot = new Stack<int>();
+        var unused = new Queue<int>(Enumerable.Range(cpus, slots - cpus));
+        var mine = new List<int>();
+        for (var step = 0; step < 4000; step++)
+        {
+            var cpu = Math.Max(0, random.Next(-cpus, cpus));
+            if (mine.Count > 0 && random.Next(100) < (step / 1000 % 2 == 0 ? 30 : 70))
+            {
+                var slot = mine[random.Next(mine.Count)];
+                mine.Remove(slot);
+                if (stocks[cpu].Count == 64)
+                {
+                    var all = stocks[cpu].Reverse().ToList();
+                    all[..32].ForEach(depot.Push);
+                    stocks[cpu] = new(all[32..]);
+                }
+
+                free.Push(slot, cpu);
+                stocks[cpu].Push(slot);
+            }
+            else
+            {
+                var (slot, expected) = (free.Pop(cpu), PopPlain(cpu));
+                Assert.Equal(expected, slot);
+                mine.AddRange(slot < 0 ? [] : [slot]);
+            }
+
+            Assert.Equal(slots - cpus - mine.Count, free.Count);
+        }
+
+        var left = new List<int>();
+        free.Walk(left.Add);
+        left.Should().BeEquivalentTo([.. stocks.SelectMany(s => s), .. depot, .. unused]);
+        Enumerable.Range(0, 64).AsParallel().Select(_ => free.StockNearby() - free.Stock(0)).ToList()
+            .Should().OnlyContain(i => i >= 0 && i < cpus);
+
+        int PopPlain(int cpu)
+        {
+            var own = stocks[cpu];
+            if (own.Count == 0)
+            {
+                var (some, isUnused) = depot.Count > 0 ? (depot.Count, false) : (unused.Count, true);
+                var taken = Enumerable.Range(0, Math.Min(batch, some))
+                    .Select(_ => isUnused ? unused.Dequeue() : depot.Pop());
+                stocks[cpu] = own = new(taken.Reverse());
+            }
+
+            var from = Enumerable.Range(0, cpus).Select(i => stocks[(cpu + i) % cpus]).FirstOrDefault(s => s.Count > 0);
+            return from?.Pop() ?? -1;
+        }
+    }
+
     [Fact]
     public void PcpuFreelist_ThreadsThatComeAndGo_LoseNoSlot()
     {

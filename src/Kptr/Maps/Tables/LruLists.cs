@@ -51,7 +51,6 @@ internal sealed unsafe class LruLists
             _nodes[head].Prev = _nodes[head].Next = head;
         }
 
-        Array.Fill(_rotation, 0);
         for (var cpu = 0; cpu < cpuCount; cpu++)
         {
             _rotation[cpu] = HeadOf(cpu, ListKind.Inactive);
@@ -59,7 +58,7 @@ internal sealed unsafe class LruLists
 
         for (var i = 0; i < elemCount; i++)
         {
-            var set = isPerCpu ? Math.Min(i / Math.Max(1, elemCount / cpuCount), cpuCount - 1) : 0;
+            var set = isPerCpu ? i / (elemCount / cpuCount) : 0;
             _nodes[i].Cpu = (short)set;
             InsertAfter(HeadOf(set, ListKind.Free), i, ListKind.Free);
         }
@@ -81,7 +80,7 @@ internal sealed unsafe class LruLists
     }
 
     /// <summary>The most elements that one <see cref="Take"/> pushes out.</summary>
-    internal int EvictedMax => _scanMax + 1;
+    internal int EvictedMax => _target;
 
     /// <summary>Notes that an element was used.</summary>
     internal void Mark(int elem)
@@ -288,7 +287,7 @@ internal sealed unsafe class LruLists
                 Move(i, set, ListKind.Active);
             }
 
-            if (isLast || IsEmpty(set, ListKind.Inactive))
+            if (isLast)
             {
                 break;
             }
@@ -297,8 +296,7 @@ internal sealed unsafe class LruLists
             n++;
         }
 
-        _rotation[set] = next < _elemCount
-            && (_nodes[next].List != ListKind.Inactive || SetOf(next) != set) ? head : next;
+        _rotation[set] = next;
     }
 
     // Pushes elements out of the map: unmarked inactive ones; if there are none, the oldest whatever its mark.

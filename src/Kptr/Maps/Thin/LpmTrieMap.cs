@@ -45,7 +45,7 @@ public sealed class LpmTrieMap : BpfMap
     /// <inheritdoc/>
     protected override ulong FindValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        var length = LengthOf(key);
         if (length > PrefixMax)
         {
             return 0;
@@ -68,7 +68,7 @@ public sealed class LpmTrieMap : BpfMap
     protected override Errno UpdateValue(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller)
     {
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        var length = LengthOf(key);
         if (flags > MapUpdateFlags.Exist || length > PrefixMax)
         {
             return Errno.EINVAL;
@@ -91,6 +91,7 @@ public sealed class LpmTrieMap : BpfMap
             var slot = _cache.Take(caller.Cpu);
             CopyIn(_values.ValueOf(slot), value);
             node ??= Grow(key, length);
+            node.Key = key.ToArray();
             Volatile.Write(ref node.Slot, slot);
             if (old >= 0)
             {
@@ -108,7 +109,7 @@ public sealed class LpmTrieMap : BpfMap
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller)
     {
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(key);
+        var length = LengthOf(key);
         if (length > PrefixMax)
         {
             return Errno.EINVAL;
@@ -130,45 +131,38 @@ public sealed class LpmTrieMap : BpfMap
     }
 
     /// <inheritdoc/>
-    /// <remarks>Longer prefixes come before those that contain them.</remarks>
+    /// <remarks>
+    /// Longer prefixes come before those that contain them, each as it was last written: bits behind a prefix do not
+    /// count and are kept.
+    /// </remarks>
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey)
     {
         using (_lock.Enter())
         {
-            var all = new List<byte[]>();
-            Collect(_root, new byte[KeySize], 0, all);
-            var wanted = key.ToArray();
-            var at = wanted.Length == 0 ? -1 : all.FindIndex(k => k.AsSpan().SequenceEqual(wanted));
+            var all = new List<Node>();
+            Collect(_root, all);
+            var at = key.IsEmpty || LengthOf(key) > PrefixMax ? -1 : all.IndexOf(Walk(key, LengthOf(key))!);
             if (at + 1 >= all.Count)
             {
                 return Errno.ENOENT;
             }
 
-            all[at + 1].CopyTo(nextKey);
+            all[at + 1].Key.CopyTo(nextKey);
             return Errno.None;
         }
     }
 
     private static int BitOf(ReadOnlySpan<byte> key, int bit) => (key[sizeof(uint) + (bit / 8)] >> (7 - (bit % 8))) & 1;
 
-    private static void Collect(Node node, byte[] key, int depth, List<byte[]> all)
-    {
-        for (var bit = 0; bit < 2; bit++)
-        {
-            if (node.Child(bit) is { } child)
-            {
-                ref var octet = ref key[sizeof(uint) + (depth / 8)];
-                var mask = (byte)(0x80 >> (depth % 8));
-                octet = (byte)(bit == 0 ? octet & ~mask : octet | mask);
-                Collect(child, key, depth + 1, all);
-                octet = (byte)(octet & ~mask);
-            }
-        }
+    private static uint LengthOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt32LittleEndian(key);
 
-        if (node.Slot >= 0)
+    private static void Collect(Node? node, List<Node> all)
+    {
+        if (node is not null)
         {
-            BinaryPrimitives.WriteInt32LittleEndian(key, depth);
-            all.Add([.. key]);
+            Collect(node.Child(0), all);
+            Collect(node.Child(1), all);
+            all.AddRange(node.Slot >= 0 ? [node] : []);
         }
     }
 
@@ -218,6 +212,9 @@ public sealed class LpmTrieMap : BpfMap
     private sealed class Node
     {
         internal int Slot = -1;
+
+        /// <summary>The key as it was last written.</summary>
+        internal byte[] Key = [];
         private Node? _zero;
         private Node? _one;
 

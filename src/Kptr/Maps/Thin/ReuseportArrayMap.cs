@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -27,5 +28,7 @@ internal sealed class ReuseportArrayMap : ObjectArray
     protected override Errno UpdateValue(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
             flags > MapUpdateFlags.Exist || !caller.IsUserSpace ? Errno.EINVAL
-            : ArrayKeys.IndexOf(key) >= MaxEntries ? Errno.E2BIG : Errno.EBADF;
+            : ArrayKeys.IndexOf(key) >= MaxEntries ? Errno.E2BIG
+            : value.Length == sizeof(ulong) && BinaryPrimitives.ReadInt64LittleEndian(value) is < 0 or > int.MaxValue
+                ? Errno.EINVAL : Errno.EBADF;
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Kptr.Diagnostics;
 using Kptr.Objects;
 using Kptr.Specs;
@@ -18,9 +19,11 @@ internal sealed class StackTraceMap : KeylessMap
     {
     }
 
+    private uint BucketCount => BitOperations.RoundUpToPowerOf2(MaxEntries);
+
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) =>
-        ArrayKeys.IndexOf(key) >= MaxEntries ? Errno.E2BIG : Errno.ENOENT;
+        ArrayKeys.IndexOf(key) >= BucketCount ? Errno.E2BIG : Errno.ENOENT;
 
     /// <inheritdoc/>
     protected override Errno NextKey(ReadOnlySpan<byte> key, Span<byte> nextKey) => Errno.ENOENT;
