@@ -117,7 +117,7 @@ for room in "${rooms[@]}"; do
     "concurrency": ${MUTATE_JOBS:-1},
     "additional-timeout": 10000,
     "disable-mix-mutants": true,
-    "reporters": ["json"]
+    "reporters": ["json", "dots"]
   }
 }
 JSON

@@ -141,12 +141,6 @@ public sealed partial class TaskTable
             NativeList.Replace(leader.LinkAt("sibling"), task.LinkAt("sibling"));
         }
 
-        foreach (var child in leader.Children)
-        {
-            child.SetParent(task);
-            task.AddChild(child);
-        }
-
-        leader.Children.Clear();
+        HandOverLocked(leader, task);
     }
 }

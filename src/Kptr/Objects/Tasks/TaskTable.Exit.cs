@@ -213,19 +213,20 @@ public sealed partial class TaskTable
         var ns = leader.PidNamespace;
         var isReaper = ns.ChildReaper == leader;
         ns.IsEnded |= isReaper;
-        var heir = ns.HeirLocked();
-        foreach (var child in leader.Children)
+        HandOverLocked(leader, ns.HeirLocked());
+        return isReaper ? InsideLocked(ns, task.Group) : null;
+    }
+
+    // Every thread of a child names its parent.
+    private static void HandOverLocked(TaskStruct from, TaskStruct heir)
+    {
+        foreach (var child in from.Children)
         {
-            child.SetParent(heir);
             heir.AddChild(child);
-            foreach (var thread in child.Group.Threads)
-            {
-                thread.SetParent(heir);
-            }
+            child.Group.Threads.ForEach(thread => thread.SetParent(heir));
         }
 
-        leader.Children.Clear();
-        return isReaper ? InsideLocked(ns, task.Group) : null;
+        from.Children.Clear();
     }
 
     private static List<TaskStruct> InsideLocked(PidNamespace ns, ThreadGroup but) =>
