@@ -260,6 +260,64 @@ public class PlainObjectModelTests
         KernelRef.Own(mask).Release();
     }
 
+    /// <summary>What programs read of tasks and cgroups, from birth to death.</summary>
+    [Fact]
+    public void TasksAndCgroups_SayWhatTheyAre()
+    {
+        using var core = TestKernel.Boot();
+        var group = core.Cgroups.Create("a");
+        var under = core.Cgroups.Create(group, "b");
+        var leader = core.Tasks.Fork(core.Tasks.Init, "leader");
+        core.Cgroups.Attach(under, leader);
+        var thread = core.Tasks.ForkThread(leader);
+        var child = core.Tasks.Fork(thread, "a name of more than 15 bytes");
+        foreach (var task in new[] { leader, thread, child })
+        {
+            (ulong Value, string Path)[] all =
+            [
+                ((ulong)task.Pid, "pid"), ((ulong)task.Leader.Pid, "tgid"), (task.Leader.Address, "group_leader"),
+                (task.Parent!.Address, "real_parent"), (task.Parent.Address, "parent"), (120, "prio"),
+                (120, "static_prio"), (120, "normal_prio"), (task.Mm!.Address, "mm"), (task.Files!.Address, "files"),
+                (task.CssSet!.Address, "cgroups"), (task.Group.SignalAddress, "signal"),
+                (task.ThreadPid.Address, "thread_pid"), (task.PidNamespace.NsproxyAddress, "nsproxy"),
+                (core.Tasks.Init.Get("cred"), "cred"), (core.Tasks.Init.Get("cred"), "real_cred"), (0x40, "flags"),
+                (0, "exit_state"), (0, "exit_code"), (2, "nr_cpus_allowed"),
+            ];
+            task.AssertFields(all);
+        }
+
+        (leader.Comm, thread.Comm, child.Comm).Should().Be(("leader", "leader", "a name of more "));
+        child.AddCpuTime(70, 8);
+        under.AssertFields([(70, "bstat.cputime.utime"), (8, "bstat.cputime.stime")]);
+        group.AssertFields([(78, "bstat.cputime.sum_exec_runtime"), (1, "level"), (group.NodeAddress, "kn")]);
+        core.Cgroups.Root.AssertFields([(0, "bstat.cputime.utime"), (0, "level"), (0, "self.parent")]);
+        under.AssertFields(
+        [
+            (2, "level"), (2 | 8, "self.flags"), (under.Address, "self.cgroup"), (group.Address, "self.parent"),
+            (under.Id, "self.id"), (under.Id, "self.serial_nr"), (1, "self.online_cnt.counter"),
+            (under.Address, "dom_cgrp"), (core.Cgroups.Root.Address, "ancestors[0]"),
+        ]);
+        core.Tasks.Exit(child, 9);
+        child.AssertFields([(9, "exit_code"), (0x20, "exit_state"), (0x80, "__state"), (0, "mm"), (0, "files")]);
+        core.Tasks.Rename(leader, "other");
+        leader.Comm.Should().Be("other");
+        core.Tasks.ExitProcess(leader, 3);
+        var held = leader.TryAcquire()!.Value;
+        var last = under.TryAcquire()!.Value;
+        core.Tasks.Reap(leader).Should().BeTrue();
+        leader.AssertFields([(3, "exit_code"), (0x10, "exit_state")]);
+        core.Cgroups.Remove(under).Should().Be(Errno.None);
+        under.AssertFields([(8 | 16, "self.flags"), (0, "self.online_cnt.counter")]);
+        core.Tasks.Reap(child).Should().BeTrue();
+        held.Release();
+        core.Quiesce();
+        last.Release();
+        core.Work.Step();
+        under.AssertFields([(4 | 8 | 16, "self.flags")]);
+        core.Quiesce();
+        core.Ledger.AssertAllReturned();
+    }
+
     /// <summary>The tuple as packets and programs see it, of both families.</summary>
     [Fact]
     public void Sockets_SayWhatTheyAre()
@@ -311,4 +369,11 @@ public class PlainObjectModelTests
         core.Sockets.All.Should().Equal(listener);
         core.Invoking(c => c.Sockets.Add(connected)).Should().Throw<ObjectDisposedException>();
     }
+}
+
+/// <summary>Fields of kernel objects, by their paths.</summary>
+internal static class FieldAssertions
+{
+    internal static void AssertFields(this KernelObject of, (ulong Value, string Path)[] fields) =>
+        fields.Select(f => (of.Get(f.Path), f.Path)).Should().Equal(fields);
 }
