@@ -38,12 +38,18 @@ public class LayerTests
             "Cfg.LiveRegisters", "State.VerifierState", "State.FuncState", "State.RegState", "State.RegType",
             "State.StackSlot", "State.SlotKind",
         ],
+        ["Precision"] =
+        [
+            "State.VerifierState", "State.FuncState", "State.RegState", "State.RegType", "State.StackSlot",
+            "State.LiveMarks", "Limits", "SubprogInfo", "Cfg.SubprogTable", "Cfg.ICallFacts", "Cfg.CallTraits",
+        ],
         ["Pruning"] =
         [
             "State.VerifierState", "State.FuncState", "State.RegState", "State.RegType", "State.RegTypes",
             "State.StackSlot", "State.SlotKind", "State.RefState", "State.LiveMarks", "State.IterState",
-            "State.StatePool", "State.HeldLock", "State.LockKind", "State.IrqSave", "HistEntry", "Limits",
+            "State.StatePool", "State.HeldLock", "State.LockKind", "State.IrqSave", "State.LiveReads", "Limits",
             "Cfg.LoopComponents", "Scalars.ScalarRange", "Scalars.Tnum",
+            "Precision.HistEntry", "Precision.PathHistory", "Precision.PrecisionMarks",
         ],
         ["Scalars"] = [],
         ["State"] = ["Limits", "Scalars.ScalarRange", "Scalars.Tnum"],

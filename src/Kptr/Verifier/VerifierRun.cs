@@ -51,6 +51,7 @@ internal sealed partial class VerifierRun
         RunType = prog.Type;
         _callees = new(prog, kernel, Insns, BpfCapable);
         AttachTo(null);
+        TrackPrecision();
         _declTags = prog.Btf is { } btf ? new(btf) : null;
     }
 

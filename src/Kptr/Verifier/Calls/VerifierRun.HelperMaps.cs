@@ -96,10 +96,7 @@ internal sealed partial class VerifierRun
         }
 
         // What is concluded holds for this number alone.
-        _bt = default;
-        _bt.Frame = Cur.CurFrame;
-        _bt.SetSlot(key.Frameno, at / 8);
-        _ = MarkChainPrecisionOfSet(Cur, InsnIdx);
+        _precision.MarkSlot(Cur, InsnIdx, key.Frameno, at / 8);
         return (long)slot.Spilled.Var.ConstValue;
     }
 

@@ -1,4 +1,5 @@
 using Kptr.Diagnostics;
+using Kptr.Verifier.Precision;
 using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;

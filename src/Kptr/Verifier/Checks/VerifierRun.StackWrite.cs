@@ -1,5 +1,6 @@
 using Kptr.Diagnostics;
 using Kptr.Isa;
+using Kptr.Verifier.Precision;
 using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;

@@ -149,48 +149,12 @@ internal sealed class VerifierLog(int level) : ILogLines
         }
     }
 
-    /// <summary>Precision is traced back through the instructions of one state.</summary>
-    public void Precision(VerifierRun run, int frame, int last, int first, int subseq)
+    /// <summary>A line that ends with all of a frame.</summary>
+    public void Frame(VerifierRun run, string head, FuncState frame)
     {
-        if (IsFull && run.Kernel.Profile.LogsPrecision)
-        {
-            Line($"mark_precise: frame{frame}: last_idx {last} first_idx {first} subseq_idx {subseq} ");
-        }
+        _text.Append(head);
+        AppendState(run, frame, all: true);
     }
-
-    /// <summary>What is looked for before an instruction.</summary>
-    public void PrecisionBefore(VerifierRun run, in BacktrackSet set, int insnIdx)
-    {
-        if (IsFull && run.Kernel.Profile.LogsPrecision)
-        {
-            Line($"mark_precise: frame{set.Frame}: {PlacesOf(set, set.Frame)} before {insnIdx}: "
-                + InsnText.Of(run, insnIdx));
-        }
-    }
-
-    /// <summary>What is still looked for in an earlier state's frame, and that frame.</summary>
-    public void PrecisionOf(VerifierRun run, in BacktrackSet set, VerifierState state, int frame)
-    {
-        if (IsFull && run.Kernel.Profile.LogsPrecision)
-        {
-            _text.Append(CultureInfo.InvariantCulture,
-                $"mark_precise: frame{frame}: parent state {PlacesOf(set, frame)}: ");
-            AppendState(run, state.Frames[frame]!, all: true);
-        }
-    }
-
-    /// <summary>What an equal state needs precisely in one frame.</summary>
-    public void Propagated(VerifierRun run, in BacktrackSet set, int frame)
-    {
-        if (IsFull && run.Kernel.Profile.LogsPrecision && (set.RegsOf(frame) | set.SlotsOf(frame)) != 0)
-        {
-            Line($"frame {frame}: propagating "
-                + string.Join(',', [.. set.NamesOfRegs(frame), .. set.OffsetsOfSlots(frame).Select(o => $"fp{o}")]));
-        }
-    }
-
-    private static string PlacesOf(in BacktrackSet set, int frame) =>
-        $"regs={string.Join(',', set.NamesOfRegs(frame))} stack={string.Join(',', set.OffsetsOfSlots(frame))}";
 
     /// <summary>The whole log, with its last line.</summary>
     public string Finish(string lastLine) => _text.Append(lastLine).Append('\n').ToString();

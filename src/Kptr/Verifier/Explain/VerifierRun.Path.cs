@@ -18,7 +18,7 @@ internal sealed partial class VerifierRun
             while (path.Count < PathMax && (uint)idx < (uint)Insns.Length)
             {
                 path.Add(idx);
-                if (!TryGetPrevInsn(state, ref idx, ref histEnd))
+                if (!_history.TryGetPrev(state, ref idx, ref histEnd))
                 {
                     break;
                 }

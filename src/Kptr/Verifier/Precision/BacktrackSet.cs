@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using Kptr.Diagnostics;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Precision;
 
 /// <summary>
 /// Registers and stack slots of each frame whose exact value mattered (<c>struct backtrack_state</c>).
@@ -80,45 +81,60 @@ internal struct BacktrackSet
     public void SetSlot(int frame, int slot) => _slots[frame] |= 1ul << slot;
 
     public void ClearSlot(int frame, int slot) => _slots[frame] &= ~(1ul << slot);
-}
 
-/// <summary>Up to six registers or slots that share an id, packed in 64 bits as the history keeps them.</summary>
-internal static class LinkedRegs
-{
-    public const int CountMax = 6;
-    private const int FramesMax = Limits.MaxCallFrames;
-    private const int FirstReg = 64;
-    private const ulong Radix = ((FirstReg + 11) * FramesMax) + 1;
-
-    public static int Entry(int frame, int regOrSlot, bool isReg) =>
-        ((regOrSlot + (isReg ? FirstReg : 0)) * FramesMax) + frame;
-
-    /// <summary>Digits of a number, each an entry and one; six of them stay below 2^62.</summary>
-    public static ulong Pack(ReadOnlySpan<int> entries)
+    /// <summary>What mattered in a function is asked of the frame that called it.</summary>
+    /// <param name="passArgs">Whether its arguments are those of the call.</param>
+    public void LeaveFrame(bool passArgs)
     {
-        ulong packed = 0;
+        Invariant.That(Frame > 0, "backtracking left the outermost frame");
+        var args = Regs & ArgsMask;
+        _regs[Frame] &= ~ArgsMask;
+        Frame--;
+        _regs[Frame] |= passArgs ? args : 0;
+    }
+
+    /// <summary>The instruction before is one of a function that returned.</summary>
+    public void EnterFrame()
+    {
+        Invariant.That(Frame < Limits.MaxCallFrames - 1, "backtracking went too deep");
+        Frame++;
+    }
+
+    /// <summary>Where one of the places that learnt together matters, all do (<c>bt_sync_linked_regs</c>).</summary>
+    public void SyncLinked(ulong linked)
+    {
+        if (linked == 0)
+        {
+            return;
+        }
+
+        Span<int> entries = stackalloc int[LinkedRegs.CountMax];
+        entries = entries[..LinkedRegs.Unpack(linked, entries)];
+        var some = false;
         foreach (var entry in entries)
         {
-            packed = (packed * Radix) + (uint)entry + 1;
+            int frame = LinkedRegs.FrameOf(entry), at = LinkedRegs.IndexOf(entry);
+            some |= LinkedRegs.IsReg(entry) ? HasReg(frame, at) : HasSlot(frame, at);
         }
 
-        return packed;
-    }
-
-    public static int Unpack(ulong packed, Span<int> entries)
-    {
-        var count = 0;
-        for (; packed != 0; packed /= Radix)
+        if (some)
         {
-            entries[count++] = (int)(packed % Radix) - 1;
+            SetAll(entries);
         }
-
-        return count;
     }
 
-    public static int FrameOf(int entry) => entry % FramesMax;
-
-    public static int IndexOf(int entry) => entry / FramesMax % FirstReg;
-
-    public static bool IsReg(int entry) => entry / FramesMax >= FirstReg;
+    private void SetAll(ReadOnlySpan<int> entries)
+    {
+        foreach (var entry in entries)
+        {
+            if (LinkedRegs.IsReg(entry))
+            {
+                SetReg(LinkedRegs.FrameOf(entry), LinkedRegs.IndexOf(entry));
+            }
+            else
+            {
+                SetSlot(LinkedRegs.FrameOf(entry), LinkedRegs.IndexOf(entry));
+            }
+        }
+    }
 }

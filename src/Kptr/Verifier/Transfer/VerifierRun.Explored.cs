@@ -25,7 +25,7 @@ internal sealed partial class VerifierRun
                 TakeHit(seen!, insnIdx);
                 if (visit == Visit.SafeInLoop)
                 {
-                    AddBackEdge(seen!, Cur, insnIdx);
+                    _rounds!.Add(seen!, Cur, insnIdx);
                 }
 
                 return true;
@@ -59,7 +59,7 @@ internal sealed partial class VerifierRun
         }
 
         Cur.InsnIdx = insnIdx;
-        _ = PropagatePrecision(seen, Cur);
+        _ = _precision.Propagate(seen, Cur);
     }
 
     private VerifierState? FindPrevEntry(VerifierState? path, int insnIdx) =>

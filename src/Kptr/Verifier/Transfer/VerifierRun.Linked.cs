@@ -1,3 +1,4 @@
+using Kptr.Verifier.Precision;
 using Kptr.Verifier.Scalars;
 using Kptr.Verifier.State;
 

@@ -37,6 +37,7 @@ internal sealed partial class VerifierRun : IMapFacts
         FindLoops();
         var uses = new StackUses(_callees, Insns, _usedMaps);
         _dead = new(_liveRegs!, new(Insns, _marks, Subprogs, order, sorted, known, uses), Subprogs, AlwaysPrecise);
+        _precision.HasCleanStates = true;
     }
 
     private IReadOnlyList<int> SortFunctions(PostOrder code)

@@ -89,7 +89,7 @@ internal sealed partial class VerifierRun
         var prev = -1;
         while (true)
         {
-            _hasHistEntry = false;
+            _history.BeginInsn();
             PrevInsnIdx = prev;
             if ((uint)InsnIdx >= (uint)Insns.Length)
             {

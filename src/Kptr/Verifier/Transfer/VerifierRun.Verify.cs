@@ -30,6 +30,7 @@ internal sealed partial class VerifierRun
         var funcInfos = new FuncInfoCheck(Prog, Insns);
         funcInfos.CheckEarly();
         Subprogs = new SubprogReader(Prog, Insns, _declTags, calls: _callees).Read(BpfCapable);
+        TrackPrecision();
         InsnIdx = 0;
         funcInfos.Check(Subprogs);
         ResolveLdImm64();

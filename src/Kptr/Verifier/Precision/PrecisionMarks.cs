@@ -2,78 +2,105 @@ using System.Numerics;
 using Kptr.Diagnostics;
 using Kptr.Verifier.State;
 
-namespace Kptr.Verifier;
+namespace Kptr.Verifier.Precision;
 
-/// <content>
+/// <summary>
 /// Precision: a scalar whose exact range decided something is marked in all earlier states it came from, because only
-/// marked scalars are compared when states are.
-/// </content>
-internal sealed partial class VerifierRun
+/// marked scalars are compared when states are. One per run and thread.
+/// </summary>
+/// <param name="backtracker">Goes back over one instruction.</param>
+/// <param name="history">The path.</param>
+/// <param name="isCapable">Whether the loader has CAP_BPF; else all scalars are precise anyway.</param>
+/// <param name="log">Told how it went; null where nobody asks.</param>
+internal sealed class PrecisionMarks(
+    Backtracker backtracker, PathHistory history, bool isCapable, IPrecisionLog? log)
 {
     private const uint AllRegs = 0x3ff;
-    private BacktrackSet _bt;
+    private BacktrackSet _set;
+
+    /// <summary>
+    /// Whether states come without what nothing reads: then all that is left matters, read before or not.
+    /// </summary>
+    public bool HasCleanStates { get; set; }
 
     /// <summary>The value of a scalar register mattered (<c>mark_chain_precision</c>).</summary>
-    public void MarkChainPrecision(int regno)
+    /// <param name="state">The current state.</param>
+    /// <param name="insnIdx">The current instruction.</param>
+    /// <param name="regno">A register of its innermost frame.</param>
+    public void MarkReg(VerifierState state, int insnIdx, int regno)
     {
-        if (!BpfCapable)
+        if (!isCapable)
         {
             return;
         }
 
-        _bt = default;
-        _bt.Frame = Cur.CurFrame;
-        Invariant.That(Reg(regno).Type == RegType.Scalar, "precision of something that is no scalar");
-        _bt.SetReg(regno);
-        _ = MarkChainPrecisionOfSet(Cur, InsnIdx);
+        Invariant.That(state.Cur.Regs[regno].Type == RegType.Scalar, "precision of something that is no scalar");
+        _set = default;
+        _set.Frame = state.CurFrame;
+        _set.SetReg(regno);
+        _ = WalkBack(state, insnIdx);
+    }
+
+    /// <summary>The value of a scalar on the stack of some frame mattered.</summary>
+    public void MarkSlot(VerifierState state, int insnIdx, int frame, int slot)
+    {
+        if (!isCapable)
+        {
+            return;
+        }
+
+        _set = default;
+        _set.Frame = state.CurFrame;
+        _set.SetSlot(frame, slot);
+        _ = WalkBack(state, insnIdx);
     }
 
     /// <summary>What mattered after an old state matters after an equal one (<c>propagate_precision</c>).</summary>
     /// <returns>Whether something became precise that was not.</returns>
-    private bool PropagatePrecision(VerifierState old, VerifierState cur)
+    public bool Propagate(VerifierState old, VerifierState cur)
     {
-        _bt = default;
-        _bt.Frame = cur.CurFrame;
+        _set = default;
+        _set.Frame = cur.CurFrame;
         for (var fr = old.CurFrame; fr >= 0; fr--)
         {
             var frame = old.Frames[fr]!;
-            for (var regs = _dead is null ? frame.Live.ReadRegs : AllRegs; regs != 0; regs &= regs - 1)
+            for (var regs = HasCleanStates ? AllRegs : frame.Live.ReadRegs; regs != 0; regs &= regs - 1)
             {
                 var i = BitOperations.TrailingZeroCount(regs);
                 ref var reg = ref frame.Regs[i];
                 if (reg.Precise && reg.Type == RegType.Scalar)
                 {
-                    _bt.SetReg(fr, i);
+                    _set.SetReg(fr, i);
                 }
             }
 
-            for (var slots = _dead is null ? frame.Live.ReadSlots : frame.AllSlots; slots != 0; slots &= slots - 1)
+            for (var slots = HasCleanStates ? frame.AllSlots : frame.Live.ReadSlots; slots != 0; slots &= slots - 1)
             {
                 var i = BitOperations.TrailingZeroCount(slots);
                 ref var slot = ref frame.Stack[i];
                 if (slot.Spilled.Precise && slot.IsScalarSpill)
                 {
-                    _bt.SetSlot(fr, i);
+                    _set.SetSlot(fr, i);
                 }
             }
 
-            Log.Propagated(this, _bt, fr);
+            log?.Propagated(_set, fr);
         }
 
-        return BpfCapable && MarkChainPrecisionOfSet(cur, cur.InsnIdx);
+        return isCapable && WalkBack(cur, cur.InsnIdx);
     }
 
-    /// <summary>Walks back along the path for all of <c>_bt</c> (<c>__mark_chain_precision</c>).</summary>
+    /// <summary>Walks back along the path for all of the set (<c>__mark_chain_precision</c>).</summary>
     /// <returns>Whether something became precise that was not.</returns>
-    private bool MarkChainPrecisionOfSet(VerifierState start, int insnIdx)
+    private bool WalkBack(VerifierState start, int insnIdx)
     {
         var state = start;
         int first = state.FirstInsnIdx, last = insnIdx, subseq = -1;
         var skipFirst = true;
         var changed = false;
-        while (!_bt.IsEmpty)
+        while (!_set.IsEmpty)
         {
-            Log.Precision(this, _bt.Frame, last, first, subseq);
+            log?.Stretch(_set.Frame, last, first, subseq);
             if (last < 0)
             {
                 return MarkEntryPrecise(state) || changed;
@@ -97,11 +124,11 @@ internal sealed partial class VerifierRun
             first = state.FirstInsnIdx;
         }
 
-        if (!_bt.IsEmpty)
+        if (!_set.IsEmpty)
         {
             // History ended early; the kernel takes the same way out.
-            MarkAllScalarsPrecise(start);
-            _bt = default;
+            MarkAll(start);
+            _set = default;
         }
 
         return changed;
@@ -119,29 +146,25 @@ internal sealed partial class VerifierRun
             {
                 skipFirst = false;
             }
-            else
+            else if (!backtracker.StepBack(ref _set, i, subseq, history.Of(state, histEnd, i)))
             {
-                var has = histEnd > state.HistStart && _hist[histEnd - 1].Idx == i;
-                if (!BacktrackInsn(i, subseq, has ? _hist[histEnd - 1] : default, has))
-                {
-                    MarkAllScalarsPrecise(start);
-                    _bt = default;
-                    return false;
-                }
+                MarkAll(start);
+                _set = default;
+                return false;
             }
 
-            if (_bt.IsEmpty)
+            if (_set.IsEmpty)
             {
                 return false;
             }
 
             subseq = i;
-            if (!TryGetPrevInsn(state, ref i, ref histEnd))
+            if (!history.TryGetPrev(state, ref i, ref histEnd))
             {
                 return true;
             }
 
-            Invariant.That((uint)i < (uint)Insns.Length, "backtracking left the program");
+            Invariant.That((uint)i < (uint)backtracker.InsnCount, "backtracking left the program");
         }
     }
 
@@ -151,10 +174,10 @@ internal sealed partial class VerifierRun
         var changed = false;
         var frame = state.Frames[0]!;
         Invariant.That(
-            state.CurFrame == 0 && frame.Subprogno > 0 && frame.Callsite == -1 && _bt.Slots == 0
-            && (_bt.Regs & ~BacktrackSet.ArgsMask) == 0,
+            state.CurFrame == 0 && frame.Subprogno > 0 && frame.Callsite == -1 && _set.Slots == 0
+            && (_set.Regs & ~BacktrackSet.ArgsMask) == 0,
             "backtracking reached an entry with more than arguments");
-        for (var regs = _bt.Regs; regs != 0; regs &= regs - 1)
+        for (var regs = _set.Regs; regs != 0; regs &= regs - 1)
         {
             ref var reg = ref frame.Regs[BitOperations.TrailingZeroCount(regs)];
             if (reg.Type == RegType.Scalar)
@@ -164,23 +187,23 @@ internal sealed partial class VerifierRun
             }
         }
 
-        _bt = default;
+        _set = default;
         return changed;
     }
 
     private bool MarkStatePrecise(VerifierState state)
     {
         var changed = false;
-        for (var fr = _bt.Frame; fr >= 0; fr--)
+        for (var fr = _set.Frame; fr >= 0; fr--)
         {
             var frame = state.Frames[fr]!;
-            for (var regs = _bt.RegsOf(fr); regs != 0; regs &= regs - 1)
+            for (var regs = _set.RegsOf(fr); regs != 0; regs &= regs - 1)
             {
                 var i = BitOperations.TrailingZeroCount(regs);
                 ref var reg = ref frame.Regs[i];
                 if (reg.Type != RegType.Scalar || reg.Precise)
                 {
-                    _bt.ClearReg(fr, i);
+                    _set.ClearReg(fr, i);
                 }
                 else
                 {
@@ -188,14 +211,14 @@ internal sealed partial class VerifierRun
                 }
             }
 
-            for (var slots = _bt.SlotsOf(fr); slots != 0; slots &= slots - 1)
+            for (var slots = _set.SlotsOf(fr); slots != 0; slots &= slots - 1)
             {
                 var i = BitOperations.TrailingZeroCount(slots);
                 Invariant.That(i < frame.SlotCount, "backtracking met a slot out of bounds");
                 ref var slot = ref frame.Stack[i];
                 if (!slot.IsScalarSpill || slot.Spilled.Precise)
                 {
-                    _bt.ClearSlot(fr, i);
+                    _set.ClearSlot(fr, i);
                 }
                 else
                 {
@@ -203,56 +226,19 @@ internal sealed partial class VerifierRun
                 }
             }
 
-            Log.PrecisionOf(this, _bt, state, fr);
+            log?.InState(_set, state, fr);
         }
 
         return changed;
     }
 
     /// <summary>The big hammer: every scalar of every earlier state (<c>mark_all_scalars_precise</c>).</summary>
-    private void MarkAllScalarsPrecise(VerifierState from)
+    public void MarkAll(VerifierState from)
     {
-        if (Log.IsFull && Kernel.Profile.LogsPrecision)
-        {
-            Log.Line($"mark_precise: frame{from.CurFrame}: falling back to forcing all scalars precise");
-        }
-
+        log?.AllMarked(from.CurFrame);
         for (var state = from.Parent; state is not null; state = state.Parent)
         {
             state.SetAllScalarsPrecise(true);
-        }
-    }
-
-    private void SyncLinkedInBacktrack(in HistEntry hist, bool hasHist)
-    {
-        if (hasHist && hist.LinkedRegs != 0)
-        {
-            SyncLinkedInBacktrack(hist.LinkedRegs);
-        }
-    }
-
-    private void SyncLinkedInBacktrack(ulong linked)
-    {
-        Span<int> entries = stackalloc int[LinkedRegs.CountMax];
-        var count = LinkedRegs.Unpack(linked, entries);
-        var some = false;
-        for (var i = 0; i < count && !some; i++)
-        {
-            int frame = LinkedRegs.FrameOf(entries[i]), at = LinkedRegs.IndexOf(entries[i]);
-            some = LinkedRegs.IsReg(entries[i]) ? _bt.HasReg(frame, at) : _bt.HasSlot(frame, at);
-        }
-
-        for (var i = 0; i < count && some; i++)
-        {
-            int frame = LinkedRegs.FrameOf(entries[i]), at = LinkedRegs.IndexOf(entries[i]);
-            if (LinkedRegs.IsReg(entries[i]))
-            {
-                _bt.SetReg(frame, at);
-            }
-            else
-            {
-                _bt.SetSlot(frame, at);
-            }
         }
     }
 }
