@@ -43,6 +43,21 @@ public sealed class RepairTests : IDisposable
     }
 
     [Fact]
+    public void BrokenTimestamp_IsReached_WithoutAllPeriodsOfATimer()
+    {
+        var fired = 0;
+        using var timer = _kernel.VirtualClock.CreateTimer(
+            _ => fired++, null, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1));
+        var report = Run(
+            Fork(7_200_000_000_000, 1, 50, "a"), Fork(7_200_010_000_000, 1, 51, "b"),
+            Fork(long.MaxValue, 1, 52, "c"));
+
+        Count(report).Should().Contain((TraceIssueKind.TimeSkipped, 1));
+        _kernel.NowNs.Should().BeCloseTo(long.MaxValue, 100);
+        fired.Should().Be(10, "not before the trace began, and not while its clock jumped");
+    }
+
+    [Fact]
     public void DeadTaskThatWorks_IsAnother()
     {
         var report = Run(

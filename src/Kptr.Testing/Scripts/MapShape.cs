@@ -41,6 +41,7 @@ internal sealed unsafe class MapShape
 
     internal MapShape(BpfMap map, MapCapabilities can)
     {
+        CheckKeys(map, can);
         KeySize = map.KeySize;
         ValueSize = map.ValueSize;
         UserSize = map.UserValueSize;
@@ -73,6 +74,20 @@ internal sealed unsafe class MapShape
             .ToList();
         KptrOffsets = [.. kptrs.Select(f => f.OffsetBytes)];
         _kinds = [.. kptrs.Select(f => Array.IndexOf(Kinds, f.Pointee.Name))];
+    }
+
+    private static void CheckKeys(BpfMap map, MapCapabilities can)
+    {
+        var (isFine, what) = can.Keys switch
+        {
+            MapKeys.Prefix => (map.KeySize > sizeof(uint), "a length of 4 bytes and some more"),
+            MapKeys.Index or MapKeys.Owner => (map.KeySize == sizeof(uint), "4 bytes"),
+            _ => (true, ""),
+        };
+        if (!isFine)
+        {
+            throw new ArgumentException($"{map} has keys of {map.KeySize} bytes; keys of kind {can.Keys} are {what}");
+        }
     }
 
     internal int KeySize { get; }

@@ -28,25 +28,31 @@ internal sealed class ReplayClock
     internal long LastNs { get; private set; }
 
     /// <summary>Lets time pass until an event.</summary>
-    /// <returns>True when the event is before the time that is reached; no time passes then.</returns>
-    internal bool Advance(long ns)
+    /// <returns>What is to be said of the event's time. No time passes where it is before the time that is reached.</returns>
+    internal TraceIssueKind? Advance(long ns)
     {
-        if (!_hasBegun)
+        var begins = !_hasBegun;
+        if (begins)
         {
             Begin(ns);
         }
         else if (ns < LastNs)
         {
-            return true;
+            return TraceIssueKind.OutOfOrder;
         }
 
         LastNs = ns;
 
         // The model's clock counts ticks of 100 ns.
-        var by = (ns + _shiftNs - _kernel.NowNs) / NsPerTick;
-        if (by > 0)
+        var by = TimeSpan.FromTicks(Math.Max(0, (ns + _shiftNs - _kernel.NowNs) / NsPerTick));
+        var skips = by > _options.GapMax;
+        if (skips)
         {
-            _clock.Advance(TimeSpan.FromTicks(by));
+            _clock.Skip(by);
+        }
+        else
+        {
+            _clock.Advance(by);
         }
 
         if (ns >= _drainAtNs)
@@ -55,7 +61,7 @@ internal sealed class ReplayClock
             _kernel.Quiesce();
         }
 
-        return false;
+        return skips && !begins ? TraceIssueKind.TimeSkipped : null;
     }
 
     /// <summary>Dead tasks that died before this are reaped; null where that is left to the trace.</summary>

@@ -11,6 +11,11 @@ public enum TraceIssueKind
     /// </summary>
     OutOfOrder,
 
+    /// <summary>
+    /// More time passed before an event than <see cref="TraceReplayOptions.GapMax"/>; timers of the model did not run in it.
+    /// </summary>
+    TimeSkipped,
+
     /// <summary>An event came too late, of a task that is gone meanwhile; it is left out.</summary>
     LateForEnded,
 

@@ -37,6 +37,7 @@ public sealed class TraceReplay
         _options = options ?? new();
         ArgumentOutOfRangeException.ThrowIfNegative(_options.ReorderWindow, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.GracePeriod, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.GapMax, TimeSpan.Zero, nameof(options));
         _clock = new(kernel, _options);
         _records = new(kernel, _options);
         _events = new(kernel, _issues, _records);
@@ -128,17 +129,20 @@ public sealed class TraceReplay
             return;
         }
 
-        var isLate = _clock.Advance(next.TimestampNs);
-        if (isLate)
+        var before = _clock.LastNs;
+        var issue = _clock.Advance(next.TimestampNs);
+        if (issue is { } kind)
         {
-            _issues.Add(TraceIssueKind.OutOfOrder, next, $"comes {_clock.LastNs - next.TimestampNs} ns late");
+            var by = Math.Abs(next.TimestampNs - before);
+            _issues.Add(kind, next, kind == TraceIssueKind.OutOfOrder ? $"comes {by} ns late"
+                : $"comes {TimeSpan.FromTicks(by / TimeSpan.NanosecondsPerTick)} after the one before, and timers do not run in that time");
         }
 
-        if (_clock.ReapBeforeNs(_events.Tasks.HasFrees) is { } before)
+        if (_clock.ReapBeforeNs(_events.Tasks.HasFrees) is { } reapBefore)
         {
-            _events.Tasks.ReapBefore(before, next);
+            _events.Tasks.ReapBefore(reapBefore, next);
         }
 
-        _events.Happen(next, isLate);
+        _events.Happen(next, isLate: issue == TraceIssueKind.OutOfOrder);
     }
 }

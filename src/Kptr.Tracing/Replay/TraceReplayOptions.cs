@@ -16,6 +16,13 @@ public sealed record TraceReplayOptions
     public TimeSpan GracePeriod { get; init; } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
+    /// How much time may pass before an event in which the model's timers run, each for all its periods. More, as before a
+    /// trace begins or where a timestamp is broken, is skipped: timers are due later by as much. Between two events that is
+    /// reported (<see cref="TraceIssueKind.TimeSkipped"/>).
+    /// </summary>
+    public TimeSpan GapMax { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>
     /// Whether the model's clock is first brought to the trace's first timestamp, so that programs read the trace's own
     /// times. If not, the clock starts where it is. It is not where the clock is past that already.
     /// </summary>

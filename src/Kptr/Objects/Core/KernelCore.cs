@@ -88,7 +88,11 @@ public partial class KernelCore : IDisposable
         get
         {
             LockOrder.CallingOut("the clock");
-            return Clock.GetElapsedTime(_bootTimestamp, Clock.GetTimestamp()).Ticks * 100;
+            var now = Clock.GetTimestamp();
+
+            // What others count goes through a double, which rounds after a hundred days.
+            return (Clock is VirtualClock ? now - _bootTimestamp : Clock.GetElapsedTime(_bootTimestamp, now).Ticks)
+                * TimeSpan.NanosecondsPerTick;
         }
     }
 
