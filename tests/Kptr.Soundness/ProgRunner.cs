@@ -203,7 +203,7 @@ internal sealed class ProgRunner
     {
         using var contexts = new ContextModel(kernel, _beliefs, user, _random)
         {
-            IsReal = IsWalked, ObjectOf = ObjectOf,
+            IsReal = IsWalked(program, user), ObjectOf = ObjectOf,
         };
         var beliefs = _beliefs is null ? null : new BeliefCheck(_beliefs);
         var watcher = new RunWatcher(beliefs, new(kernel, program, maps), _failures, contexts, user, _random);
@@ -221,7 +221,7 @@ internal sealed class ProgRunner
 
     private ProgramResult Start(BpfProgram program, UserSpace user, ExecOptions options)
     {
-        if (IsWalked)
+        if (IsWalked(program, user))
         {
             var walked = program.Iterate(new() { Map = user.MapToWalk(program) }, options);
             return new(walked.RunCount, walked.Fault);
@@ -293,8 +293,11 @@ internal sealed class ProgRunner
         _ => Outcome(RunKind.Unsound, fault.ToString()),
     };
 
-    private bool IsWalked => _verified.Spec.ExpectedAttachType == AttachType.TraceIter
-        && s_walked.Contains(_verified.Spec.AttachTarget);
+    // One that reads more than its maps' elements have, which Linux attaches to none, gets buffers of random bytes.
+    private bool IsWalked(BpfProgram program, UserSpace user) =>
+        _verified.Spec.ExpectedAttachType == AttachType.TraceIter
+        && s_walked.Contains(_verified.Spec.AttachTarget)
+        && (_verified.Spec.AttachTarget != "bpf_map_elem" || user.MapToWalk(program) is not null);
 
     private bool HasSockMap => _verified.Spec.Maps.Any(m => m.Type is BpfMapType.Sockmap or BpfMapType.Sockhash);
 
