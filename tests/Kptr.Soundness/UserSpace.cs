@@ -22,7 +22,7 @@ internal sealed class UserSpace(KernelModel kernel, IReadOnlyList<BpfMap> maps, 
         new(kernel, new(0x7f000001, 53, 0x7f000001, 4001, 17)),
     ];
 
-    private readonly KernelFile _file = new(kernel, "/tmp/file");
+    private readonly KernelFile _file = new(kernel, "/usr/bin/true");
 
     /// <summary>Some task or other that is alive.</summary>
     internal TaskStruct AnyTask()
