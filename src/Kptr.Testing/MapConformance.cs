@@ -33,8 +33,8 @@ public static class MapConformance
     /// <returns>What passed, and what could not be asked.</returns>
     /// <exception cref="ConformanceException">A rule is broken; the message says which and how.</exception>
     /// <exception cref="InvalidOperationException">The factory returned null, or a map of another kernel.</exception>
-    /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing, or the map has keys of
-    /// another size than the capabilities say.</exception>
+    /// <exception cref="ArgumentException">The options name a check that there is not, or try nothing, or the map has
+    /// keys of another size than the capabilities say.</exception>
     public static ConformanceReport Check(
         Func<KernelCore, BpfMap> factory, MapCapabilities capabilities, ConformanceOptions? options = null)
     {

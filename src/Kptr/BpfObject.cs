@@ -186,7 +186,7 @@ public sealed class BpfObject : IDisposable
             {
                 throw new DiagnosticException([new(
                     DiagCode.MapIncompatible,
-                    $"program {program.Name} cannot use {map}: it belongs to programs of another kind, which used it first")
+                    $"program {program.Name} cannot use {map}: it belongs to programs of another kind")
                 {
                     File = Spec.Name,
                 }]);

@@ -9,9 +9,9 @@ using Kptr.Specs;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Lives of maps, <c>--count N</c> from <c>--seed N</c> on, or of those with <c>--only TEXT</c> in their name: written to the folder <c>--to DIR</c> for a real kernel, or
-/// played in modelled ones and compared with what it answered (<c>--answers FILE</c>; <c>--table FILE</c> keeps the
-/// lives with those answers).
+/// Lives of maps, <c>--count N</c> from <c>--seed N</c> on, or of those with <c>--only TEXT</c> in their name: written
+/// to the folder <c>--to DIR</c> for a real kernel, or played in modelled ones and compared with what it answered
+/// (<c>--answers FILE</c>; <c>--table FILE</c> keeps the lives with those answers).
 /// </summary>
 internal static partial class LivesReport
 {
@@ -22,10 +22,12 @@ internal static partial class LivesReport
         var kernel = Kernel.Read(options);
         var lives = Enumerable.Range(seed, int.MaxValue - seed)
             .Select(s => LifeGenerator.Generate(s, kernel.Profile).ToList())
-            .Where(l => LifeLayout.Maps[(int)l[0].Number(0)].Name.Contains(options["only"] ?? "", StringComparison.Ordinal))
+            .Where(l => NameOf(l).Contains(options["only"] ?? "", StringComparison.Ordinal))
             .Take(count).ToList();
         return options["to"] is { } folder ? Write(folder, kernel, lives) : Compare(options, kernel.Profile, lives);
     }
+
+    private static string NameOf(List<LifeStep> life) => LifeLayout.Maps[(int)life[0].Number(0)].Name;
 
     private static int Write(string folder, KernelSpec kernel, List<List<LifeStep>> lives)
     {

@@ -28,7 +28,8 @@ internal sealed class ReplayClock
     internal long LastNs { get; private set; }
 
     /// <summary>Lets time pass until an event.</summary>
-    /// <returns>What is to be said of the event's time. No time passes where it is before the time that is reached.</returns>
+    /// <returns>What is to be said of the event's time. No time passes where it is before the time that is
+    /// reached.</returns>
     internal TraceIssueKind? Advance(long ns)
     {
         var begins = !_hasBegun;

@@ -12,7 +12,8 @@ public enum TraceIssueKind
     OutOfOrder,
 
     /// <summary>
-    /// More time passed before an event than <see cref="TraceReplayOptions.GapMax"/>; timers of the model did not run in it.
+    /// More time passed before an event than <see cref="TraceReplayOptions.GapMax"/>; timers of the model did not run
+    /// in it.
     /// </summary>
     TimeSkipped,
 

@@ -134,8 +134,9 @@ public sealed class TraceReplay
         if (issue is { } kind)
         {
             var by = Math.Abs(next.TimestampNs - before);
-            _issues.Add(kind, next, kind == TraceIssueKind.OutOfOrder ? $"comes {by} ns late"
-                : $"comes {TimeSpan.FromTicks(by / TimeSpan.NanosecondsPerTick)} after the one before, and timers do not run in that time");
+            var gap = TimeSpan.FromTicks(by / TimeSpan.NanosecondsPerTick);
+            _issues.Add(kind, next, kind == TraceIssueKind.OutOfOrder
+                ? $"comes {by} ns late" : $"comes {gap} after the one before; timers wait as long");
         }
 
         if (_clock.ReapBeforeNs(_events.Tasks.HasFrees) is { } reapBefore)

@@ -16,9 +16,9 @@ public sealed record TraceReplayOptions
     public TimeSpan GracePeriod { get; init; } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
-    /// How much time may pass before an event in which the model's timers run, each for all its periods. More, as before a
-    /// trace begins or where a timestamp is broken, is skipped: timers are due later by as much. Between two events that is
-    /// reported (<see cref="TraceIssueKind.TimeSkipped"/>).
+    /// How much time may pass before an event in which the model's timers run, each for all its periods. More, as
+    /// before a trace begins or where a timestamp is broken, is skipped: timers are due later by as much. Between two
+    /// events that is reported (<see cref="TraceIssueKind.TimeSkipped"/>).
     /// </summary>
     public TimeSpan GapMax { get; init; } = TimeSpan.FromHours(1);
 

@@ -21,7 +21,8 @@ public abstract partial class BpfMap
     /// (<c>bpf_prog_map_compatible</c>).
     /// </summary>
     internal bool TryOwn(MapOwner asked, bool tailCalls) => !MapOwner.IsFor(Type)
-        || Interlocked.CompareExchange(ref _owner, asked, null) is not { } owner || owner.Admits(asked, Type, tailCalls);
+        || Interlocked.CompareExchange(ref _owner, asked, null) is not { } owner
+        || owner.Admits(asked, Type, tailCalls);
 
     /// <summary>Finds a value (<c>bpf_map_lookup_elem</c>).</summary>
     /// <param name="key"><see cref="KeySize"/> bytes.</param>

@@ -11,7 +11,9 @@ internal sealed unsafe partial class ElemCache
         CalledAndMore,
     }
 
-    /// <summary>One CPU's part of the allocator (<c>struct bpf_mem_cache</c>), and its ways through grace periods.</summary>
+    /// <summary>
+    /// One CPU's part of the allocator (<c>struct bpf_mem_cache</c>), and its ways through grace periods.
+    /// </summary>
     private sealed class CpuStock
     {
         /// <summary>Handed out next (<c>free_llist</c>).</summary>

@@ -3,13 +3,14 @@ using Kptr.Diagnostics;
 namespace Kptr.Maps;
 
 /// <summary>
-/// The allocator of elements that are not preallocated: for each CPU a stock, and lists of what waits for grace periods.
+/// The allocator of elements that are not preallocated: for each CPU a stock, and lists of what waits for grace
+/// periods.
 /// </summary>
 /// <remarks>
 /// <para>
 /// A freed element goes to its CPU's stock and may be handed out again at once, with whatever its special fields hold;
-/// given back by <see cref="ReturnAfterRcu"/>, only after readers. What a stock above its high mark, fresh elements in it
-/// counted, is rid of, and what readers were waited for, then waits for a grace period of both RCU flavours. A stock
+/// given back by <see cref="ReturnAfterRcu"/>, only after readers. What a stock above its high mark, fresh elements in
+/// it counted, is rid of, and what readers were waited for, then waits for a grace period of both RCU flavours. A stock
 /// below its low mark takes from those that wait before it takes fresh ones. When no writer can be late any more, the
 /// fields of the others are destroyed (the fix 1df97a7453ee of 2026) and their memory is zeroed for a later use.
 /// </para>

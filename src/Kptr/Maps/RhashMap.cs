@@ -7,10 +7,10 @@ namespace Kptr.Maps;
 /// <summary><c>BPF_MAP_TYPE_RHASH</c> (7.2): a hash whose buckets grow and shrink with its content.</summary>
 /// <remarks>
 /// Existing keys are written in place, so readers without <c>BPF_F_LOCK</c> may see a mix, as in arrays. Deleted
-/// elements wait for an RCU grace period before they can be used again, and keep what the destroy policy leaves in them:
-/// an insert must not zero it (5df46ddcb7b3, 2026). Those that no insert has taken by the end of a grace period of
-/// sleepable readers as well are freed with what is in them (<see cref="ElemCache"/>). Unlike Linux, which resizes in a
-/// work queue, the insert or delete that crosses a mark does.
+/// elements wait for an RCU grace period before they can be used again, and keep what the destroy policy leaves in
+/// them: an insert must not zero it (5df46ddcb7b3, 2026). Those that no insert has taken by the end of a grace period
+/// of sleepable readers as well are freed with what is in them (<see cref="ElemCache"/>). Unlike Linux, which resizes
+/// in a work queue, the insert or delete that crosses a mark does.
 /// </remarks>
 public unsafe class RhashMap : HashMapBase
 {
@@ -104,7 +104,8 @@ public unsafe class RhashMap : HashMapBase
             while (true)
             {
                 // Before the bucket is locked, as it may need memory.
-                if (FindElem(key) < 0 && elem < 0 && TakeElem(flags, caller.Cpu, ref elem) is var err and not Errno.None)
+                if (FindElem(key) < 0 && elem < 0
+                    && TakeElem(flags, caller.Cpu, ref elem) is var err and not Errno.None)
                 {
                     return err;
                 }

@@ -15,15 +15,21 @@ namespace Kptr.Specs;
 /// <param name="Storage">Their cgroup storage, if any.</param>
 /// <param name="PercpuStorage">Their cgroup storage of each CPU, if any.</param>
 internal sealed record MapOwner(
-    ProgType Type, bool HasXdpFrags, bool IsSleepable, int Attach, BtfRef? Proto, object? Storage, object? PercpuStorage)
+    ProgType Type,
+    bool HasXdpFrags,
+    bool IsSleepable,
+    int Attach,
+    BtfRef? Proto,
+    object? Storage,
+    object? PercpuStorage)
 {
     /// <summary>Whether maps of the type have an owner.</summary>
     internal static bool IsFor(BpfMapType map) =>
         map is BpfMapType.ProgArray or BpfMapType.Devmap or BpfMapType.Cpumap;
 
     /// <summary>What a program asks of the maps that it uses.</summary>
-    internal static MapOwner Of(ProgSpec prog, KernelTypes types, object? storage = null, object? percpuStorage = null) =>
-        new(
+    internal static MapOwner Of(
+        ProgSpec prog, KernelTypes types, object? storage = null, object? percpuStorage = null) => new(
             prog.Type,
             (prog.LoadFlags & LoadFlag.XdpHasFrags) != 0,
             prog.IsSleepable,

@@ -5,7 +5,10 @@ using Kptr.Specs;
 
 namespace Kptr.Public.Tests.Maps;
 
-/// <summary>A map that can hold programs belongs to programs like the first that uses it: a tail call keeps its caller's context.</summary>
+/// <summary>
+/// A map that can hold programs belongs to programs like the first that uses it: a tail call keeps its caller's
+/// context.
+/// </summary>
 public class MapOwnerTests
 {
     private static readonly MapSpec s_table =
@@ -28,8 +31,10 @@ public class MapOwnerTests
     public void Set_TakesProgramsOfTheTablesKindOnly()
     {
         using var kernel = new KernelModel();
-        using var callers = BpfObject.From(Object(Caller("first", ProgType.Xdp), Plain("packet", ProgType.Xdp))).Load(kernel);
-        using var others = BpfObject.From(new("others") { Progs = [Plain("filter", ProgType.SocketFilter)] }).Load(kernel);
+        using var callers = BpfObject.From(
+            Object(Caller("first", ProgType.Xdp), Plain("packet", ProgType.Xdp))).Load(kernel);
+        using var others = BpfObject.From(
+            new("others") { Progs = [Plain("filter", ProgType.SocketFilter)] }).Load(kernel);
         var table = (ProgArrayMap)callers.Maps["table"];
         table.Set(0, others.Programs["filter"]).Should().Be(Errno.EINVAL);
         table.Set(2, others.Programs["filter"]).Should().Be(Errno.E2BIG);
@@ -42,7 +47,8 @@ public class MapOwnerTests
     {
         using var kernel = new KernelModel();
         using var plain = BpfObject.From(
-            new("plain") { Progs = [Plain("packet", ProgType.Xdp), Plain("filter", ProgType.SocketFilter)] }).Load(kernel);
+            new("plain") { Progs = [Plain("packet", ProgType.Xdp), Plain("filter", ProgType.SocketFilter)] })
+            .Load(kernel);
         using var table = new ProgArrayMap(kernel, s_table);
         table.Set(0, plain.Programs["filter"]).Should().Be(Errno.None);
         table.Set(1, plain.Programs["packet"]).Should().Be(Errno.EINVAL);

@@ -64,7 +64,8 @@ public class MapCallCellTests
     {
         var args = s_calls[helper];
         var lines = new List<string> { "r6 = r1" };
-        lines.AddRange(Enumerable.Range(1, StackBytes / 8).Select(w => $"*(u64 *)(r10 - {StackBytes + 8 - (w * 8)}) = 0"));
+        lines.AddRange(
+            Enumerable.Range(0, StackBytes / 8).Select(w => $"*(u64 *)(r10 - {StackBytes - (w * 8)}) = 0"));
         if (args.Contains("t"))
         {
             lines.AddRange(["call 158", "r7 = r0"]);

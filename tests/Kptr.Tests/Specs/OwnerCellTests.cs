@@ -3,7 +3,8 @@ using Kptr.Specs;
 namespace Kptr.Tests.Specs;
 
 /// <summary>
-/// Which kinds of programs real kernels let use a map that can hold programs after programs of a first kind, cell by cell.
+/// Which kinds of programs real kernels let use a map that can hold programs after programs of a first kind, cell by
+/// cell.
 /// </summary>
 public class OwnerCellTests
 {

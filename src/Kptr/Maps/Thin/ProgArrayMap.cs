@@ -7,8 +7,8 @@ namespace Kptr.Maps;
 
 /// <summary><c>BPF_MAP_TYPE_PROG_ARRAY</c>: programs by index, for tail calls.</summary>
 /// <remarks>
-/// Emptied when its last user-space reference goes, as in Linux. Belongs to programs like the first that uses it or is put
-/// into it, by type, attach type, prototype and storage. Kernel: <c>arraymap.c</c> (6.12).
+/// Emptied when its last user-space reference goes, as in Linux. Belongs to programs like the first that uses it or is
+/// put into it, by type, attach type, prototype and storage. Kernel: <c>arraymap.c</c> (6.12).
 /// </remarks>
 public sealed class ProgArrayMap : ObjectArray
 {
@@ -26,8 +26,8 @@ public sealed class ProgArrayMap : ObjectArray
     }
 
     /// <summary>Puts a program in; null takes it out.</summary>
-    /// <returns><see cref="Errno.E2BIG"/> past the end, <see cref="Errno.EINVAL"/> for a <c>BpfProgram</c> of another kind
-    /// than those whose array it is.</returns>
+    /// <returns><see cref="Errno.E2BIG"/> past the end, <see cref="Errno.EINVAL"/> for a <c>BpfProgram</c> of another
+    /// kind than those whose array it is.</returns>
     public Errno Set(uint index, object? program) =>
         index < MaxEntries && program is IMapUser user && !user.TryUse(this) ? Errno.EINVAL
         : Exchange(index, program, out _);

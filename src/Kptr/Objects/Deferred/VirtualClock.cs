@@ -53,7 +53,9 @@ public sealed class VirtualClock : TimeProvider
         }
     }
 
-    /// <summary>Lets time pass in which nothing runs, as while a machine sleeps: timers are due later by as much.</summary>
+    /// <summary>
+    /// Lets time pass in which nothing runs, as while a machine sleeps: timers are due later by as much.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Less than nothing, or beyond the last of all times.</exception>
     public void Skip(TimeSpan by)
     {

@@ -122,7 +122,8 @@ internal sealed partial class VerifierRun
         }
 
         if ((meta.Map!.FlagsInKernel & MapFlags.RdOnlyProg) != 0
-            && meta.Id is HelperId.MapDeleteElem or HelperId.MapUpdateElem or HelperId.MapPushElem or HelperId.MapPopElem)
+            && meta.Id is HelperId.MapDeleteElem or HelperId.MapUpdateElem or HelperId.MapPushElem
+                or HelperId.MapPopElem)
         {
             Reject(DiagCode.ReadOnlyWrite, "write into map forbidden", errno: Errno.EACCES);
         }

@@ -68,7 +68,8 @@ internal sealed partial class VerifierRun : IMapFacts
     private bool TryLoadConstant(MapSpec map, int off, int size, bool isLdsx, out ulong value)
     {
         value = 0;
-        if (!map.Frozen || (map.FlagsInKernel & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map) || Options.ProvesAccesses)
+        if (!map.Frozen || (map.FlagsInKernel & MapFlags.RdOnlyProg) == 0 || !HasDirectValue(map)
+            || Options.ProvesAccesses)
         {
             return false;
         }
