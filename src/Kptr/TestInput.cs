@@ -45,6 +45,10 @@ public sealed record SysctlInput(string Name, string Value)
     /// <summary>What is written; null where it is read.</summary>
     public string? NewValue { get; init; }
 
+    /// <summary>Name and values.</summary>
+    public override string ToString() => NewValue is { } written
+        ? $"{Name}: {Value.TrimEnd()}, written {written.TrimEnd()}" : $"{Name}: {Value.TrimEnd()}";
+
     internal SysctlAccess ToAccess() => new(Name, Encoding.UTF8.GetBytes(Value))
     {
         New = NewValue is { } written ? (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(written) : null,

@@ -161,7 +161,7 @@ public class TextTests : RunTestBase
             kernel, new KernelModelOptions(), new KernelCoreOptions(), obj, obj.Spec, tracker, links, objects,
             asm, raw, raw.Run(new byte[8]),
             new ExecOptions(), new VerifyOptions(), new MapCreateOptions(), new ObjectCheckOptions(),
-            new TestInput(), new IterOptions(),
+            new TestInput(), new SysctlInput("kernel/ostype", "Linux\n"), new IterOptions(),
             new IterOutput(new byte[3], 2, null), new ProgramResult(1, null), new TestOutput(0, null, default, default),
             ObjectCheck.Run(leak, kernel.Spec).ToList(), ObjectCheck.Run(leak, [kernel.Spec]).ToList(),
             BtfKernel.Read("own", kernel.Spec.Types, KernelProfile.Linux6_12),
