@@ -159,6 +159,20 @@ public class OrderOfUseTests
         bench.Evicted.Should().Contain(stolen).And.NotContain(all[0]);
     }
 
+    [Fact]
+    public void CommonLists_OfAnotherCpusFreshElements_TakeThoseThatAreUsedLast()
+    {
+        var bench = new Bench(8, isPerCpu: false);
+        var (older, newer) = (bench.Take(0), bench.Take(0));
+        Enumerable.Range(0, 6).Select(_ => bench.Take(1)).ToList().Should().OnlyHaveUniqueItems().And.NotContain(-1);
+        bench.Only = [older, newer];
+        bench.Lists.Mark(older);
+        bench.Take(1).Should().Be(newer);
+        bench.Only = [older];
+        bench.Take(1).Should().Be(older, "there is no other");
+        bench.Evicted.Should().Equal(newer, older);
+    }
+
     /// <summary>Keys that are used stay, through many generations of those that are not.</summary>
     [Theory]
     [InlineData(MapFlags.None)]
@@ -304,7 +318,10 @@ public class OrderOfUseTests
         /// <summary>Each element of which this is a divisor may not go; 0 for none.</summary>
         internal int Kept { get; set; }
 
-        internal bool MayGo(int elem) => Kept == 0 || elem % Kept != 0;
+        /// <summary>Where not null, what may go.</summary>
+        internal List<int>? Only { get; set; }
+
+        internal bool MayGo(int elem) => Only?.Contains(elem) ?? (Kept == 0 || elem % Kept != 0);
 
         internal int Take(int cpu)
         {

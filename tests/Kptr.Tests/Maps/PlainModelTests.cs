@@ -360,7 +360,7 @@ public class PlainModelTests
             core, new("p", BpfMapType.PerfEventArray) { KeySize = 4, ValueSize = 4, MaxEntries = 3 });
         map.BufferBytes.Should().Be(64 * 4096);
         map.BufferBytes = 4096;
-        map.Invoking(m => m.BufferBytes = 4095).Should().Throw<ArgumentOutOfRangeException>();
+        map.Invoking(m => m.BufferBytes = 2048).Should().Throw<ArgumentOutOfRangeException>();
         map.Invoking(m => m.BufferBytes = 3 * 4096).Should().Throw<ArgumentOutOfRangeException>();
         var plain = Enumerable.Range(0, 2).Select(_ => new Queue<byte[]>()).ToList();
         var lost = new long[2];
@@ -387,6 +387,10 @@ public class PlainModelTests
         }
 
         map.Output(2, new byte[1]).Should().Be(Errno.E2BIG, "there is no such CPU");
+        map.Invoking(m => m.LostCount(2)).Should().Throw<ArgumentOutOfRangeException>();
+        map.Invoking(m => m.TryRead(2, out _)).Should().Throw<ArgumentOutOfRangeException>();
+        using var narrow = (PerfEventArrayMap)MapFactory.Create(core, map.Spec with { MaxEntries = 1 });
+        narrow.Output(1, new byte[1]).Should().Be(Errno.E2BIG);
         map.Output(3, new byte[1]).Should().Be(Errno.E2BIG);
         map.LookupElem(new byte[4], new byte[4]).Should().Be(Errno.ENOTSUPP);
         IsArrayOfThings(map);
@@ -481,7 +485,8 @@ public class PlainModelTests
             socks.UpdateElem(new byte[4], value, (MapUpdateFlags)3).Should().Be(Errno.EINVAL);
             socks.UpdateElem(BitConverter.GetBytes(3), value).Should().Be(Errno.E2BIG);
             socks.ProgUpdate(new byte[4], value, MapUpdateFlags.Any, 0).Should().Be(Errno.EINVAL);
-            value[3] = 0x7f;
+            value.AsSpan(0, 4).Fill(0xff);
+        value[3] = 0x7f;
             socks.UpdateElem(new byte[4], value).Should().Be(Errno.EBADF);
             value[3] = 0x80;
             socks.UpdateElem(new byte[4], value).Should().Be(size == 8 ? Errno.EINVAL : Errno.EBADF, "no descriptor");

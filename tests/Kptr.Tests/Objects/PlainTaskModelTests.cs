@@ -26,6 +26,57 @@ public class PlainTaskModelTests
         core.Ledger.AssertAllReturned();
     }
 
+    /// <summary>By default, CHLD, CONT, URG and WINCH are ignored, four stop, and all others end a process.</summary>
+    [Fact]
+    public void Signals_EndWhomTheyMayEnd()
+    {
+        using var core = TestKernel.Boot();
+        var (init, tasks) = (core.Tasks.Init, core.Tasks);
+        var mine = tasks.Fork(init);
+        mine.SetUser(1000, 1000);
+        var (same, other) = (tasks.Fork(mine), tasks.Fork(init));
+        other.SetUser(1001, 1001);
+        tasks.Kill(init, other, -1).Should().Be(Errno.EINVAL);
+        tasks.Kill(init, other, 65).Should().Be(Errno.EINVAL);
+        foreach (var signal in Enumerable.Range(0, 65))
+        {
+            var task = tasks.Fork(init);
+            tasks.Kill(init, task, signal).Should().Be(Errno.None);
+            var ends = signal is not (0 or 17 or 18 or 23 or 28 or 19 or 20 or 21 or 22);
+            task.Phase.Should().Be(ends ? TaskPhase.Zombie : TaskPhase.Alive, $"of {signal}");
+            task.ExitCode.Should().Be(ends ? signal : 0);
+        }
+
+        tasks.Kill(mine, other, 9).Should().Be(Errno.EPERM);
+        tasks.Kill(mine, other, 0).Should().Be(Errno.EPERM);
+        tasks.Kill(mine, init, 0).Should().Be(Errno.EPERM);
+        tasks.Kill(other, tasks.ForkThread(other), 0).Should().Be(Errno.None);
+        var kthread = tasks.ForkKthread("kworker");
+        foreach (var task in new[] { init, kthread })
+        {
+            tasks.Kill(init, task, 9).Should().Be(Errno.None);
+            task.Phase.Should().Be(TaskPhase.Alive, "it ignores all signals");
+        }
+
+        tasks.Kill(mine, same, 9).Should().Be(Errno.None);
+        (same.Phase, other.Phase).Should().Be((TaskPhase.Zombie, TaskPhase.Alive));
+        tasks.Kill(mine, same, 9).Should().Be(Errno.None, "a zombie is there and ignores it");
+        tasks.Reap(same).Should().BeTrue();
+        tasks.Kill(mine, same, 9).Should().Be(Errno.ESRCH);
+        tasks.Kill(init, tasks.IdleOf(0), 9).Should().Be(Errno.ESRCH);
+        Assert.Throws<InvalidOperationException>(() => tasks.Kill(same, mine, 0));
+        Assert.Throws<InvalidOperationException>(() => tasks.Kill(tasks.IdleOf(0), mine, 0));
+    }
+
+    [Fact]
+    public void Cgroups_NestThirtyOneDeep()
+    {
+        using var core = TestKernel.Boot();
+        var deep = core.Cgroups.GetOrCreate(string.Join('/', Enumerable.Repeat("x", 31)));
+        deep.Level.Should().Be(31);
+        Assert.Throws<InvalidOperationException>(() => core.Cgroups.Create(deep, "x"));
+    }
+
     private sealed class World
     {
         private readonly KernelCore _core;
