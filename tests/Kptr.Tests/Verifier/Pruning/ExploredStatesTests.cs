@@ -213,6 +213,54 @@ public class ExploredStatesTests
         states.Look(state, At((LoopKind)kind), out _).Should().Be((Visit)expected);
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void SlotsAndRegisters_ThatNobodyRead_AreForgottenOnceAllPathsEnd(bool areRead)
+    {
+        foreach (var reg in new[] { 0, 6, 9, -1, -2 })
+        {
+            var (states, first, second) = (Make(), State(7), State(7));
+            foreach (var (state, value) in new[] { (first, 1ul), (second, 2ul) })
+            {
+                state.Cur.Stack = new StackSlot[2];
+                state.Cur.SlotCount = 2;
+                state.Cur.Stack[0].SetAll(SlotKind.Spill);
+                state.Cur.Stack[1].SetAll(SlotKind.Spill);
+                ref var place = ref Place(state, reg);
+                place.MarkUnknown(precise: false);
+                place.Var = ScalarRange.Const(value);
+            }
+
+            states.Look(first, At(), out _);
+            if (areRead && reg >= 0)
+            {
+                LiveReads.MarkReg(first.Cur, reg);
+            }
+            else if (areRead)
+            {
+                LiveReads.MarkSlot(first.Cur, -1 - reg);
+            }
+
+            Place(first.Parent!, reg).Precise = true;
+            LoopEntries.EndPath(first);
+            states.Look(second, At(), out _).Should().Be(areRead ? Visit.GoesOn : Visit.Safe, $"{reg}");
+        }
+
+        static ref RegState Place(VerifierState state, int reg) =>
+            ref reg >= 0 ? ref state.Cur.Regs[reg] : ref state.Cur.Stack[-1 - reg].Spilled;
+    }
+
+    [Theory, InlineData(false, 5), InlineData(true, 0)]
+    public void Id_OfALoneNumber_IsForgottenWhereKernelsDo(bool forgets, int expected)
+    {
+        var states = new ExploredStates(_pool, new(false, false), true, true, true) { ForgetsLoneIds = forgets };
+        states.Begin(insnCount: 10);
+        var state = State(7);
+        state.Cur.Regs[6].MarkUnknown(precise: false);
+        state.Cur.Regs[6].Id = 5;
+        states.Look(state, At(), out _);
+        ((int)state.Cur.Regs[6].Id).Should().Be(expected);
+    }
+
     /// <summary>A long history is reason enough.</summary>
     [Theory, InlineData(140, 0), InlineData(141, 1)]
     public void Path_OfALongHistory_IsRemembered(int end, int expected)
