@@ -55,7 +55,8 @@ internal static class SoundMaps
         ["per-CPU LRU hash"] = new(core => new LruHashMap(core, Percpu(core, BpfMapType.LruPercpuHash)), Lru),
         ["resizable hash"] = new(
             core => new RhashMap(core, StructSpec.Of<int, NaiveValue>(
-                core, "rhash", BpfMapType.Rhash, 4, MapFlags.NoPrealloc)), Hash with { IsCapacityExact = false })
+                core, "rhash", BpfMapType.Rhash, 4, MapFlags.NoPrealloc)),
+            Hash with { IsCapacityExact = false, KeptFor = GracePeriods.Rcu })
         {
             Policies = [DestroyBehavior.Recycle],
         },

@@ -49,7 +49,8 @@ internal static class OwnMaps
         ["LruPercpuOwnLists"] = new(
             Spec(BpfMapType.LruPercpuHash, MapFlags.NoCommonLru) with { MaxEntries = PerCpuListCapacity }, LruOwnLists),
         ["Rhash"] = new(
-            Spec(BpfMapType.Rhash, MapFlags.NoPrealloc), Allocating with { LockKeepsFields = false })
+            Spec(BpfMapType.Rhash, MapFlags.NoPrealloc),
+            Allocating with { LockKeepsFields = false, KeptFor = GracePeriods.Rcu })
         {
             Policies = [DestroyBehavior.Recycle],
         },

@@ -30,13 +30,13 @@ public class OwnerCellTests
             word.Should().HaveLength(names.Length * s_types.Length);
             for (var i = 0; i < word.Length; i++)
             {
-                if (word[i] == '?')
+                var (second, map) = (i / s_types.Length, s_types[i % s_types.Length]);
+                if (word[i] == '?' || AreMembersOfTwoStructs(label, names[second]))
                 {
                     continue;
                 }
 
                 cells++;
-                var (second, map) = (i / s_types.Length, s_types[i % s_types.Length]);
                 var said = first.Admits(owners[second], map, tailCalls: false) ? '+' : '.';
                 if (said != word[i])
                 {
@@ -47,6 +47,11 @@ public class OwnerCellTests
 
         cells.Should().BeGreaterThan(atLeast);
         wrong.Should().BeEmpty();
+
+        // The kernel compares the members' numbers, which labels do not have.
+        static bool AreMembersOfTwoStructs(string first, string second) =>
+            first.StartsWith("StructOps:", StringComparison.Ordinal)
+            && second.StartsWith("StructOps:", StringComparison.Ordinal) && first.Split('.')[0] != second.Split('.')[0];
 
         // Each label has a BTF of its own, whose struct has one member; one prototype is one type in a kernel's BTF.
         MapOwner OwnerOf(string label)
