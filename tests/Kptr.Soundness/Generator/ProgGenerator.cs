@@ -1,212 +1,193 @@
-using System.Globalization;
-
 namespace Kptr.Soundness;
 
 /// <summary>
 /// Writes random programs that look like what the verifier gets to see: fragments that are mostly right, in random
 /// order and nested, and now and then a slip. Many are refused; the point is what is accepted.
 /// </summary>
-internal sealed partial class ProgGenerator
+internal sealed class ProgGenerator : FragmentWriter
 {
-    private const int StackBytesMax = 448;
     private const int FragmentsMax = 14;
+    private const int OwnerFragmentsMax = 9;
     private static readonly string[] Sections = ["tc", "tc", "syscall", "tp_btf/task_newtask", "cgroup_skb/egress"];
-    private readonly Random _random;
-    private readonly List<List<string>> _functions = [];
-    private List<string> _lines = [];
-    private Kind[] _regs = new Kind[10];
-    private int _stackBytes;
-    private int _labels;
-    private int _nesting;
-    private int _fragmentsLeft;
-    private bool _isLocked;
-    private bool _isWrong;
-    private string _section = "";
-    private readonly ProgBase _base;
+
+    private static readonly string[] OwnerSections = [
+        "tc", "tc", "syscall", "syscall", "tp_btf/task_newtask", "tp_btf/task_newtask", "cgroup_skb/egress", "xdp",
+        "fentry/bpf_fentry_test1", "lsm/file_open", "lsm.s/file_open", "iter/task",
+    ];
+
+    private readonly NumberFragments _numbers;
+    private readonly MemoryFragments _memory;
+    private readonly LoopFragments _loops;
+    private readonly FunctionFragments _functions;
+    private readonly SectionFragments _sections;
+    private readonly ReferenceFragments _references;
+    private readonly IteratorFragments _iterators;
+    private readonly ListFragments _lists;
+    private readonly DynptrFragments _dynptrs;
+    private readonly OwnerFragments _owners;
+    private readonly CallbackFragments _callbacks;
     private readonly ProgFaults _faults;
+    private int _fragmentsLeft;
 
-    private ProgGenerator(Random random, ProgBase on)
+    private ProgGenerator(ProgText text)
+        : base(text)
     {
-        _random = random;
-        _faults = new(random);
-        _base = on;
-    }
-
-    /// <summary>Whether programs are about who owns what: more kinds of owners, and more faults.</summary>
-    private bool IsAboutOwners => _base == ProgBase.Ownership;
-
-    /// <summary>What a register holds, as far as the generator minds.</summary>
-    private enum Kind
-    {
-        /// <summary>Nothing, or nobody knows what.</summary>
-        None,
-        Scalar,
-        Context,
-
-        /// <summary>Something that a fragment further out still needs.</summary>
-        Kept,
+        _faults = new(text.Random);
+        _numbers = new(text);
+        _memory = new(text);
+        _loops = new(text);
+        _functions = new(text, _memory);
+        _sections = new(text);
+        _references = new(text);
+        _iterators = new(text, _sections, _references, _loops);
+        _lists = new(text, _memory, _references);
+        _dynptrs = new(text, _memory, _references);
+        _owners = new(text, _memory, _sections, _references, _iterators, _lists);
+        _callbacks = new(text, _memory, _functions, _references, _dynptrs);
+        text.Fragment = Any;
     }
 
     /// <summary>One program, of calls that all have a body in the model.</summary>
-    internal static GeneratedProgram Generate(int seed) => new ProgGenerator(new Random(seed), ProgBase.Maps).Make();
+    internal static GeneratedProgram Generate(int seed) => Make(new Random(seed), ProgBase.Maps);
 
     /// <summary>One program about who owns what; a third of them are wrong on purpose.</summary>
-    internal static GeneratedProgram GenerateOwnership(int seed) =>
-        new ProgGenerator(new Random(seed), ProgBase.Ownership).Make();
+    internal static GeneratedProgram GenerateOwnership(int seed) => Make(new Random(seed), ProgBase.Ownership);
+
+    private static GeneratedProgram Make(Random random, ProgBase on)
+    {
+        var isAboutOwners = on == ProgBase.Ownership;
+        var isWrong = isAboutOwners && random.Next(3) == 0;
+        var sections = isAboutOwners ? OwnerSections : Sections;
+        var text = new ProgText(random, on)
+        {
+            IsWrong = isWrong,
+            Around = new(sections[random.Next(sections.Length)]),
+        };
+        return new ProgGenerator(text).Make();
+    }
 
     private GeneratedProgram Make()
     {
-        _isWrong = IsAboutOwners && Chance(3);
-        _section = Pick(IsAboutOwners ? OwnerSections : Sections);
-        _fragmentsLeft = 2 + _random.Next(IsAboutOwners ? OwnerFragmentsMax : FragmentsMax);
+        _fragmentsLeft = 2 + Random.Next(Text.IsAboutOwners ? OwnerFragmentsMax : FragmentsMax);
         Emit("r6 = r1");
-        _regs[1] = Kind.None;
-        _regs[6] = Kind.Context;
+        Regs[1] = RegKind.None;
+        Regs[6] = RegKind.Context;
         while (_fragmentsLeft > 0)
         {
-            Fragment();
+            Any();
         }
 
-        Emit(_section == "tc" && Chance(3) ? $"r0 = {_random.Next(-1, 8)}" : "r0 = 0");
+        Emit(Around.Section == "tc" && Chance(3) ? $"r0 = {Random.Next(-1, 8)}" : "r0 = 0");
         Emit("exit");
-        var lines = _functions.Prepend(_lines).SelectMany(f => f).ToList();
-        if (IsAboutOwners)
+        var lines = Text.Lines;
+        Spoil(lines);
+        return new(Around.Section, [.. lines]) { Base = Text.Base };
+    }
+
+    private void Spoil(List<string> lines)
+    {
+        if (Text.IsAboutOwners)
         {
-            for (var faults = _isWrong ? 1 + (_random.Next(3) / 2) : 0; faults > 0; faults--)
+            for (var faults = Text.IsWrong ? 1 + (Random.Next(3) / 2) : 0; faults > 0; faults--)
             {
                 _faults.Spoil(lines);
             }
         }
         else
         {
-            for (var slips = Chance(7) ? 1 + _random.Next(2) : 0; slips > 0; slips--)
+            for (var slips = Chance(7) ? 1 + Random.Next(2) : 0; slips > 0; slips--)
             {
                 _faults.Slip(lines);
             }
         }
-
-        return new(_section, [.. lines]) { Base = _base };
     }
 
-    private void Fragment()
+    private void Any()
     {
         _fragmentsLeft--;
-        if (IsAboutOwners && _nesting <= 3 && TryOwnerFragment())
+        if (Text.IsAboutOwners && !Text.IsDeep && TryOwner())
         {
             return;
         }
 
-        switch (_random.Next(_nesting > 3 ? 8 : 22))
+        Action fragment = Random.Next(Text.IsDeep ? 8 : 22) switch
         {
-            case < 4:
-                Arithmetic();
-                break;
-            case 4:
-                Spill();
-                break;
-            case 5:
-                Convert();
-                break;
-            case 6:
-                Clamp();
-                break;
-            case 7:
-                StackAccess();
-                break;
-            case < 11:
-                Branch();
-                break;
-            case 11:
-                Loop();
-                break;
-            case < 14:
-                MapAccess();
-                break;
-            case 14:
-                CallFunction();
-                break;
-            case 15:
-                Packet();
-                break;
-            default:
-                Owned();
-                break;
-        }
+            < 4 => _numbers.Arithmetic,
+            4 => _numbers.Spill,
+            5 => _numbers.Convert,
+            6 => _numbers.Clamp,
+            7 => _memory.StackAccess,
+            < 11 => _numbers.Branch,
+            11 => _loops.Loop,
+            < 14 => _memory.MapAccess,
+            14 => _functions.CallFunction,
+            15 => _memory.Packet,
+            _ => Owned,
+        };
+        fragment();
     }
 
-    private void Block(int most)
+    private bool TryOwner()
     {
-        _nesting++;
-        for (var n = _random.Next(most + 1); n > 0; n--)
+        Action? fragment = Random.Next(44) switch
         {
-            Fragment();
+            < 3 => _owners.OwnNetwork,
+            < 6 => _owners.OwnCgroup,
+            < 8 => _owners.OwnPercpu,
+            < 10 => _owners.OwnTask,
+            10 => _owners.OwnItem,
+            11 => _owners.OwnKey,
+            12 => _owners.OwnFile,
+            13 => _owners.BorrowCrypto,
+            < 16 => _sections.RcuSection,
+            < 18 => _sections.PreemptSection,
+            18 => _sections.Sleep,
+            19 => _iterators.TaskIterator,
+            20 => _iterators.CssIterator,
+            21 => _iterators.VmaIterator,
+            22 => _iterators.BitsIterator,
+            23 => _callbacks.Timer,
+            24 => _callbacks.Work,
+            25 => _callbacks.Drain,
+            26 => _callbacks.FindVma,
+            27 => _callbacks.Throw,
+            28 => _dynptrs.MemoryDynptr,
+            29 => _dynptrs.PacketDynptr,
+            30 => _owners.Storage,
+            31 => _owners.BorrowPercpu,
+            < 34 => _lists.Guarded,
+            < 36 => _lists.HandOver,
+            36 => _dynptrs.Record,
+            37 => _owners.Borrow,
+            38 => _functions.CallFunction,
+            _ => null,
+        };
+        if (fragment is null || (Around.IsLocked && !Errs(20)))
+        {
+            return false;
         }
 
-        _nesting--;
+        fragment();
+        return true;
     }
 
-    /// <summary>What both ways of a branch leave; registers that differ are unknown.</summary>
-    private void MergeRegs(Kind[] other)
+    private void Owned()
     {
-        for (var i = 0; i < _regs.Length; i++)
+        if (Around.IsLocked)
         {
-            _regs[i] = _regs[i] == other[i] ? _regs[i] : Kind.None;
-        }
-    }
-
-    private void Emit(string line) => _lines.Add(line);
-
-    private void EmitCall(string name, bool returnsScalar = false)
-    {
-        Emit($"call {name}");
-        for (var i = 1; i <= 5; i++)
-        {
-            _regs[i] = Kind.None;
+            return;
         }
 
-        _regs[0] = returnsScalar ? Kind.Scalar : Kind.None;
-    }
-
-    private string NewLabel() => string.Create(CultureInfo.InvariantCulture, $"l{_labels++}");
-
-    private bool Chance(int oneIn) => _random.Next(oneIn) == 0;
-
-    /// <summary>Whether to do something wrong; of programs about owners, only those are that are to be.</summary>
-    private bool Errs(int oneIn) => Chance(oneIn) && (!IsAboutOwners || _isWrong);
-
-    private T Pick<T>(params ReadOnlySpan<T> of) => of[_random.Next(of.Length)];
-
-    /// <summary>A callee-saved register that nobody needs, now kept; 0 where there is none.</summary>
-    private int Keep()
-    {
-        int[] free = [.. Enumerable.Range(7, 3).Where(r => _regs[r] != Kind.Kept)];
-        if (free.Length == 0)
+        Action fragment = Random.Next(7) switch
         {
-            return 0;
-        }
-
-        var reg = Pick<int>(free);
-        _regs[reg] = Kind.Kept;
-        return reg;
-    }
-
-    private void Drop(int reg) => _regs[reg] = Kind.None;
-
-    /// <summary>Bytes of the stack that nobody else uses, or that somebody does where it is full.</summary>
-    private int Stack(int sizeBytes)
-    {
-        if (_stackBytes + sizeBytes > StackBytesMax)
-        {
-            return -8 * _random.Next((sizeBytes + 7) / 8, 56);
-        }
-
-        _stackBytes += (sizeBytes + 7) & ~7;
-        return -_stackBytes;
-    }
-
-    private void EmitAddress(int reg, int stackOff)
-    {
-        Emit($"r{reg} = r10");
-        Emit($"r{reg} += {stackOff}");
+            0 => _owners.FindTask,
+            1 => _owners.AcquireTask,
+            2 when Around.Section is "syscall" or "tp_btf/task_newtask" => _owners.OwnMask,
+            3 => _lists.OwnItem,
+            4 => _lists.Guarded,
+            5 => _dynptrs.Record,
+            _ => _owners.Borrow,
+        };
+        fragment();
     }
 }

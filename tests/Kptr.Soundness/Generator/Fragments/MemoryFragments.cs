@@ -1,15 +1,15 @@
 namespace Kptr.Soundness;
 
-// Memory: the stack, map values, packets.
-internal sealed partial class ProgGenerator
+/// <summary>Memory: the stack, map values, packets.</summary>
+internal sealed class MemoryFragments(ProgText text) : FragmentWriter(text)
 {
     private static readonly string[] PlainMaps = ["plain_array", "plain_hash", "plain_lru", "plain_percpu"];
-    private static readonly string[] HeldMaps = ["held_array", "held_hash"];
+    internal static readonly string[] HeldMaps = ["held_array", "held_hash"];
 
-    private void StackAccess()
+    public void StackAccess()
     {
         var off = Stack(16);
-        Emit($"*(u64 *)(r10 {off}) = {Words.Imm(_random)}");
+        Emit($"*(u64 *)(r10 {off}) = {Words.Imm(Random)}");
         Emit($"*(u64 *)(r10 {off + 8}) = r{AnyScalar()}");
         if (Chance(2))
         {
@@ -28,46 +28,15 @@ internal sealed partial class ProgGenerator
         }
 
         Emit($"r{at} = *({Pick<string>("u8", "u8", "u16", "u32", "u64", "s8")} *)(r{at} + 0)");
-        _regs[at] = Kind.Scalar;
+        Regs[at] = RegKind.Scalar;
     }
 
-    private void Atomic(string pointer, int off)
-    {
-        var reg = AnyScalar();
-        var wide = Chance(2);
-        string type = wide ? "u64" : "u32", r = wide ? "r" : "w";
-        switch (_random.Next(4))
-        {
-            case 0:
-                Emit($"lock *({type} *)({pointer} {At(off)}) {Pick<string>("+=", "|=", "&=", "^=")} {r}{reg}");
-                break;
-            case 1:
-                Emit($"{r}{reg} = atomic_fetch_{Pick<string>("add", "or", "and", "xor")}(({type} *)({pointer} "
-                    + $"{At(off)}), {r}{reg})");
-                break;
-            case 2:
-                Emit($"{r}{reg} = {(wide ? "xchg_64" : "xchg32_32")}({pointer} {At(off)}, {r}{reg})");
-                break;
-            default:
-                if (_regs[0] is not (Kind.Kept or Kind.Context) && reg != 0)
-                {
-                    Emit($"r0 = {_random.Next(5)}");
-                    Emit($"{r}0 = {(wide ? "cmpxchg_64" : "cmpxchg32_32")}({pointer} {At(off)}, {r}0, {r}{reg})");
-                    _regs[0] = Kind.Scalar;
-                }
-
-                break;
-        }
-    }
-
-    private static string At(int off) => off < 0 ? $"- {-off}" : $"+ {off}";
-
-    private void MapAccess()
+    public void MapAccess()
     {
         var map = Pick<string>(Chance(4) ? HeldMaps : PlainMaps);
         Lookup(map, value =>
         {
-            for (var n = 1 + _random.Next(3); n > 0; n--)
+            for (var n = 1 + Random.Next(3); n > 0; n--)
             {
                 ValueAccess(value, map);
             }
@@ -76,11 +45,53 @@ internal sealed partial class ProgGenerator
         });
     }
 
+    public void Packet()
+    {
+        if (Around.Section is not ("tc" or "cgroup_skb/egress") || Regs[6] != RegKind.Context || Around.IsLocked)
+        {
+            return;
+        }
+
+        int data = Keep(), end = 4;
+        if (data == 0)
+        {
+            return;
+        }
+
+        var around = NewLabel();
+        var bytes = Random.Next(1, 40);
+        Emit($"r{data} = *(u32 *)(r6 + 76)");
+        Emit($"r{end} = *(u32 *)(r6 + 80)");
+        Emit($"r5 = r{data}");
+        Regs[4] = Regs[5] = RegKind.Kept;
+        if (Chance(3))
+        {
+            var index = AnyScalar(not: data);
+            Emit($"r{index} &= {Pick<int>(15, 63, 255)}");
+            Emit($"r{data} += r{index}");
+            Emit($"r5 = r{data}");
+        }
+
+        Emit($"r5 += {bytes}");
+        Emit(Pick<string>($"if r5 > r{end} goto {around}", $"if r{end} < r5 goto {around}",
+            $"if r5 >= r{end} goto {around}"));
+        Regs[4] = Regs[5] = RegKind.None;
+        var before = (RegKind[])Regs.Clone();
+        var size = Pick<int>(1, 2, 4, 8);
+        var to = AnyTarget();
+        Emit($"r{to} = *(u{size * 8} *)(r{data} + {Math.Max(0, bytes - size + (Errs(9) ? 1 : 0))})");
+        Regs[to] = RegKind.Scalar;
+        Block(2);
+        MergeRegs(before);
+        Emit($"{around}:");
+        Drop(data);
+    }
+
     /// <summary>Looks an element up and does something where it is there.</summary>
-    private void Lookup(string map, Action<int> use)
+    public void Lookup(string map, Action<int> use)
     {
         var value = Keep();
-        if (value == 0 || _isLocked)
+        if (value == 0 || Around.IsLocked)
         {
             return;
         }
@@ -92,7 +103,7 @@ internal sealed partial class ProgGenerator
         }
         else
         {
-            Emit($"*(u32 *)(r10 {key}) = {_random.Next(4)}");
+            Emit($"*(u32 *)(r10 {key}) = {Random.Next(4)}");
         }
 
         Emit($"r1 = {map} ll");
@@ -105,7 +116,7 @@ internal sealed partial class ProgGenerator
         }
 
         Emit($"r{value} = r0");
-        var before = (Kind[])_regs.Clone();
+        var before = (RegKind[])Regs.Clone();
         use(value);
         MergeRegs(before);
         Emit($"{end}:");
@@ -113,7 +124,7 @@ internal sealed partial class ProgGenerator
     }
 
     /// <summary>Reads or writes a map value, at a constant or a bounded variable offset.</summary>
-    private void ValueAccess(int value, string map)
+    public void ValueAccess(int value, string map)
     {
         var isPlain = map.StartsWith("plain", StringComparison.Ordinal);
         var (low, high) = isPlain ? (0, 64) : map.StartsWith("held", StringComparison.Ordinal) ? (32, 48) : (40, 48);
@@ -124,7 +135,7 @@ internal sealed partial class ProgGenerator
         }
 
         var size = Pick<int>(1, 2, 4, 8);
-        var off = low + (_random.Next(Math.Max(1, high - low - size + 1) + (Errs(20) ? 9 : 0)) / size * size);
+        var off = low + (Random.Next(Math.Max(1, high - low - size + 1) + (Errs(20) ? 9 : 0)) / size * size);
         if (Chance(3))
         {
             Emit($"*(u{size * 8} *)(r{value} + {off}) = r{AnyScalar()}");
@@ -137,7 +148,7 @@ internal sealed partial class ProgGenerator
         {
             var to = AnyTarget();
             Emit($"r{to} = *({(Chance(3) && size < 8 ? 's' : 'u')}{size * 8} *)(r{value} + {off})");
-            _regs[to] = Kind.Scalar;
+            Regs[to] = RegKind.Scalar;
         }
     }
 
@@ -146,10 +157,10 @@ internal sealed partial class ProgGenerator
     {
         var index = AnyScalar();
         var size = Pick<int>(1, 2, 4, 8);
-        var bound = 64 - size + (Errs(4) ? _random.Next(-3, 4) : 0);
+        var bound = 64 - size + (Errs(4) ? Random.Next(-3, 4) : 0);
         var out1 = NewLabel();
         var scale = Chance(3) ? Pick<int>(1, 2, 3) : 0;
-        switch (_random.Next(4))
+        switch (Random.Next(4))
         {
             case 0:
                 Emit($"r{index} &= {Pick<int>(7, 15, 31, 56, 63)}");
@@ -159,14 +170,14 @@ internal sealed partial class ProgGenerator
                 break;
             case 2:
                 Emit($"if r{index} s> {bound >> scale} goto {out1}");
-                Emit($"if r{index} s< {(Errs(9) ? -1 : _random.Next(3))} goto {out1}");
+                Emit($"if r{index} s< {(Errs(9) ? -1 : Random.Next(3))} goto {out1}");
                 break;
             default:
                 Emit($"r{index} %= {Math.Max(1, bound >> scale)}");
                 break;
         }
 
-        var before = (Kind[])_regs.Clone();
+        var before = (RegKind[])Regs.Clone();
         if (scale > 0)
         {
             Emit($"{Pick<string>("r", "r", "w")}{index} <<= {scale}");
@@ -177,52 +188,41 @@ internal sealed partial class ProgGenerator
         Emit(Errs(8) ? $"r{at} -= r{index}" : $"r{at} += r{index}");
         Emit(Chance(2)
             ? $"*(u{size * 8} *)(r{at} + 0) = r{index}"
-            : $"r{index} = *(u{size * 8} *)(r{at} {At(Errs(9) ? _random.Next(-2, 9) : 0)})");
+            : $"r{index} = *(u{size * 8} *)(r{at} {At(Errs(9) ? Random.Next(-2, 9) : 0)})");
         Drop(at);
-        before[at] = Kind.None;
+        before[at] = RegKind.None;
         MergeRegs(before);
         Emit($"{out1}:");
     }
 
-    private void Packet()
+    private void Atomic(string pointer, int off)
     {
-        if (_section is not ("tc" or "cgroup_skb/egress") || _regs[6] != Kind.Context || _isLocked)
+        var reg = AnyScalar();
+        var wide = Chance(2);
+        string type = wide ? "u64" : "u32", r = wide ? "r" : "w";
+        switch (Random.Next(4))
         {
-            return;
-        }
+            case 0:
+                Emit($"lock *({type} *)({pointer} {At(off)}) {Pick<string>("+=", "|=", "&=", "^=")} {r}{reg}");
+                break;
+            case 1:
+                Emit($"{r}{reg} = atomic_fetch_{Pick<string>("add", "or", "and", "xor")}(({type} *)({pointer} "
+                    + $"{At(off)}), {r}{reg})");
+                break;
+            case 2:
+                Emit($"{r}{reg} = {(wide ? "xchg_64" : "xchg32_32")}({pointer} {At(off)}, {r}{reg})");
+                break;
+            default:
+                if (Regs[0] is not (RegKind.Kept or RegKind.Context) && reg != 0)
+                {
+                    Emit($"r0 = {Random.Next(5)}");
+                    Emit($"{r}0 = {(wide ? "cmpxchg_64" : "cmpxchg32_32")}({pointer} {At(off)}, {r}0, {r}{reg})");
+                    Regs[0] = RegKind.Scalar;
+                }
 
-        int data = Keep(), end = 4;
-        if (data == 0)
-        {
-            return;
+                break;
         }
-
-        var around = NewLabel();
-        var bytes = _random.Next(1, 40);
-        Emit($"r{data} = *(u32 *)(r6 + 76)");
-        Emit($"r{end} = *(u32 *)(r6 + 80)");
-        Emit($"r5 = r{data}");
-        _regs[4] = _regs[5] = Kind.Kept;
-        if (Chance(3))
-        {
-            var index = AnyScalar(not: data);
-            Emit($"r{index} &= {Pick<int>(15, 63, 255)}");
-            Emit($"r{data} += r{index}");
-            Emit($"r5 = r{data}");
-        }
-
-        Emit($"r5 += {bytes}");
-        Emit(Pick<string>($"if r5 > r{end} goto {around}", $"if r{end} < r5 goto {around}",
-            $"if r5 >= r{end} goto {around}"));
-        _regs[4] = _regs[5] = Kind.None;
-        var before = (Kind[])_regs.Clone();
-        var size = Pick<int>(1, 2, 4, 8);
-        var to = AnyTarget();
-        Emit($"r{to} = *(u{size * 8} *)(r{data} + {Math.Max(0, bytes - size + (Errs(9) ? 1 : 0))})");
-        _regs[to] = Kind.Scalar;
-        Block(2);
-        MergeRegs(before);
-        Emit($"{around}:");
-        Drop(data);
     }
+
+    private static string At(int off) => off < 0 ? $"- {-off}" : $"+ {off}";
 }
