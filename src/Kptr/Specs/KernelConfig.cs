@@ -29,6 +29,7 @@ public static class KernelConfig
         CONFIG_MODULES=y
         CONFIG_KPROBES=y
         CONFIG_UPROBES=y
+        CONFIG_FUNCTION_ERROR_INJECTION=y
         CONFIG_FTRACE=y
         CONFIG_FUNCTION_TRACER=y
         CONFIG_CGROUPS=y

@@ -38,6 +38,21 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool HasModifiableFunctions { get; init; } = true;
 
+    /// <summary>Whether no program is attached to <c>__rcu_read_lock</c> and its unlock: in 6.12, not in 6.1.</summary>
+    internal bool DeniesRcuReaders { get; init; } = true;
+
+    /// <summary>
+    /// Whether no program is attached to the end of a function that never returns: since 6.15 and in 6.12's later
+    /// builds, not in 6.1.
+    /// </summary>
+    internal bool DeniesEndsOfNoReturn { get; init; } = true;
+
+    /// <summary>
+    /// Whether system calls may have their return value changed, and sleepable programs, in a kernel that is built
+    /// without injection of errors into functions too: in 7.2.
+    /// </summary>
+    internal bool OpensSyscalls { get; init; }
+
     /// <summary>
     /// Whether callbacks are explored as called any number of times: since 6.7. Before, they are explored once, as if
     /// the helper were a call.

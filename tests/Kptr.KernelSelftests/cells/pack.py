@@ -4,7 +4,7 @@ Maps: runs of a character are the character and their length, and types with the
 Arguments: a letter a word where the name of the struct is the prototype's; a target that takes no sleepable program, or
 only such, has the word for it alone.
 Functions: those with the same answers share a line; of the many that are answered as most, or for their prototype or the
-lack of an address, every 500th is there.
+lack of an address, every 500th is there, and those of NAMED, of which some kernel says something else.
 """
 import itertools
 import os
@@ -22,6 +22,8 @@ ATTACH = (f"# What Linux {VERSION} says of attaching to a function (cells/attach
           "and, may they sleep, fentry and fmod_ret: + yes, m its result may not be changed, s it may not sleep, r it does not "
           "return, d denied, p for its prototype, a it has no address; ")
 SAMPLE = 500
+NAMED = re.compile(r"_*(migrate|rcu_read|preempt_count|kunit|kthread_exit|kthread_complete|module_put_and|make_task_dead|"
+                   r"do_(group_)?exit|(x64|ia32)_sys_(exit|ac)|should_fail|bpf_(fentry|modify_return)|update_socket_protocol)")
 
 
 def pack_map(words):
@@ -63,7 +65,8 @@ if funcs:
     most = max(funcs.values(), key=len)
     for word, names in funcs.items():
         many = names is most or "a" in word or "p" in word
-        print(f"{','.join(names[::SAMPLE] if many else names)}\t{word}")
+        kept = [n for i, n in enumerate(names) if not many or i % SAMPLE == 0 or NAMED.match(n)]
+        print(f"{','.join(kept)}\t{word}")
 elif args:
     print(ARGS)
     for row in args:

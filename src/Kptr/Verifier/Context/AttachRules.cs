@@ -21,22 +21,30 @@ internal sealed class AttachRules(ProgSpec prog, KernelSpec kernel, bool hasTail
 
     private static readonly FrozenSet<string> DeniedTargets = FrozenSet.Create(
         "migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict", "preempt_count_add",
-        "preempt_count_sub", "__rcu_read_lock", "__rcu_read_unlock");
+        "preempt_count_sub");
+
+    private static readonly FrozenSet<string> RcuReaders = FrozenSet.Create("__rcu_read_lock", "__rcu_read_unlock");
 
     private static readonly FrozenSet<string> NoReturnTargets = FrozenSet.Create(
         "__ia32_sys_exit", "__ia32_sys_exit_group", "__kunit_abort", "kunit_try_catch_throw",
         "__module_put_and_kthread_exit", "__x64_sys_exit", "__x64_sys_exit_group", "do_exit", "do_group_exit",
         "kthread_complete_and_exit", "kthread_exit", "make_task_dead");
 
-    /// <summary>Functions whose return value programs may change besides LSM hooks and system calls.</summary>
+    /// <summary>Functions whose return value programs may change besides LSM hooks.</summary>
     private static readonly FrozenSet<string> ModifiableTargets = FrozenSet.Create(
         "bpf_modify_return_test", "bpf_modify_return_test2", "bpf_modify_return_test_tp", "bpf_fentry_test1",
-        "update_socket_protocol", "bpf_testmod_test_read", "should_failslab", "should_fail_alloc_page",
-        "bpf_testmod_trampoline_count_test");
+        "update_socket_protocol", "bpf_testmod_trampoline_count_test");
 
     /// <summary>Of these, the ones that may sleep.</summary>
-    private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create(
-        "bpf_fentry_test1", "bpf_testmod_test_read");
+    private static readonly FrozenSet<string> SleepableTargets = FrozenSet.Create("bpf_fentry_test1");
+
+    /// <summary>Functions besides system calls that errors may be injected into, which opens them too.</summary>
+    private static readonly FrozenSet<string> InjectedTargets = FrozenSet.Create(
+        "bpf_testmod_test_read", "bpf_testmod_test_write", "should_failslab", "should_fail_alloc_page");
+
+    /// <summary>Of these, the ones that may not sleep.</summary>
+    private static readonly FrozenSet<string> AtomicTargets = FrozenSet.Create(
+        "should_failslab", "should_fail_alloc_page");
 
     /// <summary>Tracepoints whose programs may fault and sleep (<c>TRACE_EVENT_SYSCALL</c>).</summary>
     private static readonly FrozenSet<string> FaultableTracepoints = FrozenSet.Create("sys_enter", "sys_exit");
@@ -221,12 +229,13 @@ internal sealed class AttachRules(ProgSpec prog, KernelSpec kernel, bool hasTail
         {
             CheckLsmHook(func);
         }
-        else if (DeniedTargets.Contains(func.Name))
+        else if (DeniedTargets.Contains(func.Name)
+            || (kernel.Profile.DeniesRcuReaders && RcuReaders.Contains(func.Name)))
         {
             Reject(DiagCode.AttachTargetInvalid, $"Attaching tracing programs to function '{func.Name}' is rejected.");
         }
         else if (prog.ExpectedAttachType is AttachType.TraceFexit or AttachType.ModifyReturn or AttachType.TraceFsession
-            && NoReturnTargets.Contains(func.Name))
+            && kernel.Profile.DeniesEndsOfNoReturn && NoReturnTargets.Contains(func.Name))
         {
             Reject(DiagCode.AttachTargetInvalid, "Attaching fexit/fmod_ret to __noreturn functions is rejected.");
         }
@@ -252,12 +261,17 @@ internal sealed class AttachRules(ProgSpec prog, KernelSpec kernel, bool hasTail
 
     private bool IsSleepableTarget(string name) => prog.Type == ProgType.Lsm
         ? LsmHooks.IsSleepable(name, kernel.Profile)
-        : kernel.Profile.HasModifiableFunctions && (SleepableTargets.Contains(name) || IsSyscall(name));
+        : kernel.Profile.HasModifiableFunctions
+            && (SleepableTargets.Contains(name) || (IsInjected(name) && !AtomicTargets.Contains(name)));
 
     private bool IsModifiable(string name) => name.StartsWith("security_", StringComparison.Ordinal)
-        || (kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsSyscall(name)));
+        || (kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsInjected(name)));
 
-    private static bool IsSyscall(string name) => name.StartsWith("__x64_sys_", StringComparison.Ordinal);
+    /// <summary>Whether errors may be injected into a function; kernels that cannot may still open system calls.</summary>
+    private bool IsInjected(string name) =>
+        kernel.Kconfig.GetValueOrDefault("CONFIG_FUNCTION_ERROR_INJECTION") == "y"
+            ? name.StartsWith("__x64_sys_", StringComparison.Ordinal) || InjectedTargets.Contains(name)
+            : kernel.Profile.OpensSyscalls && name.StartsWith("__x64_", StringComparison.Ordinal);
 
     private AttachTarget ResolveStructOps()
     {
