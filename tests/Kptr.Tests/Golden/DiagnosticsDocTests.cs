@@ -115,6 +115,17 @@ public class DiagnosticsDocTests
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"| `{message}` | {string.Join(", ", codes)} | {string.Join("; ", places)} |");
         }
+
+        text.AppendLine().AppendLine("""
+            Other words of Linux 6.1, 6.12 and 7.2, of all that they say of the selftests that they refuse:
+
+            | message | in Kptr |
+            |---|---|
+            """);
+        foreach (var (message, reason) in MessageRules.Unsaid)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"| `{message}` | {reason} |");
+        }
     }
 
     private static void AppendCode(StringBuilder text, string meaning, string path, VerdictFile file)

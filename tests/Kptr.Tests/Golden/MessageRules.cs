@@ -44,6 +44,11 @@ internal sealed class MessageRules
         _text = new(_files.Select(f => f.Root));
     }
 
+    /// <summary>What real kernels say of selftests and Kptr does not, with what it says instead, or why.</summary>
+    public static IReadOnlyList<(string Message, string Reason)> Unsaid { get; } = [.. File
+        .ReadLines(TestData.Path("verifier", "messages-unsaid.tsv")).Where(l => !l.StartsWith('#'))
+        .Select(l => l.Split('\t')).Select(w => (w[0], w[1])).OrderBy(u => MessageText.SortKey(u.Item1), StringComparer.Ordinal)];
+
     /// <summary>All rules, by the words of their messages.</summary>
     public static IReadOnlyList<MessageRule> Read()
     {
@@ -121,7 +126,10 @@ internal sealed class MessageRules
     {
         foreach (var text in _calls["Line"].Select(c => ArgumentAt(c, 0, "line")).OfType<ExpressionSyntax>())
         {
-            Add(text, "", SimpleName(MethodOf(text)));
+            foreach (var source in _text.Sources(text, MethodOf(text)))
+            {
+                Add(source, "", SimpleName(MethodOf(text)));
+            }
         }
 
         var coded = _rules.Where(r => r.Codes.Length > 0).ToLookup(r => (r.Message, r.Method));

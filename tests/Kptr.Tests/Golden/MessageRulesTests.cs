@@ -36,6 +36,41 @@ public class MessageRulesTests
         }
     }
 
+    /// <summary>Who reads a message in a real kernel's log finds it on the page, or why it is not there.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    [InlineData("7.2")]
+    public void Message_OfARealKernel_IsOnThePage_OrUnsaidForAReason(string version)
+    {
+        var known = Rules.Value.Select(r => r.Message).Concat(MessageRules.Unsaid.Select(u => u.Message)).Distinct()
+            .ToLookup(m => m.StartsWith(MessageText.Hole, StringComparison.Ordinal) ? '\0' : m[0]);
+        MessagesOf(version).Where(m => !known['\0'].Concat(known[m[0]]).Any(k => IsSaid(k, m))).Should().BeEmpty();
+    }
+
+    [Fact]
+    public void UnsaidMessages_AreSaidByAKernel_AndHaveAReason()
+    {
+        var all = new[] { "6.1", "6.12", "7.2" }.SelectMany(MessagesOf).ToHashSet();
+        MessageRules.Unsaid.Should().OnlyContain(u => u.Reason.Length > 10 && all.Any(m => IsSaid(u.Message, m)));
+    }
+
+    private static bool IsSaid(string known, string message) =>
+        message.StartsWith(known.Split(MessageText.Hole, 2)[0], StringComparison.Ordinal)
+        && MessageText.Pattern(known).IsMatch(message);
+
+    /// <summary>The last lines of the logs of the selftests that a kernel refused.</summary>
+    private static HashSet<string> MessagesOf(string version)
+    {
+        var file = Path.Combine(
+            TestData.Root, "tests", "Kptr.KernelSelftests", "facts", $"verdicts-{version}.tsv");
+        var rows = File.ReadLines(file).Select(l => l.Split('\t')).ToList();
+        var head = rows[0];
+        int verdict = Array.IndexOf(head, "verdict"), error = Array.IndexOf(head, "error");
+        return [.. rows.Where(r => r[verdict] == "reject").SelectMany(r => r[error].Split("\\n"))
+            .Select(m => m.Trim()).Where(m => m.Length > 0)];
+    }
+
     [Fact]
     public void Rules_SayMoreThanHoles() => Rules.Value.Should().OnlyContain(r => MessageText.HasWords(r.Message))
         .And.HaveCountGreaterThan(400).And.OnlyContain(r => r.Method.Length > 0);
