@@ -52,7 +52,9 @@ public class MessageRulesTests
     public void UnsaidMessages_AreSaidByAKernel_AndHaveAReason()
     {
         var all = new[] { "6.1", "6.12", "7.2" }.SelectMany(MessagesOf).ToHashSet();
-        MessageRules.Unsaid.Should().OnlyContain(u => u.Reason.Length > 10 && all.Any(m => IsSaid(u.Message, m)));
+        all.RemoveWhere(m => Rules.Value.Any(r => IsSaid(r.Message, m)));
+        MessageRules.Unsaid.Should().OnlyContain(
+            u => u.Reason.Length > 10 && all.Any(m => IsSaid(u.Message, m)), "others are said by now");
     }
 
     private static bool IsSaid(string known, string message) =>
