@@ -1,6 +1,7 @@
 using System.Text;
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Fuzz;
 using Xunit.Abstractions;
 
 namespace Kptr.Tests.Btf;
@@ -11,7 +12,6 @@ namespace Kptr.Tests.Btf;
 /// </summary>
 public class BtfFuzzTests(ITestOutputHelper output)
 {
-    private static readonly KernelTypes s_kernel = new(BtfSamples.Base);
     private readonly int _runs = int.Parse(Environment.GetEnvironmentVariable("KPTR_FUZZ_RUNS") ?? "500");
     private readonly int _seed = int.Parse(Environment.GetEnvironmentVariable("KPTR_FUZZ_SEED") ?? "20612");
 
@@ -113,55 +113,7 @@ public class BtfFuzzTests(ITestOutputHelper output)
 
     private static bool Ask(BtfSpec btf)
     {
-        for (var id = 0; id < btf.TypeCount; id++)
-        {
-            var t = btf[id];
-            _ = t.SkipModifiers().Kind;
-            _ = btf.ResolveSize(id);
-            _ = BtfCPrinter.Declare(t, "x");
-            AskParts(t);
-
-            // A name that is no UTF-8 cannot be asked for.
-            if (t.Name.Length > 0 && !t.Name.Contains('\ufffd', StringComparison.Ordinal))
-            {
-                btf.FindId(t.Name, t.Kind).Should().BePositive();
-            }
-        }
-
-        BtfSpec.Read(btf.ToBytes(), "again", btf.Base).TypeCount.Should().Be(btf.TypeCount);
-        BtfCPrinter.Print(btf).Length.Should().BeLessThan(1_000_000);
-        AskRecords(btf);
+        BtfQuestions.Ask(btf);
         return true;
-    }
-
-    private static void AskParts(BtfType t)
-    {
-        for (var i = 0; i < t.VLen; i++)
-        {
-            _ = t.Kind switch
-            {
-                BtfKind.Struct or BtfKind.Union => t.Btf[t.Member(i).TypeId].Kind,
-                BtfKind.Enum or BtfKind.Enum64 => t.EnumValue(i).Name.Length < 0 ? t.Kind : t.Kind,
-                BtfKind.FuncProto => t.Btf[t.Param(i).TypeId].Kind,
-                BtfKind.DataSec => t.Btf[t.Var(i).TypeId].Kind,
-                _ => t.Ref.Kind,
-            };
-        }
-    }
-
-    private static void AskRecords(BtfSpec btf)
-    {
-        foreach (var rules in new[] { BtfRecordRules.Linux6_2, BtfRecordRules.Linux6_12, BtfRecordRules.Linux7_2 })
-        {
-            var reader = new BtfRecordReader(btf, s_kernel, n => n == "task_struct" ? "bpf_task_release" : null, rules);
-            for (var id = 1; id < btf.TypeCount; id++)
-            {
-                if (reader.Load.IsOk)
-                {
-                    reader.ReadMapValue(id, Math.Max(btf.ResolveSize(id), 0)).Record.Fields.Length.Should()
-                        .BeLessThan(12);
-                }
-            }
-        }
     }
 }

@@ -47,7 +47,8 @@ internal sealed class MessageRules
     /// <summary>What real kernels say of selftests and Kptr does not, with what it says instead, or why.</summary>
     public static IReadOnlyList<(string Message, string Reason)> Unsaid { get; } = [.. File
         .ReadLines(TestData.Path("verifier", "messages-unsaid.tsv")).Where(l => !l.StartsWith('#'))
-        .Select(l => l.Split('\t')).Select(w => (w[0], w[1])).OrderBy(u => MessageText.SortKey(u.Item1), StringComparer.Ordinal)];
+        .Select(l => l.Split('\t')).Select(w => (w[0], w[1]))
+        .OrderBy(u => MessageText.SortKey(u.Item1), StringComparer.Ordinal)];
 
     /// <summary>All rules, by the words of their messages.</summary>
     public static IReadOnlyList<MessageRule> Read()

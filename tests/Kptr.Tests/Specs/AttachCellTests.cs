@@ -48,8 +48,11 @@ public class AttachCellTests
     {
         var btf = new BtfBuilder("vmlinux");
         var proto = btf.AddFuncProto(btf.AddInt("int", 4, isSigned: true), []);
-        int[] ids = [.. new[] { "__x64_sys_getpgid", "__x64_compat_sys_x", "should_failslab" }
-            .Select(n => btf.AddFunc(n, proto))];
+        int[] ids =
+        [
+            btf.AddFunc("__x64_sys_getpgid", proto), btf.AddFunc("__x64_compat_sys_x", proto),
+            btf.AddFunc("should_failslab", proto),
+        ];
         var kernel = KernelOf(version, btf, injects);
 
         ids.Select(id => string.Concat(s_ways.Select(w => Answer(w, id, kernel)))).Should().Equal(syscall, compat, slab);

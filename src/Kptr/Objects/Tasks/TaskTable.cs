@@ -258,25 +258,20 @@ public sealed partial class TaskTable
         return left;
     }
 
-    private void SetMm(TaskStruct task, MmStruct? mm)
+    private void SetMm(TaskStruct task, MmStruct? mm) => Set(task, mm, static (of, made) => of.SwapMmLocked(made));
+
+    private void SetFiles(TaskStruct task, FilesStruct? files) =>
+        Set(task, files, static (of, made) => of.SwapFilesLocked(made));
+
+    // Hands a task something counted, or takes it away; what it had, or cannot take any more, is given back.
+    private void Set<T>(TaskStruct task, T? made, Func<TaskStruct, T?, T?> swapLocked)
+        where T : KernelObject
     {
-        MmStruct? old;
+        T? old;
         using (_core.HoldFaults())
         using (_lock.Enter())
         {
-            old = mm is null || TakesLocked(task) ? task.SwapMmLocked(mm) : mm;
-        }
-
-        old?.ReleaseCount();
-    }
-
-    private void SetFiles(TaskStruct task, FilesStruct? files)
-    {
-        FilesStruct? old;
-        using (_core.HoldFaults())
-        using (_lock.Enter())
-        {
-            old = files is null || TakesLocked(task) ? task.SwapFilesLocked(files) : files;
+            old = made is null || TakesLocked(task) ? swapLocked(task, made) : made;
         }
 
         old?.ReleaseCount();

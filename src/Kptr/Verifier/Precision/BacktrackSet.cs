@@ -103,11 +103,15 @@ internal struct BacktrackSet
     /// <summary>Where one of the places that learnt together matters, all do (<c>bt_sync_linked_regs</c>).</summary>
     public void SyncLinked(ulong linked)
     {
-        if (linked == 0)
+        // Almost always none are: the look at them stands apart, so that this is put in place.
+        if (linked != 0)
         {
-            return;
+            SyncAll(linked);
         }
+    }
 
+    private void SyncAll(ulong linked)
+    {
         Span<int> entries = stackalloc int[LinkedRegs.CountMax];
         entries = entries[..LinkedRegs.Unpack(linked, entries)];
         var some = false;
