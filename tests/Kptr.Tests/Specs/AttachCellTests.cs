@@ -55,7 +55,8 @@ public class AttachCellTests
         ];
         var kernel = KernelOf(version, btf, injects);
 
-        ids.Select(id => string.Concat(s_ways.Select(w => Answer(w, id, kernel)))).Should().Equal(syscall, compat, slab);
+        ids.Select(id => string.Concat(s_ways.Select(w => Answer(w, id, kernel))))
+            .Should().Equal(syscall, compat, slab);
     }
 
     // The kernels asked are built without.

@@ -267,7 +267,7 @@ internal sealed class AttachRules(ProgSpec prog, KernelSpec kernel, bool hasTail
     private bool IsModifiable(string name) => name.StartsWith("security_", StringComparison.Ordinal)
         || (kernel.Profile.HasModifiableFunctions && (ModifiableTargets.Contains(name) || IsInjected(name)));
 
-    /// <summary>Whether errors may be injected into a function; kernels that cannot may still open system calls.</summary>
+    /// <summary>Whether errors may be injected into a function; others may open system calls all the same.</summary>
     private bool IsInjected(string name) =>
         kernel.Kconfig.GetValueOrDefault("CONFIG_FUNCTION_ERROR_INJECTION") == "y"
             ? name.StartsWith("__x64_sys_", StringComparison.Ordinal) || InjectedTargets.Contains(name)
