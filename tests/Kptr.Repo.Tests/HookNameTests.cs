@@ -38,7 +38,8 @@ public sealed partial class HookNameTests : IDisposable
         .Should().BeGreaterThan(10, "else the patterns find nothing any more");
 
     // SEC("tp_btf/...") in C, `tp_btf/...` in the assembler's -- prog lines and in prose.
-    [GeneratedRegex(@"(?:tp_btf|raw_tp|fentry|fexit|fmod_ret|lsm(?:\.s)?)/(?!fexit|fmod_ret|fsession)(?<hook>[a-z_0-9]{3,})\b")]
+    [GeneratedRegex(
+        @"(?:tp_btf|raw_tp|fentry|fexit|fmod_ret|lsm(?:\.s)?)/(?!fexit|fmod_ret|fsession)(?<hook>[a-z_0-9]{3,})\b")]
     private static partial Regex Sections();
 
     [GeneratedRegex(@"\.(?:On(?:<[^>]*>)?|Raise|Call)\(\s*""(?<hook>[^""]+)""")]
