@@ -72,7 +72,7 @@ public class ElemCacheTests
     {
         using var reader = map.Map.Core.Rcu.ReadLock();
         var widget = new Widget(map.Map.Core);                                  // owned here   1
-        map.LookupOrInit(key).Slot.Exchange(KernelRef.Own(widget));             // slot owns    1
+        map.LookupOrInit(key).Slot.Exchange(KernelRef.Own(widget))?.Release();  // slot owns    1
         return widget;
     }
 

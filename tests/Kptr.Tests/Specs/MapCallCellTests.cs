@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Kptr.Isa;
-using Kptr.Maps;
 using Kptr.Specs;
 using Kptr.Verifier;
 

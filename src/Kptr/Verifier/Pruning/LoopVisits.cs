@@ -51,6 +51,33 @@ internal sealed class LoopVisits(LoopComponents loops)
         }
     }
 
+    /// <summary>
+    /// The way to a loop that a path ended in without a state that is remembered there, as calls and the loop's number;
+    /// null where it ended in no loop, or the loop was entered.
+    /// </summary>
+    /// <remarks>Kernel: <c>maybe_exit_scc</c>, which takes that for a bug of its own.</remarks>
+    public string? WayToMissedLoop(VerifierState state)
+    {
+        if (Find(state) is not null)
+        {
+            return null;
+        }
+
+        var way = new List<int>();
+        for (var i = 0; i <= state.CurFrame; i++)
+        {
+            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
+            way.Add(at);
+            if (loops.Of(at) is var loop and > 0)
+            {
+                way[^1] = loop;
+                return string.Join(',', way);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The visit of the outermost loop that a state is in; null where it is in none, or none began.</summary>
     public LoopVisit? Find(VerifierState state) => Find(state, enter: false);
 

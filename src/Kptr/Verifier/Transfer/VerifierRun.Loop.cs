@@ -295,6 +295,7 @@ internal sealed partial class VerifierRun
     private bool NextPath(out int prev)
     {
         Log.TouchAll();
+        CheckLoopIsEntered();
         LoopEntries.EndPath(Cur, _allPathsEnded);
         if (_pending.Count == 0)
         {

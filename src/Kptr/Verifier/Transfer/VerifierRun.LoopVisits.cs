@@ -1,3 +1,4 @@
+using Kptr.Diagnostics;
 using Kptr.Verifier.Cfg;
 using Kptr.Verifier.Liveness;
 using Kptr.Verifier.Pruning;
@@ -23,6 +24,25 @@ internal sealed partial class VerifierRun
             _rounds = new(_explored.Loops, Pool, _history, _precision);
             _allPathsEnded = _rounds.Exit;
             _liveRegs = new LiveRegisters(Insns, calls: _callees);
+        }
+    }
+
+    /// <summary>
+    /// 7.2 fails where a path ends in a loop before a state of the loop is remembered, as by a throw in its first round.
+    /// </summary>
+    private void CheckLoopIsEntered()
+    {
+        if (!Kernel.Profile.ClosesLoopsByShape || Cur.Speculative)
+        {
+            return;
+        }
+
+        Cur.InsnIdx = InsnIdx;
+        if (_explored.Loops?.WayToMissedLoop(Cur) is { } way)
+        {
+            Reject(
+                DiagCode.CallNotAllowedHere, $"verifier bug: scc exit: no visit info for call chain ({way})",
+                errno: Errno.EFAULT);
         }
     }
 
