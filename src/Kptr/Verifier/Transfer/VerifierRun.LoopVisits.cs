@@ -28,7 +28,7 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>
-    /// 7.2 fails where a path ends in a loop before a state of the loop is remembered, as by a throw in its first round.
+    /// 7.2 fails where a path ends in a loop before a state of it is remembered, as by a throw in its first round.
     /// </summary>
     private void CheckLoopIsEntered()
     {
