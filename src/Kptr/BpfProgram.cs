@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Kptr.Execution;
-using Kptr.Isa;
 using Kptr.Kfuncs;
 using Kptr.Maps;
 using Kptr.Specs;
@@ -126,7 +125,7 @@ public sealed partial class BpfProgram : IMapUser
     bool IMapUser.TryUse(BpfMap map) => map.TryOwn(_owner, _tailCalls);
 
     private IEnumerable<BpfMap> UsedMaps() => Spec.Insns
-        .Where(i => i.Opcode == BpfOp.LdImm64 && i.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue)
+        .Where(i => i.IsMapAddress)
         .Select(i => _maps[i.Imm]).OfType<BpfMap>().Distinct();
 
     private void HoldMaps()

@@ -45,13 +45,13 @@ internal sealed class ReplayClock
         LastNs = ns;
 
         // The model's clock counts ticks of 100 ns.
-        var by = TimeSpan.FromTicks(Math.Max(0, (ns + _shiftNs - _kernel.NowNs) / NsPerTick));
+        var by = TimeSpan.FromTicks((ns + _shiftNs - _kernel.NowNs) / NsPerTick);
         var skips = by > _options.GapMax;
         if (skips)
         {
             _clock.Skip(by);
         }
-        else
+        else if (by > TimeSpan.Zero)
         {
             _clock.Advance(by);
         }

@@ -26,8 +26,7 @@ internal static class FdInsn
         }
     }
 
-    private static bool IsMap(BpfInsn insn) =>
-        insn.Opcode == BpfOp.LdImm64 && insn.Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue && insn.Imm >= 0;
+    private static bool IsMap(BpfInsn insn) => insn.IsMapAddress && insn.Imm >= 0;
 
     private static bool IsBtf(IReadOnlyList<BpfInsn> insns, int at) =>
         insns[at].Opcode == BpfOp.LdImm64 && insns[at].Src == BpfOp.PseudoBtfId && at + 1 < insns.Count

@@ -89,6 +89,9 @@ public readonly record struct BpfInsn
     /// <summary>Whether it calls a kfunc.</summary>
     internal bool IsKfuncCall => Opcode == ((byte)InsnClass.Jmp | BpfOp.Call) && Src == BpfOp.PseudoKfuncCall;
 
+    /// <summary>Whether it is the first slot of a <c>lddw</c> of a map or of an address in its value.</summary>
+    internal bool IsMapAddress => Opcode == BpfOp.LdImm64 && Src is BpfOp.PseudoMapFd or BpfOp.PseudoMapValue;
+
     /// <summary>Whether it is the first slot of a <c>lddw</c> of a function's address.</summary>
     internal bool IsFuncAddress => Opcode == BpfOp.LdImm64 && Src == BpfOp.PseudoFunc;
 

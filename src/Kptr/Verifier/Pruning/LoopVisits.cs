@@ -58,24 +58,10 @@ internal sealed class LoopVisits(LoopComponents loops)
     /// <remarks>Kernel: <c>maybe_exit_scc</c>, which takes that for a bug of its own.</remarks>
     public string? WayToMissedLoop(VerifierState state)
     {
-        if (Find(state) is not null)
-        {
-            return null;
-        }
-
-        var way = new List<int>();
-        for (var i = 0; i <= state.CurFrame; i++)
-        {
-            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
-            way.Add(at);
-            if (loops.Of(at) is var loop and > 0)
-            {
-                way[^1] = loop;
-                return string.Join(',', way);
-            }
-        }
-
-        return null;
+        Span<int> callsites = stackalloc int[Limits.MaxCallFrames];
+        var loop = LoopOf(state, callsites, out var calls);
+        return loop == 0 || Find(loop, callsites[..calls], enter: false) is not null ? null
+            : string.Join(',', [.. callsites[..calls], loop]);
     }
 
     /// <summary>The visit of the outermost loop that a state is in; null where it is in none, or none began.</summary>
@@ -84,18 +70,25 @@ internal sealed class LoopVisits(LoopComponents loops)
     private LoopVisit? Find(VerifierState state, bool enter)
     {
         Span<int> callsites = stackalloc int[Limits.MaxCallFrames];
-        for (var i = 0; i <= state.CurFrame; i++)
+        var loop = LoopOf(state, callsites, out var calls);
+        return loop == 0 ? null : Find(loop, callsites[..calls], enter);
+    }
+
+    // The outermost loop that a state is in, or 0, and the calls on the way to it (compute_scc_callchain).
+    private int LoopOf(VerifierState state, Span<int> callsites, out int calls)
+    {
+        for (calls = 0; calls <= state.CurFrame; calls++)
         {
-            var at = i == state.CurFrame ? state.InsnIdx : state.Frames[i + 1]!.Callsite;
+            var at = calls == state.CurFrame ? state.InsnIdx : state.Frames[calls + 1]!.Callsite;
             if (loops.Of(at) is var loop and > 0)
             {
-                return Find(loop, callsites[..i], enter);
+                return loop;
             }
 
-            callsites[i] = at;
+            callsites[calls] = at;
         }
 
-        return null;
+        return 0;
     }
 
     private LoopVisit? Find(int loop, ReadOnlySpan<int> callsites, bool enter)
