@@ -6,7 +6,6 @@ namespace Kptr.Soundness;
 /// <summary>Whether a program does the same in every engine.</summary>
 internal static class EngineCheck
 {
-    private const int Runs = 6;
 
     /// <summary>What came of one program.</summary>
     /// <param name="Difference">The engine and the first line that is another there; null where all agree.</param>
@@ -15,7 +14,11 @@ internal static class EngineCheck
     internal sealed record Result(string? Difference, bool IsComparable);
 
     /// <summary>Runs it under the same inputs in every engine, each time in a kernel of its own.</summary>
-    internal static Result Compare(AcceptedProgram program, int seed, KfuncRegistry? kfuncs = null)
+    /// <param name="program">The program.</param>
+    /// <param name="seed">Decides its inputs.</param>
+    /// <param name="kfuncs">Where kfuncs' bodies are; null for the built-in ones.</param>
+    /// <param name="runs">How many runs in each engine.</param>
+    internal static Result Compare(AcceptedProgram program, int seed, KfuncRegistry? kfuncs = null, int runs = 6)
     {
         var expected = Run(ExecEngine.Interpreter);
         if (!Run(ExecEngine.Interpreter).SequenceEqual(expected))
@@ -38,6 +41,6 @@ internal static class EngineCheck
 
         IReadOnlyList<string> Run(ExecEngine engine) =>
             new ProgRunner(program, seed, ExecOptions.FuelDefault) { Kfuncs = kfuncs ?? KfuncRegistry.Builtin }
-                .Transcribe(Runs, engine);
+                .Transcribe(runs, engine);
     }
 }

@@ -21,6 +21,9 @@ internal sealed record GeneratedProgram(string Section, ImmutableArray<string> L
     /// <summary>The maps and types that it stands on.</summary>
     internal ProgBase Base { get; init; } = ProgBase.Maps;
 
+    /// <summary>Whether a run may take the eight million rounds that <c>may_goto</c> allows.</summary>
+    internal bool IsLong => Lines.Any(l => l.StartsWith("may_goto", StringComparison.Ordinal));
+
     /// <summary>The text, with its section as a comment.</summary>
     public override string ToString() => $"# SEC(\"{Section}\")\n{string.Join('\n', Lines)}\n";
 

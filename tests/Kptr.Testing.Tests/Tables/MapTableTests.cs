@@ -11,7 +11,6 @@ public class MapTableTests
 {
     private const int QuickOneIn = 10;
     private const int TriedMin = 300;
-    private static readonly bool IsWhole = Environment.GetEnvironmentVariable("KPTR_SWEEP") == "all";
     private static readonly ConcurrentDictionary<string, Lazy<ConformanceReport>> Done = new();
 
     public static TheoryData<string> Names => [.. OwnMaps.All.Keys];
@@ -41,5 +40,5 @@ public class MapTableTests
     }
 
     private static ConformanceReport ReportOf(string name) => Done.GetOrAdd(
-        name, n => new(() => OwnMaps.All[n].Sweep(IsWhole ? 1 : QuickOneIn))).Value;
+        name, n => new(() => OwnMaps.All[n].Sweep(NightlyOption.IsSweepWhole ? 1 : QuickOneIn))).Value;
 }

@@ -14,7 +14,7 @@ namespace Kptr.Tests.Elf;
 /// </summary>
 public class ReaderFuzzTests(ITestOutputHelper output)
 {
-    private const int InputsDefault = 20_000;
+    private const int InputsDefault = 6_000;
     private const int SeedDefault = 20_261_122;
     private const long BytesMax = 64 << 20;
     private const int MillisecondsMax = 10_000;

@@ -51,7 +51,7 @@ internal sealed class GoldenProgram
     {
         using var machine = Interpreter.ForRaw([.. Assemble()], Helpers);
         var memory = _memory.ToArray();
-        var result = Engines.Run(machine, memory, new ExecOptions { Fuel = 100_000_000 });
+        var result = Engines.Run(machine, memory, new ExecOptions { Fuel = 30_000_000 });
         var words = _end.Split(' ');
         if (words[0] == "fault")
         {

@@ -124,7 +124,7 @@ internal sealed class VerdictFile
     public bool IsStrict => Words.Contains("strict-only");
 
     /// <summary>Verifies the program as the file says.</summary>
-    public VerifyResult Verify(bool pruning = true, bool isStrict = true, bool everyPoint = false)
+    public VerifyResult Verify(bool pruning = true, bool isStrict = true, bool everyPoint = false, int insnsMax = 1_000_000)
     {
         var program = new VerdictProgram(this);
         return BpfVerifier.Verify(program.Link(), program.Kernel, new VerifyOptions
@@ -133,7 +133,7 @@ internal sealed class VerdictFile
             TestStateFreq = everyPoint,
             Privileged = !Words.Contains("unprivileged"),
             Strict = isStrict && IsStrict,
-            InsnsMax = Words.Contains("short") ? 100 : 1_000_000,
+            InsnsMax = Words.Contains("short") ? 100 : insnsMax,
         });
     }
 

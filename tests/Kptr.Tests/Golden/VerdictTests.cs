@@ -6,6 +6,8 @@ namespace Kptr.Tests.Golden;
 /// <summary>Every file under <c>tests/data/verifier</c>: one program, one verdict, one reason.</summary>
 public class VerdictTests
 {
+    private const int UnprunedInsnsMax = 100_000;
+
     private static readonly string[] Names = [.. Directory
         .GetFiles(TestData.Path("verifier"), "*.txt", SearchOption.AllDirectories)
         .Select(f => Path.GetRelativePath(TestData.Path("verifier"), f)).Order(StringComparer.Ordinal)];
@@ -78,7 +80,7 @@ public class VerdictTests
     public void Program_WithoutPruning_HasTheSameVerdict(string file)
     {
         var golden = VerdictFile.Read(TestData.Path("verifier", file));
-        var result = golden.Verify(pruning: false);
+        var result = golden.Verify(pruning: false, insnsMax: UnprunedInsnsMax);
         switch (golden.Code)
         {
             case DiagCode.InfiniteLoop: // runs into the limit where no states are compared

@@ -11,7 +11,8 @@ namespace Kptr.Tests.Soundness;
 /// </summary>
 public class GeneratedProgramTests
 {
-    private const int ProgramsPerSeed = 40;
+    private const int ProgramsPerSeed = 24;
+    private const long LongFuel = 1_000_000;
     private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
 
     [Theory]
@@ -23,7 +24,7 @@ public class GeneratedProgramTests
         for (var at = seed; at < seed + ProgramsPerSeed; at++)
         {
             var program = ProgGenerator.Generate(at);
-            var result = GeneratedCheck.Check(program, at);
+            var result = GeneratedCheck.Check(program, at, LongFuel);
             result.Fault.Should().BeNull(
                 "seed {0}\n{1}", at, result.Fault is null ? null : GeneratedCheck.Shrink(program, at));
             _ = result.Outcome is null ? rejected++ : accepted++;

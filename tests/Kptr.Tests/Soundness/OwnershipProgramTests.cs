@@ -9,13 +9,14 @@ namespace Kptr.Tests.Soundness;
 /// <summary>Random programs about who owns what: what they are for is there, right and wrong.</summary>
 public class OwnershipProgramTests
 {
-    private const int Programs = 600;
+    private const int Programs = 500;
+    private const int InsnsMax = 50_000;
     private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
 
     private static readonly Lazy<List<(GeneratedProgram Program, VerifyResult Result)>> Judged = new(() =>
         [.. Enumerable.Range(1, Programs).Select(ProgGenerator.GenerateOwnership)
             .Select(p => (p, p.TryLink(s_kernel, new DiagSink())))
-            .Where(p => p.Item2 is not null).Select(p => (p.p, BpfVerifier.Verify(p.Item2!, s_kernel)))]);
+            .Where(p => p.Item2 is not null).Select(p => (p.p, BpfVerifier.Verify(p.Item2!, s_kernel, new() { InsnsMax = InsnsMax })))]);
 
     /// <summary>One call of each kind of owner, section, iterator, callback and dynptr.</summary>
     public static TheoryData<string> Kinds { get; } =

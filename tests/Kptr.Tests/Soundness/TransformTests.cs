@@ -9,7 +9,7 @@ namespace Kptr.Tests.Soundness;
 /// <summary>Forms of a program that mean the same get the same verdict.</summary>
 public class TransformTests
 {
-    private const int ProgramsPerSeed = 250;
+    private const int ProgramsPerSeed = 120;
     private const int InsnsMax = 20_000;
     private static readonly KernelSpec s_kernel = BuiltinKernel.Spec(KernelProfile.Linux6_12);
 

@@ -2,15 +2,20 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Tests.Shared;
 using Kptr.Verifier;
 
 namespace Kptr.Tests.Specs;
 
-/// <summary>Which maps real kernels let programs hand to which helpers, cell by cell.</summary>
+/// <summary>
+/// Which maps real kernels let programs hand to which helpers, cell by cell: one in five, with <c>KPTR_SWEEP=all</c>
+/// each.
+/// </summary>
 public class MapCallCellTests
 {
     private const int StackBytes = 256;
     private const int Maps = 35;
+    private const int QuickOneIn = 5;
 
     private static readonly string s_cells = TestData.Path("..", "Kptr.KernelSelftests", "cells");
     private static readonly Dictionary<int, string[]> s_calls = Rows("calls.rows")
@@ -24,7 +29,8 @@ public class MapCallCellTests
     public void Maps_OfEveryType_AreTakenByTheHelpersThatTheKernelHandsThem(string version, int atLeast)
     {
         var wrong = new List<string>();
-        var cells = 0;
+        int cells = 0, place = 0;
+        var oneIn = NightlyOption.IsSweepWhole ? 1 : QuickOneIn;
         s_maps.Should().HaveCount(Maps);
         foreach (var (label, word) in CellRows.Read($"map-call-cells-{version}.tsv"))
         {
@@ -34,7 +40,7 @@ public class MapCallCellTests
             var insns = InsnsOf(helper);
             for (var i = 0; i < Maps; i++)
             {
-                if (word[i] == 'x')
+                if (word[i] == 'x' || place++ % oneIn != 0)
                 {
                     continue;
                 }
@@ -49,7 +55,7 @@ public class MapCallCellTests
             }
         }
 
-        cells.Should().BeGreaterThan(atLeast);
+        cells.Should().BeGreaterThan(atLeast / oneIn);
         wrong.Should().BeEmpty();
     }
 
