@@ -124,7 +124,8 @@ internal sealed class VerdictFile
     public bool IsStrict => Words.Contains("strict-only");
 
     /// <summary>Verifies the program as the file says.</summary>
-    public VerifyResult Verify(bool pruning = true, bool isStrict = true, bool everyPoint = false, int insnsMax = 1_000_000)
+    public VerifyResult Verify(
+        bool pruning = true, bool isStrict = true, bool everyPoint = false, int insnsMax = 1_000_000)
     {
         var program = new VerdictProgram(this);
         return BpfVerifier.Verify(program.Link(), program.Kernel, new VerifyOptions

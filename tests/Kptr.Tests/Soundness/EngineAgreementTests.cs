@@ -36,8 +36,8 @@ public class EngineAgreementTests
             proven += verified.Proof.ProvenCount > 0 ? 1 : 0;
         }
 
-        comparable.Should().BeGreaterThan(ProgramsPerSeed / 6);
-        proven.Should().BeGreaterThan(ProgramsPerSeed / 6, "where nothing is proven, trusted is checked");
+        comparable.Should().BeGreaterThan(ProgramsPerSeed / 8);
+        proven.Should().BeGreaterThan(ProgramsPerSeed / 8, "where nothing is proven, trusted is checked");
     }
 
     [Theory]

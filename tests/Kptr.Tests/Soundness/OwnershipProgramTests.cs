@@ -16,7 +16,8 @@ public class OwnershipProgramTests
     private static readonly Lazy<List<(GeneratedProgram Program, VerifyResult Result)>> Judged = new(() =>
         [.. Enumerable.Range(1, Programs).Select(ProgGenerator.GenerateOwnership)
             .Select(p => (p, p.TryLink(s_kernel, new DiagSink())))
-            .Where(p => p.Item2 is not null).Select(p => (p.p, BpfVerifier.Verify(p.Item2!, s_kernel, new() { InsnsMax = InsnsMax })))]);
+            .Where(p => p.Item2 is not null)
+            .Select(p => (p.p, BpfVerifier.Verify(p.Item2!, s_kernel, new() { InsnsMax = InsnsMax })))]);
 
     /// <summary>One call of each kind of owner, section, iterator, callback and dynptr.</summary>
     public static TheoryData<string> Kinds { get; } =

@@ -120,7 +120,7 @@ internal sealed partial class FuncEmitter
         }
         else
         {
-            _il.Emit(OpCodes.Ldarg, reg + 1);
+            _il.Emit(OpCodes.Ldarg_S, (byte)(reg + 1));
         }
 
         if (!is64)
@@ -137,7 +137,7 @@ internal sealed partial class FuncEmitter
         }
         else
         {
-            _il.Emit(OpCodes.Starg, reg + 1);
+            _il.Emit(OpCodes.Starg_S, (byte)(reg + 1));
         }
     }
 
