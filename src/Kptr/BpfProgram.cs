@@ -46,7 +46,7 @@ public sealed partial class BpfProgram : IMapUser
         _owner = MapOwner.Of(
             Spec, kernel.Spec.Types, used.Find(m => m.Type == BpfMapType.CgroupStorage),
             used.Find(m => m.Type == BpfMapType.PercpuCgroupStorage));
-        _tailCalls = Spec.Insns.Any(i => i.IsHelperCall && i.Imm == (int)HelperId.TailCall);
+        _tailCalls = Spec.Insns.Any(i => i.Calls(HelperId.TailCall));
         HoldMaps();
 
         Object = new(kernel, Name, Loader, LetMapsGo);

@@ -55,7 +55,7 @@ internal sealed class ProgLinks(KernelModel kernel, ProgSpec prog, ImmutableArra
     public string NameOf(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall
         ? $"kfunc {KfuncName(call) ?? "?"}" : $"helper {HelperTable.NameOf(call.Imm)}#{call.Imm}";
 
-    public bool IsTailCall(BpfInsn call) => call is { Src: 0, Imm: (int)HelperId.TailCall };
+    public bool IsTailCall(BpfInsn call) => call.Calls(HelperId.TailCall);
 
     public bool IsThrow(BpfInsn call) => call.Src == BpfOp.PseudoKfuncCall && KfuncName(call) == "bpf_throw";
 

@@ -150,7 +150,7 @@ internal sealed class SubprogReader(ProgSpec prog, BpfInsn[] insns, BtfDeclTags?
         {
             ref readonly var insn = ref insns[i];
             var sub = _subprogs[current];
-            if (insn.IsHelperCall && insn.Imm == (int)HelperId.TailCall)
+            if (insn.Calls(HelperId.TailCall))
             {
                 sub.HasTailCall = sub.TailCallReachable = true;
             }

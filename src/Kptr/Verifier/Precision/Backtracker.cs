@@ -206,7 +206,7 @@ internal sealed class Backtracker(BpfInsn[] insns, SubprogTable subprogs, ICallF
 
         set.ClearReg(0);
         Invariant.That((set.Regs & BacktrackSet.ArgsMask) == 0, "arguments looked for before a call");
-        if (insn.IsHelperCall && insn.Imm == (int)HelperId.TailCall && subseq != idx + 1)
+        if (insn.Calls(HelperId.TailCall) && subseq != idx + 1)
         {
             set.EnterFrame();
         }

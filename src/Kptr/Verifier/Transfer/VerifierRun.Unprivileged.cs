@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Isa;
 using Kptr.Specs;
 
 namespace Kptr.Verifier;
@@ -56,8 +55,7 @@ internal sealed partial class VerifierRun
     {
         for (var i = 0; !BpfCapable && i < Insns.Length; i++)
         {
-            if (Aux[i].Seen && Aux[i].MapPoisoned && Insns[i].Opcode == ((byte)InsnClass.Jmp | BpfOp.Call)
-                && Insns[i].Src == 0 && Insns[i].Imm == (int)HelperId.TailCall)
+            if (Aux[i].Seen && Aux[i].MapPoisoned && Insns[i].Calls(HelperId.TailCall))
             {
                 InsnIdx = i;
                 Reject(DiagCode.MapIncompatible, "tail_call abusing map_ptr");
