@@ -20,7 +20,16 @@ internal static partial class OwnershipReport
         var kernel = Kernel.Read(options);
         var seed = int.Parse(options["seed"] ?? "1", CultureInfo.InvariantCulture);
         var count = int.Parse(options["count"] ?? "200", CultureInfo.InvariantCulture);
-        var programs = Enumerable.Range(seed, count).Select(s => (Seed: s, Program: ProgGenerator.GenerateOwnership(s)))
+        var generated = options["pointers"] is null
+            ? Enumerable.Range(seed, count).Select(s => (Seed: s, Program: ProgGenerator.GenerateOwnership(s)))
+            : PointerCells(kernel);
+        if (options["number"] is { } number)
+        {
+            Console.WriteLine(generated.Single(g => g.Seed == int.Parse(number, CultureInfo.InvariantCulture)).Program);
+            return 0;
+        }
+
+        var programs = generated
             .Select(p => (p.Seed, p.Program, Prog: p.Program.TryLink(kernel, new DiagSink())))
             .Where(p => p.Prog is not null)
             .Select(p => (
@@ -52,6 +61,12 @@ internal static partial class OwnershipReport
     }
 
     private const string Differs = "DIFFERS";
+
+    // A number for each row and use, the same under every kernel.
+    private static IEnumerable<(int Seed, GeneratedProgram Program)> PointerCells(KernelSpec kernel) =>
+        from row in PointerPrograms.Rows.Index()
+        from use in PointerUse.All.Index()
+        select ((row.Index * PointerUse.All.Length) + use.Index, row.Item.Program(use.Item, kernel));
 
     private static VerifyResult? Judge(ProgSpec prog, KernelSpec kernel)
     {

@@ -72,6 +72,10 @@ for table; do
         generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --seed ${SEED:-1} --count ${COUNT:-1000}"
         $generate --to "$t/programs"; ask programs programs
         $generate --answers "$t/console" | tee "$out/programs-$version.txt";;
+    pointers)
+        generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --pointers all"
+        $generate --to "$t/programs"; ask programs programs
+        $generate --answers "$t/console" | tee "$out/pointers-$version.txt";;
     lives)
         play="$KPTR_SELFTESTS lives --kernel-btf $vmlinux --profile linux-$version --seed ${SEED:-1} --count ${COUNT:-200} --only ${ONLY:-_}"
         $play --to "$t"; CPUS=2 ask lives programs lives

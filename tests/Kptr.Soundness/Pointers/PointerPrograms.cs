@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Kptr.Btf;
+using Kptr.Specs;
+
+namespace Kptr.Soundness;
+
+/// <summary>
+/// Every pointer that a program may get, in every state it may be in, put to every use: one small program each, for a
+/// real kernel to judge. The pointer is in r7, the context in r6.
+/// </summary>
+internal static partial class PointerPrograms
+{
+    private static readonly string[] s_sections = ["tc", "syscall", "tp_btf/task_newtask"];
+
+    /// <summary>One pointer in one state, in a program of one kind.</summary>
+    /// <param name="Section">The program's section.</param>
+    /// <param name="Origin">Where the pointer is from.</param>
+    /// <param name="State">What has happened since.</param>
+    internal sealed record Row(string Section, PointerOrigin Origin, PointerState State)
+    {
+        /// <summary>What the row is called in tables.</summary>
+        internal string Label => $"{Section}:{Origin.Name}:{State.Name}";
+
+        /// <summary>The program that puts the pointer to a use.</summary>
+        internal GeneratedProgram Program(PointerUse use, KernelSpec kernel) =>
+            new(Section, [.. Lines(use).Select(l => Resolve(l, kernel))]) { Base = ProgBase.Ownership };
+
+        private IEnumerable<string> Lines(PointerUse use)
+        {
+            IEnumerable<string> start = ["r6 = r1", "*(u64 *)(r10 - 8) = 0", .. State.Before, .. Origin.Take];
+            var check = !Origin.MayBeNull || State.Check == NullCheck.None ? ["r7 = r0"]
+                : State.Check == NullCheck.OfACopy ? (string[])["r7 = r0", "r9 = r0", $"if r9 == 0 goto {Origin.None}"]
+                : [$"if r0 == 0 goto {Origin.None}", "r7 = r0"];
+            var gives = Origin.Release is not null && !use.Takes && !State.Ends;
+            string[] back = !gives ? []
+                : [
+                    .. Origin.MayBeNull && State.Check == NullCheck.None ? ["if r7 == 0 goto kept"] : (string[])[],
+                    "r1 = r7", .. PointerOrigin.Call(Origin.Release!), "kept:",
+                ];
+            return
+            [
+                .. start, .. check, .. State.After(Origin), .. use.Lines, .. back,
+                .. State.EndsLock ? ["goto past"] : (string[])[], "unlock:", .. Origin.Unlock, "past:", .. State.Close,
+                "goto done", "none:", .. State.CloseEarly, "done:", "r0 = 0", "exit", .. use.Functions,
+            ];
+        }
+    }
+
+    /// <summary>All rows: states that an origin cannot be in are left out.</summary>
+    internal static ImmutableArray<Row> Rows { get; } =
+    [
+        .. from section in s_sections
+           from origin in PointerOrigin.All
+           where origin.Sections.Length == 0 || origin.Sections.Contains(section)
+           from state in PointerState.All
+           where state.Fits(origin)
+           select new Row(section, origin, state),
+    ];
+
+    // {#type} is the number of the kernel's type, {type.member} where its member is.
+    private static string Resolve(string line, KernelSpec kernel) => PlacePattern().Replace(line, m =>
+    {
+        var at = kernel.Types.Find(m.Groups[2].Value, BtfKind.Struct)!.Value;
+        var number = m.Groups[1].Length > 0 ? at.TypeId : OffsetOf(kernel.Types[at], m.Groups[3].Value)!.Value;
+        return number.ToString(CultureInfo.InvariantCulture);
+    });
+
+    private static int? OffsetOf(BtfType type, string name)
+    {
+        for (var i = 0; type.IsComposite && i < type.VLen; i++)
+        {
+            var member = type.Member(i);
+            if (member.Name == name)
+            {
+                return member.OffsetBytes;
+            }
+
+            if (member.Name.Length == 0 && OffsetOf(type.Btf.SkipModifiers(member.TypeId), name) is { } inner)
+            {
+                return member.OffsetBytes + inner;
+            }
+        }
+
+        return null;
+    }
+
+    [GeneratedRegex(@"\{(#?)(\w+)\.?(\w*)\}")]
+    private static partial Regex PlacePattern();
+}
