@@ -60,6 +60,12 @@ public sealed partial record KernelProfile
     internal bool UnrollsCallbacks { get; init; } = true;
 
     /// <summary>
+    /// Whether callbacks give back what they took, and nothing else: until 6.12. Since 6.13 a callback may take over what
+    /// its caller holds and leave references to it, as any function may.
+    /// </summary>
+    internal bool CallbacksKeepApart { get; init; } = true;
+
+    /// <summary>
     /// Whether it has the instructions of <c>-mcpu=v4</c> (sign extension, byte swaps, signed division, long jumps):
     /// since 6.6.
     /// </summary>

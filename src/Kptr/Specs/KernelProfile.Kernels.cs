@@ -101,6 +101,7 @@ public sealed partial record KernelProfile
         LastMapType = BpfMapType.Rhash,
         RecordRules = BtfRecordRules.Linux7_2,
         HasPercpuFlags = true,
+        CallbacksKeepApart = false,
         OpensSyscalls = true,
         TrustsKfuncArgs = true,
         HidesKfuncArgs = true,

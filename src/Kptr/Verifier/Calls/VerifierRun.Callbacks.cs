@@ -38,6 +38,7 @@ internal sealed partial class VerifierRun
     {
         callee.CallbackRetRange = new(0, 1);
         callee.InCallback = kind != CallbackKind.Timer;
+        callee.OwnsApart = callee.InCallback && Kernel.Profile.CallbacksKeepApart;
         callee.InAsyncCallback = kind == CallbackKind.Timer;
         for (var i = 1; i <= 5; i++)
         {

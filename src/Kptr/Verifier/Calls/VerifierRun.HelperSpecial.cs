@@ -93,7 +93,7 @@ internal sealed partial class VerifierRun
         }
 
         var frame = Cur.Cur;
-        if (frame.Frameno == 0 || frame.InCallback)
+        if (frame.Frameno == 0 || frame.OwnsApart)
         {
             CheckTailCallLeak(frame);
         }
@@ -130,7 +130,7 @@ internal sealed partial class VerifierRun
         RefState? leak = null;
         for (var i = 0; i < frame.RefCount; i++)
         {
-            if (!frame.InCallback || frame.Refs[i].CallbackRef == frame.Frameno)
+            if (!frame.OwnsApart || frame.Refs[i].CallbackRef == frame.Frameno)
             {
                 leak = frame.Refs[i];
                 Log.Line($"Unreleased reference id={leak.Value.Id} alloc_insn={leak.Value.InsnIdx}");

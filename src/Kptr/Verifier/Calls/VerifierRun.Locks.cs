@@ -77,13 +77,15 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.LockMisuse, $"{LockName(kind)}_unlock cannot be out of order", regno);
         }
 
-        InvalidateNonOwningRefs();
+        // What RCU kept stays as an untrusted pointer; the other pointers without a reference go with the lock.
         var wasInRcu = InRcuCs;
         Cur.Lock = last.Outer;
         if (wasInRcu && !InRcuCs && Kernel.Profile.NestsRcuSections)
         {
             LoseRcuPointers();
         }
+
+        InvalidateNonOwningRefs();
     }
 
     private static object LockOwnerOf(in RegState reg) => reg.Type == RegType.PtrToMapValue ? reg.Map! : reg.Btf!;

@@ -29,6 +29,7 @@ internal sealed partial class VerifierRun
                 Reject(DiagCode.ReadOnlyWrite, "only read is supported", regno, Errno.EACCES);
             }
 
+            CheckOwnedOrProtected(regno, reg);
             access = BtfStructWalk.Access(this, reg.Btf!, reg.BtfId, off, size, reg.Type);
         }
 
@@ -75,6 +76,19 @@ internal sealed partial class VerifierRun
         if (write && reg.Type.Has(RegType.PtrUntrusted))
         {
             Reject(DiagCode.ReadOnlyWrite, "only read is supported", regno, Errno.EACCES);
+        }
+    }
+
+    // Nothing keeps a program's object whose RCU section has ended. The kernel does not expect one here, and refuses the
+    // program as a fault of its own.
+    private void CheckOwnedOrProtected(int regno, in RegState reg)
+    {
+        if (reg.Type.Has(RegType.MemAlloc) && reg.RefObjId == 0 && !reg.Type.Has(RegType.MemRcu)
+            && !reg.Type.IsNonOwningRef())
+        {
+            Reject(DiagCode.BtfAccessInvalid, Kernel.Profile.TrustsKfuncArgs
+                ? "verifier bug: allocated object must have a referenced id"
+                : "verifier internal error: ref_obj_id for allocated object must be non-zero", regno, Errno.EFAULT);
         }
     }
 

@@ -5,7 +5,7 @@ namespace Kptr.Verifier.State;
 /// <summary>One reference that a frame must give back: the kernel's <c>struct bpf_reference_state</c>.</summary>
 /// <param name="Id">Its id, unique in a verification.</param>
 /// <param name="InsnIdx">The instruction that acquired it.</param>
-/// <param name="CallbackRef">Frame number of the callback that acquired it; 0 outside callbacks.</param>
+/// <param name="CallbackRef">Frame number of the callback that acquired it, where callbacks own apart; else 0.</param>
 internal readonly record struct RefState(int Id, int InsnIdx, int CallbackRef);
 
 /// <summary>Least and greatest value a callback or program may return.</summary>
@@ -35,6 +35,9 @@ internal sealed class FuncState
     public int AsyncEntryCnt;
     public RetRange CallbackRetRange;
     public bool InCallback;
+
+    /// <summary>A callback that must give back what it took, and nothing else (6.12 and before).</summary>
+    public bool OwnsApart;
     public bool InAsyncCallback;
     public bool InExceptionCallback;
 
@@ -65,7 +68,7 @@ internal sealed class FuncState
         Subprogno = subprogno;
         AsyncEntryCnt = 0;
         CallbackRetRange = new(0, 0);
-        InCallback = InAsyncCallback = InExceptionCallback = false;
+        InCallback = OwnsApart = InAsyncCallback = InExceptionCallback = false;
         CallbackDepth = 0;
         RoundsMax = 0;
         Parent = ArgsParent = R0Parent = null;
@@ -100,6 +103,7 @@ internal sealed class FuncState
         AsyncEntryCnt = other.AsyncEntryCnt;
         CallbackRetRange = other.CallbackRetRange;
         InCallback = other.InCallback;
+        OwnsApart = other.OwnsApart;
         InAsyncCallback = other.InAsyncCallback;
         InExceptionCallback = other.InExceptionCallback;
         CallbackDepth = other.CallbackDepth;
@@ -171,7 +175,7 @@ internal sealed class FuncState
                 continue;
             }
 
-            if (InCallback && Refs[i].CallbackRef != Frameno)
+            if (OwnsApart && Refs[i].CallbackRef != Frameno)
             {
                 return false;
             }

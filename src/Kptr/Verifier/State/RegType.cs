@@ -82,8 +82,12 @@ internal static class RegTypes
     public static bool IsSock(this RegType type) =>
         type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock;
 
-    /// <summary>Kernel: <c>type_is_ptr_alloc_obj</c>: a local object, owned or not.</summary>
-    public static bool IsAllocObj(this RegType type) => type.Base() == RegType.PtrToBtfId && type.Has(RegType.MemAlloc);
+    /// <summary>
+    /// Kernel: <c>type_is_ptr_alloc_obj</c>: a local object, owned or not, that something keeps; not one that only an RCU
+    /// section kept, which has ended.
+    /// </summary>
+    public static bool IsAllocObj(this RegType type) => type.Base() == RegType.PtrToBtfId && type.Has(RegType.MemAlloc)
+        && !type.Has(RegType.PtrUntrusted);
 
     /// <summary>Kernel: <c>type_is_non_owning_ref</c>.</summary>
     public static bool IsNonOwningRef(this RegType type) => type.IsAllocObj() && type.Has(RegType.NonOwnRef);

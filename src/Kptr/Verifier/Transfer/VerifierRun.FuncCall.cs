@@ -245,6 +245,10 @@ internal sealed partial class VerifierRun
         {
             caller.TakeReg(0, callee, 0);
             caller.R0Parent = callee.R0Parent;
+        }
+
+        if (!callee.OwnsApart)
+        {
             caller.CopyRefsFrom(callee);
         }
 

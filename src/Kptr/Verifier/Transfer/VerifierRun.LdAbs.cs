@@ -58,7 +58,7 @@ internal sealed partial class VerifierRun
     private void CheckLdAbsSections()
     {
         var frame = Cur.Cur;
-        if (frame.RefCount > 0 && (frame.Frameno == 0 || frame.InCallback))
+        if (frame.RefCount > 0 && (frame.Frameno == 0 || frame.OwnsApart))
         {
             for (var i = 0; i < frame.RefCount; i++)
             {

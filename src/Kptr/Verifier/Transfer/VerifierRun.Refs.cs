@@ -19,7 +19,7 @@ internal sealed partial class VerifierRun
         var frame = Cur.Cur;
         var id = NewId();
         Aux[insnIdx].Acquires = true;
-        frame.AddRef(new RefState(id, insnIdx, frame.InCallback ? frame.Frameno : 0));
+        frame.AddRef(new RefState(id, insnIdx, frame.OwnsApart ? frame.Frameno : 0));
         return id;
     }
 
@@ -127,7 +127,7 @@ internal sealed partial class VerifierRun
     public void CheckReferenceLeak(bool exceptionExit, string? end = null)
     {
         var frame = Cur.Cur;
-        if (!exceptionExit && frame.Frameno != 0 && !frame.InCallback)
+        if (!exceptionExit && frame.Frameno != 0 && !frame.OwnsApart)
         {
             return;
         }
@@ -135,7 +135,7 @@ internal sealed partial class VerifierRun
         RefState? leak = null;
         for (var i = 0; i < frame.RefCount; i++)
         {
-            if (!exceptionExit && frame.InCallback && frame.Refs[i].CallbackRef != frame.Frameno)
+            if (!exceptionExit && frame.OwnsApart && frame.Refs[i].CallbackRef != frame.Frameno)
             {
                 continue;
             }
