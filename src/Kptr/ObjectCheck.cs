@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Elf;
+using Kptr.Maps;
 using Kptr.Specs;
 using Kptr.Verifier;
 
@@ -81,7 +82,7 @@ public static class ObjectCheck
         var linked = ObjectLinker.Link(spec, kernel, new DiagSink());
         return linked.Progs
             .Where(p => options.ProgName is null || p.Name == options.ProgName)
-            .Select(p => Judge(p, kernel, options.Verify) with { BtfFault = linked.BtfFault });
+            .Select(p => Judge(p, linked, kernel, options));
     }
 
     /// <summary>Judges every program of a file for several kernels, in file order, each on its own.</summary>
@@ -115,8 +116,42 @@ public static class ObjectCheck
         var objects = kernels.Select(k => Linked(linked, spec, k)).ToImmutableArray();
         return Enumerable.Range(0, objects[0].Progs.Length)
             .Where(i => options.ProgName is null || objects[0].Progs[i].Name == options.ProgName)
-            .Select(i => new ProgVerdicts([.. kernels.Select((k, at) => new ProgVerdictOf(k, Judge(
-                objects[at].Progs[i], k, options.Verify) with { BtfFault = objects[at].BtfFault }))]));
+            .Select(i => new ProgVerdicts([.. kernels.Select((k, at) =>
+                new ProgVerdictOf(k, Judge(objects[at].Progs[i], objects[at], k, options)))]));
+    }
+
+    // No program of an object is loaded where one of its maps is not created.
+    private static ProgVerdict Judge(ProgSpec prog, ObjectSpec linked, KernelSpec kernel, ObjectCheckOptions options)
+    {
+        var said = Judge(prog, kernel, options.Verify) with { BtfFault = linked.BtfFault };
+        return said.Verdict != Verdict.Accept || MapRefusal(linked, kernel) is not { } refused ? said
+            : said with
+            {
+                Result = new(Verdict.Reject)
+                {
+                    Diagnostics = [new(DiagCode.MapRefused, refused.Message) { File = linked.Name }],
+                    Message = refused.Message,
+                    Errno = refused.Errno,
+                },
+            };
+    }
+
+    private static MapCreateException? MapRefusal(ObjectSpec linked, KernelSpec kernel) => linked.Maps
+        .Where(m => m.Autocreate && m.OwnType is null)
+        .Select(m => (Spec: m, Errno: ErrnoOf(m, kernel.Profile)))
+        .Where(m => m.Errno != Errno.None)
+        .Select(m => new MapCreateException(m.Spec, m.Errno))
+        .FirstOrDefault();
+
+    private static Errno ErrnoOf(MapSpec map, KernelProfile profile)
+    {
+        var err = MapRules.Check(map, profile);
+        if (err != Errno.None && map.MaxEntries == 0)
+        {
+            err = MapRules.Check(map with { MaxEntries = 1 }, profile);     // user space sets it before it loads
+        }
+
+        return err == Errno.None ? MapRules.CheckMapped(map) : err;
     }
 
     private static ObjectSpec Linked(Dictionary<LinkFacts, ObjectSpec> linked, ObjectSpec spec, KernelSpec kernel)

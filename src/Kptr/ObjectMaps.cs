@@ -86,6 +86,11 @@ internal sealed class ObjectMaps(KernelModel kernel, LoadOptions options, string
         {
             var map = MapFactory.Create(kernel, spec);
             _owned.Add(map);
+            if (MapRules.CheckMapped(spec) is var err and not Errno.None)
+            {
+                throw new MapCreateException(spec, err);
+            }
+
             return map;
         }
 

@@ -37,6 +37,19 @@ public class RunTests
             .Should().Equal("on_newtask", "on_exec", "on_exit", "summarise");
     }
 
+    [Fact]
+    public void ObjectWhoseMapIsRefused_Is1_WithTheMap()
+    {
+        var path = Path.Combine(KptrTool.Root, "tests", "data", "elf", "refused.bpf.o");
+        foreach (var line in new[] { $"kptr run '{path}' --test look", $"kptr check '{path}'" })
+        {
+            var run = KptrTool.RunShell(line);
+            run.ExitCode.Should().Be(1, line);
+            (run.Output + run.Errors).Should()
+                .Contain("map \"numbers\" (Array): the kernel refuses it with EINVAL (MapRefused)");
+        }
+    }
+
     [Theory]
     [InlineData("forc 10 bash", ":1", "there is no step \"forc\"; near it are \"fork\"")]
     [InlineData("# a comment\n\nfork", ":3", "fork takes 1 to 2 words, not 0")]

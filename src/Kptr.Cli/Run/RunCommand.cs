@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Kptr.Cli.Output;
 using Kptr.Diagnostics;
+using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Tracing;
 
@@ -148,6 +149,11 @@ internal static class RunCommand
                 Check.TextVerdictWriter.Explain(screen, result.Explanation, "    ");
             }
 
+            return ExitCodes.Rejected;
+        }
+        catch (MapCreateException e)
+        {
+            Complaint.Say($"{parsed.GetValue(File)}: {e.Message} ({e.Code})");
             return ExitCodes.Rejected;
         }
         catch (DiagnosticException e)

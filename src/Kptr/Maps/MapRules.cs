@@ -81,6 +81,14 @@ public static class MapRules
         return Errno.None;
     }
 
+    /// <summary>
+    /// Asks of a map of an object what the loader asks once it is created: the memory of variables that other files may
+    /// see is mapped, and no map with special fields can be.
+    /// </summary>
+    internal static Errno CheckMapped(MapSpec spec) =>
+        spec.Name.StartsWith('.') && (spec.Flags & MapFlags.Mmapable) != 0 && spec.Record.Fields.Length > 0
+            ? Errno.ENOTSUPP : Errno.None;
+
     /// <summary>Lets a blueprint through to the map class that is made from it.</summary>
     /// <param name="core">The kernel.</param>
     /// <param name="spec">The blueprint.</param>

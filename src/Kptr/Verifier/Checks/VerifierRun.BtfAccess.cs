@@ -79,8 +79,8 @@ internal sealed partial class VerifierRun
         }
     }
 
-    // Nothing keeps a program's object whose RCU section has ended. The kernel does not expect one here, and refuses the
-    // program as a fault of its own.
+    // Nothing keeps a program's object whose RCU section has ended. The kernel does not expect one here, and refuses
+    // the program as a fault of its own.
     private void CheckOwnedOrProtected(int regno, in RegState reg)
     {
         if (reg.Type.Has(RegType.MemAlloc) && reg.RefObjId == 0 && !reg.Type.Has(RegType.MemRcu)

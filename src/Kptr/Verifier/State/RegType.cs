@@ -83,8 +83,8 @@ internal static class RegTypes
         type is RegType.PtrToSocket or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock;
 
     /// <summary>
-    /// Kernel: <c>type_is_ptr_alloc_obj</c>: a local object, owned or not, that something keeps; not one that only an RCU
-    /// section kept, which has ended.
+    /// Kernel: <c>type_is_ptr_alloc_obj</c>: a local object, owned or not, that something keeps; not one that only an
+    /// RCU section kept, which has ended.
     /// </summary>
     public static bool IsAllocObj(this RegType type) => type.Base() == RegType.PtrToBtfId && type.Has(RegType.MemAlloc)
         && !type.Has(RegType.PtrUntrusted);
