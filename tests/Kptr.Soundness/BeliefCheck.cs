@@ -81,8 +81,8 @@ internal sealed class BeliefCheck(RegBeliefs beliefs)
     private static bool IsNeverNull(in RegBeliefs.Belief belief) =>
         !belief.Type.MayBeNull() && belief.Type.Base() switch
         {
-            RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.PtrToMem or RegType.ConstPtrToMap
-                or RegType.PtrToPacket
+            RegType.PtrToMem => !belief.Type.Has(RegType.PtrUntrusted),
+            RegType.PtrToMapValue or RegType.PtrToMapKey or RegType.ConstPtrToMap or RegType.PtrToPacket
                 or RegType.PtrToBuf or RegType.PtrToFunc => true,
             RegType.PtrToBtfId =>
                 belief.Type.Has(RegType.MemAlloc) && !belief.Type.Has(RegType.PtrUntrusted | RegType.MemRcu),

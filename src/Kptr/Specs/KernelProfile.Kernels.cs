@@ -133,12 +133,13 @@ public sealed partial record KernelProfile
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
         CastsToVoid = true,
+        ReadsUntrustedMemory = true,
         MayGotoNextInsn = true,
         ProbesWriteRegs = true,
         CallsMoreUnderLock = true,
         ChecksNmiUnsafeDrops = true,
         FollowsThrowsOfGlobals = true,
-        KnowsQuotients = true,
+        RangesAreArcs = true,
         NamesArgsByRegister = true,
         FoldsOffsets = true,
         SaysIndirect = false,
@@ -176,7 +177,6 @@ public sealed partial record KernelProfile
         StructOpsHandOverReferences = true,
         LinksByAnyDifference = true,
         ForgetsLoneIds = true,
-        FindsDeadBranches = true,
         FieldTrust = FieldTrust.Linux7_2,
         StructOpsHelpers = s_structOps.AddRange(new Dictionary<string, string>
         {

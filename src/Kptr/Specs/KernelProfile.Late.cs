@@ -85,9 +85,6 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool ForgetsLoneIds { get; init; }
 
-    /// <summary>Whether a branch that would leave no number for an operand is not explored: in 7.2.</summary>
-    internal bool FindsDeadBranches { get; init; }
-
     /// <summary>Whether a ring buffer may drop its oldest records (<c>BPF_F_RB_OVERWRITE</c>): in 7.2.</summary>
     internal bool RingsOverwrite { get; init; }
 
@@ -241,6 +238,12 @@ public sealed partial record KernelProfile
     /// </summary>
     internal bool CastsToVoid { get; init; }
 
+    /// <summary>
+    /// Whether a pointer that an object has to what is no struct is memory that nobody vouches for, read with faults
+    /// caught, and such memory may be mixed with other in one load: in 7.2. Before, it was a number.
+    /// </summary>
+    internal bool ReadsUntrustedMemory { get; init; }
+
     /// <summary>Whether <c>may_goto</c> may lead to the next instruction: in 7.2.</summary>
     internal bool MayGotoNextInsn { get; init; }
 
@@ -263,9 +266,11 @@ public sealed partial record KernelProfile
     internal bool FollowsThrowsOfGlobals { get; init; }
 
     /// <summary>
-    /// Whether the range of a quotient, a remainder by a constant, a swapped and a negated number is known: in 7.2.
+    /// Whether a range of numbers is an arc of the circle that they make, and not a signed and an unsigned one; then that
+    /// of a quotient, a remainder by a constant, a swapped and a negated number is known as well, and a branch that would
+    /// leave no number for an operand is not explored: in 7.2.
     /// </summary>
-    internal bool KnowsQuotients { get; init; }
+    internal bool RangesAreArcs { get; init; }
 
     /// <summary>Whether programs that trace may use maps with timers and work queues: in 7.2.</summary>
     internal bool TracingHasTimers { get; init; }

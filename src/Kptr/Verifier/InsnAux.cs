@@ -11,6 +11,9 @@ internal struct InsnAux
     /// <summary>Pointer type of a load or store.</summary>
     public RegType PtrType;
 
+    /// <summary>A load through a pointer that may lead nowhere: on some path, it reads zero where it faults.</summary>
+    public bool Probed;
+
     /// <summary>Of 64-bit arithmetic: it met a pointer into an arena, which has 32 bits.</summary>
     public bool NeedsZext;
 

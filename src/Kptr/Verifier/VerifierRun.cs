@@ -6,6 +6,7 @@ using Kptr.Specs;
 using Kptr.Verifier.Callees;
 using Kptr.Verifier.Cfg;
 using Kptr.Verifier.Context;
+using Kptr.Verifier.Scalars;
 using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
@@ -30,6 +31,8 @@ internal sealed partial class VerifierRun
         Prog = prog;
         Kernel = kernel;
         Options = options;
+        Numbers = kernel.Profile.RangesAreArcs ? ArcRules.Instance
+            : kernel.Profile.DeducesBounds ? EndRules.Instance : EarlyRules.Instance;
         Insns = [.. prog.Insns];
         Aux = new InsnAux[Insns.Length];
         _proven = new ProvenAccess[options.ProvesAccesses ? Insns.Length : 0];
@@ -60,6 +63,9 @@ internal sealed partial class VerifierRun
     public KernelSpec Kernel { get; }
 
     public VerifyOptions Options { get; }
+
+    /// <summary>How this kernel computes with ranges of numbers.</summary>
+    public ScalarRules Numbers { get; }
 
     public KernelTypes Types => Kernel.Types;
 

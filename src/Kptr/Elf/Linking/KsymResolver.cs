@@ -67,7 +67,8 @@ internal sealed class KsymResolver(BtfSpec? local, KernelSpec kernel)
                 hash = (hash * 31) + c;
             }
 
-            return AddressBase + (hash & 0xff_fff0);
+            // Names that end in another digit have another address: programs compare them.
+            return AddressBase + ((hash << 4) & 0xff_fff0);
         }
 
         return 0;

@@ -137,23 +137,13 @@ internal sealed partial class VerifierRun
         {
             case HelperId.GetStack or HelperId.GetTaskStack or HelperId.ProbeReadStr or HelperId.ProbeReadKernelStr
                 or HelperId.ProbeReadUserStr:
-                r0.Var.SMax = (long)meta.Raw.SizeMax;
-                r0.Var.S32Max = (int)meta.Raw.SizeMax;
-                r0.Var.SMin = r0.Var.S32Min = -ReturnRanges.MaxErrno;
-                SyncBounds(ref r0.Var);
+                Numbers.SetSigned(ref r0.Var, -ReturnRanges.MaxErrno, (long)meta.Raw.SizeMax);
                 break;
             case HelperId.GetSmpProcessorId when Kernel.Profile.KnowsCpuNumbers:
-                r0.Var.SMin = 0;
-                r0.Var.UMin = r0.Var.U32Min = 0;
-                r0.Var.S32Min = 0;
-                r0.Var.SMax = r0.Var.S32Max = Kernel.CpuIds - 1;
-                r0.Var.UMax = r0.Var.U32Max = (uint)Kernel.CpuIds - 1;
-                SyncBounds(ref r0.Var);
+                Numbers.SetSigned(ref r0.Var, 0, Kernel.CpuIds - 1);
                 break;
             case HelperId.GetRetval when _returns.OfOthers() is { } range:
-                r0.Var.SMin = r0.Var.S32Min = range.Min;
-                r0.Var.SMax = r0.Var.S32Max = range.Max;
-                SyncBounds(ref r0.Var);
+                Numbers.SetSigned(ref r0.Var, range.Min, range.Max);
                 break;
             default:
                 return;

@@ -132,7 +132,7 @@ internal sealed partial class VerifierRun
 
         ref var r0 = ref failed.Cur.Regs[0];
         r0.MarkUnknown(AlwaysPrecise);
-        r0.Var.ClampS32(-ErrnoMax, -1);
+        Numbers.ClampS32(ref r0.Var, -ErrnoMax, -1);
         failed.Cur.Live.WriteReg(0);
     }
 }

@@ -5,12 +5,12 @@ using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
 
-/// <summary>What lies at an offset of a kernel struct: a number, or a pointer to another struct.</summary>
-/// <param name="IsPtr">A pointer to <paramref name="BtfId"/>; else a number.</param>
+/// <summary>What lies at an offset of a kernel struct: a number, or a pointer.</summary>
+/// <param name="Type">A number, a pointer to <paramref name="BtfId"/>, or memory that nobody vouches for.</param>
 /// <param name="BtfId">Type pointed to.</param>
 /// <param name="Flags">What its type tags say: <see cref="RegType.MemRcu"/>, ... and untrusted inside unions.</param>
 /// <param name="FieldName">Name of the pointer member, or null.</param>
-internal readonly record struct BtfAccess(bool IsPtr, int BtfId, RegType Flags, string? FieldName);
+internal readonly record struct BtfAccess(RegType Type, int BtfId, RegType Flags, string? FieldName);
 
 /// <summary>Walks structs by offset, as the kernel's <c>btf_struct_walk</c> (kernel/bpf/btf.c, 6.12).</summary>
 internal static class BtfStructWalk
@@ -18,10 +18,13 @@ internal static class BtfStructWalk
     // A compiler's structs nest a few levels; a hostile kernel BTF may have one that contains itself.
     private const int NestingMax = 64;
 
+    private static readonly BtfAccess s_number = new(RegType.Scalar, 0, 0, null);
+
     private enum Found
     {
         Scalar,
         Ptr,
+        Memory,
         Struct,
         Fault,
     }
@@ -32,6 +35,7 @@ internal static class BtfStructWalk
         public readonly bool WalkFlexArrays = walkFlexArrays;
         public bool TrustsUnions;
         public bool ReadsTagsAmongModifiers;
+        public bool ReadsAnyPointee;
         public RegType Flags;
         public int NextId;
         public string? FieldName;
@@ -51,6 +55,7 @@ internal static class BtfStructWalk
         {
             TrustsUnions = !run.Kernel.Profile.DistrustsUnions,
             ReadsTagsAmongModifiers = run.Kernel.Profile.RecordRules.ReadsTagsAmongModifiers,
+            ReadsAnyPointee = run.Kernel.Profile.ReadsUntrustedMemory,
         };
         var id = typeId;
         for (var left = NestingMax; left > 0; left--)
@@ -58,9 +63,11 @@ internal static class BtfStructWalk
             switch (Step(ref walk, id, off, size))
             {
                 case Found.Ptr:
-                    return isAlloc ? default : new(true, walk.NextId, walk.Flags, walk.FieldName);
+                    return isAlloc ? s_number : new(RegType.PtrToBtfId, walk.NextId, walk.Flags, walk.FieldName);
+                case Found.Memory:
+                    return new(RegType.PtrToMem, 0, RegType.MemRdOnly | RegType.PtrUntrusted, null);
                 case Found.Scalar:
-                    return default;
+                    return s_number;
                 case Found.Struct:
                     id = walk.NextId;
                     off = 0;
@@ -284,6 +291,11 @@ internal static class BtfStructWalk
                 walk.Flags |= tags;
                 walk.FieldName = member.Name;
                 return Found.Ptr;
+            }
+
+            if (walk.ReadsAnyPointee)
+            {
+                return Found.Memory;
             }
         }
 

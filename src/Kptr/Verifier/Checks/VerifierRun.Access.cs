@@ -1,5 +1,4 @@
 using Kptr.Diagnostics;
-using Kptr.Verifier.Scalars;
 using Kptr.Verifier.State;
 
 namespace Kptr.Verifier;
@@ -34,13 +33,9 @@ internal sealed partial class VerifierRun
             {
                 value.SignExtend64(size);
             }
-            else if (Kernel.Profile.DeducesBounds)
-            {
-                value.Truncate(size);
-            }
             else
             {
-                EarlyScalars.Truncate(ref value, size);
+                Numbers.Truncate(ref value, size);
             }
         }
     }
@@ -224,7 +219,7 @@ internal sealed partial class VerifierRun
             value.MarkUnknown(AlwaysPrecise);
             if (access.IsRetval && !Options.ProvesAccesses && _returns.OfTarget() is { } range)
             {
-                value.Var.ClampS32(range.Min, range.Max);
+                Numbers.ClampS32(ref value.Var, range.Min, range.Max);
             }
 
             return;

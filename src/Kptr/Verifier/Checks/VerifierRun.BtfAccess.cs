@@ -20,7 +20,7 @@ internal sealed partial class VerifierRun
                 Reject(fault.Code, fault.Message, regno, Errno.EACCES);
             }
 
-            access = default;
+            access = new(RegType.Scalar, 0, 0, null);
         }
         else
         {
@@ -35,8 +35,8 @@ internal sealed partial class VerifierRun
 
         if (!write && valueRegno >= 0)
         {
-            var flags = access.IsPtr ? TrustOf(reg, access, name) : 0;
-            MarkBtfLdReg(valueRegno, access.IsPtr ? RegType.PtrToBtfId : RegType.Scalar, reg.Btf, access.BtfId, flags);
+            var flags = access.Type == RegType.PtrToBtfId ? TrustOf(reg, access, name) : access.Flags;
+            MarkBtfLdReg(valueRegno, access.Type, reg.Btf, access.BtfId, flags);
         }
     }
 

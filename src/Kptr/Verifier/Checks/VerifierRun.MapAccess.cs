@@ -15,7 +15,7 @@ internal sealed partial class VerifierRun
         CheckMapAccessType(reg.Map!, off, size, write);
         CheckMapAccess(regno, off, size, zeroSizeAllowed: false, byHelper: false);
         var kptr = reg.Var.IsConst
-            ? FieldStartingAt(reg.Map!.Record, off + (int)reg.Var.ConstValue, BtfFieldKind.Kptr)
+            ? FieldStartingAt(reg.Map!.Record, off + (int)reg.Var.ConstValue, BtfFieldKind.Kptr | BtfFieldKind.Uptr)
             : null;
         if (kptr is not null)
         {
@@ -81,7 +81,7 @@ internal sealed partial class VerifierRun
                 continue;
             }
 
-            if ((field.Kind & BtfFieldKind.Kptr) == 0)
+            if ((field.Kind & (BtfFieldKind.Kptr | BtfFieldKind.Uptr)) == 0)
             {
                 Reject(DiagCode.SpecialFieldAccess,
                     $"{FieldKindName(field.Kind)} cannot be accessed directly by load/store", regno, Errno.EACCES);
@@ -131,7 +131,16 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.KptrStore, "store to referenced kptr disallowed", regno, Errno.EACCES);
         }
 
-        if (isLoad)
+        if (!isLoad && field.Kind == BtfFieldKind.Uptr)
+        {
+            Reject(DiagCode.KptrStore, "store to uptr disallowed", regno, Errno.EACCES);
+        }
+
+        if (isLoad && field.Kind == BtfFieldKind.Uptr)
+        {
+            MarkUptrLoaded(valueRegno, field);
+        }
+        else if (isLoad)
         {
             MarkBtfLdReg(valueRegno, RegType.PtrToBtfId, PointeeBtf(field), PointeeId(field), LoadedKptrFlags(field));
         }
@@ -151,6 +160,15 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.KptrAccessInvalid,
                 $"BPF_ST imm must be 0 when storing to kptr at off={field.OffsetBytes}", regno, Errno.EACCES);
         }
+    }
+
+    /// <summary>A page of user space that the kernel has pinned: memory, or null (<c>mark_uptr_ld_reg</c>).</summary>
+    private void MarkUptrLoaded(int regno, BtfField field)
+    {
+        ref var reg = ref Reg(regno);
+        reg.MarkKnownZero(RegType.PtrToMem | RegType.MaybeNull);
+        reg.MemSize = field.Pointee.SizeBytes;
+        reg.Id = NewId();
     }
 
     /// <summary>The BTF that kptrs of this field point into; a program's own for local objects.</summary>
@@ -292,7 +310,7 @@ internal sealed partial class VerifierRun
         var walk = BtfStructWalk.Access(this, Vmlinux, id, off, size, RegType.PtrToBtfId);
         if (valueRegno >= 0)
         {
-            MarkBtfLdReg(valueRegno, walk.IsPtr ? RegType.PtrToBtfId : RegType.Scalar, Vmlinux, walk.BtfId, walk.Flags);
+            MarkBtfLdReg(valueRegno, walk.Type, Vmlinux, walk.BtfId, walk.Flags);
         }
     }
 }

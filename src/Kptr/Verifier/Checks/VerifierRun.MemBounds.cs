@@ -181,13 +181,15 @@ internal sealed partial class VerifierRun
     private string Places(in RegState reg) => Kernel.Profile.FoldsOffsets ? Whole(reg) : $"{Tn(reg)}+{reg.Off}";
 
     /// <summary>The range of a pointer's known and variable offset together.</summary>
-    private static Scalars.ScalarRange FoldedRange(in RegState reg)
+    private Scalars.ScalarRange FoldedRange(in RegState reg)
     {
         var sum = reg.Var;
         if (reg.Off != 0)
         {
-            Scalars.ScalarSums.Add(ref sum, Scalars.ScalarRange.Const((ulong)(long)reg.Off));
-            sum.Sync();
+            var off = Scalars.ScalarRange.Const((ulong)(long)reg.Off);
+            Numbers.AddRanges(ref sum, off);
+            sum.Bits += off.Bits;
+            Numbers.Sync(ref sum);
         }
 
         return sum;

@@ -76,17 +76,20 @@ internal static class ScalarAlu
         return dst.SMin == -1 && dst.SMax == 0 ? 64 : dst.S32Min == -1 && dst.S32Max == 0 ? 32 : 0;
     }
 
-    private static bool IsComputable(byte op, bool is32, in ScalarRange src)
+    /// <summary>Whether the second operand is one number by its bits and by its ranges.</summary>
+    internal static bool IsConst(in ScalarRange src, bool is32) => is32
+        ? src.Bits.IsSubregConst && src.S32Min == src.S32Max && src.U32Min == src.U32Max
+        : src.Bits.IsConst && src.SMin == src.SMax && src.UMin == src.UMax;
+
+    /// <summary>Whether the result is known: of shifts only by a known amount that is less than the width.</summary>
+    internal static bool IsComputable(byte op, bool is32, in ScalarRange src)
     {
         switch (op)
         {
             case BpfOp.Add or BpfOp.Sub or BpfOp.Mul or BpfOp.And or BpfOp.Or or BpfOp.Xor:
                 return true;
             case BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh:
-                var isConst = is32
-                    ? src.Bits.IsSubregConst && src.S32Min == src.S32Max && src.U32Min == src.U32Max
-                    : src.Bits.IsConst && src.SMin == src.SMax && src.UMin == src.UMax;
-                return isConst && src.UMax < (is32 ? 32UL : 64UL);
+                return IsConst(src, is32) && src.UMax < (is32 ? 32UL : 64UL);
             default:
                 return false;
         }

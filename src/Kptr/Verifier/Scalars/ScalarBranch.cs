@@ -7,7 +7,7 @@ namespace Kptr.Verifier.Scalars;
 internal static class ScalarBranch
 {
     /// <summary>The branch of a bit test that is not taken has no opcode of its own; it gets this one.</summary>
-    private const byte NotJset = BpfOp.Jset | BpfOp.X;
+    internal const byte NotJset = BpfOp.Jset | BpfOp.X;
 
     /// <summary>Whether <c>if (a op b)</c> is always (true), never (false) or sometimes (null) taken.</summary>
     /// <param name="op">The operation bits of the jump (<see cref="BpfOp.Jeq"/>...).</param>
@@ -46,35 +46,6 @@ internal static class ScalarBranch
         }
     }
 
-    /// <summary>
-    /// The same, where both ways are looked down as well: one that leaves no number for an operand is never gone.
-    /// </summary>
-    /// <param name="op">The operation bits of the jump.</param>
-    /// <param name="a">Left operand.</param>
-    /// <param name="b">Right operand.</param>
-    /// <param name="is32">Whether only the low halves are compared.</param>
-    /// <param name="isSame">Whether both are one register.</param>
-    /// <remarks>Kernel: <c>is_scalar_branch_taken</c>, <c>simulate_both_branches_taken</c> (7.2).</remarks>
-    public static bool? PredictByEnds(byte op, in ScalarRange a, in ScalarRange b, bool is32, bool isSame)
-    {
-        if (isSame)
-        {
-            return PredictSame(op, a, is32);
-        }
-
-        if (Predict(op, a, b, is32) is { } known)
-        {
-            return known;
-        }
-
-        if (op == BpfOp.Jset && !a.IsConstIn(is32) && !b.IsConstIn(is32))
-        {
-            return null;
-        }
-
-        return !Leaves(op, holds: false, a, b, is32) ? true : !Leaves(op, holds: true, a, b, is32) ? false : null;
-    }
-
     /// <summary>Keeps of both numbers what is possible where <c>a op b</c> holds, or where it does not.</summary>
     /// <remarks>
     /// Operands may be one and the same register. Kernel: <c>regs_refine_cond_op</c> and the sync after it.
@@ -100,7 +71,8 @@ internal static class ScalarBranch
         _ => op,
     };
 
-    private static byte Negate(byte op) => op switch
+    /// <summary>The operation that holds where this one does not.</summary>
+    internal static byte Negate(byte op) => op switch
     {
         BpfOp.Jeq => BpfOp.Jne,
         BpfOp.Jne => BpfOp.Jeq,
@@ -116,7 +88,8 @@ internal static class ScalarBranch
         _ => op,
     };
 
-    private static bool? PredictSame(byte op, in ScalarRange a, bool is32) => op switch
+    /// <summary>The same as <see cref="Predict"/>, of a register compared with itself.</summary>
+    internal static bool? PredictSame(byte op, in ScalarRange a, bool is32) => op switch
     {
         BpfOp.Jeq or BpfOp.Jge or BpfOp.Jle or BpfOp.Jsge or BpfOp.Jsle => true,
         BpfOp.Jne or BpfOp.Jgt or BpfOp.Jlt or BpfOp.Jsgt or BpfOp.Jslt => false,
@@ -125,10 +98,28 @@ internal static class ScalarBranch
         _ => null,
     };
 
-    private static bool Leaves(byte op, bool holds, ScalarRange a, ScalarRange b, bool is32)
+    /// <summary>Keeps of the bits what a bit test with a constant leaves.</summary>
+    internal static void KeepBits(byte op, ref ScalarRange a, ulong value, bool is32)
     {
-        Refine(op, holds, ref a, ref b, is32);
-        return !a.IsEmpty && !b.IsEmpty;
+        if (op == NotJset)
+        {
+            // The ranges go first: on a path that cannot be taken they would contradict the bits.
+            a.SetUnbounded();
+            var cleared = a.Bits & Tnum.Const(~value);
+            a.Bits = is32 ? a.Bits.WithSubreg(cleared) : cleared;
+        }
+        else if (BitOperations.IsPow2(value))
+        {
+            a.Bits |= Tnum.Const(value);
+        }
+    }
+
+    /// <summary>Keeps of both low halves the bits that are possible in both.</summary>
+    internal static void MeetLowBits(ref ScalarRange a, ref ScalarRange b)
+    {
+        var low = a.Bits.Subreg.Intersect(b.Bits.Subreg);
+        a.Bits = a.Bits.WithSubreg(low);
+        b.Bits = b.Bits.WithSubreg(low);
     }
 
     private static bool? IsEqual(in ScalarRange a, in ScalarRange b, bool is32)
@@ -221,9 +212,7 @@ internal static class ScalarBranch
         b.U32Max = a.U32Max = Math.Min(a.U32Max, b.U32Max);
         b.S32Min = a.S32Min = Math.Max(a.S32Min, b.S32Min);
         b.S32Max = a.S32Max = Math.Min(a.S32Max, b.S32Max);
-        var low = a.Bits.Subreg.Intersect(b.Bits.Subreg);
-        a.Bits = a.Bits.WithSubreg(low);
-        b.Bits = b.Bits.WithSubreg(low);
+        MeetLowBits(ref a, ref b);
     }
 
     private static void RefineByConst(byte op, ref ScalarRange a, ulong value, bool is32)
@@ -232,16 +221,9 @@ internal static class ScalarBranch
         {
             Exclude(ref a, value, is32);
         }
-        else if (op == NotJset)
+        else
         {
-            // The ranges go first: on a path that cannot be taken they would contradict the bits.
-            a.SetUnbounded();
-            var cleared = a.Bits & Tnum.Const(~value);
-            a.Bits = is32 ? a.Bits.WithSubreg(cleared) : cleared;
-        }
-        else if (BitOperations.IsPow2(value))
-        {
-            a.Bits |= Tnum.Const(value);
+            KeepBits(op, ref a, value, is32);
         }
     }
 

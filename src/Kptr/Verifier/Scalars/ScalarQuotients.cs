@@ -3,26 +3,21 @@ using Kptr.Isa;
 
 namespace Kptr.Verifier.Scalars;
 
-/// <summary>What division and modulo by a constant, negation and byte swaps do to known numbers, for kernels that
-/// know.</summary>
+/// <summary>What division and modulo by a constant and byte swaps do to known numbers, for kernels that know.</summary>
 /// <remarks>The laws are those of <see cref="ScalarAlu"/>. Kernel: <c>adjust_scalar_min_max_vals</c>, 7.2.</remarks>
 internal static class ScalarQuotients
 {
-    /// <summary>Computes a quotient or a remainder.</summary>
+    /// <summary>Computes a quotient or a remainder, before zero extension and a sync.</summary>
     /// <param name="op"><see cref="BpfOp.Div"/> or <see cref="BpfOp.Mod"/>.</param>
     /// <param name="isSigned">Whether the operands are signed.</param>
-    /// <param name="is32">Whether the low halves are divided, and the result zero-extended.</param>
+    /// <param name="is32">Whether the low halves are divided.</param>
     /// <param name="dst">The dividend and the result.</param>
     /// <param name="src">The divisor.</param>
     /// <returns>False where the result is unknown: the divisor is no constant.</returns>
-    public static bool Divide(byte op, bool isSigned, bool is32, ref ScalarRange dst, in ScalarRange src)
+    public static bool TryDivide(byte op, bool isSigned, bool is32, ref ScalarRange dst, in ScalarRange src)
     {
-        var isConst = is32
-            ? src.Bits.IsSubregConst && src.S32Min == src.S32Max && src.U32Min == src.U32Max
-            : src.Bits.IsConst && src.SMin == src.SMax && src.UMin == src.UMax;
-        if (!isConst)
+        if (!ScalarAlu.IsConst(src, is32))
         {
-            dst.SetUnknown();
             return false;
         }
 
@@ -42,41 +37,11 @@ internal static class ScalarQuotients
             Divide64(op, isSigned, ref dst, src.UMin);
         }
 
-        if (is32)
-        {
-            dst.ZeroExtend32();
-        }
-
-        dst.Sync();
         return true;
     }
 
-    /// <summary>What <c>neg</c> and the byte-order instructions make of a number.</summary>
-    public static void NegateOrSwap(in BpfInsn insn, ref ScalarRange r)
-    {
-        if ((insn.Opcode & BpfOp.OpMask) == BpfOp.Neg)
-        {
-            var old = r;
-            r = ScalarRange.Const(0);
-            ScalarAlu.Apply(BpfOp.Sub, insn.Class == InsnClass.Alu, ref r, old);
-            return;
-        }
-
-        if (insn.Class == InsnClass.Alu64 || (insn.Opcode & BpfOp.X) != 0)
-        {
-            r.Bits = Swap(r.Bits, insn.Imm);
-            r.SetUnbounded();
-        }
-
-        if (insn.Imm is 16 or 32)
-        {
-            r.Truncate(insn.Imm / 8);
-        }
-
-        r.Sync();
-    }
-
-    private static Tnum Swap(Tnum bits, int width) => width switch
+    /// <summary>The bits of the low 2, 4 or all 8 bytes in the opposite order.</summary>
+    public static Tnum Swap(Tnum bits, int width) => width switch
     {
         16 => new(
             BinaryPrimitives.ReverseEndianness((ushort)bits.Value),

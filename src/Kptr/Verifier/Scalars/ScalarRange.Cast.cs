@@ -45,6 +45,7 @@ internal partial struct ScalarRange
     /// <remarks>Does not sync, as the kernel does not.</remarks>
     public void SignExtend64(int sizeBytes)
     {
+        ForgetArcs();
         if (Bits.IsConst)
         {
             SetConst((ulong)Extend(Bits.Value, sizeBytes));
@@ -80,6 +81,7 @@ internal partial struct ScalarRange
     /// <remarks>Leaves the 64-bit ranges stale: <see cref="ZeroExtend32"/> and <see cref="Sync"/> follow.</remarks>
     public void SignExtend32(int sizeBytes)
     {
+        ForgetArcs();
         if (Bits.IsConst)
         {
             var value = Extend(Bits.Value, sizeBytes);

@@ -24,7 +24,8 @@ internal partial struct ScalarRange
     }
 
     /// <summary>Whether one of the four ranges contains nothing. Kernel: <c>range_bounds_violation</c>.</summary>
-    public readonly bool IsEmpty => UMin > UMax || SMin > SMax || U32Min > U32Max || S32Min > S32Max;
+    public readonly bool IsEmpty =>
+        UMin > UMax || SMin > SMax || U32Min > U32Max || S32Min > S32Max || IsEmptyArc;
 
     /// <summary>The first rule of consistency that is broken, or <see langword="null"/>.</summary>
     /// <remarks>Kernel: <c>reg_bounds_sanity_check</c>; its words.</remarks>

@@ -39,6 +39,12 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
     /// <summary>Largest low half, read as u32.</summary>
     public uint U32Max;
 
+    // Arcs that the four ranges do not tell (ScalarRange.Arcs.cs); a span is zero where none is kept.
+    private ulong _wideFirst;
+    private ulong _wideSpan;
+    private uint _lowFirst;
+    private uint _lowSpan;
+
     /// <summary>Any number.</summary>
     public static ScalarRange Unknown
     {
@@ -79,14 +85,15 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
     /// <summary>Whether this number is contained.</summary>
     public readonly bool Contains(ulong value) =>
         Bits.Contains(value) && value >= UMin && value <= UMax && (long)value >= SMin && (long)value <= SMax
-        && (uint)value >= U32Min && (uint)value <= U32Max && (int)value >= S32Min && (int)value <= S32Max;
+        && (uint)value >= U32Min && (uint)value <= U32Max && (int)value >= S32Min && (int)value <= S32Max
+        && (!KeepsArc || ArcsContain(value));
 
     /// <summary>Whether every number <paramref name="inner"/> contains is contained here, view by view.</summary>
     /// <remarks>Law: reflexive and transitive; kernel: <c>range_within</c> and <c>tnum_in</c>.</remarks>
     public readonly bool IsSupersetOf(in ScalarRange inner) =>
         UMin <= inner.UMin && UMax >= inner.UMax && SMin <= inner.SMin && SMax >= inner.SMax
         && U32Min <= inner.U32Min && U32Max >= inner.U32Max && S32Min <= inner.S32Min && S32Max >= inner.S32Max
-        && Bits.Contains(inner.Bits);
+        && Bits.Contains(inner.Bits) && (!KeepsArc || ArcsContain(inner));
 
     /// <summary>Forgets everything.</summary>
     public void SetUnknown()
@@ -111,6 +118,7 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
         UMin = UMax = value;
         S32Min = S32Max = (int)value;
         U32Min = U32Max = (uint)value;
+        ForgetArcs();
     }
 
     /// <summary>Fixes the low half and leaves the 64-bit ranges alone.</summary>
@@ -120,6 +128,7 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
         Bits = Bits.WithSubreg(Tnum.Const(value));
         S32Min = S32Max = (int)value;
         U32Min = U32Max = value;
+        _lowFirst = _lowSpan = 0;
     }
 
     /// <summary>Keeps only numbers in this range, read as s32 extended to s64.</summary>
@@ -137,7 +146,8 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
 
     public readonly bool Equals(in ScalarRange other) =>
         Bits == other.Bits && SMin == other.SMin && SMax == other.SMax && UMin == other.UMin && UMax == other.UMax
-        && S32Min == other.S32Min && S32Max == other.S32Max && U32Min == other.U32Min && U32Max == other.U32Max;
+        && S32Min == other.S32Min && S32Max == other.S32Max && U32Min == other.U32Min && U32Max == other.U32Max
+        && HasArcsOf(other);
 
     public override readonly bool Equals(object? obj) => obj is ScalarRange other && Equals(other);
 
@@ -145,7 +155,7 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
 
     public override readonly string ToString() =>
         $"u64=[{UMin}, {UMax}] s64=[{SMin}, {SMax}] u32=[{U32Min}, {U32Max}] s32=[{S32Min}, {S32Max}] "
-        + $"bits={Bits}";
+        + $"bits={Bits}" + (KeepsArc ? $" arcs={Wide}, {Low}" : "");
 
     internal void SetUnbounded64()
     {
@@ -153,6 +163,7 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
         SMax = long.MaxValue;
         UMin = 0;
         UMax = ulong.MaxValue;
+        _wideFirst = _wideSpan = 0;
     }
 
     internal void SetUnbounded32()
@@ -161,5 +172,6 @@ internal partial struct ScalarRange : IEquatable<ScalarRange>
         S32Max = int.MaxValue;
         U32Min = 0;
         U32Max = uint.MaxValue;
+        _lowFirst = _lowSpan = 0;
     }
 }

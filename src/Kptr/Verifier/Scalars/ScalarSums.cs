@@ -21,6 +21,20 @@ internal static class ScalarSums
         (dst.UMin, dst.UMax) = SumOrAny(dst.UMin, dst.UMax, src.UMin, src.UMax);
     }
 
+    /// <summary>The 64-bit ranges of a sum, for pointers.</summary>
+    public static void AddWide(ref ScalarRange dst, in ScalarRange a, in ScalarRange b)
+    {
+        (dst.SMin, dst.SMax) = SumOrAny(a.SMin, a.SMax, b.SMin, b.SMax);
+        (dst.UMin, dst.UMax) = SumOrAny(a.UMin, a.UMax, b.UMin, b.UMax);
+    }
+
+    /// <summary>The 64-bit ranges of a difference.</summary>
+    public static void SubWide(ref ScalarRange dst, in ScalarRange a, in ScalarRange b)
+    {
+        (dst.SMin, dst.SMax) = DifferenceOrAny(a.SMin, a.SMax, b.SMin, b.SMax);
+        (dst.UMin, dst.UMax) = a.UMin < b.UMax ? (0, ulong.MaxValue) : (a.UMin - b.UMax, a.UMax - b.UMin);
+    }
+
     /// <summary>
     /// Difference. A signed range whose end overflows, and an unsigned one that may borrow, is forgotten.
     /// </summary>
@@ -29,9 +43,7 @@ internal static class ScalarSums
         (dst.S32Min, dst.S32Max) = DifferenceOrAny(dst.S32Min, dst.S32Max, src.S32Min, src.S32Max);
         (dst.U32Min, dst.U32Max) = dst.U32Min < src.U32Max
             ? (0, uint.MaxValue) : (dst.U32Min - src.U32Max, dst.U32Max - src.U32Min);
-        (dst.SMin, dst.SMax) = DifferenceOrAny(dst.SMin, dst.SMax, src.SMin, src.SMax);
-        (dst.UMin, dst.UMax) = dst.UMin < src.UMax
-            ? (0, ulong.MaxValue) : (dst.UMin - src.UMax, dst.UMax - src.UMin);
+        SubWide(ref dst, dst, src);
         dst.Bits -= src.Bits;
     }
 

@@ -111,6 +111,59 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
         return Const(certain) + uncertain;
     }
 
+    /// <summary>
+    /// Product as Linux 7.2 knows it: of an unknown bit both cases are worked out, and what they have in common is
+    /// kept. Kernel: <c>tnum_mul</c>.
+    /// </summary>
+    public static Tnum MultiplyByCases(Tnum a, Tnum b)
+    {
+        var sum = Const(0);
+        for (; a.Max != 0; a >>>= 1, b <<= 1)
+        {
+            if ((a.Value & 1) != 0)
+            {
+                sum += b;
+            }
+            else if ((a.Mask & 1) != 0)
+            {
+                sum = sum.Union(sum + b);
+            }
+        }
+
+        return sum;
+    }
+
+    /// <summary>The known bits that both have in common.</summary>
+    public Tnum Union(Tnum other)
+    {
+        var unknown = Mask | other.Mask | (Value ^ other.Value);
+        return new(Value & ~unknown, unknown);
+    }
+
+    /// <summary>
+    /// The smallest value contained that is above <paramref name="number"/>; the largest where none is. Kernel:
+    /// <c>tnum_step</c> (7.2).
+    /// </summary>
+    public ulong NextAbove(ulong number)
+    {
+        if (number >= Max)
+        {
+            return Max;
+        }
+
+        if (number < Value)
+        {
+            return Value;
+        }
+
+        // Counting up in the unknown bits alone: ones at all other places hand the carry on, and so do the places below
+        // the highest one that is not the number's to have.
+        var unknown = number - Value;
+        var stray = unknown & ~Mask;
+        var below = stray == 0 ? 0 : ulong.MaxValue >> BitOperations.LeadingZeroCount(stray);
+        return Value | (((unknown | below | ~Mask) + 1) & Mask);
+    }
+
     /// <summary>Arithmetic shift right of a 64-bit number.</summary>
     public Tnum ShiftArith64(int shift) => new((ulong)((long)Value >> shift), (ulong)((long)Mask >> shift));
 

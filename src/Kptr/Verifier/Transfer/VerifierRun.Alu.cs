@@ -44,29 +44,13 @@ internal sealed partial class VerifierRun
 
         if (BpfCapable && (Prog.LoadFlags & LoadFlagBits.TestRegInvariants) != 0)
         {
-            var v = reg.Var;
             Reject(
                 DiagCode.RangeContradiction,
-                $"REG INVARIANTS VIOLATION ({where}): {violation} u64=[{Hex(v.UMin)}, "
-                    + $"{Hex(v.UMax)}] s64=[{Hex((ulong)v.SMin)}, {Hex((ulong)v.SMax)}] "
-                + $"u32=[{Hex(v.U32Min)}, {Hex(v.U32Max)}] s32=[{Hex((uint)v.S32Min)}, "
-                + $"{Hex((uint)v.S32Max)}] var_off=({Hex(v.Bits.Value)}, {Hex(v.Bits.Mask)})",
+                $"REG INVARIANTS VIOLATION ({where}): {violation} {Numbers.Describe(reg.Var)}",
                 errno: Errno.EFAULT);
         }
 
         reg.Var.SetUnbounded();
-    }
-
-    private void SyncBounds(ref ScalarRange range)
-    {
-        if (Kernel.Profile.DeducesBounds)
-        {
-            range.Sync();
-        }
-        else
-        {
-            EarlyScalars.Sync(ref range);
-        }
     }
 
     private void RejectReserved(string what) => Reject(DiagCode.InsnReservedField, $"{what} uses reserved fields");
@@ -92,12 +76,12 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.PtrArithmetic, $"R{insn.Dst} pointer arithmetic prohibited", insn.Dst, Errno.EACCES);
         }
 
-        if (Kernel.Profile.KnowsQuotients && Reg(insn.Dst).Type == RegType.Scalar)
+        if (Kernel.Profile.RangesAreArcs && Reg(insn.Dst).Type == RegType.Scalar)
         {
             CheckRegArg(insn.Dst, RegUse.DstNoMark);
             ref var reg = ref Reg(insn.Dst);
             ClearScalarId(ref reg);
-            ScalarQuotients.NegateOrSwap(insn, ref reg.Var);
+            Numbers.NegateOrSwap(insn, ref reg.Var);
             return;
         }
 
@@ -229,15 +213,7 @@ internal sealed partial class VerifierRun
             ForkMask(insn.Dst, width, ref dst);
         }
 
-        if (op is BpfOp.Div or BpfOp.Mod && Kernel.Profile.KnowsQuotients)
-        {
-            if (!ScalarQuotients.Divide(op, isSigned: insn.Off == 1, is32, ref dst.Var, other.Var))
-            {
-                dst.MarkUnknown(AlwaysPrecise);
-            }
-        }
-        else if (!(deduces ? ScalarAlu.Apply(op, is32, ref dst.Var, other.Var)
-            : EarlyScalars.Apply(op, is32, ref dst.Var, other.Var)))
+        if (!Numbers.Apply(op, isSigned: insn.Off == 1, is32, ref dst.Var, other.Var))
         {
             dst.MarkUnknown(AlwaysPrecise);
         }

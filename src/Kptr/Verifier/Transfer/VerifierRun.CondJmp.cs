@@ -138,11 +138,8 @@ internal sealed partial class VerifierRun
 
         if (a.Type == RegType.Scalar && b.Type == RegType.Scalar)
         {
-            return Kernel.Profile.FindsDeadBranches
-                ? ScalarBranch.PredictByEnds(op, a.Var, b.Var, is32,
-                    System.Runtime.CompilerServices.Unsafe.AreSame(ref a, ref b))
-                : Kernel.Profile.DeducesBounds ? ScalarBranch.Predict(op, a.Var, b.Var, is32)
-                : EarlyScalars.Predict(op, a.Var, b.Var, is32);
+            return Numbers.Predict(
+                op, a.Var, b.Var, is32, System.Runtime.CompilerServices.Unsafe.AreSame(ref a, ref b));
         }
 
         if (is32)
@@ -244,7 +241,7 @@ internal sealed partial class VerifierRun
         ref var otherSrc = ref isReg ? ref otherRegs[insn.Src] : ref otherConstant;
         if (dst.Type == RegType.Scalar && src.Type == RegType.Scalar)
         {
-            RefineBoth(op, is32, ref otherDst.Var, ref otherSrc.Var, ref dst.Var, ref src.Var);
+            Numbers.Refine(op, is32, ref otherDst.Var, ref otherSrc.Var, ref dst.Var, ref src.Var);
             SanitizeBounds(ref otherDst, "true_reg1");
             SanitizeBounds(ref otherSrc, "true_reg2");
             SanitizeBounds(ref dst, "false_reg1");
@@ -265,19 +262,5 @@ internal sealed partial class VerifierRun
         }
 
         LearnNullness(insn, op, isReg, is32, other, ref dst, ref src);
-    }
-
-    private void RefineBoth(
-        byte op, bool is32, ref ScalarRange taken, ref ScalarRange takenSrc, ref ScalarRange other, ref ScalarRange src)
-    {
-        if (Kernel.Profile.DeducesBounds)
-        {
-            ScalarBranch.Refine(op, false, ref other, ref src, is32);
-            ScalarBranch.Refine(op, true, ref taken, ref takenSrc, is32);
-        }
-        else
-        {
-            EarlyScalars.Refine(op, is32, ref taken, ref takenSrc, ref other, ref src);
-        }
     }
 }

@@ -83,16 +83,16 @@ internal sealed partial class VerifierRun
             reg = known;
             reg.Off = off;
             reg.Id = id;
-            ScalarSums.AddRanges(ref reg.Var, delta);
+            Numbers.AddRanges(ref reg.Var, delta);
             reg.Var.Bits += delta.Bits;
             if (LinksByAnyDifference)
             {
                 if (((id | known.Id) & RegState.AddConst32) != 0)
                 {
-                    reg.Var.ZeroExtend32();
+                    Numbers.ZeroExtend32(ref reg.Var);
                 }
 
-                reg.Var.Sync();
+                Numbers.Sync(ref reg.Var);
             }
         }
     }

@@ -154,6 +154,8 @@ internal sealed partial class VerifierRun
     /// <summary>One instruction must see one kind of pointer on all paths (<c>save_aux_ptr_type</c>).</summary>
     private void SavePtrType(RegType type, bool allowTrustMismatch)
     {
+        // Linux 7.2 forgets faults where a stack pointer came before memory that may fault; none is forgotten here.
+        Aux[InsnIdx].Probed |= IsProbed(type);
         ref var seen = ref Aux[InsnIdx].PtrType;
         if (seen == RegType.NotInit)
         {
@@ -161,15 +163,20 @@ internal sealed partial class VerifierRun
         }
         else if (type != seen && (!MayDiffer(type) || !MayDiffer(seen)))
         {
-            if (!allowTrustMismatch || !Kernel.Profile.MixesTrustInLoads
-                || type.Base() != RegType.PtrToBtfId || seen.Base() != RegType.PtrToBtfId)
+            if (!allowTrustMismatch || !Kernel.Profile.MixesTrustInLoads || !MayMix(type) || !MayMix(seen))
             {
                 Reject(DiagCode.MixedPointers, "same insn cannot be used with different pointers");
             }
 
-            seen = RegType.PtrToBtfId | RegType.PtrUntrusted;
+            seen = Kernel.Profile.ReadsUntrustedMemory
+                ? ((type | seen) & (RegType.PtrUntrusted | RegType.MemRdOnly))
+                    | (type.Base() == RegType.PtrToMem ? RegType.PtrToMem : seen.Base())
+                : RegType.PtrToBtfId | RegType.PtrUntrusted;
         }
     }
+
+    private bool MayMix(RegType type) => type.Base() == RegType.PtrToBtfId
+        || (type.Base() == RegType.PtrToMem && Kernel.Profile.ReadsUntrustedMemory);
 
     private static bool MayDiffer(RegType type) => type.Base() is not (RegType.PtrToCtx or RegType.PtrToSocket
         or RegType.PtrToSockCommon or RegType.PtrToTcpSock or RegType.PtrToXdpSock or RegType.PtrToBtfId

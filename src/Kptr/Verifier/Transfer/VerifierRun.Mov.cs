@@ -125,8 +125,8 @@ internal sealed partial class VerifierRun
             dst.Var.SignExtend32(insn.Off >> 3);
         }
 
-        dst.Var.ZeroExtend32();
-        SyncBounds(ref dst.Var);
+        Numbers.ZeroExtend32(ref dst.Var);
+        Numbers.Sync(ref dst.Var);
     }
 
     /// <summary>A copy that is the same number keeps the link between the two.</summary>

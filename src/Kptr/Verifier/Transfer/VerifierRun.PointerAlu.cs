@@ -41,6 +41,12 @@ internal sealed partial class VerifierRun
             dst = ptr;
         }
 
+        if (ptr.Type.Base() == RegType.PtrToMem && ptr.Type.Has(RegType.PtrUntrusted))
+        {
+            // Its loads may fault: where in it they read is not followed.
+            return;
+        }
+
         CheckSaneOffset(off, ptr.Type);
         CheckSanePointer(ptr, ptr.Type);
         var mask = MaskOf(insn, op, ptr, off, dstIsPtr);
@@ -69,7 +75,7 @@ internal sealed partial class VerifierRun
         }
 
         CheckSanePointer(dst, ptr.Type);
-        SyncBounds(ref dst.Var);
+        Numbers.Sync(ref dst.Var);
         CheckMaskable(insn.Dst, dst);
         CommitMask(insn, op, dst, mask);
     }
@@ -150,26 +156,12 @@ internal sealed partial class VerifierRun
         dst.Word1 = ptr.Word1;
         if (known && sum == (int)sum)
         {
-            SetWideBounds(ref dst, ptr);
+            dst.Var.SetWide(ptr.Var);
             dst.Off = (int)sum;
             return;
         }
 
-        if (Overflows(ptr.Var.SMin, off.Var.SMin, out dst.Var.SMin)
-            | Overflows(ptr.Var.SMax, off.Var.SMax, out dst.Var.SMax))
-        {
-            dst.Var.SMin = long.MinValue;
-            dst.Var.SMax = long.MaxValue;
-        }
-
-        dst.Var.UMin = ptr.Var.UMin + off.Var.UMin;
-        dst.Var.UMax = ptr.Var.UMax + off.Var.UMax;
-        if (dst.Var.UMin < ptr.Var.UMin || dst.Var.UMax < ptr.Var.UMax)
-        {
-            dst.Var.UMin = 0;
-            dst.Var.UMax = ulong.MaxValue;
-        }
-
+        Numbers.MoveUp(ref dst.Var, ptr.Var, off.Var);
         dst.Var.Bits = ptr.Var.Bits + off.Var.Bits;
         dst.Off = ptr.Off;
         if (ptr.Type.IsPacket())
@@ -183,27 +175,6 @@ internal sealed partial class VerifierRun
     {
         reg.Target = null;
         reg.Word0 = reg.Word1 = 0;
-    }
-
-    private static void SetWideBounds(ref RegState dst, in RegState ptr)
-    {
-        dst.Var.SMin = ptr.Var.SMin;
-        dst.Var.SMax = ptr.Var.SMax;
-        dst.Var.UMin = ptr.Var.UMin;
-        dst.Var.UMax = ptr.Var.UMax;
-        dst.Var.Bits = ptr.Var.Bits;
-    }
-
-    private static bool Overflows(long a, long b, out long sum)
-    {
-        sum = unchecked(a + b);
-        return ((a ^ sum) & (b ^ sum)) < 0;
-    }
-
-    private static bool UnderflowsSub(long a, long b, out long difference)
-    {
-        difference = unchecked(a - b);
-        return ((a ^ b) & (a ^ difference)) < 0;
     }
 
     private void SubFromPointer(
@@ -222,30 +193,13 @@ internal sealed partial class VerifierRun
         var difference = ptr.Off - off.Var.SMin;
         if (known && difference == (int)difference)
         {
-            SetWideBounds(ref dst, ptr);
+            dst.Var.SetWide(ptr.Var);
             dst.Id = ptr.Id;
             dst.Off = (int)difference;
             return;
         }
 
-        if (UnderflowsSub(ptr.Var.SMin, off.Var.SMax, out dst.Var.SMin) | UnderflowsSub(
-            ptr.Var.SMax, off.Var.SMin, out dst.Var.SMax))
-        {
-            dst.Var.SMin = long.MinValue;
-            dst.Var.SMax = long.MaxValue;
-        }
-
-        if (ptr.Var.UMin < off.Var.UMax)
-        {
-            dst.Var.UMin = 0;
-            dst.Var.UMax = ulong.MaxValue;
-        }
-        else
-        {
-            dst.Var.UMin = ptr.Var.UMin - off.Var.UMax;
-            dst.Var.UMax = ptr.Var.UMax - off.Var.UMin;
-        }
-
+        Numbers.MoveDown(ref dst.Var, ptr.Var, off.Var);
         dst.Var.Bits = ptr.Var.Bits - off.Var.Bits;
         dst.Off = ptr.Off;
         if (ptr.Type.IsPacket())

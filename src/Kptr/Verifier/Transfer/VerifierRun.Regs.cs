@@ -91,7 +91,13 @@ internal sealed partial class VerifierRun
         }
 
         ref var reg = ref Reg(regno);
-        reg.MarkKnownZero(RegType.PtrToBtfId | flags);
+        reg.MarkKnownZero(type | flags);
+        if (type != RegType.PtrToBtfId)
+        {
+            reg.MemSize = 0;
+            return;
+        }
+
         reg.Btf = btf;
         reg.BtfId = btfId;
         if (flags.MayBeNull())

@@ -220,7 +220,7 @@ internal sealed partial class VerifierRun
             Reached = [.. Aux.Select(a => a.Seen)],
             Accesses = [.. Aux.Select(a => a.PtrType.Base())],
             NeedsZext = [.. Aux.Select(a => a.NeedsZext)],
-            ProbedLoads = [.. Aux.Select(a => IsProbed(a.PtrType))],
+            ProbedLoads = [.. Aux.Select(a => a.Probed)],
             MaxRdonlyAccess = _maxRdonlyAccess,
             MaxRdwrAccess = _maxRdwrAccess,
         },
@@ -317,7 +317,8 @@ internal sealed partial class VerifierRun
     }
 
     /// <summary>Loads through these pointers may fault and then read zero.</summary>
-    private static bool IsProbed(RegType type) => type.Base() == RegType.PtrToBtfId
-        && (type.Has(RegType.PtrUntrusted)
-            || (type.Flags() & (RegType.PtrTrusted | RegType.MemRcu | RegType.MemAlloc)) == 0);
+    private static bool IsProbed(RegType type) =>
+        (type.Base() == RegType.PtrToMem && type.Has(RegType.PtrUntrusted))
+        || (type.Base() == RegType.PtrToBtfId && (type.Has(RegType.PtrUntrusted)
+            || (type.Flags() & (RegType.PtrTrusted | RegType.MemRcu | RegType.MemAlloc)) == 0));
 }

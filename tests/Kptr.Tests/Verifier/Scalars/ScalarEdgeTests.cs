@@ -57,7 +57,7 @@ public class ScalarEdgeTests
         select $"{op.Name} {pair.Name}: " + string.Join(" | ", Enumerable.Range(0, 4).Select(
             form => Apply(
                 (byte o, bool is32, ref ScalarRange dst, in ScalarRange src) =>
-                    ScalarQuotients.Divide(o, (form & 2) != 0, is32, ref dst, src),
+                    ArcRules.Instance.Apply(o, (form & 2) != 0, is32, ref dst, src),
                 op.Op, (form & 1) != 0, pair))));
 
     /// <summary>Each number is compared with the ends of its own ranges.</summary>
@@ -74,7 +74,8 @@ public class ScalarEdgeTests
         from text in Swaps
         let insn = TextAssembler.Assemble(text).Insns[0]
         from i in Enumerable.Range(0, Samples.Length)
-        select $"{text} {i}: {Changed(Samples[i], (ref ScalarRange r) => ScalarQuotients.NegateOrSwap(insn, ref r))}");
+        let changed = Changed(Samples[i], (ref ScalarRange r) => ArcRules.Instance.NegateOrSwap(insn, ref r))
+        select $"{text} {i}: {changed}");
 
     [Fact]
     public void Number_IsInARange_WhereNoViewExcludesIt()

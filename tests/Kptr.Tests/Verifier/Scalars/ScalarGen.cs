@@ -83,4 +83,34 @@ public static class ScalarGen
 
         return r;
     }
+
+    /// <summary>The shortest arcs around the numbers, with some views forgotten as above.</summary>
+    internal static ScalarRange Arcs(ulong[] numbers, int forget)
+    {
+        var r = ScalarRange.Unknown;
+        r.Bits = Hull(numbers, forget).Bits;
+        if ((forget & 1) == 0)
+        {
+            r.Wide = Around(numbers);
+        }
+
+        if ((forget & 2) == 0)
+        {
+            r.Low = Around([.. numbers.Select(n => (uint)n)]);
+        }
+
+        return r;
+    }
+
+    /// <summary>The shortest arc around the numbers: all but the longest gap between neighbours.</summary>
+    internal static Arc<T> Around<T>(T[] numbers)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T>,
+            System.Numerics.IMinMaxValue<T>
+    {
+        var sorted = numbers.Order().ToArray();
+        var last = sorted.Length - 1;
+        var gaps = sorted.Select((n, i) => (Gap: n - sorted[i == 0 ? last : i - 1], Index: i));
+        var first = gaps.MaxBy(g => g.Gap).Index;
+        return new(sorted[first], sorted[first == 0 ? last : first - 1] - sorted[first]);
+    }
 }

@@ -10,7 +10,8 @@ namespace Kptr.Tests.Verifier.Scalars;
 /// no wider and no narrower.
 /// </summary>
 /// <remarks>
-/// Verdicts depend on the precision, and it is Linux 6.12's on purpose (in the early files 6.1's). The files under
+/// Verdicts depend on the precision, and it is Linux 6.12's on purpose (in the early files 6.1's, in those of arcs,
+/// quotients and swaps 7.2's). The files under
 /// <c>tests/data/scalars</c> were recorded when all verdicts over Linux's selftests and their mutants were Linux's;
 /// <c>KPTR_RECORD=1</c> records them again, for a change that is meant to change verdicts.
 /// </remarks>
@@ -96,7 +97,7 @@ public class ScalarPinTests
                 string Apply(bool isSigned, bool is32)
                 {
                     var dst = Samples[i];
-                    return ScalarQuotients.Divide(op, isSigned, is32, ref dst, Samples[j])
+                    return ArcRules.Instance.Apply(op, isSigned, is32, ref dst, Samples[j])
                         ? Show(dst) : $"unknown {Show(dst)}";
                 }
             }
@@ -248,6 +249,8 @@ public class ScalarPinTests
         Add("s", r.SMin != long.MinValue || r.SMax != long.MaxValue, $"{r.SMin:x}-{r.SMax:x}");
         Add("U", r.U32Min != 0 || r.U32Max != uint.MaxValue, $"{r.U32Min:x}-{r.U32Max:x}");
         Add("S", r.S32Min != int.MinValue || r.S32Max != int.MaxValue, $"{r.S32Min:x}-{r.S32Max:x}");
+        Add("w", r.KeepsArc, $"{r.Wide.First:x}+{r.Wide.Span:x}");
+        Add("W", r.KeepsArc, $"{r.Low.First:x}+{r.Low.Span:x}");
         return text.Length == 0 ? "any" : $"[{text.ToString().TrimEnd()}]";
 
         void Add(string view, bool isKnown, string words) => text.Append(isKnown ? $"{view}{words} " : "");

@@ -23,7 +23,7 @@ public class ScalarQuotientTests
                     var (isSigned, is32) = ((form & 1) != 0, (form & 2) != 0);
                     var result = Synced(numbers, forget);
                     var before = result;
-                    ScalarQuotients.Divide(op, isSigned, is32, ref result, ScalarRange.Const(by)).Should().BeTrue();
+                    ArcRules.Instance.Apply(op, isSigned, is32, ref result, ScalarRange.Const(by)).Should().BeTrue();
                     numbers.ShouldAll(
                         x => result.Contains(Compute(op, isSigned, is32, x, by)),
                         x => $"{x:x} of {before} {op:x} {by:x} signed {isSigned} 32 {is32}, got {result}");
@@ -36,7 +36,7 @@ public class ScalarQuotientTests
     public void Divide_ByWhatVaries_IsUnknown(ulong[] numbers, byte forget)
     {
         var result = Synced(numbers, forget);
-        ScalarQuotients.Divide(BpfOp.Div, isSigned: false, is32: false, ref result, ScalarRange.Unknown)
+        ArcRules.Instance.Apply(BpfOp.Div, isSigned: false, is32: false, ref result, ScalarRange.Unknown)
             .Should().BeFalse();
         result.Should().Be(ScalarRange.Unknown);
     }
@@ -51,7 +51,7 @@ public class ScalarQuotientTests
         {
             var insn = TextAssembler.Assemble(text).Insns[0];
             var result = Synced(numbers, forget);
-            ScalarQuotients.NegateOrSwap(insn, ref result);
+            ArcRules.Instance.NegateOrSwap(insn, ref result).Should().BeTrue();
             numbers.ShouldAll(x => result.Contains(Compute(insn, x)), x => $"{text} of {x:x}, got {result}");
         }
     }
@@ -66,8 +66,8 @@ public class ScalarQuotientTests
 
     private static ScalarRange Synced(ulong[] numbers, byte forget)
     {
-        var range = ScalarGen.Hull(numbers, forget);
-        range.Sync();
+        var range = ScalarGen.Arcs(numbers, forget);
+        ArcRules.Instance.Sync(ref range);
         return range;
     }
 }

@@ -31,6 +31,33 @@ public class TnumTests
         missed.FirstOrDefault().Should().BeNull();
     }
 
+    [Fact]
+    public void MultiplyByCases_OverAllSmallTnums_ContainsEveryResult()
+    {
+        var missed = from a in All
+                     from b in All
+                     let result = Tnum.MultiplyByCases(a, b)
+                     from x in Values(a)
+                     from y in Values(b)
+                     where (result.Value & result.Mask) != 0 || !result.Contains(x * y)
+                     select $"{x} * {y} of {a} * {b} = {result}";
+        missed.FirstOrDefault().Should().BeNull();
+    }
+
+    [Fact]
+    public void NextAbove_OverAllSmallTnums_IsTheSmallestAbove()
+    {
+        foreach (var bits in All)
+        {
+            for (var n = 0ul; n < 16; n++)
+            {
+                var above = Values(bits).Where(v => v > n).DefaultIfEmpty(bits.Max).Min();
+                bits.NextAbove(n).Should().Be(above, $"{n} in {bits}");
+                new Tnum(bits.Value << 60, bits.Mask << 60).NextAbove(n << 60).Should().Be(above << 60);
+            }
+        }
+    }
+
     [Theory]
     [InlineData("+", 9ul, 12ul, 21ul)]
     [InlineData("-", 3ul, 5ul, ulong.MaxValue - 1)]
