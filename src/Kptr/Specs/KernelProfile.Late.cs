@@ -267,8 +267,8 @@ public sealed partial record KernelProfile
 
     /// <summary>
     /// Whether a range of numbers is an arc of the circle that they make, and not a signed and an unsigned one; then
-    /// that of a quotient, a remainder by a constant, a swapped and a negated number is known as well, and a branch that
-    /// would leave no number for an operand is not explored: in 7.2.
+    /// that of a quotient, a remainder by a constant, a swapped and a negated number is known as well, and a branch
+    /// that would leave no number for an operand is not explored: in 7.2.
     /// </summary>
     internal bool RangesAreArcs { get; init; }
 
