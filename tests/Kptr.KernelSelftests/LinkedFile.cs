@@ -28,7 +28,7 @@ internal static class LinkedFile
         file.Write(maps.Length);
         foreach (var map in maps)
         {
-            Write(file, map);
+            Write(file, map, map.InnerMap is { } inner ? maps.IndexOf(inner) + 1 : 0);
         }
 
         file.Write(progs.Count);
@@ -38,15 +38,16 @@ internal static class LinkedFile
         }
     }
 
-    private static void Write(BinaryWriter file, MapSpec map)
+    private static void Write(BinaryWriter file, MapSpec map, int inner)
     {
         file.Write((int)map.Type);
         file.Write(map.KeySize);
         file.Write(map.ValueSize);
         file.Write(map.MaxEntries);
         file.Write((uint)map.Flags);
-        file.Write(map.KeyTypeId);
+        file.Write(map.ValueTypeId == 0 ? 0 : map.KeyTypeId);
         file.Write(map.ValueTypeId);
+        file.Write(inner);
         file.Write(Name(map.Name));
     }
 

@@ -31,10 +31,28 @@ internal static partial class LivesReport
 
     private static int Write(string folder, KernelSpec kernel, List<List<LifeStep>> lives)
     {
-        var linked = ObjectLinker.Link(ProgBase.Living.Object, kernel, new DiagSink());
-        string[] names = [LifeLayout.Counter, .. LifeLayout.Maps.Select(LifeLayout.ProgramOf)];
+        var all = ProgBase.Living.Object;
+        var unknown = LifeLayout.Maps.Where(m => !LifeLayout.IsKnown(m, kernel.Profile)).ToList();
+        var faults = new DiagSink();
+        var linked = ObjectLinker.Link(
+            all with
+            {
+                Maps = [.. all.Maps.Except(unknown)],
+                Progs = [.. all.Progs.ExceptBy(unknown.Select(LifeLayout.ProgramOf), p => p.Name)],
+            },
+            kernel, faults);
+        foreach (var fault in faults.All)
+        {
+            Console.WriteLine(fault);
+        }
+
+        // What the kernel does not know is not written, and no life is of it: another stands in its place.
+        string[] names =
+            [LifeLayout.Counter, .. LifeLayout.Maps.Select(m => unknown.Contains(m) ? LifeLayout.Counter
+                : LifeLayout.ProgramOf(m))];
+        var maps = LifeLayout.AllMaps.Select(m => unknown.Contains(m) ? LifeLayout.Maps[0] : m);
         using var to = File.Create(Path.Combine(folder, "programs"));
-        LinkedFile.Write(to, ProgBase.Living.Btf, LifeLayout.Maps,
+        LinkedFile.Write(to, ProgBase.Living.Btf, [.. maps],
             [.. names.Select((n, i) => (i, linked.Progs.First(p => p.Name == n)))]);
         File.WriteAllLines(Path.Combine(folder, "lives"), lives.SelectMany(l => l).Select(s => s.ToString()));
         return 0;
@@ -52,7 +70,7 @@ internal static partial class LivesReport
             var there = life.Select(s => answers.GetValueOrDefault(++line, "no answer")).ToList();
             var here = player.Play(life);
             var difference = LifeTable.Difference(life, there, here);
-            var comparable = LifeTable.Comparable(life, there, here);
+            var comparable = LifeTable.Comparable(life, there);
             steps += comparable;
             differing += difference is null ? 0 : 1;
             if (comparable == life.Count)

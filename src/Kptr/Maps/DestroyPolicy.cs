@@ -32,7 +32,8 @@ public sealed class DestroyPolicy
     public static DestroyPolicy Eager { get; } = new(DestroyBehavior.Eager, DeathAction.Destroy);
 
     /// <summary>
-    /// They only cancel; kptrs ride along on the recycled memory (7.2 and stable trees with the same fix).
+    /// They only cancel; kptrs ride along on the recycled memory (7.2 and stable trees with the same fix). What a
+    /// deleted local storage holds stays in it until both RCU flavours have passed, and dies with its memory.
     /// </summary>
     public static DestroyPolicy Recycle { get; } = new(DestroyBehavior.Recycle, DeathAction.Cancel);
 
@@ -52,7 +53,7 @@ public sealed class DestroyPolicy
         DeathPath.LockedUpdate => DeathAction.Keep,
         DeathPath.LastUserRef => DeathAction.Cancel,
         DeathPath.AllocatorRelease or DeathPath.MapFree => DeathAction.Destroy,
-        DeathPath.StorageDelete or DeathPath.OwnerExit => DeathAction.Destroy,
+        DeathPath.OwnerExit => DeathAction.Destroy,
         _ => _onRecycle,
     };
 

@@ -11,10 +11,11 @@ namespace Kptr.Maps;
 /// <c>INODE_STORAGE</c>: one value per owner.
 /// </summary>
 /// <remarks>
-/// A value ends with its owner, with the map, or by delete, under every policy with all it holds. An update swaps a new
-/// element in; the old memory waits for both RCU flavours, and a last look at it finds what a late writer left. User
-/// space names owners by a number: a task by its pid (Linux: a pidfd), a cgroup by its id, a socket or inode by its
-/// address's low 32 bits. Kernel: <c>kernel/bpf/bpf_local_storage.c</c> (6.12).
+/// A value ends with its owner, with the map, or by delete, with all it holds; under <c>Recycle</c> what a deleted one
+/// holds dies with its memory. An update swaps a new element in; the old memory waits for both RCU flavours, and a last
+/// look at it finds what a late writer left, which Linux 6.12 loses. User space names owners by a number: a task by its
+/// pid (Linux: a pidfd), a cgroup by its id, a socket or inode by its address's low 32 bits. Kernel:
+/// <c>kernel/bpf/bpf_local_storage.c</c> (6.12).
 /// </remarks>
 public class LocalStorageMap : BpfMap
 {
@@ -145,16 +146,16 @@ public class LocalStorageMap : BpfMap
     /// <inheritdoc/>
     protected override Errno ReadValue(
         ReadOnlySpan<byte> key, Span<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-            OwnerOf(key) is null ? Errno.EBADF : base.ReadValue(key, value, flags, caller);
+            OwnerOf(key) is null ? WhyNobody(key) : base.ReadValue(key, value, flags, caller);
 
     /// <inheritdoc/>
     protected override Errno UpdateValue(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, MapUpdateFlags flags, in MapCall caller) =>
-            OwnerOf(key) is { } owner ? Update(owner, value, flags) : Errno.EBADF;
+            OwnerOf(key) is { } owner ? Update(owner, value, flags) : WhyNobody(key);
 
     /// <inheritdoc/>
     protected override Errno DeleteValue(ReadOnlySpan<byte> key, in MapCall caller) =>
-        OwnerOf(key) is { } owner ? Delete(owner) : Errno.EBADF;
+        OwnerOf(key) is { } owner ? Delete(owner) : WhyNobody(key);
 
     /// <inheritdoc/>
     private protected override void OnFreeing()
@@ -219,6 +220,12 @@ public class LocalStorageMap : BpfMap
             _ => Core.Heap.FindObjects((uint)number).Find(CanOwn),
         };
     }
+
+    // A cgroup that is offline has a directory for those who opened it; any other number is no descriptor.
+    private Errno WhyNobody(ReadOnlySpan<byte> key) =>
+        Type == BpfMapType.CgrpStorage && Core.Cgroups.HasMade(BinaryPrimitives.ReadUInt32LittleEndian(key))
+            ? Errno.ENOENT
+            : Errno.EBADF;
 
     private int NewValue(ReadOnlySpan<byte> value)
     {

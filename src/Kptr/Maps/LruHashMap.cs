@@ -22,7 +22,8 @@ public unsafe class LruHashMap : HashMapBase
         : base(core, MapRules.Admit(core, spec, BpfMapType.LruHash, BpfMapType.LruPercpuHash), Capacity(core, spec),
             0, PoolKind.AllLive)
     {
-        _lists = new((int)MaxEntries, core.CpuCount, HasListPerCpu(spec), TryEvict);
+        _lists = new(
+            (int)MaxEntries, core.CpuCount, HasListPerCpu(spec), core.Spec.Profile.LruBatchesKeepOrder, TryEvict);
     }
 
     /// <inheritdoc/>

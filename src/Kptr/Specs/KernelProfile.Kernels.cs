@@ -125,6 +125,7 @@ public sealed partial record KernelProfile
         TakesUnionArgs = true,
         HasLateLsmHooks = true,
         RingsOverwrite = true,
+        LruBatchesKeepOrder = true,
         CountsQueueIn32Bits = false,
         TrieNodeBytes = 24,
         TracepointsCountArgs = true,

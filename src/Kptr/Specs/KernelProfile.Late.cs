@@ -88,6 +88,12 @@ public sealed partial record KernelProfile
     /// <summary>Whether a ring buffer may drop its oldest records (<c>BPF_F_RB_OVERWRITE</c>): in 7.2.</summary>
     internal bool RingsOverwrite { get; init; }
 
+    /// <summary>
+    /// Whether a CPU uses a batch of free LRU elements in the order it got them, or the last one first: in 7.2, which
+    /// moves them through a list of its own; not in 6.12.
+    /// </summary>
+    internal bool LruBatchesKeepOrder { get; init; }
+
     /// <summary>Whether the bytes of a queue or stack are counted in 32 bits: in 6.12, not in 7.2.</summary>
     internal bool CountsQueueIn32Bits { get; init; } = true;
 

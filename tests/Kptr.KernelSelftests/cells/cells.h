@@ -15,7 +15,7 @@ struct row {
     int attach;
 };
 
-static char log_text[65536];
+static char log_text[1 << 20];
 
 static inline int read_row(FILE *rows, struct row *row)
 {

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { MAPS_MAX = 64, LOG_ERRORS_AND_STATS = 4 };
+enum { MAPS_MAX = 128, MAP_BYTES = 48, LOG_ERRORS_AND_STATS = 4 };
 
 static unsigned char *at;    // what of the file comes next
+static unsigned char *map_at[MAPS_MAX];
 static int btf_fd;
 
 static unsigned word(void)
@@ -31,12 +32,35 @@ static void load_btf(void)
     attr.btf_log_size = sizeof log_text;
     attr.btf_log_level = 1;
     bpf(BPF_BTF_LOAD, &attr);
-    printf("NOTE the BTF is refused: %s\n", log_text);
+    char *end = strrchr(log_text, '[');    // its last type
+    printf("NOTE the BTF is refused: %s\n", end ? end : log_text);
+}
+
+static int create_map(void);
+
+// The maps that come next, which maps of maps before them may be made of.
+static inline unsigned find_maps(void)
+{
+    unsigned count = word();
+    for (unsigned i = 0; i < count && i < MAPS_MAX; i++, at += MAP_BYTES)
+        map_at[i] = at;
+    return count;
+}
+
+// A map like number, which no life has.
+static int create_numbered(unsigned number)
+{
+    unsigned char *back = at;
+    at = map_at[number];
+    int fd = create_map();
+    at = back;
+    return fd;
 }
 
 static int create_map(void)
 {
     union bpf_attr attr;
+    unsigned inner;
     memset(&attr, 0, sizeof attr);
     attr.map_type = word();
     attr.key_size = word();
@@ -47,11 +71,16 @@ static int create_map(void)
     attr.btf_value_type_id = word();
     if (attr.btf_value_type_id)
         attr.btf_fd = btf_fd;
+    inner = word();    // the number of a map of maps' inner map plus one
+    if (inner)
+        attr.inner_map_fd = create_numbered(inner - 1);
     memcpy(attr.map_name, at, sizeof attr.map_name);
     at += sizeof attr.map_name;
     int fd = bpf(BPF_MAP_CREATE, &attr);
     if (fd < 0)
         printf("NOTE map %s is refused: %d\n", attr.map_name, errno);
+    if (inner)
+        close(attr.inner_map_fd);
     return fd;
 }
 

@@ -4,7 +4,7 @@ using Kptr.Specs;
 namespace Kptr.Soundness.Lives;
 
 /// <summary>Lives of maps at random: what programs and user space do to one until it ends.</summary>
-internal static class LifeGenerator
+internal static partial class LifeGenerator
 {
     private const int StepsMin = 4;
     private const int StepsMax = 24;
@@ -24,35 +24,40 @@ internal static class LifeGenerator
         (MapUpdateFlags)(1UL << 32), (MapUpdateFlags)(1UL << 63),
     ];
 
-    // Most of what is interesting begins with a reference in a slot.
-    private static readonly LifeOp[] s_ops =
-        [.. Enum.GetValues<LifeOp>(), LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Put, LifeOp.Take, LifeOp.Delete];
-
     /// <summary>The life that a seed means, of a map that the kernel has.</summary>
     internal static IEnumerable<LifeStep> Generate(int seed, KernelProfile profile)
     {
         var random = new Random(seed);
-        var known = Enumerable.Range(0, LifeLayout.Maps.Length).Where(i => profile.Knows(LifeLayout.Maps[i].Type));
+        var known = Enumerable.Range(0, LifeLayout.Maps.Length)
+            .Where(i => LifeLayout.IsKnown(LifeLayout.Maps[i], profile));
         var number = random.GetItems(known.ToArray(), 1)[0];
         var map = LifeLayout.Maps[number];
-        yield return LifeStep.Of('#', number, map.KeySize, LifeLayout.UserBytes(map));
-        for (var left = random.Next(StepsMin, StepsMax); left > 0; left--)
+        var inner = map.InnerMap is { } spec ? LifeLayout.AllMaps.IndexOf(spec) : 0;
+        yield return LifeStep.Of('#', number, map.KeySize, LifeLayout.UserBytes(map), inner,
+            LifeLayout.Hidden(map).Start.Value, LifeLayout.Hidden(map).End.Value);
+        var kind = KindOf(map, profile);
+        var owners = new OwnerState[LifeLayout.Entries(map) + 1];
+        for (var left = random.Next(StepsMin, StepsMax) * kind.Length; left > 0; left--)
         {
-            yield return Step(map, random);
+            foreach (var step in kind.Step(map, random, owners))
+            {
+                yield return step;
+            }
         }
 
         yield return LifeStep.Of('.');
     }
 
-    private static LifeStep Step(MapSpec map, Random random)
+    private static LifeStep AnyStep(MapSpec map, Random random, LifeOp[] ops, int keys)
     {
-        var key = random.Next(LifeLayout.Entries + 1);
+        var entries = LifeLayout.Entries(map);
+        var key = random.Next(keys);
         var value = (ulong)random.Next(1, 1000);
         var flags = Flags(random);
         switch (random.Next(23))
         {
             case < 9:
-                var op = s_ops[random.Next(s_ops.Length)];
+                var op = ops[random.Next(ops.Length)];
                 flags = op is LifeOp.Update || random.Next(OddOneIn) == 0 ? flags : MapUpdateFlags.Any;
                 return LifeStep.Of('P', (int)op, key, value, (ulong)flags, random.Next(LifeLayout.CpuCount + 1));
             case < 13:
@@ -67,11 +72,11 @@ internal static class LifeGenerator
                 return LifeStep.Of('W');
             case 17:
                 // Room for all: where a bucket does not fit depends on the map's seed.
-                return LifeStep.Of(random.Next(2) == 0 ? 'L' : 'M', LifeLayout.Entries * 2, (ulong)ReadFlags(random));
+                return LifeStep.Of(random.Next(2) == 0 ? 'L' : 'M', entries * 2, (ulong)ReadFlags(random));
             case 18:
                 return random.Next(2) == 0
-                    ? LifeStep.Of('X', random.Next(LifeLayout.Entries + 1), (ulong)ReadFlags(random))
-                    : LifeStep.Of('S', random.Next(LifeLayout.Entries + 1), (ulong)ReadFlags(random),
+                    ? LifeStep.Of('X', random.Next(entries + 1), (ulong)ReadFlags(random))
+                    : LifeStep.Of('S', random.Next(entries + 1), (ulong)ReadFlags(random),
                         Hex(LifeLayout.Value(map, value)));
             default:
                 return LifeStep.Of(random.Next(OddOneIn) == 0 ? 'F' : 'C');

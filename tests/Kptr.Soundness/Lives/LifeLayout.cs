@@ -11,8 +11,12 @@ internal static class LifeLayout
     internal static ImmutableArray<MapSpec> Maps { get; } =
         [.. ProgBase.Living.Object.Maps.Where(m => m.Name.Contains('_', StringComparison.Ordinal))];
 
-    /// <summary>Elements that each map has room for.</summary>
-    internal const int Entries = 4;
+    /// <summary>These, then the maps that those of maps are made of.</summary>
+    internal static ImmutableArray<MapSpec> AllMaps { get; } =
+        [.. Maps, .. Maps.Where(m => m.InnerMap is not null).Select(m => m.InnerMap!)];
+
+    /// <summary>Elements that most maps have room for; storages and rings do not say.</summary>
+    internal static int Entries(MapSpec map) => IsRing(map) || IsStorage(map) ? 4 : (int)map.MaxEntries;
 
     /// <summary>CPUs of the kernels that maps live in.</summary>
     internal const int CpuCount = 2;
@@ -23,7 +27,14 @@ internal static class LifeLayout
     /// <summary>The program that counts references, which stands on no map.</summary>
     internal const string Counter = "count";
 
-    internal static bool IsArray(MapSpec map) => map.Type is BpfMapType.Array or BpfMapType.PercpuArray;
+    internal static bool IsArray(MapSpec map) =>
+        IsRing(map) || map.Type is BpfMapType.Array or BpfMapType.PercpuArray or BpfMapType.ArrayOfMaps;
+
+    internal static bool IsKnown(MapSpec map, KernelProfile profile) => profile.Knows(map.Type);
+
+    internal static bool IsRing(MapSpec map) => map.Type is BpfMapType.Ringbuf or BpfMapType.UserRingbuf;
+
+    internal static bool IsStorage(MapSpec map) => map.Type is BpfMapType.TaskStorage or BpfMapType.CgrpStorage;
 
     internal static bool IsPercpu(MapSpec map) =>
         map.Type is BpfMapType.PercpuArray or BpfMapType.PercpuHash or BpfMapType.LruPercpuHash;
@@ -50,12 +61,22 @@ internal static class LifeLayout
         return bytes;
     }
 
+    /// <summary>
+    /// What of a value user space is not asked about: the heads of lists in what it reads point to themselves, in
+    /// memory of the kernel's own.
+    /// </summary>
+    internal static Range Hidden(MapSpec map) =>
+        map.Name.EndsWith("_box", StringComparison.Ordinal) ? 16..64 : 0..0;
+
     private static (int First, int Last) PlainWords(MapSpec map) => map.Name.Split('_')[1] switch
     {
         "plain" => (0, 8),
         "kept" => (0, 16),
         "twice" => (8, 16),
         "locked" => (0, 24),
+        "box" => (0, 72),
+        "timed" => (0, 48),
+        "celled" => (0, 16),
         var other => throw new ArgumentException($"no value is called {other}"),
     };
 }

@@ -10,7 +10,7 @@ namespace Kptr.Soundness.Lives;
 
 /// <summary>Plays lives of maps in modelled kernels; answers as <c>cells/lives.c</c> does.</summary>
 /// <param name="profile">The kernel.</param>
-internal sealed class LifePlayer(KernelProfile profile)
+internal sealed partial class LifePlayer(KernelProfile profile)
 {
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
@@ -25,6 +25,7 @@ internal sealed class LifePlayer(KernelProfile profile)
         public uint Cpu;
         public uint Pad;
         public long Result;
+        public ulong Owner;
     }
 
     /// <summary>What each step of one life answers.</summary>
@@ -50,7 +51,7 @@ internal sealed class LifePlayer(KernelProfile profile)
     }
 
     /// <summary>One map that lives, in the hands of one task.</summary>
-    private sealed class One(KernelModel kernel, BpfObject opened, BpfMap map, TaskStruct me)
+    private sealed partial class One(KernelModel kernel, BpfObject opened, BpfMap map, TaskStruct me)
     {
         private readonly BpfProgram _act = opened.Programs[LifeLayout.ProgramOf(map.Spec)];
         private readonly int _base = me.Count.Value;
@@ -70,6 +71,11 @@ internal sealed class LifePlayer(KernelProfile profile)
             'F' => Words(map.Freeze()),
             'C' => References(),
             '.' => End(),
+            'B' => GoTo((int)step.Number(0)),
+            'O' or 'K' or 'Z' => Own(step.Kind, step.Number(0)),
+            'N' or 'A' or 'Q' => PutInner(step),
+            'V' => ReadRing((int)step.Number(0)),
+            'R' => Words(((UserRingBufMap)map).Post(step.Bytes(0))),
             _ => throw new ArgumentException($"no step is {step}"),
         };
 
@@ -82,6 +88,7 @@ internal sealed class LifePlayer(KernelProfile profile)
                 Value = step.Number(2),
                 Flags = step.Number(3),
                 Cpu = (uint)step.Number(4),
+                Owner = OwnerId(step.Number(1)),
             };
             var run = _act.TestRun(MemoryMarshal.AsBytes(new Span<Args>(ref args)));
             return run.Fault is { } fault ? fault.ToString() : Words(Errno.None, args.Result, args.Value);
@@ -94,7 +101,8 @@ internal sealed class LifePlayer(KernelProfile profile)
             var to = Fitting(value, flags);
             var error = step.Kind == 'G'
                 ? map.LookupElem(Key(step), to, flags) : map.LookupAndDeleteElem(Key(step), to, flags);
-            return error == Errno.None ? Words(error, Convert.ToHexStringLower(value)) : Words(error);
+            return error == Errno.None && map.Spec.InnerMap is null
+                ? Words(error, Convert.ToHexStringLower(value)) : Words(error);
         }
 
         private string Walk()
@@ -144,12 +152,17 @@ internal sealed class LifePlayer(KernelProfile profile)
         private string References()
         {
             kernel.Quiesce();
+            kernel.VirtualClock.Advance(TimeSpan.FromMilliseconds(100));
+            kernel.Quiesce();
             return Words(Errno.None, me.Count.Value - _base);
         }
 
         private string End()
         {
             opened.Dispose();
+            _last?.Dispose();
+            GoTo(0);
+            ForgetOwners();
             return References();
         }
 
@@ -159,7 +172,8 @@ internal sealed class LifePlayer(KernelProfile profile)
         private byte[] Key(LifeStep step)
         {
             var key = new byte[map.KeySize];
-            BinaryPrimitives.WriteUInt32LittleEndian(key, (uint)step.Number(0));
+            var number = LifeLayout.IsStorage(map.Spec) ? OwnerId(step.Number(0)) : step.Number(0);
+            BinaryPrimitives.WriteUInt32LittleEndian(key, (uint)number);
             return key;
         }
 

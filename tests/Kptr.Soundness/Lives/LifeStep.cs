@@ -15,13 +15,46 @@ internal enum LifeOp
     Delete,
     Each,
     Late,
+    Self,
+    Push,
+    PushBack,
+    Pop,
+    PopBack,
+    Add,
+    First,
+    Both,
+    Move,
+    Stash,
+    Unstash,
+    Nest,
+    Unnest,
+    Init,
+    Call,
+    Start,
+    Cancel,
+    WqInit,
+    WqCall,
+    WqStart,
+    CellNew,
+    CellDrop,
+    CellRead,
+    CellWrite,
+    Submit,
+    Discard,
+    DynSubmit,
+    DynDiscard,
+    Output,
+    Query,
+    Drain,
 }
 
 /// <summary>One line of a life: a letter and its words, as <c>cells/lives.c</c> reads them.</summary>
 /// <param name="Kind"><c>#</c> a map begins to live, <c>.</c> it ends; <c>P</c> a program acts; of user space
 /// <c>U</c> update, <c>G</c> look up, <c>T</c> look up and delete, <c>D</c> delete, <c>W</c> walk the keys, batches
 /// that <c>L</c> look up, <c>M</c> look up and delete, <c>S</c> update, <c>X</c> delete, and <c>F</c> freeze;
-/// <c>C</c> counts references.</param>
+/// <c>C</c> counts references; <c>B</c> goes to another CPU; an owner of a storage <c>O</c> begins, <c>K</c> ends,
+/// <c>Z</c> is gone; <c>N</c> puts a new inner map into an outer one, <c>A</c> the same once more, <c>Q</c> lets go of
+/// it; <c>V</c> reads a ring, <c>R</c> posts to one.</param>
 /// <param name="Words">What follows it.</param>
 internal sealed record LifeStep(char Kind, params IReadOnlyList<string> Words)
 {
@@ -35,7 +68,8 @@ internal sealed record LifeStep(char Kind, params IReadOnlyList<string> Words)
 
     internal MapUpdateFlags Flags(int word) => (MapUpdateFlags)Number(word);
 
-    internal byte[] Bytes(int word) => Convert.FromHexString(Words[word]);
+    /// <summary>Bytes; where the line ends before them, none.</summary>
+    internal byte[] Bytes(int word) => word < Words.Count ? Convert.FromHexString(Words[word]) : [];
 
     /// <summary>An answer without what only the seed of a hash decides: the order of its elements.</summary>
     internal string Normal(string answer, bool isArray)

@@ -31,15 +31,15 @@ internal static class LifeTable
 
     /// <summary>
     /// How many steps can be compared: a batch that deletes frees its elements in the order of the map, which depends
-    /// on the map's seed, and which of them is used again first, or is sent to RCU first, can be seen later.
+    /// on the map's seed, and which of them is used again first, or is sent to RCU first, can be seen later. Those of
+    /// one bucket go the other way round, so that two that come in one order need not go in one.
     /// </summary>
-    internal static int Comparable(
-        IReadOnlyList<LifeStep> life, IReadOnlyList<string> there, IReadOnlyList<string> here)
+    internal static int Comparable(IReadOnlyList<LifeStep> life, IReadOnlyList<string> there)
     {
+        const int wordsOfTwo = 6;
         var isArray = IsArray(life);
         var end = Enumerable.Range(0, life.Count).FirstOrDefault(
-            i => life[i].Kind == 'M' && there[i] != here[i]
-                && life[i].Normal(there[i], isArray) == life[i].Normal(here[i], isArray), life.Count);
+            i => life[i].Kind == 'M' && !isArray && there[i].Split(' ').Length >= wordsOfTwo, life.Count);
         return Math.Min(end + 1, life.Count);
     }
 
@@ -48,7 +48,7 @@ internal static class LifeTable
         IReadOnlyList<LifeStep> life, IReadOnlyList<string> there, IReadOnlyList<string> here)
     {
         var isArray = IsArray(life);
-        var at = Enumerable.Range(0, Comparable(life, there, here))
+        var at = Enumerable.Range(0, Comparable(life, there))
             .FirstOrDefault(i => life[i].Normal(there[i], isArray) != life[i].Normal(here[i], isArray), -1);
         return at < 0 ? null
             : $"map {LifeLayout.Maps[(int)life[0].Number(0)].Name}\n"

@@ -10,9 +10,16 @@
 #define BPF_MAP_TYPE_RHASH 35
 #define BPF_F_NO_COMMON_LRU 2
 
-enum { ENTRIES = 4, MISSING = 2, CPUS = 2 };
+enum { ENTRIES = 4, MANY = 32, MISSING = 2, GONE = 3, CPUS = 2 };
 
-enum op { PUT, TAKE, LOOK, READ, WRITE, UPDATE, DELETE, EACH, LATE };
+enum op {
+	PUT, TAKE, LOOK, READ, WRITE, UPDATE, DELETE, EACH, LATE,
+	SELF,									/* storages */
+	PUSH, PUSH_BACK, POP, POP_BACK, ADD, FIRST, BOTH, MOVE, STASH, UNSTASH, NEST, UNNEST,	/* lists and trees */
+	INIT, CALL, START, CANCEL, WQ_INIT, WQ_CALL, WQ_START,			/* timers and work */
+	CELL_NEW, CELL_DROP, CELL_READ, CELL_WRITE,				/* objects per CPU */
+	SUBMIT, DISCARD, DYN_SUBMIT, DYN_DISCARD, OUTPUT, QUERY, DRAIN,	/* rings */
+};
 
 struct args {
 	u32 op;
@@ -22,6 +29,7 @@ struct args {
 	u32 cpu;
 	u32 pad;
 	s64 result;
+	u64 owner;
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -90,11 +98,12 @@ static __always_inline s64 looks(struct task_struct __kptr **slot)
 	}												\
 } while (0)
 
-#define LIFE(name, map_type, made_with, of, entry, slots)							\
+#define LIFE(name, map_type, made_with, of, entry, slots) SIZED_LIFE(name, map_type, made_with, ENTRIES, of, entry, slots)
+#define SIZED_LIFE(name, map_type, made_with, entries, of, entry, slots)				\
 struct {												\
 	__uint(type, map_type);										\
 	__uint(map_flags, made_with);									\
-	__uint(max_entries, ENTRIES);									\
+	__uint(max_entries, entries);									\
 	__type(key, u32);										\
 	__type(value, struct entry);									\
 } name SEC(".maps");											\
@@ -167,6 +176,22 @@ RHASH_LIFE(plain, NO_SLOTS)
 RHASH_LIFE(kept, ONE_SLOT)
 RHASH_LIFE(twice, TWO_SLOTS)
 RHASH_LIFE(locked, ONE_SLOT)
+
+// Room for more than one batch of free elements.
+#define BIG_LIFE(kind, map_type, made_with, of, entry, slots)						\
+	SIZED_LIFE(kind##_##entry, map_type, made_with, MANY, of, entry, slots)
+#define BIG_LIVES(entry, slots)										\
+	BIG_LIFE(lrubig, BPF_MAP_TYPE_LRU_HASH, 0, OF_ALL, entry, slots)				\
+	BIG_LIFE(lrubigown, BPF_MAP_TYPE_LRU_HASH, BPF_F_NO_COMMON_LRU, OF_ALL, entry, slots)		\
+	BIG_LIFE(plrubig, BPF_MAP_TYPE_LRU_PERCPU_HASH, 0, OF_CPU, entry, slots)			\
+	BIG_LIFE(plrubigown, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_F_NO_COMMON_LRU, OF_CPU, entry, slots)
+BIG_LIVES(plain, NO_SLOTS)
+BIG_LIVES(kept, ONE_SLOT)
+
+#include "lives-owned.h"
+#include "lives-graphs.h"
+#include "lives-timed.h"
+#include "lives-rings.h"
 
 // How many references the caller's task has.
 SEC("syscall") int count(struct args *a)

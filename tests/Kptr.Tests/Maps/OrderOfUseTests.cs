@@ -98,6 +98,15 @@ public class OrderOfUseTests
         }
     }
 
+    /// <summary>Elements are numbered as the common list was filled; the last is in front of it.</summary>
+    [Theory, InlineData(false, "4 5 6 7 0 1"), InlineData(true, "7 6 5 4 3 2")]
+    public void Batch_OfFreeElements_IsUsedInTheKernelsOrder(bool keepsOrder, string expected)
+    {
+        var bench = new Bench(elements: 8, isPerCpu: false, cpus: 1, keepsOrder);
+
+        Enumerable.Range(0, 6).Select(_ => bench.Take(0)).Should().Equal(expected.Split(' ').Select(int.Parse));
+    }
+
     [Fact]
     public void OwnLists_ACpuNeverGetsAnothersElements_AndGivesUpItsOldest()
     {
@@ -309,7 +318,8 @@ public class OrderOfUseTests
 
     private sealed class Bench
     {
-        internal Bench(int elements, bool isPerCpu, int cpus = Cpus) => Lists = new(elements, cpus, isPerCpu, Evict);
+        internal Bench(int elements, bool isPerCpu, int cpus = Cpus, bool keepsOrder = false) =>
+            Lists = new(elements, cpus, isPerCpu, keepsOrder, Evict);
 
         internal LruLists Lists { get; }
 

@@ -23,6 +23,7 @@ internal sealed unsafe class LruLists
     private readonly int _elemCount;
     private readonly int _cpuCount;
     private readonly bool _isPerCpu;
+    private readonly bool _keepsOrder;
     private readonly int _scanMax;
     private readonly int _target;
     private readonly LruEvictor _evict;
@@ -32,11 +33,17 @@ internal sealed unsafe class LruLists
     private readonly int[] _activeCount;
     private readonly int[] _inactiveCount;
 
-    internal LruLists(int elemCount, int cpuCount, bool isPerCpu, LruEvictor evict)
+    /// <param name="elemCount">Elements in all.</param>
+    /// <param name="cpuCount">CPUs that there can be.</param>
+    /// <param name="isPerCpu">Whether each has a list of its own.</param>
+    /// <param name="keepsOrder">Whether a CPU uses its batch of free elements from the first to the last.</param>
+    /// <param name="evict">Takes an element out of the map.</param>
+    internal LruLists(int elemCount, int cpuCount, bool isPerCpu, bool keepsOrder, LruEvictor evict)
     {
         _elemCount = elemCount;
         _cpuCount = cpuCount;
         _isPerCpu = isPerCpu;
+        _keepsOrder = keepsOrder;
         _evict = evict;
         _scanMax = isPerCpu ? PercpuTarget : CommonTarget;
         _target = isPerCpu ? PercpuTarget : Math.Clamp(elemCount / cpuCount / 2, 1, CommonTarget);
@@ -219,6 +226,23 @@ internal sealed unsafe class LruLists
         {
             Shrink(0, _target - got, cpu, ListKind.LocalFree, ref dying);
         }
+
+        if (_keepsOrder)
+        {
+            Reverse(HeadOf(cpu, ListKind.LocalFree));
+        }
+    }
+
+    private void Reverse(int head)
+    {
+        var i = head;
+        do
+        {
+            ref var node = ref _nodes[i];
+            (node.Prev, node.Next) = (node.Next, node.Prev);
+            i = node.Prev;
+        }
+        while (i != head);
     }
 
     private void Flush(int cpu)

@@ -23,6 +23,11 @@ public sealed unsafe class RingBufMap : KeylessMap
     private const uint BusyBit = 1u << 31;
     private const uint DiscardBit = 1u << 30;
     private const int HeaderBytes = 8;
+
+    // A header says in which page of the buffer its record is, behind those of the buffer itself; who reserves memory
+    // where there was a record before finds it.
+    private const ulong PagesBefore = 3;
+    private const int PageShift = 12;
     private readonly RankedLock _lock = new(LockRank.ThinMap);
     private readonly ulong _data;
     private readonly ulong _mask;
@@ -110,9 +115,25 @@ public sealed unsafe class RingBufMap : KeylessMap
             }
 
             var at = At(_producer);
-            Volatile.Write(ref *(ulong*)at, (uint)length | BusyBit);
+            var page = PagesBefore + ((_producer & _mask) >> PageShift);
+            Volatile.Write(ref *(ulong*)at, (page << 32) | (uint)length | BusyBit);
             Volatile.Write(ref _producer, end);
+            Mirror(at, length, fromStart: true);
             return at + HeaderBytes;
+        }
+    }
+
+    /// <summary>
+    /// Copies what of a record is behind the buffer's end from the buffer's start, or there: in Linux it is one memory.
+    /// </summary>
+    private void Mirror(ulong at, ulong length, bool fromStart)
+    {
+        var end = _data + _mask + 1;
+        var behind = (long)(at + TotalBytes(length) - end);
+        if (behind > 0)
+        {
+            var (from, to) = fromStart ? (_data, end) : (end, _data);
+            Buffer.MemoryCopy((void*)from, (void*)to, behind, behind);
         }
     }
 
@@ -152,6 +173,7 @@ public sealed unsafe class RingBufMap : KeylessMap
     {
         var at = record - HeaderBytes;
         ref var header = ref *(uint*)at;
+        Mirror(at, header & ~BusyBit, fromStart: false);
         Interlocked.Exchange(ref header, (header & ~BusyBit) | (isDiscarded ? DiscardBit : 0));
         var isNext = (Volatile.Read(ref _consumer) & _mask) == at - _data;
         if ((flags & RingWakeup.Force) != 0

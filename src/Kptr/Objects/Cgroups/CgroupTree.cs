@@ -118,6 +118,15 @@ public sealed partial class CgroupTree
         }
     }
 
+    /// <summary>Whether there is or was a cgroup with this id.</summary>
+    internal bool HasMade(ulong id)
+    {
+        using (_lock.Enter())
+        {
+            return id > 0 && id <= _lastId;
+        }
+    }
+
     /// <summary>The online cgroup at this path, or null.</summary>
     public Cgroup? Find(string path)
     {
