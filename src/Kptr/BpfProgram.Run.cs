@@ -26,10 +26,16 @@ public sealed partial class BpfProgram
     /// </summary>
     /// <param name="input">What to run it with.</param>
     /// <param name="options">Limits of the run; null for the defaults.</param>
-    /// <exception cref="ArgumentException">A packet is too short for its Ethernet header.</exception>
+    /// <exception cref="ArgumentException">A packet is too short for its Ethernet header, or the socket is another
+    /// kernel's.</exception>
     public TestOutput TestRun(TestInput input, ExecOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(input);
+        if (input.Socket is { } socket)
+        {
+            Kernel.CheckOwn(socket, nameof(input));
+        }
+
         using var context = new TestContext(this, input);
         var region = new Region(context.Address, (ulong)context.SizeBytes, IsWritable: true);
         var sysctl = input.Sysctl?.ToAccess();
@@ -62,7 +68,8 @@ public sealed partial class BpfProgram
     /// <exception cref="NotSupportedException">It is no iterator program, or goes over what the model
     /// does not have.</exception>
     /// <exception cref="ArgumentException">The options do not name the map that it needs, or one whose elements are
-    /// smaller than what it reads of them, which Linux does not attach it to either (<c>-EACCES</c>).</exception>
+    /// smaller than what it reads of them, which Linux does not attach it to either (<c>-EACCES</c>); or they name
+    /// what is another kernel's.</exception>
     public IterOutput Iterate(IterOptions? over = null, ExecOptions? options = null)
     {
         if (Spec.ExpectedAttachType != AttachType.TraceIter)

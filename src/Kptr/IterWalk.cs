@@ -15,9 +15,11 @@ internal static class IterWalk
 {
     /// <summary>Calls <paramref name="run"/> for every step until it says that it is enough.</summary>
     /// <exception cref="NotSupportedException">The model cannot walk over that.</exception>
-    /// <exception cref="ArgumentException">The options do not name what this walk needs.</exception>
+    /// <exception cref="ArgumentException">The options do not name what this walk needs, or what is another kernel's.
+    /// </exception>
     internal static void Go(KernelModel kernel, string target, IterOptions options, Func<ulong[], bool> run)
     {
+        RequireOwn(kernel, options);
         switch (target)
         {
             case "task":
@@ -46,6 +48,19 @@ internal static class IterWalk
                 break;
             default:
                 throw new NotSupportedException($"iter/{target}: the model has nothing to go over");
+        }
+    }
+
+    private static void RequireOwn(KernelModel kernel, IterOptions options)
+    {
+        foreach (var named in new KernelObject?[] { options.Task, options.Cgroup }.OfType<KernelObject>())
+        {
+            kernel.CheckOwn(named, nameof(options));
+        }
+
+        if (options.Map is { } map && map.Core != kernel)
+        {
+            throw new ArgumentException($"{map} is another kernel's", nameof(options));
         }
     }
 

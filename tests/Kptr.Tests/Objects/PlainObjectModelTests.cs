@@ -376,4 +376,10 @@ internal static class FieldAssertions
 {
     internal static void AssertFields(this KernelObject of, (ulong Value, string Path)[] fields) =>
         fields.Select(f => (of.Get(f.Path), f.Path)).Should().Equal(fields);
+
+    /// <summary>The same of a struct at an address, of which there is one already.</summary>
+    internal static void AssertFields(
+        this KernelCore core, string type, ulong address, (ulong Value, string Path)[] fields) =>
+        fields.Select(f => (KernelMemory.Get(address, core.LayoutOf(type, []).Field(f.Path)), f.Path))
+            .Should().Equal(fields);
 }

@@ -59,6 +59,7 @@ public partial class KernelCore : IDisposable
         Work = new(this, "workqueue", ExecContext.Process);
         IrqWork = new(this, "irq_work", ExecContext.HardIrq);
         Conntrack = new(this);
+        Sockets = new(this);
         Cgroups = new(this);
         Tasks = new(this);
         Options.FaultPlan?.Bind(this);
@@ -121,7 +122,7 @@ public partial class KernelCore : IDisposable
     public ConntrackTable Conntrack { get; }
 
     /// <summary>The sockets that packets can find.</summary>
-    public SockTable Sockets { get; } = new();
+    public SockTable Sockets { get; }
 
     /// <summary>Faults reported so far, oldest first; a copy.</summary>
     public IReadOnlyList<KernelFault> Faults => FaultDesk.All;

@@ -8,7 +8,10 @@ public sealed class SockTable
 {
     private readonly RankedLock _lock = new(LockRank.SockTable);
     private readonly Dictionary<FlowTuple, Sock> _bound = [];
+    private readonly KernelCore _core;
     private long _lastCookie;
+
+    internal SockTable(KernelCore core) => _core = core;
 
     /// <summary>The sockets, by rising cookie; a copy.</summary>
     public ImmutableArray<Sock> All
@@ -23,11 +26,12 @@ public sealed class SockTable
     }
 
     /// <summary>Lets packets find a socket. A listener has no destination.</summary>
+    /// <exception cref="ArgumentException">It is another kernel's.</exception>
     /// <exception cref="InvalidOperationException">Its addresses are taken.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Add(Sock sock)
     {
-        ArgumentNullException.ThrowIfNull(sock);
+        _core.CheckOwn(sock);
         using (_lock.Enter())
         {
             // Closing takes it out under this lock, after it was marked: it is never left in.

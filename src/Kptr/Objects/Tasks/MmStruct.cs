@@ -62,15 +62,11 @@ public sealed class MmStruct : KernelObject
     /// Adds a mapping. With a file, it takes a reference of its own on that. Once nobody uses the address space it is a
     /// reported fault and adds nothing.
     /// </summary>
-    /// <exception cref="ArgumentException">It is empty or overlaps another, or its file is gone.</exception>
+    /// <exception cref="ArgumentException">It is empty or overlaps another, or its file is gone or another kernel's.
+    /// </exception>
     public void Map(VmArea area)
     {
-        if (area.File is { } file && !file.TryAcquireCount())
-        {
-            throw new ArgumentException("the file is gone", nameof(area));
-        }
-
-        area.File?.AddKernelUser("mapping");
+        Hold(area.File, "mapping", nameof(area));
         var native = NativeOf(area);
         bool isFree, isGone;
         using (Core.HoldFaults())
@@ -120,15 +116,10 @@ public sealed class MmStruct : KernelObject
     /// Sets the file whose program runs here; the address space takes a reference of its own. Once nobody uses the
     /// address space it is a reported fault and sets nothing.
     /// </summary>
-    /// <exception cref="ArgumentException">The file is gone.</exception>
+    /// <exception cref="ArgumentException">The file is gone, or another kernel's.</exception>
     public void SetExeFile(KernelFile? file)
     {
-        if (file is not null && !file.TryAcquireCount())
-        {
-            throw new ArgumentException("the file is gone", nameof(file));
-        }
-
-        file?.AddKernelUser("exe_file");
+        Hold(file, "exe_file", nameof(file));
         KernelFile? old;
         bool isGone;
         using (Core.HoldFaults())
@@ -243,6 +234,22 @@ public sealed class MmStruct : KernelObject
 
         exe?.DropKernelUser("exe_file");
         Core.Rcu.Call(static o => ((MmStruct)o).Free(), this, "mmdrop");
+    }
+
+    private void Hold(KernelFile? file, string user, string parameter)
+    {
+        if (file is null)
+        {
+            return;
+        }
+
+        Core.CheckOwn(file, parameter);
+        if (!file.TryAcquireCount())
+        {
+            throw new ArgumentException("the file is gone", parameter);
+        }
+
+        file.AddKernelUser(user);
     }
 
     private KernelStruct NativeOf(VmArea area)

@@ -22,7 +22,7 @@ internal static class TaskFields
         new("start_time", 8), new("start_boottime", 8), new("nr_cpus_allowed", 4),
         new("cpus_ptr", 8), new("cpus_mask", 1024), new("cgroups", 8), new("mm", 8), new("files", 8),
         new("nsproxy", 8), new("signal", 8),
-        new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("on_cpu", 4), new("exit_signal", 4),
+        new("prio", 4), new("static_prio", 4), new("normal_prio", 4), new("exit_signal", 4),
         new("cred", 8), new("real_cred", 8),
         .. TaskLinks.Select(FieldSpec.Link),
     ];

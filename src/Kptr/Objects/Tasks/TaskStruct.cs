@@ -10,6 +10,8 @@ namespace Kptr.Objects;
 /// </remarks>
 public sealed class TaskStruct : KernelObject
 {
+    internal const int ChildSignal = 17; // SIGCHLD
+    internal const int NoSignal = -1;
     private readonly RefCount _usage;
     private volatile bool _isReaped;
     private volatile bool _isSwitchedOut;
@@ -111,6 +113,13 @@ public sealed class TaskStruct : KernelObject
     {
         get => (TaskFlags)Get("flags");
         internal set => Put("flags", (ulong)value);
+    }
+
+    /// <summary>The signal that its end sends its parent; <see cref="NoSignal"/> of a thread.</summary>
+    internal int ExitSignal
+    {
+        get => (int)Get("exit_signal");
+        set => Put("exit_signal", (uint)value);
     }
 
     /// <summary>Wait status as the parent will see it.</summary>

@@ -69,6 +69,7 @@ public sealed partial class TaskTable
             hasOwn = task.Files is { LiveCount: 1 };
             shared = hasOwn ? null : task.Files?.ShareLocked();
             task.Comm = comm;
+            task.ExitSignal = TaskStruct.ChildSignal;
             task.Flags &= ~TaskFlags.ForkNoExec;
         }
 
@@ -123,6 +124,7 @@ public sealed partial class TaskTable
             group.Leader = task;
             task.SetGroup(group, task.Pid);
             leader.SetGroup(group, task.Pid);
+            leader.ExitSignal = TaskStruct.NoSignal;
             group.Threads.Remove(task);
             group.Threads.Insert(0, task);
             InheritLocked(leader, task);

@@ -378,6 +378,7 @@ public sealed partial class TaskTable
         task.SetParent(parent);
         task.SetCred(maker?.Get("cred") ?? _rootCred.Address);
         task.SwapCssSetLocked(maker?.CssSet ?? _core.Cgroups.Root.CssSet);
+        task.ExitSignal = isThread ? TaskStruct.NoSignal : maker is null ? 0 : TaskStruct.ChildSignal;
         task.Flags = TaskFlags.ForkNoExec | ((maker?.Flags ?? 0) & TaskFlags.Kthread);
         if (!isThread)
         {
