@@ -3,8 +3,8 @@ namespace Kptr.Repo.Tests;
 /// <summary>The solution builds everything: what is not in it is not tested.</summary>
 public class SolutionTests
 {
-    // The first needs a browser and its driver, some 200 MB: .ci/checks/page builds and runs it. The other judges mutants
-    // and is no test: tests/mutation/mutate.sh builds it.
+    // The first needs a browser and its driver, some 200 MB: .ci/checks/page builds and runs it. The other judges
+    // mutants and is no test: tests/mutation/mutate.sh builds it.
     private static readonly string[] s_apart =
         ["tests/Kptr.Page.Tests/Kptr.Page.Tests.csproj", "tests/mutation/Judge/Judge.csproj"];
 

@@ -1,6 +1,5 @@
 using Kptr.Maps;
 using Kptr.Objects;
-using Kptr.Specs;
 using Kptr.Tests.Shared;
 
 namespace Kptr.Public.Tests.Objects;
@@ -16,7 +15,8 @@ public class OtherKernelTests
         var (tasks, groups) = (kernel.Tasks, kernel.Cgroups);
         var (mine, theirs) = (tasks.Fork(tasks.Init), other.Tasks.Fork(other.Tasks.Init));
         var (group, foreign) = (groups.Create("g"), other.Cgroups.Create("g"));
-        var (file, sock, conn) = (new KernelFile(other, "/f"), new Sock(other, default), other.Conntrack.Allocate(default));
+        var (file, sock) = (new KernelFile(other, "/f"), new Sock(other, default));
+        var conn = other.Conntrack.Allocate(default);
         using var map = new ArrayMap<int>(other, 1);
         using var obj = BpfObject.Open(Path.Combine(RepoRoot.Path, "tests", "data", "run", "open_files.bpf.o"))
             .Load(kernel);

@@ -2,7 +2,7 @@ using Kptr.Maps;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>Free slots of a map at random, against plain stacks: a stock for each CPU, and a depot behind them.</summary>
+/// <summary>Free slots of a map at random, against plain stacks: a stock of each CPU, a depot behind them.</summary>
 public class PcpuFreelistTests
 {
     private const int StockMax = 64;

@@ -6,7 +6,7 @@ using static Kptr.Tests.Maps.PlainModel;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>Arrays of things, bloom filters and maps that stay empty, against the plainest array that does the same.</summary>
+/// <summary>Arrays of things, bloom filters and maps that stay empty, against the plainest of the kind.</summary>
 public class PlainArrayModelTests
 {
     [Fact]

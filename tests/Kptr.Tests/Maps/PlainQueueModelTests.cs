@@ -5,7 +5,7 @@ using static Kptr.Tests.Maps.PlainModel;
 
 namespace Kptr.Tests.Maps;
 
-/// <summary>Queues, stacks and rings of records, at random, against the plainest collection that does the same.</summary>
+/// <summary>Queues, stacks and rings of records, at random, against the plainest list that does the same.</summary>
 public class PlainQueueModelTests
 {
     [Theory]

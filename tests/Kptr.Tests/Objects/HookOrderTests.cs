@@ -62,6 +62,17 @@ public class HookOrderTests
             return [.. hooks.Take().Select(h => string.Join(' ', h.Split(' ').Where(w => w != $"{hooks.Info:x}")))];
         }
 
+        hooks.Asked = (name, args) =>
+        {
+            if (name == "task_kill")
+            {
+                core.AssertFields("kernel_siginfo", args[1],
+                [
+                    (args[2], "si_signo"), (0, "si_code"), ((ulong)sender.Tgid, "_sifields._kill._pid"),
+                    (1000, "_sifields._kill._uid.val"),
+                ]);
+            }
+        };
         Passed(0, target).Should().Equal($"task_kill {target.Address:x} 0 0");
         Passed(19, target).Should().Equal(
             $"task_kill {target.Address:x} 13 0", $"signal_generate 13 {target.Address:x} 1 0", "signal_deliver 13 0");
@@ -108,6 +119,8 @@ public class HookOrderTests
 
         internal long Refusal { get; set; }
 
+        internal Action<string, ulong[]>? Asked { get; set; }
+
         /// <summary>Where the last signal's <c>kernel_siginfo</c> was.</summary>
         internal ulong Info { get; private set; }
 
@@ -123,6 +136,7 @@ public class HookOrderTests
         public long Ask(string hook, ReadOnlySpan<ulong> args)
         {
             Add(hook, args);
+            Asked?.Invoke(hook, args.ToArray());
             Info = hook == "task_kill" ? args[1] : Info;
             return hook == "task_free" ? 0 : Refusal;
         }

@@ -3,7 +3,7 @@ using Kptr.Objects;
 
 namespace Kptr.Tests.Objects;
 
-/// <summary>What programs read of structs that hang on objects: pids, namespaces, signals, sets, mappings, keys.</summary>
+/// <summary>What programs read of structs that hang on objects: pids, namespaces, signals, sets, mappings.</summary>
 public class LinkedStructTests
 {
     [Fact]
@@ -15,7 +15,8 @@ public class LinkedStructTests
         var first = core.Tasks.InitNamespace;
         core.AssertFields("pid", inner.ThreadPid.Address,
         [
-            (1, "count.refs.counter"), (2, "level"), ((ulong)inner.Pid, "numbers[0].nr"), (first.Address, "numbers[0].ns"),
+            (1, "count.refs.counter"), (2, "level"),
+            ((ulong)inner.Pid, "numbers[0].nr"), (first.Address, "numbers[0].ns"),
             (2, "numbers[1].nr"), (outer.PidNamespace.Address, "numbers[1].ns"),
             (1, "numbers[2].nr"), (inner.PidNamespace.Address, "numbers[2].ns"), (0, "numbers[3].nr"),
         ]);
@@ -187,5 +188,98 @@ public class LinkedStructTests
         core.Tasks.Exec(core.Tasks.Init, "systemd");
         Signals(core.Tasks.Init).Should().Be("17");
         pin.Release();
+    }
+
+    /// <summary>What hung on an object goes with it.</summary>
+    [Fact]
+    public void EndOfObjects_LeavesNoneOfTheirStructs()
+    {
+        string[] types =
+            ["pid", "signal_struct", "css_set", "kernfs_node", "vm_area_struct", "kernel_siginfo", "key", "socket"];
+        using var core = TestKernel.Boot();
+        Live();
+        long[] Count() => [.. types.Select(t => core.LayoutOf(t, []).Slab.LiveCount)];
+        var before = Count();
+        Live();
+        Count().Should().Equal(before);
+
+        void Live()
+        {
+            var group = core.Cgroups.Create("g");
+            var task = core.Tasks.Fork(core.Tasks.Init);
+            core.Cgroups.Attach(group, task);
+            var thread = core.Tasks.ForkThread(task);
+            task.Mm!.Map(new(0x1000, 0x2000, 0));
+            task.Mm.Map(new(0x3000, 0x4000, 0));
+            task.Mm.Unmap(0x1000).Should().BeTrue();
+            core.Tasks.ForkFault = _ => true;
+            core.Invoking(c => c.Tasks.Fork(task)).Should().Throw<InvalidOperationException>();
+            core.Tasks.ForkFault = _ => throw new FormatException();
+            core.Invoking(c => c.Tasks.Fork(task)).Should().Throw<FormatException>();
+            core.Tasks.ForkFault = null;
+            core.Tasks.Exec(thread, "x");
+            core.Tasks.Kill(core.Tasks.Init, thread, 9).Should().Be(Errno.None);
+            core.Tasks.Reap(thread).Should().BeTrue();
+            core.Cgroups.Remove(group).Should().Be(Errno.None);
+            var file = new KernelFile(core, new Sock(core, default));
+            file.Close();
+            KernelRef.Own(new BpfKey(core, 1, false)).Release();
+            core.Quiesce();
+            core.Tasks.All.Should().Equal(core.Tasks.Init);
+            core.Ledger.AssertAllReturned();
+        }
+    }
+
+    /// <summary>Files and address spaces that nobody uses any more take nothing, and the fault is named.</summary>
+    [Fact]
+    public void SpentTables_TakeNothing()
+    {
+        using var core = TestKernel.Boot();
+        var file = new KernelFile(core, "/f");
+        var task = core.Tasks.Fork(core.Tasks.Init);
+        var (mm, files) = (task.Mm!, task.Files!);
+        core.Tasks.Exit(task);
+        Action[] uses =
+        [
+            () => mm.Map(new(0x1000, 0x2000, 0, file)), () => mm.SetExeFile(file),
+            () => files.Open(file).Should().Be(-1),
+        ];
+        foreach (var use in uses)
+        {
+            use();
+            core.TakeFaults().Should().ContainSingle().Which.Message.Should().Contain("used");
+            file.Count.Value.Should().Be(1);
+        }
+
+        (mm.Areas, mm.ExeFile, files.All).Should().Be((mm.Areas, null, files.All));
+        mm.Areas.Should().BeEmpty();
+        files.All.Should().BeEmpty();
+        core.Quiesce();
+        (mm.ToString(), files.ToString()).Should().Be((
+            $"mm_struct@{mm.Address:x} (0 mappings, freed)", $"files_struct of process {task.Pid} (0 open, freed)"));
+        file.Close();
+        var other = core.Tasks.Fork(core.Tasks.Init);
+        core.Quiesce();
+        other.Invoking(t => t.Mm!.Map(new(0x1000, 0x2000, 0, file))).Should().Throw<ArgumentException>()
+            .WithMessage("*gone*");
+        other.Invoking(t => t.Mm!.SetExeFile(file)).Should().Throw<ArgumentException>().WithMessage("*gone*");
+        other.Invoking(t => t.Files!.Open(file)).Should().Throw<ArgumentException>().WithMessage("*gone*");
+    }
+
+    [Fact]
+    public void Descriptors_AreTheLowestThatAreFree()
+    {
+        using var core = TestKernel.Boot();
+        var file = new KernelFile(core, "/f");
+        var files = core.Tasks.Fork(core.Tasks.Init).Files!;
+        Enumerable.Range(0, 9).Select(_ => files.Open(file)).Should().Equal(Enumerable.Range(0, 9));
+        files.AssertFields([(9, "next_fd")]);
+        files.Open(file, FilesStruct.FdMax - 1).Should().Be(FilesStruct.FdMax - 1);
+        files.Invoking(f => f.Open(file, FilesStruct.FdMax)).Should().Throw<ArgumentOutOfRangeException>()
+            .WithMessage($"*0 to {FilesStruct.FdMax - 1}*");
+        file.Count.Value.Should().Be(11, "what was refused holds nothing");
+        files.Close(7).Should().BeTrue();
+        files.AssertFields([(7, "next_fd")]);
+        files.Open(file).Should().Be(7);
     }
 }

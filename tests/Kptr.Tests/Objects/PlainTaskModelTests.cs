@@ -178,6 +178,7 @@ public class PlainTaskModelTests
                 }
             }
 
+            CheckLists();
             foreach (var group in _groups)
             {
                 var users = Users(group);
@@ -189,6 +190,49 @@ public class PlainTaskModelTests
                 Assert.Equal(group.Parent is null ? _spent : group.Used, group.Cgroup.CpuTime.TotalNs);
                 Assert.Equal(group.Cgroup.IntrinsicHolders().Count(), group.Cgroup.Count.Value);
             }
+        }
+
+        // The lists that programs walk hold what C# says.
+        private void CheckLists()
+        {
+            var leaders = _processes.Where(p => p != _init).Select(p => p.Leader);
+            Assert.Equal(ByAddress(leaders), ByAddress(Walk(_init.Leader.LinkAt("tasks"), "tasks")));
+            foreach (var process in _processes)
+            {
+                var children = process.Children.Select(c => c.Leader);
+                Assert.Equal(children, Walk(process.Leader.LinkAt("children"), "sibling"));
+                Assert.Equal(process.Threads, Walk(In("signal_struct", process.Leader.Get("signal"), "thread_head"),
+                    "thread_node"));
+            }
+
+            var members = _processes
+                .SelectMany(p => p.Threads.Select(t => (Task: t, Set: (p.GroupOf[t], p.Dead.Contains(t)))))
+                .ToLookup(m => m.Set, m => m.Task);
+            foreach (var group in _groups)
+            {
+                List<TaskStruct> On(string list) =>
+                    Walk(In("css_set", group.Cgroup.CssSet.Address, list), "cg_list");
+                Assert.Equal(ByAddress(members[(group, false)]), ByAddress(On("tasks")));
+                Assert.Equal(ByAddress(members[(group, true)]), ByAddress(On("dying_tasks")));
+                Assert.Empty(On("mg_tasks"));
+            }
+
+            ulong In(string type, ulong address, string path) =>
+                address + (ulong)_core.LayoutOf(type, []).Field(path).OffsetBytes;
+            static IEnumerable<TaskStruct> ByAddress(IEnumerable<TaskStruct> tasks) => tasks.OrderBy(t => t.Address);
+        }
+
+        private unsafe List<TaskStruct> Walk(ulong head, string link)
+        {
+            var offset = _init.Leader.LinkAt(link) - _init.Leader.Address;
+            var found = new List<TaskStruct>();
+            for (var (at, before) = (*(ulong*)head, head); at != head; (at, before) = (*(ulong*)at, at))
+            {
+                Assert.Equal(before, *(ulong*)(at + sizeof(ulong)));
+                found.Add((TaskStruct)_core.Heap.FindObject(at - offset)!);
+            }
+
+            return found;
         }
 
         internal void End()

@@ -16,8 +16,7 @@ public sealed class Cgroup : KernelObject
     [
         FieldSpec.Count(CountField), new("level", 4), new("kn", 8), new("self.flags", 4), new("self.cgroup", 8),
         new("self.parent", 8), new("self.id", 4),
-        new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("nr_descendants", 4),
-        new("nr_populated_csets", 4), new("root", 8), new("dom_cgrp", 8),
+        new("self.serial_nr", 8), new("self.online_cnt.counter", 4), new("dom_cgrp", 8),
         new("bstat.cputime.utime", 8), new("bstat.cputime.stime", 8), new("bstat.cputime.sum_exec_runtime", 8),
         FieldSpec.Link("self.children"), FieldSpec.Link("self.sibling"),
         .. Enumerable.Range(0, AncestorsMax).Select(i => new FieldSpec($"ancestors[{i}]", 8)),

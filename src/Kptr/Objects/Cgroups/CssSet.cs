@@ -11,7 +11,7 @@ internal sealed class CssSet
 {
     private static readonly FieldSpec[] Fields =
     [
-        FieldSpec.Count("refcount.refs.counter"), new("dfl_cgrp", 8), new("nr_tasks", 4),
+        FieldSpec.Count("refcount.refs.counter"), new("dfl_cgrp", 8),
         FieldSpec.Link("tasks"), FieldSpec.Link("mg_tasks"), FieldSpec.Link("dying_tasks"),
     ];
     private readonly KernelStruct _native;

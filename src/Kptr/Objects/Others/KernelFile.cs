@@ -6,9 +6,7 @@ public sealed class KernelFile : KernelObject
     private const ulong Unconnected = 1; // SS_UNCONNECTED
     private const ulong Connected = 3; // SS_CONNECTED
     private const string CountField = "f_count.counter";
-    private static readonly FieldSpec[] Fields = [
-        FieldSpec.Count(CountField, 8), new("f_inode", 8), new("f_flags", 4), new("f_mode", 4), new("private_data", 8),
-    ];
+    private static readonly FieldSpec[] Fields = [FieldSpec.Count(CountField, 8), new("private_data", 8)];
 
     private static readonly FieldSpec[] SocketFields = [new("state", 4), new("type", 2), new("file", 8), new("sk", 8)];
     private readonly KernelStruct? _socket;

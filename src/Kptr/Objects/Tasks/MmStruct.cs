@@ -18,7 +18,7 @@ public sealed class MmStruct : KernelObject
     private const string Users = "mm_users.counter";
     private static readonly FieldSpec[] Fields = [
         FieldSpec.Count(Users), new("mm_count.counter", 4), new("map_count", 4), new("total_vm", 8),
-        new("exe_file", 8), new("owner", 8),
+        new("exe_file", 8),
     ];
 
     private static readonly FieldSpec[] VmaFields =

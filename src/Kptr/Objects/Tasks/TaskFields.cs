@@ -51,7 +51,7 @@ internal static class TaskFields
 
     internal static IReadOnlyList<FieldSpec> Signal { get; } =
     [
-        new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4), new("group_exit_code", 4),
+        new("sigcnt.refs.counter", 4), new("live.counter", 4), new("nr_threads", 4),
         new("utime", 8), new("stime", 8), new("cutime", 8), new("cstime", 8), new("sum_sched_runtime", 8),
         FieldSpec.Link("thread_head"),
     ];

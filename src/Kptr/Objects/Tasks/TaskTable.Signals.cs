@@ -13,8 +13,7 @@ public sealed partial class TaskTable
     private static readonly int[] StopSignals = [19, 20, 21, 22]; // STOP, TSTP, TTIN, TTOU
     private static readonly FieldSpec[] InfoFields =
     [
-        new("si_signo", 4), new("si_errno", 4), new("si_code", 4), new("_sifields._kill._pid", 4),
-        new("_sifields._kill._uid.val", 4),
+        new("si_signo", 4), new("si_code", 4), new("_sifields._kill._pid", 4), new("_sifields._kill._uid.val", 4),
     ];
 
     /// <summary>
