@@ -90,8 +90,8 @@ public class ObjectTextTests
             () => tasks.Fork(init, new ForkOptions { StartTimeNs = -1 }), "before boot");
         Refused<ArgumentOutOfRangeException>(() => alive.SetCpus([1, -1]), "CPUs are 0 to 8191");
         Refused<ArgumentOutOfRangeException>(() => alive.SetCpus([8192]), "CPUs are 0 to 8191");
-        Refused<ArgumentException>(() => new CryptoCtx(core, "rot13", new byte[16]), "unknown algorithm");
-        Refused<ArgumentException>(() => new CryptoCtx(core, "ecb(aes)", new byte[15]), "bad key size");
+        Refused<ArgumentException>(() => _ = new CryptoCtx(core, "rot13", new byte[16]), "unknown algorithm");
+        Refused<ArgumentException>(() => _ = new CryptoCtx(core, "ecb(aes)", new byte[15]), "bad key size");
         Refused<ArgumentException>(() => alive.Mm!.Map(new(2, 2, 0)), "empty or overlaps");
         core.Sockets.Add(new(core, new(1, 2, 0, 0, 6)));
         Refused<InvalidOperationException>(() => core.Sockets.Add(new(core, new(1, 2, 0, 0, 6))), "is taken");
@@ -145,6 +145,7 @@ public class ObjectTextTests
         core.Ledger.AssertNoLeaks();
         var kthread = core.Tasks.ForkKthread("k");
         core.Tasks.Fork(kthread).Flags.Should().HaveFlag(TaskFlags.Kthread, "a thread of the kernel makes such");
+        core.Tasks.Adopt(kthread, new(), isKthread: true).Flags.Should().HaveFlag(TaskFlags.Kthread);
         core.Tasks.Exec(kthread, "x");
         kthread.Mm.Should().BeNull();
     }
