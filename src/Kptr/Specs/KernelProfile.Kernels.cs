@@ -133,6 +133,7 @@ public sealed partial record KernelProfile
         FiltersSchedulerKfuncs = true,
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
+        OffsetsPlainContexts = true,
         CastsToVoid = true,
         ReadsUntrustedMemory = true,
         MayGotoNextInsn = true,

@@ -240,6 +240,12 @@ public sealed partial record KernelProfile
     internal bool IndexesSyscallContext { get; init; }
 
     /// <summary>
+    /// Whether loads from a context that the kernel shows as it is (of tracing programs, of devices' cgroups, of
+    /// netfilter) may go through a pointer with a known offset: in 7.2.
+    /// </summary>
+    internal bool OffsetsPlainContexts { get; init; }
+
+    /// <summary>
     /// Whether <c>bpf_rdonly_cast</c> to <c>void</c> gives memory of any size, read with faults caught: in 7.2.
     /// </summary>
     internal bool CastsToVoid { get; init; }

@@ -48,12 +48,27 @@ internal static partial class PointerPrograms
         }
     }
 
+    // Programs that are asked of their context alone.
+    private static readonly string[] s_contexts =
+    [
+        "socket", "kprobe", "tracepoint", "raw_tp", "raw_tp.w", "perf_event", "xdp", "cgroup/dev", "cgroup/sysctl",
+        "cgroup/getsockopt", "cgroup/sock_create", "cgroup/connect4", "cgroup_skb/egress", "sockops", "sk_msg",
+        "sk_skb", "sk_lookup", "sk_reuseport", "flow_dissector", "lirc_mode2", "netfilter", "lwt_in", "lsm/file_open",
+        "fentry/bpf_fentry_test1", "iter/task",
+    ];
+
     /// <summary>All rows: states that an origin cannot be in are left out.</summary>
     internal static ImmutableArray<Row> Rows { get; } =
     [
         .. from section in s_sections
            from origin in PointerOrigin.All
            where origin.Sections.Length == 0 || origin.Sections.Contains(section)
+           from state in PointerState.All
+           where state.Fits(origin)
+           select new Row(section, origin, state),
+        .. from section in s_contexts
+           from origin in PointerOrigin.All
+           where origin.Name is "context"
            from state in PointerState.All
            where state.Fits(origin)
            select new Row(section, origin, state),

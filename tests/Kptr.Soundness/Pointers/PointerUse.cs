@@ -55,6 +55,7 @@ internal sealed record PointerUse(string Name, params string[] Lines)
         new("nothing"),
         new("load", "r1 = *(u64 *)(r7 + 0)"),
         new("load_far", "r1 = *(u32 *)(r7 + 8)"),
+        new("load_word", "r1 = *(u32 *)(r7 + 0)"),
         new("load_byte", "r1 = *(u8 *)(r7 + 1)"),
         new("load_before", "r1 = *(u64 *)(r7 - 8)"),
         new("load_twice", "r1 = *(u64 *)(r7 + 0)", "r1 = *(u64 *)(r1 + 0)"),

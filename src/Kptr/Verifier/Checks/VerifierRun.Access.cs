@@ -192,7 +192,7 @@ internal sealed partial class VerifierRun
         }
         else
         {
-            CheckPtrOffReg(reg, regno, fixedOffOk: false);
+            CheckPtrOffReg(reg, regno, fixedOffOk: Hook.IsContextOffset);
         }
 
         if (_context.Check(InsnIdx, off, size, write, isLdsx) is not { } access)

@@ -26,6 +26,14 @@ internal sealed class Hook(ProgSpec prog, KernelSpec kernel, AttachTarget? targe
     /// <summary>Whether offsets into the context may be variable (<c>is_var_ctx_off_allowed</c>).</summary>
     public bool IsContextIndexed => kernel.Profile.IndexesSyscallContext && prog.Type == ProgType.Syscall;
 
+    /// <summary>
+    /// Whether a pointer into the context may have a known offset: where the kernel rewrites no access to it
+    /// (<c>bpf_verifier_ops.convert_ctx_access</c> is null).
+    /// </summary>
+    public bool IsContextOffset => kernel.Profile.OffsetsPlainContexts && prog.Type is ProgType.Kprobe
+        or ProgType.Tracepoint or ProgType.RawTracepoint or ProgType.RawTracepointWritable or ProgType.Tracing
+        or ProgType.Lsm or ProgType.StructOps or ProgType.CgroupDevice or ProgType.Netfilter or ProgType.LircMode2;
+
     /// <summary>Whether a member of a kernel struct returns an object, with a reference to it.</summary>
     public bool ReturnsPointer => prog.Type == ProgType.StructOps && kernel.Profile.StructOpsHandOverReferences
         && ResultOfMember.Kind == BtfKind.Ptr;
