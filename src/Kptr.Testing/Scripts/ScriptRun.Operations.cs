@@ -253,10 +253,13 @@ internal sealed unsafe partial class ScriptRun
 
         var (key, value) = (_shape.Key(step.Key), _shape.Written(step.Value));
         Errno[] said = [_map.UpdateElem(key, value), _map.DeleteElem(key), _map.LookupElem(key, value)];
-        if (said.Any(e => e != Errno.EBADF))
+
+        // The directory of a cgroup that is offline can still be open.
+        var wanted = _map.Type == BpfMapType.CgrpStorage ? Errno.ENOENT : Errno.EBADF;
+        if (said.Any(e => e != wanted))
         {
             throw new BrokenRuleException(
-                Rules.Errnos, "-EBADF for an update, a delete and a look-up of an owner that there is not",
+                Rules.Errnos, $"-{wanted} for an update, a delete and a look-up of an owner that there is not",
                 string.Join(", ", said.Select(Text)));
         }
 
