@@ -8,48 +8,49 @@ using Kptr.Verifier;
 namespace Kptr.KernelSelftests;
 
 /// <summary>
-/// Programs of the generator about who owns what, <c>--count N</c> from <c>--seed N</c> on: written to
-/// <c>--to FILE</c> for a real kernel, or judged and compared with what it answered (<c>--answers FILE</c>).
+/// Programs of the generator about who owns what, <c>--count N</c> from <c>--seed N</c> on, or, with
+/// <c>--pointers all</c>, every pointer put to every use (<see cref="PointerPrograms"/>): written to <c>--to FILE</c>
+/// for a real kernel, or judged and compared with what it answered (<c>--answers FILE</c>).
 /// </summary>
 internal static partial class OwnershipReport
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>A program under the number that the kernel answers with, and the name that it is reported by.</summary>
+    private sealed record Asked(int Number, string Name, GeneratedProgram Program);
 
     internal static int Run(Options options)
     {
         var kernel = Kernel.Read(options);
         var seed = int.Parse(options["seed"] ?? "1", CultureInfo.InvariantCulture);
         var count = int.Parse(options["count"] ?? "200", CultureInfo.InvariantCulture);
-        var generated = options["pointers"] is null
-            ? Enumerable.Range(seed, count).Select(s => (Seed: s, Program: ProgGenerator.GenerateOwnership(s)))
+        var asked = options["pointers"] is null
+            ? Enumerable.Range(seed, count).Select(s => new Asked(s, $"seed {s}", ProgGenerator.GenerateOwnership(s)))
             : PointerCells(kernel);
-        if (options["number"] is { } number)
-        {
-            Console.WriteLine(generated.Single(g => g.Seed == int.Parse(number, CultureInfo.InvariantCulture)).Program);
-            return 0;
-        }
-
-        var programs = generated
-            .Select(p => (p.Seed, p.Program, Prog: p.Program.TryLink(kernel, new DiagSink())))
+        var programs = asked.Select(a => (Asked: a, Prog: a.Program.TryLink(kernel, new DiagSink())))
             .Where(p => p.Prog is not null)
-            .Select(p => (
-                p.Seed, p.Program, Prog: p.Prog! with { LoadFlags = p.Prog.LoadFlags | JudgeReport.JudgeFlags }))
+            .Select(p => (p.Asked, Prog: p.Prog! with { LoadFlags = p.Prog.LoadFlags | JudgeReport.JudgeFlags }))
             .ToList();
         if (options["to"] is { } file)
         {
             using var to = File.Create(file);
             var on = ProgBase.Ownership;
-            LinkedFile.Write(to, on.Btf, on.Object.Maps, [.. programs.Select(p => (p.Seed, p.Prog))]);
-            Console.WriteLine($"{programs.Count} of {count} programs are linked");
+            LinkedFile.Write(to, on.Btf, on.Object.Maps, [.. programs.Select(p => (p.Asked.Number, p.Prog))]);
+            Console.WriteLine($"{programs.Count} programs are linked");
             return 0;
         }
 
         var answers = File.ReadLines(options["answers"]!).Select(l => AnswerPattern().Match(l)).Where(m => m.Success)
             .ToDictionary(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture));
-        var tally = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (at, program, prog) in programs)
+        if (options["table"] is { } table)
         {
-            Compare(at, program, Judge(prog, kernel), answers.GetValueOrDefault(at), tally, options);
+            File.WriteAllLines(table, PointerTable(answers));
+        }
+
+        var tally = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (of, prog) in programs)
+        {
+            Compare(of, Judge(prog, kernel), answers.GetValueOrDefault(of.Number), tally, options);
         }
 
         foreach (var (what, times) in tally)
@@ -62,11 +63,26 @@ internal static partial class OwnershipReport
 
     private const string Differs = "DIFFERS";
 
-    // A number for each row and use, the same under every kernel.
-    private static IEnumerable<(int Seed, GeneratedProgram Program)> PointerCells(KernelSpec kernel) =>
+    private static IEnumerable<Asked> PointerCells(KernelSpec kernel) =>
         from row in PointerPrograms.Rows.Index()
         from use in PointerUse.All.Index()
-        select ((row.Index * PointerUse.All.Length) + use.Index, row.Item.Program(use.Item, kernel));
+        let program = row.Item.Program(use.Item, kernel)
+        where program is not null
+        select new Asked(NumberOf(row.Index, use.Index), $"{row.Item.Label} {use.Item.Name}", program);
+
+    private static int NumberOf(int row, int use) => (row * PointerUse.All.Length) + use;
+
+    // A line for all rows with the same answers, a character for each use: + yes, . no, x nobody was asked.
+    private static IEnumerable<string> PointerTable(Dictionary<int, Match> answers) =>
+        PointerPrograms.Rows.Index()
+            .GroupBy(
+                r => string.Concat(Enumerable.Range(0, PointerUse.All.Length)
+                    .Select(u => !answers.TryGetValue(NumberOf(r.Index, u), out var answer) ? 'x'
+                        : answer.Groups[2].Value == "0" ? '+' : '.')),
+                r => r.Item.Label)
+            .Select(g => $"{string.Join(',', g)}\t{g.Key}")
+            .Prepend("# What may be done with a pointer, a character for each use: + yes, . no, x not asked: "
+                + string.Join(' ', PointerUse.All.Select(u => u.Name)));
 
     private static VerifyResult? Judge(ProgSpec prog, KernelSpec kernel)
     {
@@ -82,8 +98,7 @@ internal static partial class OwnershipReport
     }
 
     private static void Compare(
-        int seed, GeneratedProgram program, VerifyResult? result, Match? answer, SortedDictionary<string, int> tally,
-        Options options)
+        Asked of, VerifyResult? result, Match? answer, SortedDictionary<string, int> tally, Options options)
     {
         var what = result is null ? "not finished here"
             : answer is null ? "not answered by the kernel"
@@ -91,17 +106,17 @@ internal static partial class OwnershipReport
         tally[what] = tally.GetValueOrDefault(what) + 1;
         if (result is null || answer is null)
         {
-            Console.WriteLine($"seed {seed}: {what}");
+            Console.WriteLine($"{of.Name}: {what}");
         }
         else if (what.StartsWith(Differs, StringComparison.Ordinal) || options["details"] == what)
         {
             var groups = answer.Groups;
             Console.WriteLine(
-                $"seed {seed}: {what}\n  here:  {result.Verdict} {result.InsnsProcessed} {result.Message}\n"
+                $"{of.Name}: {what}\n  here:  {result.Verdict} {result.InsnsProcessed} {result.Message}\n"
                 + $"  there: {groups[2].Value} {groups[3].Value} {groups[4].Value}");
             if (options["details"] is not null)
             {
-                Console.WriteLine(program);
+                Console.WriteLine(of.Program);
             }
         }
     }

@@ -134,6 +134,7 @@ public sealed partial record KernelProfile
         WidensKfuncHooks = true,
         IndexesSyscallContext = true,
         OffsetsPlainContexts = true,
+        SplitsNullCasts = true,
         CastsToVoid = true,
         ReadsUntrustedMemory = true,
         MayGotoNextInsn = true,

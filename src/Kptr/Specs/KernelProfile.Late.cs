@@ -278,6 +278,11 @@ public sealed partial record KernelProfile
     internal bool FollowsThrowsOfGlobals { get; init; }
 
     /// <summary>
+    /// Whether the null that a cast of an owned socket may give is explored as a path of its own: in 7.2.
+    /// </summary>
+    internal bool SplitsNullCasts { get; init; }
+
+    /// <summary>
     /// Whether a range of numbers is an arc of the circle that they make, and not a signed and an unsigned one; then
     /// that of a quotient, a remainder by a constant, a swapped and a negated number is known as well, and a branch
     /// that would leave no number for an operand is not explored: in 7.2.

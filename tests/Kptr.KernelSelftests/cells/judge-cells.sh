@@ -1,7 +1,7 @@
 #!/bin/bash
 # judge-cells.sh VMLINUZ VMLINUX-WITH-BTF DIR [TABLE...]: asks a real kernel, under qemu, whole tables, one program or map a
 # cell, and writes each to DIR. Tables: helpers (and places of contexts), kfuncs, maps, calls, owners, returns,
-# args, attach, and btfs where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
+# args, attach, and btfs and pointers where KPTR_SELFTESTS is a command that runs Kptr.KernelSelftests; all of them where none is named.
 # "programs" is no table: it compares verdicts on COUNT generated programs about owners, from SEED on. "lives" lets COUNT
 # maps live and die from SEED on, and compares what each step answered; its table has those lives.
 # VERSION is the kernel's, in the names of the tables: 6.12 unless told.
@@ -75,7 +75,7 @@ for table; do
     pointers)
         generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --pointers all"
         $generate --to "$t/programs"; ask programs programs
-        $generate --answers "$t/console" | tee "$out/pointers-$version.txt";;
+        $generate --answers "$t/console" --table "$out/pointer-cells-$version.tsv" | tee "$out/pointers-$version.txt";;
     lives)
         play="$KPTR_SELFTESTS lives --kernel-btf $vmlinux --profile linux-$version --seed ${SEED:-1} --count ${COUNT:-200} --only ${ONLY:-_}"
         $play --to "$t"; CPUS=2 ask lives programs lives

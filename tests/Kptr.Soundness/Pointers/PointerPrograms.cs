@@ -23,9 +23,12 @@ internal static partial class PointerPrograms
         /// <summary>What the row is called in tables.</summary>
         internal string Label => $"{Section}:{Origin.Name}:{State.Name}";
 
-        /// <summary>The program that puts the pointer to a use.</summary>
-        internal GeneratedProgram Program(PointerUse use, KernelSpec kernel) =>
-            new(Section, [.. Lines(use).Select(l => Resolve(l, kernel))]) { Base = ProgBase.Ownership };
+        /// <summary>The program that puts the pointer to a use; null where the kernel has no such type.</summary>
+        internal GeneratedProgram? Program(PointerUse use, KernelSpec kernel)
+        {
+            string?[] lines = [.. Lines(use).Select(l => Resolve(l, kernel))];
+            return lines.Contains(null) ? null : new(Section, [.. lines!]) { Base = ProgBase.Ownership };
+        }
 
         private IEnumerable<string> Lines(PointerUse use)
         {
@@ -75,12 +78,18 @@ internal static partial class PointerPrograms
     ];
 
     // {#type} is the number of the kernel's type, {type.member} where its member is.
-    private static string Resolve(string line, KernelSpec kernel) => PlacePattern().Replace(line, m =>
+    private static string? Resolve(string line, KernelSpec kernel)
     {
-        var at = kernel.Types.Find(m.Groups[2].Value, BtfKind.Struct)!.Value;
-        var number = m.Groups[1].Length > 0 ? at.TypeId : OffsetOf(kernel.Types[at], m.Groups[3].Value)!.Value;
-        return number.ToString(CultureInfo.InvariantCulture);
-    });
+        if (PlacePattern().Match(line) is not { Success: true } place)
+        {
+            return line;
+        }
+
+        int? number = kernel.Types.Find(place.Groups[2].Value, BtfKind.Struct) is not { } at ? null
+            : place.Groups[1].Length > 0 ? at.TypeId : OffsetOf(kernel.Types[at], place.Groups[3].Value);
+        return number is null ? null
+            : line.Replace(place.Value, number.Value.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    }
 
     private static int? OffsetOf(BtfType type, string name)
     {

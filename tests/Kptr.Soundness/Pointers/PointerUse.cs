@@ -18,7 +18,9 @@ internal sealed record PointerUse(string Name, params string[] Lines)
 
     private static PointerUse Acquires(string acquire, string release, params string[] more) => new(
         acquire,
-        ["r1 = r7", .. more, $"call {acquire}", "if r0 == 0 goto u1", "r1 = r0", .. PointerOrigin.Call(release), "u1:"]);
+        [
+            "r1 = r7", .. more, $"call {acquire}", "if r0 == 0 goto u1", "r1 = r0", .. PointerOrigin.Call(release), "u1:",
+        ]);
 
     private static PointerUse Calls(string name, params string[] args) => new(name, [.. args, $"call {name}"]);
 
@@ -67,8 +69,8 @@ internal sealed record PointerUse(string Name, params string[] Lines)
         new("is_null", "if r7 == 0 goto u1", "u1:"),
         new("compared", "if r7 == r10 goto u1", "u1:"),
         new("greater", "if r7 > 5 goto u1", "u1:"),
-        new("into_value", "r1 = plain_array ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem", "if r0 == 0 goto u1",
-            "*(u64 *)(r0 + 0) = r7", "u1:"),
+        new("into_value", "r1 = plain_array ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem",
+            "if r0 == 0 goto u1", "*(u64 *)(r0 + 0) = r7", "u1:"),
         new("into_slot", "r1 = held_array ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem", "if r0 == 0 goto u1",
             "*(u64 *)(r0 + 8) = r7", "u1:"),
         new("added_to_value", "r1 = plain_array ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem",

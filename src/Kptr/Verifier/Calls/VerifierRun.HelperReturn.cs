@@ -123,7 +123,23 @@ internal sealed partial class VerifierRun
             r0.Id = r0.RefObjId = AcquireRef(InsnIdx);
         }
 
+        if (Kernel.Profile.SplitsNullCasts && IsPtrCast(meta.Id) && Cur.Cur.TryFindRef(meta.RefObjId, out _))
+        {
+            PushNullCast();
+            r0.Type &= ~RegType.MaybeNull;
+            r0.Id = 0;
+        }
+
         RefineReturn(ref r0, meta);
+    }
+
+    // A cast that fails gives null although the socket is not: that is a path of its own, for what is known of either
+    // pointer is known of the other.
+    private void PushNullCast()
+    {
+        var failed = PushStack(InsnIdx + 1, InsnIdx).Cur;
+        failed.Regs[0].MarkKnownZero(RegType.Scalar);
+        failed.Live.WriteReg(0);
     }
 
     private void RefineReturn(ref RegState r0, HelperCallMeta meta)
