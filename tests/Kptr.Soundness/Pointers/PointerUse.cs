@@ -19,7 +19,8 @@ internal sealed record PointerUse(string Name, params string[] Lines)
     private static PointerUse Acquires(string acquire, string release, params string[] more) => new(
         acquire,
         [
-            "r1 = r7", .. more, $"call {acquire}", "if r0 == 0 goto u1", "r1 = r0", .. PointerOrigin.Call(release), "u1:",
+            "r1 = r7", .. more, $"call {acquire}", "if r0 == 0 goto u1", "r1 = r0", .. PointerOrigin.Call(release),
+            "u1:",
         ]);
 
     private static PointerUse Calls(string name, params string[] args) => new(name, [.. args, $"call {name}"]);
