@@ -122,6 +122,8 @@ public sealed partial class BpfProgram : IMapUser
     /// <returns>One that belongs to others, or null.</returns>
     internal BpfMap? OwnMaps() => UsedMaps().FirstOrDefault(m => !((IMapUser)this).TryUse(m));
 
+    Objects.KernelCore IMapUser.Core => Kernel;
+
     bool IMapUser.TryUse(BpfMap map) => map.TryOwn(_owner, _tailCalls);
 
     private IEnumerable<BpfMap> UsedMaps() => Spec.Insns

@@ -39,7 +39,8 @@ internal static class HookArg
 
         return typeof(T) == typeof(string) ? (Func<ulong, T>)(object)new Func<ulong, string?>(a => TextAt(core, a))
             : typeof(T) == typeof(bool) ? (Func<ulong, T>)(object)new Func<ulong, bool>(static v => (byte)v != 0)
-            : typeof(T).IsAssignableTo(typeof(KernelObject)) ? a => (T)(object)core.Heap.FindObject(a)!
+            : typeof(T).IsAssignableTo(typeof(KernelObject))
+                ? a => core.Heap.FindObject(a) is T found ? found : default!
             : IsNumber(typeof(T)) ? static v => Unsafe.As<ulong, T>(ref v)
             : throw new ArgumentException($"{where} cannot be taken as {Shown(typeof(T))}");
     }

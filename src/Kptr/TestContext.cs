@@ -27,6 +27,14 @@ internal sealed class TestContext : IDisposable
     {
         _kernel = program.Kernel;
         _layout = ContextLayout.Of(program.Spec.Type);
+        var isLinkLayer = program.Spec.Type is ProgType.Xdp or ProgType.SchedCls or ProgType.SchedAct;
+        var isSkb = _layout?.UserBytes == ContextLayout.SkBuff.UserBytes;
+        if (_layout is not null && (isSkb || isLinkLayer) && input.Packet.Length < RunPacket.EthernetBytes)
+        {
+            throw new ArgumentException(
+                $"a packet has at least {RunPacket.EthernetBytes} bytes, its Ethernet header", nameof(input));
+        }
+
         UserBytes = Math.Max(_layout?.UserBytes ?? 0, input.Context.Length);
         SizeBytes = _layout is null ? Math.Max(UserBytes, 8) : Math.Max(_layout.SizeBytes, UserBytes);
         _block = _kernel.Heap.AllocateBlock($"context of {program.Name}", SizeBytes);
@@ -40,14 +48,6 @@ internal sealed class TestContext : IDisposable
             }
 
             return;
-        }
-
-        var isLinkLayer = program.Spec.Type is ProgType.Xdp or ProgType.SchedCls or ProgType.SchedAct;
-        var isSkb = _layout.UserBytes == ContextLayout.SkBuff.UserBytes;
-        if ((isSkb || isLinkLayer) && input.Packet.Length < RunPacket.EthernetBytes)
-        {
-            throw new ArgumentException(
-                $"a packet has at least {RunPacket.EthernetBytes} bytes, its Ethernet header", nameof(input));
         }
 
         var hidden = isSkb && !isLinkLayer ? RunPacket.EthernetBytes : 0;

@@ -30,6 +30,7 @@ public static class ObjectLinker
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(kernel);
+        ArgumentNullException.ThrowIfNull(kernel.Profile, nameof(kernel));
         ArgumentNullException.ThrowIfNull(sink);
         SpecCheck.Require(spec);
         return new ObjectLink(spec, kernel, coReTypes ?? kernel.Types, sink).Run();

@@ -12,6 +12,13 @@ internal static class SpecCheck
     /// or that the types are split.</exception>
     public static void Require(ObjectSpec spec)
     {
+        Require(
+            !spec.Progs.IsDefault && !spec.Maps.IsDefault && !spec.Externs.IsDefault,
+            "the object's programs, maps or externs are a default array, which is none");
+        Require(
+            spec is { Name: not null, License: not null } && spec.Progs.All(IsWhole) && spec.Maps.All(IsWhole)
+                && spec.Externs.All(e => e is { Name: not null }),
+            "the object, or a program, map or extern of it, is null, has no name or a default array");
         Require(spec.Btf?.Base is null, "the types of an object stand on their own, not on a kernel's");
         foreach (var map in spec.Maps)
         {
@@ -29,6 +36,18 @@ internal static class SpecCheck
             Require(HasType(spec, symbol.LocalTypeId), $"extern '{symbol.Name}' has a type that is not there");
         }
     }
+
+    private static bool IsWhole(ProgSpec? prog) =>
+        prog is
+        {
+            Name: not null, SectionName: not null, License: not null, Insns.IsDefault: false, Maps.IsDefault: false,
+            FuncInfos.IsDefault: false, LineInfos.IsDefault: false, Relocs.IsDefault: false, FdInsns.IsDefault: false,
+            CoReRelocs.IsDefault: false,
+        };
+
+    private static bool IsWhole(MapSpec? map) =>
+        map is { Name: not null, Record: not null, InitialSlots.IsDefault: false }
+            && (map.InnerMap is null || IsWhole(map.InnerMap));
 
     private static void Require(MapSpec map)
     {

@@ -114,7 +114,8 @@ public class OwnDestructorTests
         kernel.Tasks.Exit(owner);
         kernel.Tasks.Reap(owner);
         kernel.Quiesce();
-        calls.Should().Equal(isOwnerFirst ? ExecContext.SoftIrq : ExecContext.Process);
+        calls.Should().Equal(isOwnerFirst || policy == DestroyBehavior.Recycle
+            ? ExecContext.SoftIrq : ExecContext.Process);
         AllIsBack(kernel);
     }
 

@@ -28,9 +28,21 @@ public sealed class ProgArrayMap : ObjectArray
     /// <summary>Puts a program in; null takes it out.</summary>
     /// <returns><see cref="Errno.E2BIG"/> past the end, <see cref="Errno.EINVAL"/> for a <c>BpfProgram</c> of another
     /// kind than those whose array it is.</returns>
-    public Errno Set(uint index, object? program) =>
-        index < MaxEntries && program is IMapUser user && !user.TryUse(this) ? Errno.EINVAL
-        : Exchange(index, program, out _);
+    /// <exception cref="ArgumentException">The program is another kernel's.</exception>
+    public Errno Set(uint index, object? program)
+    {
+        if (program is not IMapUser user)
+        {
+            return Exchange(index, program, out _);
+        }
+
+        if (user.Core != Core)
+        {
+            throw new ArgumentException($"{program} is of another kernel than {this}", nameof(program));
+        }
+
+        return index < MaxEntries && !user.TryUse(this) ? Errno.EINVAL : Exchange(index, program, out _);
+    }
 
     /// <summary>The program at an index, or null.</summary>
     public object? TargetAt(uint index) => ItemAt(index);

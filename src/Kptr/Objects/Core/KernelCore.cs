@@ -32,6 +32,12 @@ public partial class KernelCore : IDisposable
         Spec = spec;
         Options = options ?? new();
         MisuseChecks = Options.MisuseChecks;
+        if (!Enum.IsDefined(Options.Driver) || !Enum.IsDefined(Options.LedgerLevel))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"there is no driver {Options.Driver}, or no ledger level {Options.LedgerLevel}");
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
 
         // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.

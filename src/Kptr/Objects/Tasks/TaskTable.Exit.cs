@@ -153,7 +153,7 @@ public sealed partial class TaskTable
     public bool SwitchOut(TaskStruct task, TaskStruct? next = null)
     {
         _core.CheckOwn(task);
-        _core.CheckOwn(next ?? Init);
+        _core.CheckOwn(next ?? Init, nameof(next));
         if (task.Phase == TaskPhase.Alive)
         {
             throw new InvalidOperationException($"{task} is alive");
