@@ -5,7 +5,7 @@ namespace Kptr.Testing.Tests;
 /// <summary>How many seeds are tried: KPTR_CONFORMANCE_SEEDS=100 for a night's run.</summary>
 internal static class Seeds
 {
-    private const int QuickCount = 2;
+    private const int QuickCount = 1;
 
     /// <summary>Whether somebody asked for more than the tests try by themselves.</summary>
     internal static bool IsNight => Count > QuickCount;
