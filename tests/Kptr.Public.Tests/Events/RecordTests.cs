@@ -185,7 +185,8 @@ public class RecordTests
         using var producer = new Producer(kernel, BpfMapType.Ringbuf, 4096);
         var reading = ReadToEnd(Ring(producer).ReadAllAsync<ulong>(), 4 * each);
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(n => Task.Run(() =>
+        // On threads of their own: as tasks they would keep the consumer from a thread of the pool for seconds.
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(n => Task.Factory.StartNew(() =>
         {
             for (var i = 0; i < each; i++)
             {
@@ -195,7 +196,7 @@ public class RecordTests
                     Thread.Yield(); // full: the consumer is behind
                 }
             }
-        })));
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
 
         var seen = await reading.WaitAsync(s_patience);
         seen.Should().HaveCount(4 * each).And.OnlyHaveUniqueItems();

@@ -14,7 +14,7 @@ public class LifetimeTests : RunTestBase
     public void Threads_ThatComeAndGo_AreForgotten()
     {
         using var kernel = TestKernel.Boot();
-        const int threads = 2000, batch = 100;
+        const int threads = 1000, batch = 100;
         for (var made = 0; made < threads; made += batch)
         {
             Together(batch, () =>

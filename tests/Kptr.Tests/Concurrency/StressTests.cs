@@ -12,7 +12,7 @@ public class StressTests
     [Fact]
     public async Task Everything_AtOnce_NeitherHangsNorLosesAReference()
     {
-        var seconds = Environment.GetEnvironmentVariable("KPTR_STRESS_SECONDS") ?? "6";
+        var seconds = Environment.GetEnvironmentVariable("KPTR_STRESS_SECONDS") ?? "3";
         var seed = Environment.GetEnvironmentVariable("KPTR_SEED") ?? "1";
         var build = Path.GetRelativePath(RepoRoot.Path, AppContext.BaseDirectory).Replace(
             "Kptr.Tests", "Kptr.Stress", StringComparison.Ordinal);
