@@ -80,9 +80,10 @@ public static class ObjectCheck
         ArgumentNullException.ThrowIfNull(kernel);
         options ??= new();
         var linked = ObjectLinker.Link(spec, kernel, new DiagSink());
+        var target = new Target(linked, kernel, MapRefusal(linked, kernel));
         return linked.Progs
             .Where(p => options.ProgName is null || p.Name == options.ProgName)
-            .Select(p => Judge(p, linked, kernel, options));
+            .Select(p => Judge(p, target, options));
     }
 
     /// <summary>Judges every program of a file for several kernels, in file order, each on its own.</summary>
@@ -113,23 +114,25 @@ public static class ObjectCheck
 
         options ??= new();
         var linked = new Dictionary<LinkFacts, ObjectSpec>();
-        var objects = kernels.Select(k => Linked(linked, spec, k)).ToImmutableArray();
-        return Enumerable.Range(0, objects[0].Progs.Length)
-            .Where(i => options.ProgName is null || objects[0].Progs[i].Name == options.ProgName)
-            .Select(i => new ProgVerdicts([.. kernels.Select((k, at) =>
-                new ProgVerdictOf(k, Judge(objects[at].Progs[i], objects[at], k, options)))]));
+        var targets = kernels.Select(k => (Object: Linked(linked, spec, k), Kernel: k))
+            .Select(t => new Target(t.Object, t.Kernel, MapRefusal(t.Object, t.Kernel))).ToImmutableArray();
+        var progs = targets[0].Object.Progs;
+        return Enumerable.Range(0, progs.Length)
+            .Where(i => options.ProgName is null || progs[i].Name == options.ProgName)
+            .Select(i => new ProgVerdicts([.. targets.Select(
+                t => new ProgVerdictOf(t.Kernel, Judge(t.Object.Progs[i], t, options)))]));
     }
 
     // No program of an object is loaded where one of its maps is not created.
-    private static ProgVerdict Judge(ProgSpec prog, ObjectSpec linked, KernelSpec kernel, ObjectCheckOptions options)
+    private static ProgVerdict Judge(ProgSpec prog, Target target, ObjectCheckOptions options)
     {
-        var said = Judge(prog, kernel, options.Verify) with { BtfFault = linked.BtfFault };
-        return said.Verdict != Verdict.Accept || MapRefusal(linked, kernel) is not { } refused ? said
+        var said = Judge(prog, target.Kernel, options.Verify) with { BtfFault = target.Object.BtfFault };
+        return said.Verdict != Verdict.Accept || target.Refused is not { } refused ? said
             : said with
             {
                 Result = new(Verdict.Reject)
                 {
-                    Diagnostics = [new(DiagCode.MapRefused, refused.Message) { File = linked.Name }],
+                    Diagnostics = [new(DiagCode.MapRefused, refused.Message) { File = target.Object.Name }],
                     Message = refused.Message,
                     Errno = refused.Errno,
                 },
@@ -164,6 +167,12 @@ public static class ObjectCheck
 
         return found;
     }
+
+    /// <summary>An object as a kernel gets it.</summary>
+    /// <param name="Object">What linking made of it.</param>
+    /// <param name="Kernel">The kernel.</param>
+    /// <param name="Refused">Its first map that the kernel does not create; null where it creates all.</param>
+    private sealed record Target(ObjectSpec Object, KernelSpec Kernel, MapCreateException? Refused);
 
     // All that linking asks of a kernel.
     private readonly record struct LinkFacts(

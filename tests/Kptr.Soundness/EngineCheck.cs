@@ -6,6 +6,8 @@ namespace Kptr.Soundness;
 /// <summary>Whether a program does the same in every engine.</summary>
 internal static class EngineCheck
 {
+    /// <summary>How many runs show what a program does.</summary>
+    internal const int Runs = 6;
 
     /// <summary>What came of one program.</summary>
     /// <param name="Difference">The engine and the first line that is another there; null where all agree.</param>
@@ -18,7 +20,7 @@ internal static class EngineCheck
     /// <param name="seed">Decides its inputs.</param>
     /// <param name="kfuncs">Where kfuncs' bodies are; null for the built-in ones.</param>
     /// <param name="runs">How many runs in each engine.</param>
-    internal static Result Compare(AcceptedProgram program, int seed, KfuncRegistry? kfuncs = null, int runs = 6)
+    internal static Result Compare(AcceptedProgram program, int seed, KfuncRegistry? kfuncs = null, int runs = Runs)
     {
         var expected = Run(ExecEngine.Interpreter);
         if (!Run(ExecEngine.Interpreter).SequenceEqual(expected))

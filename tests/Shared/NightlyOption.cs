@@ -5,8 +5,10 @@ namespace Kptr.Tests.Shared;
 /// <summary>What the environment says of how much is tried; <c>tests/README.md</c> lists the variables.</summary>
 internal static class NightlyOption
 {
-    /// <summary>Whether every cell of a table is tried, <c>KPTR_SWEEP=all</c>, and not some of each row.</summary>
-    internal static bool IsSweepWhole => Environment.GetEnvironmentVariable("KPTR_SWEEP") == "all";
+    /// <summary>One of how many cells of a table is tried: each with <c>KPTR_SWEEP=all</c>.</summary>
+    /// <param name="quick">Otherwise.</param>
+    internal static int SweepOneIn(int quick) =>
+        Environment.GetEnvironmentVariable("KPTR_SWEEP") == "all" ? 1 : quick;
 
     /// <summary>The number that a variable has.</summary>
     /// <param name="name">The variable.</param>

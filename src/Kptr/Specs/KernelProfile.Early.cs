@@ -60,8 +60,8 @@ public sealed partial record KernelProfile
     internal bool UnrollsCallbacks { get; init; } = true;
 
     /// <summary>
-    /// Whether callbacks give back what they took, and nothing else: until 6.12. Since 6.13 a callback may take over
-    /// what its caller holds and leave references to it, as any function may.
+    /// Whether callbacks give back what they took, and nothing else: in 6.12. In 7.2 a callback may take over what its
+    /// caller holds and leave references to it, as any function may.
     /// </summary>
     internal bool CallbacksKeepApart { get; init; } = true;
 

@@ -86,28 +86,10 @@ internal static partial class PointerPrograms
         }
 
         int? number = kernel.Types.Find(place.Groups[2].Value, BtfKind.Struct) is not { } at ? null
-            : place.Groups[1].Length > 0 ? at.TypeId : OffsetOf(kernel.Types[at], place.Groups[3].Value);
+            : place.Groups[1].Length > 0 ? at.TypeId
+            : kernel.Types[at] is var type ? type.Btf.FindPath(type.Id, place.Groups[3].Value)?.OffsetBytes : null;
         return number is null ? null
             : line.Replace(place.Value, number.Value.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
-    }
-
-    private static int? OffsetOf(BtfType type, string name)
-    {
-        for (var i = 0; type.IsComposite && i < type.VLen; i++)
-        {
-            var member = type.Member(i);
-            if (member.Name == name)
-            {
-                return member.OffsetBytes;
-            }
-
-            if (member.Name.Length == 0 && OffsetOf(type.Btf.SkipModifiers(member.TypeId), name) is { } inner)
-            {
-                return member.OffsetBytes + inner;
-            }
-        }
-
-        return null;
     }
 
     [GeneratedRegex(@"\{(#?)(\w+)\.?(\w*)\}")]

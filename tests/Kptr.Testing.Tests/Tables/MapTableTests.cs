@@ -40,5 +40,5 @@ public class MapTableTests
     }
 
     private static ConformanceReport ReportOf(string name) => Done.GetOrAdd(
-        name, n => new(() => OwnMaps.All[n].Sweep(NightlyOption.IsSweepWhole ? 1 : QuickOneIn))).Value;
+        name, n => new(() => OwnMaps.All[n].Sweep(NightlyOption.SweepOneIn(QuickOneIn)))).Value;
 }

@@ -55,7 +55,7 @@ public class CellTests
     {
         var wrong = new List<string>();
         int cells = 0, place = 0;
-        var oneIn = NightlyOption.IsSweepWhole ? 1 : QuickOneIn;
+        var oneIn = NightlyOption.SweepOneIn(QuickOneIn);
         var accesses = new Dictionary<(int Off, int Bit), ImmutableArray<BpfInsn>>();
         foreach (var (label, word) in CellRows.Read($"context-cells-{version}.tsv"))
         {

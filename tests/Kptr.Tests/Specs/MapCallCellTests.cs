@@ -30,7 +30,7 @@ public class MapCallCellTests
     {
         var wrong = new List<string>();
         int cells = 0, place = 0;
-        var oneIn = NightlyOption.IsSweepWhole ? 1 : QuickOneIn;
+        var oneIn = NightlyOption.SweepOneIn(QuickOneIn);
         s_maps.Should().HaveCount(Maps);
         foreach (var (label, word) in CellRows.Read($"map-call-cells-{version}.tsv"))
         {

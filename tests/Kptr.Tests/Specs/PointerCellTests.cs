@@ -21,7 +21,7 @@ public class PointerCellTests
     {
         var kernel = BuiltinKernel.Spec(CellRows.ProfileOf(version));
         var answers = CellRows.Read($"pointer-cells-{version}.tsv").ToDictionary(r => r.Label, r => r.Word);
-        var oneIn = NightlyOption.IsSweepWhole ? 1 : QuickOneIn;
+        var oneIn = NightlyOption.SweepOneIn(QuickOneIn);
         var wrong = new List<string>();
         int cells = 0, place = 0;
         foreach (var row in PointerPrograms.Rows)

@@ -126,39 +126,7 @@ internal sealed class StructWrites(Hook hook)
 
     private static bool TryFindField(BtfType type, string path, out int off, out int bytes)
     {
-        off = 0;
-        bytes = type.SizeBytes;
-        foreach (var name in path.Split('.'))
-        {
-            if (FindMember(type, name) is not { } found)
-            {
-                return false;
-            }
-
-            off += found.Off;
-            type = type.Btf.SkipModifiers(found.TypeId);
-            bytes = type.Btf.ResolveSize(type.Id);
-        }
-
+        (off, bytes) = type.Btf.FindPath(type.Id, path) ?? default;
         return bytes > 0;
-    }
-
-    private static (int Off, int TypeId)? FindMember(BtfType type, string name)
-    {
-        for (var i = 0; type.IsComposite && i < type.VLen; i++)
-        {
-            var member = type.Member(i);
-            if (member.Name == name)
-            {
-                return member.BitfieldSizeBits == 0 ? (member.OffsetBytes, member.TypeId) : null;
-            }
-
-            if (member.Name.Length == 0 && FindMember(type.Btf.SkipModifiers(member.TypeId), name) is { } inner)
-            {
-                return (member.OffsetBytes + inner.Off, inner.TypeId);
-            }
-        }
-
-        return null;
     }
 }

@@ -7,14 +7,6 @@ internal sealed class EarlyRules : ScalarRules
 
     public override void Sync(ref ScalarRange r) => EarlyScalars.Sync(ref r);
 
-    public override void AddRanges(ref ScalarRange dst, in ScalarRange src) => ScalarSums.AddRanges(ref dst, src);
-
-    public override void MoveUp(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off) =>
-        ScalarSums.AddWide(ref dst, ptr, off);
-
-    public override void MoveDown(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off) =>
-        ScalarSums.SubWide(ref dst, ptr, off);
-
     public override bool Apply(byte op, bool isSigned, bool is32, ref ScalarRange dst, in ScalarRange src) =>
         EarlyScalars.Apply(op, is32, ref dst, src);
 

@@ -3,7 +3,8 @@ using Kptr.Isa;
 namespace Kptr.Verifier.Scalars;
 
 /// <summary>
-/// How a kernel computes with ranges of numbers: all that verifiers of different kernels do differently.
+/// How a kernel computes with ranges of numbers: all that verifiers of different kernels do differently. What has a
+/// body here is what kernels do that know a range by its ends.
 /// </summary>
 /// <remarks>
 /// Law, for every operation: a result that the instruction can give is in the range it leaves. Operands do not alias.
@@ -14,13 +15,15 @@ internal abstract class ScalarRules
     public abstract void Sync(ref ScalarRange r);
 
     /// <summary>Adds to all ranges, without a sync and without the bits.</summary>
-    public abstract void AddRanges(ref ScalarRange dst, in ScalarRange src);
+    public virtual void AddRanges(ref ScalarRange dst, in ScalarRange src) => ScalarSums.AddRanges(ref dst, src);
 
     /// <summary>A pointer's ranges after it moved up; only those of all 64 bits are known.</summary>
-    public abstract void MoveUp(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off);
+    public virtual void MoveUp(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off) =>
+        ScalarSums.AddWide(ref dst, ptr, off);
 
     /// <summary>The same after it moved down.</summary>
-    public abstract void MoveDown(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off);
+    public virtual void MoveDown(ref ScalarRange dst, in ScalarRange ptr, in ScalarRange off) =>
+        ScalarSums.SubWide(ref dst, ptr, off);
 
     /// <summary>Computes <c>dst = dst op src</c>.</summary>
     /// <param name="op">The operation bits of the opcode.</param>

@@ -6,52 +6,9 @@ namespace Kptr.Tests.Verifier.Scalars;
 
 /// <summary>The laws of numbers as kernels know them that keep arcs.</summary>
 [Properties(Arbitrary = [typeof(ScalarArbs)], MaxTest = 150)]
-public class ArcRulesTests
+public class ArcRulesTests : ScalarRulesLaws
 {
-    private static readonly ArcRules Rules = ArcRules.Instance;
-
-    [Property]
-    public void Sync_LosesNoNumberAndGrowsNoRange(ulong[] numbers, byte forget)
-    {
-        var before = ScalarGen.Arcs(numbers, forget);
-        var after = before;
-        Rules.Sync(ref after);
-        numbers.ShouldAll(after.Contains, n => $"{n:x} of {before}, got {after}");
-        before.IsSupersetOf(after).Should().BeTrue($"{before} before, {after} after");
-        after.IsEmpty.Should().BeFalse();
-    }
-
-    [Property]
-    public void Apply_OnTwoRanges_ContainsEveryResult(ulong[] left, ulong[] right, byte forget, bool is32)
-    {
-        foreach (var op in ScalarRangeTests.AluOps)
-        {
-            ScalarRange dst = Synced(left, forget), src = Synced(right, forget >> 4);
-            var result = dst;
-            Rules.Apply(op, false, is32, ref result, src);
-            foreach (var y in right)
-            {
-                left.ShouldAll(
-                    x => result.Contains(ScalarRangeTests.Compute(op, is32, x, y)),
-                    x => $"{x:x} {op:x} {y:x} of {dst} and {src}, got {result}");
-            }
-        }
-    }
-
-    [Property]
-    public void Apply_WithAConstant_ContainsEveryResult(ulong[] left, ulong constant, byte forget, bool is32)
-    {
-        foreach (var op in ScalarRangeTests.AluOps)
-        {
-            var isShift = op is BpfOp.Lsh or BpfOp.Rsh or BpfOp.Arsh;
-            var y = isShift ? constant % (is32 ? 32u : 64u) : constant;
-            var result = Synced(left, forget);
-            Rules.Apply(op, false, is32, ref result, ScalarRange.Const(y));
-            left.ShouldAll(
-                x => result.Contains(ScalarRangeTests.Compute(op, is32, x, y)),
-                x => $"{x:x} {op:x} {y:x}, got {result}");
-        }
-    }
+    private protected override ScalarRules Rules => ArcRules.Instance;
 
     [Property]
     public void Truncate_AndExtensions_ContainEveryResult(ulong[] numbers, byte forget)
@@ -107,25 +64,6 @@ public class ArcRulesTests
     }
 
     [Property]
-    public void Refine_KeepsEveryPairOnItsBranch(ulong[] left, ulong[] right, byte forget, bool is32, bool constant)
-    {
-        right = constant ? right[..1] : right;
-        foreach (var op in ScalarRangeTests.JumpOps)
-        {
-            ScalarRange taken = Synced(left, forget), takenSrc = Synced(right, constant ? 0 : forget >> 4);
-            ScalarRange other = taken, src = takenSrc;
-            Rules.Refine(op, is32, ref taken, ref takenSrc, ref other, ref src);
-            foreach (var y in right)
-            {
-                left.ShouldAll(
-                    x => ScalarRangeTests.Holds(op, is32, x, y)
-                        ? taken.Contains(x) && takenSrc.Contains(y) : other.Contains(x) && src.Contains(y),
-                    x => $"{x:x} {op:x} {y:x}: {taken}, {takenSrc}; {other}, {src}");
-            }
-        }
-    }
-
-    [Property]
     public void Include_ContainsTheNumbersOfBoth(ulong[] left, ulong[] right, byte forget)
     {
         var joined = Synced(left, forget);
@@ -152,12 +90,7 @@ public class ArcRulesTests
         taken.Contains(5).Should().BeTrue();
     }
 
-    private static ScalarRange Synced(ulong[] numbers, int forget)
-    {
-        var range = ScalarGen.Arcs(numbers, forget);
-        Rules.Sync(ref range);
-        return range;
-    }
+    private protected override ScalarRange Around(ulong[] numbers, int forget) => ScalarGen.Arcs(numbers, forget);
 
     private static long Extended(ulong n, int size) => size switch { 1 => (sbyte)n, 2 => (short)n, _ => (int)n };
 }
