@@ -51,7 +51,7 @@ internal sealed class ScenarioAssemblies : AssemblyLoadContext
     private static object Copy(object target, Type twinType, string what)
     {
         var twin = System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(twinType);
-        foreach (var field in target.GetType().GetFields(Members).Where(f => !f.IsStatic))
+        foreach (var field in target.GetType().GetFields(Members).Where(f => !f.IsStatic && !IsKeptLambda(f)))
         {
             var value = field.GetValue(target);
             var twinField = twinType.GetField(field.Name, Members)!;
@@ -79,6 +79,9 @@ internal sealed class ScenarioAssemblies : AssemblyLoadContext
 
         return twin;
     }
+
+    // Where one lambda of a scope captures something, the compiler keeps the others beside it, and makes what is null.
+    private static bool IsKeptLambda(FieldInfo field) => field.Name.StartsWith("<>9__", StringComparison.Ordinal);
 
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "what has no file is not rewritten")]
     protected override Assembly? Load(AssemblyName assemblyName)

@@ -135,8 +135,8 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax, MemoryOrd
     /// <param name="site">The site.</param>
     /// <param name="canHold">Whether the store can be held.</param>
     /// <param name="bytes">How many it reads or writes.</param>
-    /// <param name="isPlain">Whether it is a store that may be seen before earlier ones, where the processor
-    /// lets it.</param>
+    /// <param name="isPlain">Whether what it stores are plain values: where the site is no volatile one, the store may
+    /// be seen before earlier ones, if the processor lets it.</param>
     internal bool Access(
         ScheduledThread self, nint address, object? target, int site, bool canHold = false, int bytes = WordBytes,
         bool isPlain = false)
@@ -167,7 +167,8 @@ internal sealed partial class Scheduler(SiteTable sites, int stepsMax, MemoryOrd
         {
             if (kind is SiteKind.Write or SiteKind.VolatileWrite)
             {
-                var isNext = order == MemoryOrder.X86 || !isPlain || self.Holds(address, bytes);
+                var isNext = order == MemoryOrder.X86 || kind == SiteKind.VolatileWrite || !isPlain
+                    || self.Holds(address, bytes);
                 holds = isNext && canHold;      // it leaves the buffer after what is in there
                 if (isNext && !holds)
                 {

@@ -56,6 +56,7 @@ public class ExploreTests
     /// <summary>x86 keeps stores in their order; on ARM only what .NET says is in order is.</summary>
     [Theory]
     [InlineData(Racy.PublishedBy.Field)]
+    [InlineData(Racy.PublishedBy.FieldBehindAVolatileOne)]
     [InlineData(Racy.PublishedBy.Element)]
     [InlineData(Racy.PublishedBy.Native)]
     [InlineData(Racy.PublishedBy.Copy)]
@@ -82,6 +83,25 @@ public class ExploreTests
             InterleavingOptions options = new() { MemoryOrder = order };
             return schedule is null ? Interleavings.Explore(() => new Racy(), threads, null, options)
                 : Interleavings.Replay(schedule, () => new Racy(), threads, null, options);
+        }
+    }
+
+    /// <summary>A third thread reads the content at any time, so that its store may be held.</summary>
+    [Theory]
+    [InlineData(Racy.PublishedBy.Field)]
+    [InlineData(Racy.PublishedBy.FieldBehindAVolatileOne)]
+    [InlineData(Racy.PublishedBy.Element)]
+    [InlineData(Racy.PublishedBy.Native)]
+    [InlineData(Racy.PublishedBy.Copy)]
+    [InlineData(Racy.PublishedBy.Reference)]
+    public void Explore_ContentHeldBeforeAVolatileStore_IsSeenFirst(Racy.PublishedBy how)
+    {
+        foreach (var order in Enum.GetValues<MemoryOrder>())
+        {
+            Interleavings.Explore(
+                () => new Racy(),
+                [r => r.Publish(how, isCareless: false), r => r.Use(how), r => _ = r.Content(how)],
+                options: new() { MemoryOrder = order, Preemptions = 1 }).AssertPassed();
         }
     }
 

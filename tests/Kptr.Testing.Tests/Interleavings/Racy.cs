@@ -17,6 +17,7 @@ public sealed class Racy
     private bool _isWanted1;
     private bool _isIdle;
     private bool _isReady;
+    private volatile bool _isReadyVolatile;
     private Entry? _entry;
     private readonly long[] _cells = new long[16];
     private readonly NativeCells _native = new();
@@ -193,6 +194,7 @@ public sealed class Racy
         switch (how)
         {
             case PublishedBy.Field:
+            case PublishedBy.FieldBehindAVolatileOne:
                 _count = 1;
                 break;
             case PublishedBy.Element:
@@ -211,7 +213,11 @@ public sealed class Racy
                 return;
         }
 
-        if (!isCareless)
+        if (!isCareless && how == PublishedBy.FieldBehindAVolatileOne)
+        {
+            _isReadyVolatile = true;
+        }
+        else if (!isCareless)
         {
             Volatile.Write(ref _isReady, true);
         }
@@ -225,22 +231,30 @@ public sealed class Racy
         }
     }
 
-    public unsafe void Use(PublishedBy how)
+    public void Use(PublishedBy how)
     {
-        var content = how switch
-        {
-            PublishedBy.Reference => Volatile.Read(ref _entry)?.Content ?? 1,
-            PublishedBy.Native when Volatile.Read(ref _native.First[1].Content) != 0 => _native.First->Content,
-            _ when !Volatile.Read(ref _isReady) => 1,
-            PublishedBy.Field => _count,
-            PublishedBy.Element => _cells[0],
-            _ => _native.First->Content,
-        };
-        if (content != 1)
+        if (IsReady(how) && Content(how) != 1)
         {
             throw new InvalidOperationException("the entry is empty");
         }
     }
+
+    /// <summary>What is published, whether it is there or not.</summary>
+    public unsafe long Content(PublishedBy how) => how switch
+    {
+        PublishedBy.Reference => Volatile.Read(ref _entry)?.Content ?? 1,
+        PublishedBy.Field or PublishedBy.FieldBehindAVolatileOne => _count,
+        PublishedBy.Element => _cells[0],
+        _ => _native.First->Content,
+    };
+
+    private unsafe bool IsReady(PublishedBy how) => how switch
+    {
+        PublishedBy.Reference => true,
+        PublishedBy.FieldBehindAVolatileOne => _isReadyVolatile || Volatile.Read(ref _isReady),
+        _ => Volatile.Read(ref _isReady)
+            || (how == PublishedBy.Native && Volatile.Read(ref _native.First[1].Content) != 0),
+    };
 
     public void AwaitIdle(bool isCareless)
     {
@@ -280,7 +294,7 @@ public sealed class Racy
 
     public enum PublishedBy
     {
-        Field, Element, Native, Copy, Reference,
+        Field, FieldBehindAVolatileOne, Element, Native, Copy, Reference,
     }
 
     private sealed class Entry
