@@ -17,9 +17,10 @@ internal static class LinkedFile
     /// <param name="to">Gets the file.</param>
     /// <param name="types">The BTF of the programs.</param>
     /// <param name="maps">The maps that they use some of.</param>
-    /// <param name="progs">Their numbers, and what linking made of them.</param>
-    internal static void Write(
-        Stream to, BtfSpec types, ImmutableArray<MapSpec> maps, IReadOnlyList<(int Number, ProgSpec Prog)> progs)
+    /// <param name="progs">Their numbers, and what linking made of them; asked for once, one after the other.</param>
+    /// <returns>How many programs there were.</returns>
+    internal static int Write(
+        Stream to, BtfSpec types, ImmutableArray<MapSpec> maps, IEnumerable<(int Number, ProgSpec Prog)> progs)
     {
         using var file = new BinaryWriter(to);
         var btf = Loadable(types);
@@ -31,11 +32,19 @@ internal static class LinkedFile
             Write(file, map, map.InnerMap is { } inner ? maps.IndexOf(inner) + 1 : 0);
         }
 
-        file.Write(progs.Count);
+        file.Flush();
+        var (countAt, count) = (to.Position, 0);
+        file.Write(count);
         foreach (var (number, prog) in progs)
         {
             Write(file, number, prog, maps);
+            count++;
         }
+
+        file.Flush();
+        to.Position = countAt;
+        file.Write(count);
+        return count;
     }
 
     private static void Write(BinaryWriter file, MapSpec map, int inner)

@@ -22,7 +22,7 @@ public sealed class Options
                Kptr.KernelSelftests same  --objects DIR --kernel-btf FILE [--module-btf NAME=FILE]... [--seconds N] [--seed N] [--jobs N] [--insns N]
                Kptr.KernelSelftests generate [--seconds N] [--seed N]
                Kptr.KernelSelftests generate --kernel-btf FILE (--to FILE | --answers FILE [--table FILE]) [--count N] [--seed N]
-                     [--pointers all] [--details 1]
+                     [--pointers N] [--details 1]
                Kptr.KernelSelftests lives --kernel-btf FILE (--to DIR | --answers FILE [--table FILE]) [--count N] [--seed N] [--only TEXT]
                      [--profile NAME]
                Kptr.KernelSelftests mutate --objects DIR --to DIR [--copies N] [--seed N] [--ownership FILE]

@@ -348,6 +348,9 @@ public enum DiagCode
     /// another function, or none, for it.</summary>
     StrictExceptionCallback = 7902,
 
+    /// <summary>A work queue is initialised with another map, one that has no work queue.</summary>
+    StrictWorkqueueMap = 7903,
+
     // 8100: references and deferred work of the modelled kernel
 
     /// <summary>An object was released more often than it was acquired.</summary>

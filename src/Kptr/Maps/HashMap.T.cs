@@ -25,6 +25,10 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
     private static readonly ulong PlainBits2 = PlainBitsOf(2);
     private static readonly ulong PlainBits3 = PlainBitsOf(3);
 
+    // The same of all words, where there are others than these.
+    private static readonly ulong[] PlainBits = !HasSpecials || IsOfFewWords ? []
+        : [.. Enumerable.Range(0, ValueLayout.RoundUp8(sizeof(TValue)) / sizeof(ulong)).Select(PlainBitsOf)];
+
     // Null where user space may not read.
     private readonly HashTable? _readTable;
     private readonly bool _isLookupChecked;
@@ -226,13 +230,15 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
         return true;
     }
 
-    // The usual sizes word by word: a loop would cost as much as its words.
+    private static bool IsOfFewWords => sizeof(TValue) is 8 or 16 or 24 or 32;
+
+    // Special fields read as zero. The usual sizes word by word: a loop would cost as much as its words.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void CopyOut(ref byte target, byte* value)
+    private static void CopyOut(ref byte target, byte* value)
     {
-        if (sizeof(TValue) is not (8 or 16 or 24 or 32))
+        if (!IsOfFewWords)
         {
-            Layout.CopyOutWords(ref target, value, sizeof(TValue));
+            CopyOutWords(ref target, value);
             return;
         }
 
@@ -250,6 +256,26 @@ public sealed unsafe class HashMap<TKey, [DynamicallyAccessedMembers(StructField
         if (sizeof(TValue) >= 32)
         {
             Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 24), *(ulong*)(value + 24) & PlainBits3);
+        }
+    }
+
+    // Reads whole words of value memory.
+    private static void CopyOutWords(ref byte target, byte* value)
+    {
+        ref var bits = ref MemoryMarshal.GetArrayDataReference(PlainBits);
+        const int Word = sizeof(ulong);
+        var words = sizeof(TValue) / Word;
+        for (var i = 0; i < words; i++)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i * Word), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
+        }
+
+        if (sizeof(TValue) % Word != 0)
+        {
+            var last = ((ulong*)value)[words] & Unsafe.Add(ref bits, words);
+            Unsafe.CopyBlockUnaligned(
+                ref Unsafe.Add(ref target, words * Word), ref Unsafe.As<ulong, byte>(ref last),
+                (uint)(sizeof(TValue) % Word));
         }
     }
 

@@ -21,7 +21,6 @@ internal sealed unsafe class ValueLayout
     internal const int SizeMax = 1 << 30;
 
     private readonly (int Offset, int Length)[] _plain;
-    private readonly ulong[] _plainBits;
     private readonly int[] _owning;
 
     internal ValueLayout(BtfRecord record, int valueSize)
@@ -31,7 +30,6 @@ internal sealed unsafe class ValueLayout
         StrideBytes = RoundUp8(valueSize);
         LockOffset = record.Fields.FirstOrDefault(f => f.Kind is BtfFieldKind.SpinLock)?.OffsetBytes ?? -1;
         _plain = [.. PlainSegments(record, valueSize)];
-        _plainBits = PlainBits(_plain, StrideBytes);
         _owning = [.. record.Fields.Where(f => (f.Kind & OwningKinds) != 0).Select(f => f.OffsetBytes)];
     }
 
@@ -99,31 +97,6 @@ internal sealed unsafe class ValueLayout
         return false;
     }
 
-    /// <summary>
-    /// Copies a value out word by word; special fields read as zero. Reads whole words of value memory.
-    /// </summary>
-    /// <param name="target">The first byte of the copy.</param>
-    /// <param name="value">The value.</param>
-    /// <param name="size">Its size in bytes.</param>
-    internal void CopyOutWords(ref byte target, byte* value, int size)
-    {
-        ref var bits = ref MemoryMarshal.GetArrayDataReference(_plainBits);
-        var words = size / sizeof(ulong);
-        for (var i = 0; i < words; i++)
-        {
-            Unsafe.WriteUnaligned(
-                ref Unsafe.Add(ref target, i * sizeof(ulong)), ((ulong*)value)[i] & Unsafe.Add(ref bits, i));
-        }
-
-        if (size % sizeof(ulong) != 0)
-        {
-            var last = ((ulong*)value)[words] & Unsafe.Add(ref bits, words);
-            Unsafe.CopyBlockUnaligned(
-                ref Unsafe.Add(ref target, words * sizeof(ulong)), ref Unsafe.As<ulong, byte>(ref last),
-                (uint)(size % sizeof(ulong)));
-        }
-    }
-
     /// <summary>Copies the plain bytes of a value out; special fields read as zero.</summary>
     internal void CopyOut(Span<byte> target, ulong value)
     {
@@ -174,17 +147,6 @@ internal sealed unsafe class ValueLayout
     }
 
     // All ones in the bytes of plain segments. Little-endian, as the model is.
-    private static ulong[] PlainBits((int Offset, int Length)[] plain, int strideBytes)
-    {
-        var bits = new ulong[strideBytes / sizeof(ulong)];
-        foreach (var (offset, length) in plain)
-        {
-            MemoryMarshal.AsBytes(bits.AsSpan()).Slice(offset, length).Fill(0xff);
-        }
-
-        return bits;
-    }
-
     private static IEnumerable<(int Offset, int Length)> PlainSegments(BtfRecord record, int valueSize)
     {
         var at = 0;

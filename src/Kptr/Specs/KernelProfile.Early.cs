@@ -33,6 +33,13 @@ public sealed partial record KernelProfile
     internal bool TracksConstDynptrs { get; init; } = true;
 
     /// <summary>
+    /// Whether a dynptr cannot end while a slot of its frame that holds data names its reference, as one does where a
+    /// slice of it was spilled and written over by an atomic operation: in 6.12. 6.2 has no clones to look for, and
+    /// 7.2 looks for them otherwise.
+    /// </summary>
+    internal bool MistakesDataForClones { get; init; } = true;
+
+    /// <summary>
     /// Whether functions that the kernel marks may have their return value changed, and sleepable programs: since 6.3.
     /// Before, it was those of error injection, which the kernels compared with do not have.
     /// </summary>

@@ -73,7 +73,7 @@ for table; do
         $generate --to "$t/programs"; ask programs programs
         $generate --answers "$t/console" | tee "$out/programs-$version.txt";;
     pointers)
-        generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --pointers all"
+        generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --pointers ${ONE_IN:-1}"
         $generate --to "$t/programs"; ask programs programs
         $generate --answers "$t/console" --table "$out/pointer-cells-$version.tsv" | tee "$out/pointers-$version.txt";;
     lives)

@@ -25,6 +25,9 @@ internal sealed record PointerOrigin(string Name, params string[] Take)
     /// <summary>What ends the lock that it was taken under.</summary>
     internal string[] Unlock { get; init; } = [];
 
+    /// <summary>Functions that it is made with.</summary>
+    internal string[] Functions { get; init; } = [];
+
     private static string[] Elem(string map) =>
     [
         $"r1 = {map} ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem", "if r0 == 0 goto none",
@@ -57,6 +60,21 @@ internal sealed record PointerOrigin(string Name, params string[] Take)
     private static string Typed(string line) => line
         .Replace("{item}", $"{ProgBase.Ownership.StructId("item")}", StringComparison.Ordinal)
         .Replace("{counters}", $"{ProgBase.Ownership.StructId("counters")}", StringComparison.Ordinal);
+
+    private static readonly string[] s_iter = ["r1 = r10", "r1 += -200"];
+    private static readonly string[] s_dynptr = ["r4 = r10", "r4 += -224"];
+    private static readonly string[] s_slice =
+        ["*(u64 *)(r10 - 40) = 0", "r1 = r10", "r1 += -224", "r2 = 0", "r3 = r10", "r3 += -40", "r4 = 8"];
+    private static readonly string[] s_data = ["r1 = r10", "r1 += -224", "r2 = 0", "r3 = 8", "call bpf_dynptr_data"];
+    private static readonly string[] s_ofValue =
+        [.. Elem("plain_array"), "r1 = r0", "r2 = 8", "r3 = 0", .. s_dynptr, "call bpf_dynptr_from_mem"];
+    private static readonly string[] s_ofPacket =
+        ["r1 = r6", "r2 = 0", "r3 = r10", "r3 += -224", "call bpf_dynptr_from_skb"];
+
+    // What an iterator gives, while it runs.
+    private static PointerOrigin Next(string name, string kind, params string[] args) => new(
+        name, [.. args, .. s_iter, $"call bpf_iter_{kind}_new", .. s_iter, $"call bpf_iter_{kind}_next"])
+        { MayBeNull = true, Unlock = [.. s_iter, $"call bpf_iter_{kind}_destroy"] };
 
     /// <summary>The lines that hand r1 to what gives it back.</summary>
     internal static string[] Call(string release) => release is "bpf_obj_drop_impl" or "bpf_percpu_obj_drop_impl"
@@ -118,5 +136,43 @@ internal sealed record PointerOrigin(string Name, params string[] Take)
         new("packet", "r0 = *(u32 *)(r6 + 76)") { Sections = ["tc"] },
         new("note", "call bpf_get_current_task_btf", "r1 = task_notes ll", "r2 = r0", "r3 = 0", "r4 = 1",
             "call bpf_task_storage_get") { MayBeNull = true },
+        new("fresh_frame", "r0 = r10", "r0 += -400"),
+        new("function", "r0 = fn_loop3 ll") { Functions = ["fn_loop3:", "r0 = 0", "exit"] },
+        new("kern_context", "r1 = r6", "call bpf_cast_to_kern_ctx"),
+        new("timed", "r1 = timed_array ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem") { MayBeNull = true },
+        new("percpu_value", "r1 = plain_percpu ll", "r2 = r10", "r2 += -8", "call bpf_map_lookup_elem")
+            { MayBeNull = true },
+        new("locked_value", [.. s_locked, "r0 = r8"]) { Unlock = s_unlock },
+        new("counters_here", [.. Elem("kept_array"), "r1 = *(u64 *)(r0 + 16)", "if r1 == 0 goto none",
+            "call bpf_this_cpu_ptr"]),
+        Next("iter_task", "task", "r2 = 0", "r3 = 0"),
+        Next("iter_num", "num", "r2 = 0", "r3 = 3"),
+        Next("iter_css", "css", "call bpf_get_current_task_btf", "r2 = *(u64 *)(r0 + {task_struct.cgroups})",
+            "r2 = *(u64 *)(r2 + {css_set.dfl_cgrp})", "r3 = 1"),
+        Next("iter_vma", "task_vma", "call bpf_get_current_task_btf", "r2 = r0", "r3 = 0"),
+        new("iterator", [.. s_iter, "r2 = 0", "r3 = 3", "call bpf_iter_num_new", .. s_iter, "r0 = r1"])
+            { Unlock = [.. s_iter, "call bpf_iter_num_destroy"] },
+        new("dynptr", [.. s_ofValue, "r0 = r10", "r0 += -224"]),
+        new("data", [.. s_ofValue, .. s_data]) { MayBeNull = true },
+        new("slice", [.. s_ofValue, .. s_slice, "call bpf_dynptr_slice"]) { MayBeNull = true },
+        new("slice_rdwr", [.. s_ofValue, .. s_slice, "call bpf_dynptr_slice_rdwr"]) { MayBeNull = true },
+        new("ring_data", ["r1 = ring ll", "r2 = 64", "r3 = 0", .. s_dynptr, "call bpf_ringbuf_reserve_dynptr", .. s_data])
+        {
+            MayBeNull = true, Unlock = ["r1 = r10", "r1 += -224", "r2 = 0", "call bpf_ringbuf_discard_dynptr"],
+        },
+        new("packet_slice", [.. s_ofPacket, .. s_slice, "call bpf_dynptr_slice"]) { MayBeNull = true, Sections = ["tc"] },
+        new("packet_slice_rdwr", [.. s_ofPacket, .. s_slice, "call bpf_dynptr_slice_rdwr"])
+            { MayBeNull = true, Sections = ["tc"] },
+        FromSkb("full_socket", "call bpf_sk_fullsock"),
+        FromSkb("tcp_socket", "call bpf_sk_fullsock", "if r0 == 0 goto none", "r1 = r0", "call bpf_tcp_sock"),
+        FromSkb("btf_tcp_socket", "call bpf_skc_to_tcp_sock"),
+        new("file", "r0 = *(u64 *)(r6 + 0)") { Sections = ["lsm.s/file_open"] },
+        new("path", "r0 = *(u64 *)(r6 + 0)", "r0 += {file.f_path}") { Sections = ["lsm.s/file_open"] },
+        new("inode", "r0 = *(u64 *)(r6 + 0)", "r0 = *(u64 *)(r0 + {file.f_inode})") { Sections = ["lsm.s/file_open"] },
+        Found("exe_file", "bpf_put_file", "bpf_get_task_exe_file", "call bpf_get_current_task_btf", "r1 = r0")
+            with { Sections = ["lsm.s/file_open"] },
     ];
+
+    private static PointerOrigin FromSkb(string name, params string[] take) =>
+        new(name, ["r1 = *(u64 *)(r6 + 168)", "if r1 == 0 goto none", .. take]) { MayBeNull = true, Sections = ["tc"] };
 }

@@ -12,7 +12,7 @@ namespace Kptr.Soundness;
 /// </summary>
 internal static partial class PointerPrograms
 {
-    private static readonly string[] s_sections = ["tc", "syscall", "tp_btf/task_newtask"];
+    private static readonly string[] s_sections = ["tc", "syscall", "tp_btf/task_newtask", "lsm.s/file_open"];
 
     /// <summary>One pointer in one state, in a program of one kind.</summary>
     /// <param name="Section">The program's section.</param>
@@ -27,7 +27,7 @@ internal static partial class PointerPrograms
         internal GeneratedProgram? Program(PointerUse use, KernelSpec kernel)
         {
             string?[] lines = [.. Lines(use).Select(l => Resolve(l, kernel))];
-            return lines.Contains(null) ? null : new(Section, [.. lines!]) { Base = ProgBase.Ownership };
+            return lines.Contains(null) || use.NotOf.Contains(Origin.Name) ? null : new(Section, [.. lines!]) { Base = ProgBase.Ownership };
         }
 
         private IEnumerable<string> Lines(PointerUse use)
@@ -44,12 +44,26 @@ internal static partial class PointerPrograms
                 ];
             return
             [
+                .. State.In switch
+                {
+                    Body.Static => s_static,
+                    Body.Callback => s_callback,
+                    _ => (string[])[],
+                },
                 .. start, .. check, .. State.After(Origin), .. use.Lines, .. back,
                 .. State.EndsLock ? ["goto past"] : (string[])[], "unlock:", .. Origin.Unlock, "past:", .. State.Close,
                 "goto done", "none:", .. State.CloseEarly, "done:", "r0 = 0", "exit", .. use.Functions,
+                .. Origin.Functions,
             ];
         }
     }
+
+    private static readonly string[] s_static = ["call fn_sub9", "r0 = 0", "exit", "fn_sub9:"];
+
+    private static readonly string[] s_callback =
+    [
+        "r3 = r1", "r1 = 2", "r2 = fn_loop9 ll", "r4 = 0", "call bpf_loop", "r0 = 0", "exit", "fn_loop9:", "r1 = r2",
+    ];
 
     // Programs that are asked of their context alone.
     private static readonly string[] s_contexts =
@@ -67,13 +81,13 @@ internal static partial class PointerPrograms
            from origin in PointerOrigin.All
            where origin.Sections.Length == 0 || origin.Sections.Contains(section)
            from state in PointerState.All
-           where state.Fits(origin)
+           where state.Fits(origin, section)
            select new Row(section, origin, state),
         .. from section in s_contexts
            from origin in PointerOrigin.All
            where origin.Name is "context"
            from state in PointerState.All
-           where state.Fits(origin)
+           where state.Fits(origin, section)
            select new Row(section, origin, state),
     ];
 

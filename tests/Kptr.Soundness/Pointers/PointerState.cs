@@ -10,6 +10,14 @@ internal enum NullCheck
     None,
 }
 
+/// <summary>The function that has the pointer.</summary>
+internal enum Body
+{
+    Main,
+    Static,
+    Callback,
+}
+
 /// <summary>What a pointer has been through before it is used.</summary>
 /// <param name="Name">Its name in tables.</param>
 /// <param name="Then">What happens to the pointer in r7.</param>
@@ -33,11 +41,18 @@ internal sealed record PointerState(string Name, params string[] Then)
     /// <summary>Whether the origin's lock ends here.</summary>
     internal bool EndsLock { get; init; }
 
+    /// <summary>Where all of it happens.</summary>
+    internal Body In { get; init; }
+
+    /// <summary>The sections whose programs can be in it; empty for all.</summary>
+    internal string[] Sections { get; init; } = [];
+
     private bool Moves { get; init; }
 
-    /// <summary>Whether an origin's pointer can be in it.</summary>
-    internal bool Fits(PointerOrigin origin) =>
-        (!Ends || origin.Release is not null)
+    /// <summary>Whether an origin's pointer can be in it, in a program of a section.</summary>
+    internal bool Fits(PointerOrigin origin, string section) =>
+        (Sections.Length == 0 || Sections.Contains(section))
+        && (!Ends || origin.Release is not null)
         && (!Moves || origin.Slot is not null)
         && (!EndsLock || origin.Unlock.Length > 0)
         && (Check == NullCheck.Itself || origin.MayBeNull);
@@ -56,6 +71,8 @@ internal sealed record PointerState(string Name, params string[] Then)
 
     private static readonly string[] s_lock = ["call bpf_rcu_read_lock"];
     private static readonly string[] s_unlock = ["call bpf_rcu_read_unlock"];
+
+    private static readonly string[] s_flags = ["r1 = r10", "r1 += -240"];
 
     /// <summary>All of them.</summary>
     internal static ImmutableArray<PointerState> All { get; } =
@@ -82,5 +99,18 @@ internal sealed record PointerState(string Name, params string[] Then)
         new("released") { Ends = true },
         new("moved") { Ends = true, Moves = true },
         new("unlocked") { EndsLock = true },
+        new("in_static") { In = Body.Static },
+        new("in_callback") { In = Body.Callback },
+        new("irq_off")
+        {
+            Before = [.. s_flags, "call bpf_local_irq_save"], Close = [.. s_flags, "call bpf_local_irq_restore"],
+            CloseEarly = [.. s_flags, "call bpf_local_irq_restore"],
+        },
+        new("packet_changed", "r1 = r6", "r2 = 0", "call bpf_skb_pull_data") { Sections = ["tc"] },
+        new("spoiled", "*(u64 *)(r10 - 32) = r7", "*(u8 *)(r10 - 32) = 0", "r7 = *(u64 *)(r10 - 32)"),
+        new("swapped_out", "*(u64 *)(r10 - 32) = r7", "r7 = 0", "r7 = xchg_64(r10 - 32, r7)"),
+        new("or_null", "call bpf_get_prandom_u32", "if r0 > 5 goto s3", "r7 = 0", "s3:"),
+        new("or_frame", "call bpf_get_prandom_u32", "if r0 > 5 goto s3", "r7 = r10", "r7 += -8", "s3:"),
+        new("twice", "r7 += r7"),
     ];
 }

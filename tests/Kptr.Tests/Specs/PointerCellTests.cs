@@ -30,7 +30,7 @@ public class PointerCellTests
             word.Should().HaveLength(PointerUse.All.Length);
             for (var i = 0; i < word.Length; i++)
             {
-                if (word[i] == 'x' || place++ % oneIn != 0 || IsOtherHere(row, PointerUse.All[i])
+                if (word[i] == 'x' || place++ % oneIn != 0 || IsOtherHere(row, PointerUse.All[i], version)
                     || row.Program(PointerUse.All[i], kernel)?.TryLink(kernel, new DiagSink()) is not { } prog)
                 {
                     continue;
@@ -56,7 +56,10 @@ public class PointerCellTests
 
     // The model's BTF has fewer members than a kernel's: a second load meets others there, and struct mm_struct has no
     // union. Linux lets tracepoints read what stands before their context, since it compares the offset without its
-    // sign; here they may not.
-    private static bool IsOtherHere(PointerPrograms.Row row, PointerUse use) => row.Origin.Name == "mm"
-        || use.Name == "load_twice" || (row.Section, use.Name) is ("tracepoint", "load_before");
+    // sign; and 6.12 takes a work queue at an offset that is not known, by the bits of it that are. Here they may not.
+    private static bool IsOtherHere(PointerPrograms.Row row, PointerUse use, string version) =>
+        row.Origin.Name == "mm" || use.Name == "load_twice"
+        || (row.Section, use.Name) is ("tracepoint", "load_before")
+        || (version is "6.12" && row.State.Name is "somewhere"
+            && use.Name is "bpf_wq_init" or "wq_of_another" or "bpf_wq_start");
 }

@@ -200,8 +200,11 @@ internal sealed partial class VerifierRun
         reg.DynptrFirstSlot = firstSlot;
     }
 
-    /// <summary>Ends the dynptr an argument points to, and all its clones with it.</summary>
-    private void UnmarkStackSlotsDynptr(int regno)
+    /// <summary>
+    /// Ends the dynptr an argument points to, and all its clones with it. False where a slot of data still names the
+    /// reference: what was written over a spilled slice of the dynptr took its kind alone.
+    /// </summary>
+    private bool UnmarkStackSlotsDynptr(int regno)
     {
         ref readonly var reg = ref Reg(regno);
         var frame = Cur.FrameOf(reg);
@@ -211,7 +214,7 @@ internal sealed partial class VerifierRun
         if (!IsRefcounted(slot.DynptrKind))
         {
             InvalidateDynptr(frame, spi);
-            return;
+            return true;
         }
 
         var refObjId = slot.RefObjId;
@@ -220,14 +223,26 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.ReleaseUnowned, "the dynptr's reference is not this function's to release", regno);
         }
 
-        for (var i = 1; i < frame.SlotCount; i++)
+        for (var i = 0; i < frame.SlotCount; i++)
         {
             ref var other = ref frame.Stack[i];
-            if (other.Spilled.RefObjId == refObjId && other[0] == SlotKind.Dynptr && other.Spilled.DynptrFirstSlot)
+            if (other.Spilled.RefObjId != refObjId)
+            {
+                continue;
+            }
+
+            if (other[0] != SlotKind.Dynptr && Kernel.Profile.MistakesDataForClones)
+            {
+                return false;
+            }
+
+            if (other[0] == SlotKind.Dynptr && other.Spilled.DynptrFirstSlot)
             {
                 InvalidateDynptr(frame, i);
             }
         }
+
+        return true;
     }
 
     private void InvalidateDynptr(FuncState frame, int spi)

@@ -153,8 +153,7 @@ internal sealed partial class VerifierRun
         bool released;
         if (meta.Fn!.Arg(meta.ReleaseRegno - 1).Base == ArgKind.Dynptr)
         {
-            UnmarkStackSlotsDynptr(meta.ReleaseRegno);
-            released = true;
+            released = UnmarkStackSlotsDynptr(meta.ReleaseRegno);
         }
         else if (meta.Id == HelperId.KptrXchg && meta.RefObjId != 0)
         {

@@ -353,16 +353,37 @@ internal sealed partial class VerifierRun
             Reject(DiagCode.CallArgType, $"pointer in R{regno} isn't map pointer", regno);
         }
 
-        if (meta.Map is not null && reg.Target is MapSpec { Record: var record } && record.Has(BtfFieldKind.Workqueue)
-            && (!ReferenceEquals(meta.Map, reg.Map) || meta.MapUid != reg.MapUid))
+        if (meta.Map is not null && reg.Target is MapSpec map)
         {
-            Reject(DiagCode.MapIncompatible,
-                $"workqueue pointer in R1 map_uid={meta.MapUid} doesn't match map pointer in R2 map_uid={reg.MapUid}",
-                regno);
+            CheckMapOfWorkqueue(regno, map, reg.MapUid, meta);
         }
 
         meta.Map = reg.Target as MapSpec;
         meta.MapUid = reg.MapUid;
+    }
+
+    // Linux compares the maps only where the second has a work queue too, and stops where it has no special fields:
+    // there is no record to ask (check_kfunc_args, kernel/bpf/verifier.c, 6.12 and 7.2).
+    private void CheckMapOfWorkqueue(int regno, MapSpec map, int mapUid, KfuncCallMeta meta)
+    {
+        if (map.Record.Fields.Length == 0)
+        {
+            Reject(DiagCode.MapIncompatible, $"map '{map.Name}' has no special fields", regno);
+        }
+
+        if (ReferenceEquals(meta.Map, map) && meta.MapUid == mapUid)
+        {
+            return;
+        }
+
+        if (map.Record.Has(BtfFieldKind.Workqueue))
+        {
+            Reject(DiagCode.MapIncompatible,
+                $"workqueue pointer in R1 map_uid={meta.MapUid} doesn't match map pointer in R2 map_uid={mapUid}",
+                regno);
+        }
+
+        Doubt(DiagCode.StrictWorkqueueMap, $"R{regno} is map '{map.Name}', which has no work queue");
     }
 
     /// <summary>Registers that stand for a kernel struct without naming it (<c>reg2btf_ids</c>).</summary>
