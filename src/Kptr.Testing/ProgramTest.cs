@@ -50,8 +50,8 @@ public static class ProgramTest
             throw new ArgumentException("no kernel or no policy is named, so nothing would run", nameof(options));
         }
 
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Scripts, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.StepsMax, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Scripts, 1, "options.Scripts");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.StepsMax, 1, "options.StepsMax");
         return new ProgramBench(open, options, ConformanceRunner.Chosen(Checks, options.Only)).Run();
     }
 }

@@ -43,10 +43,10 @@ public sealed class LiveProc
     {
         ArgumentNullException.ThrowIfNull(kernel);
         _options = options ?? new();
-        ArgumentException.ThrowIfNullOrEmpty(_options.Proc, nameof(options));
-        ArgumentException.ThrowIfNullOrEmpty(_options.Cgroup, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.Period, TimeSpan.Zero, nameof(options));
-        ArgumentNullException.ThrowIfNull(_options.Time, nameof(options));
+        ArgumentException.ThrowIfNullOrEmpty(_options.Proc, "options.Proc");
+        ArgumentException.ThrowIfNullOrEmpty(_options.Cgroup, "options.Cgroup");
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.Period, TimeSpan.Zero, "options.Period");
+        ArgumentNullException.ThrowIfNull(_options.Time, "options.Time");
         _ = kernel.VirtualClock;
         _kernel = kernel;
         _tasks = new(kernel);

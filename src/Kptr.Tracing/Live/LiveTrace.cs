@@ -43,8 +43,8 @@ public sealed class LiveTrace : IDisposable
     public static LiveTrace Start(LiveTraceOptions? options = null)
     {
         options ??= new();
-        ArgumentException.ThrowIfNullOrEmpty(options.Tracefs, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferKiB, 1, nameof(options));
+        ArgumentException.ThrowIfNullOrEmpty(options.Tracefs, "options.Tracefs");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.BufferKiB, 1, "options.BufferKiB");
         var instances = Path.Combine(options.Tracefs, "instances");
         if (!Directory.Exists(instances))
         {

@@ -35,9 +35,9 @@ public sealed class TraceReplay
         ArgumentNullException.ThrowIfNull(kernel);
         _kernel = kernel;
         _options = options ?? new();
-        ArgumentOutOfRangeException.ThrowIfNegative(_options.ReorderWindow, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.GracePeriod, TimeSpan.Zero, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.GapMax, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(_options.ReorderWindow, "options.ReorderWindow");
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.GracePeriod, TimeSpan.Zero, "options.GracePeriod");
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.GapMax, TimeSpan.Zero, "options.GapMax");
         _clock = new(kernel, _options);
         _records = new(kernel, _options);
         _events = new(kernel, _issues, _records);

@@ -79,18 +79,36 @@ internal sealed class StructFields(bool isKnownWhole)
         }
     }
 
-    [UnconditionalSuppressMessage(
-        "Trimming", "IL2072", Justification = "IsKept: a ValueStructAttribute kept the fields, or none can be gone.")]
     private void AddField(FieldInfo field, object owner, int at, string name)
     {
         var type = field.FieldType;
-        if (IsLeaf(type) || field.IsDefined(typeof(FixedBufferAttribute)))
+        if (field.IsDefined(typeof(FixedBufferAttribute)))
+        {
+            AddLeaf(name, type, at);
+        }
+        else if (Nullable.GetUnderlyingType(type) is { } underlying)
+        {
+            // Boxed, it is its value or nothing, so its fields cannot be looked for; .NET has them in this order.
+            AddLeaf(name + ".hasValue", typeof(bool), at);
+            AddInner(underlying, field, Zeroed(underlying), at + ValueOffset(type, underlying), name + ".value");
+        }
+        else
+        {
+            AddInner(type, field, field.GetValue(owner)!, at, name);
+        }
+    }
+
+    [UnconditionalSuppressMessage(
+        "Trimming", "IL2067", Justification = "IsKept: a ValueStructAttribute kept the fields, or none can be gone.")]
+    private void AddInner(Type type, FieldInfo field, object value, int at, string name)
+    {
+        if (IsLeaf(type))
         {
             AddLeaf(name, type, at);
             return;
         }
 
-        if (!IsKept(field))
+        if (!IsKept(field.DeclaringType!, type))
         {
             throw new NotSupportedException(
                 $"{field.DeclaringType}.{field.Name}: compiled ahead of time, "
@@ -99,13 +117,11 @@ internal sealed class StructFields(bool isKnownWhole)
                 + "as Kptr's source generator does for structs not private");
         }
 
-        AddFields(type, field.GetValue(owner)!, at, name + ".");
+        AddFields(type, value, at, name + ".");
     }
 
-    private bool IsKept(FieldInfo field) => isKnownWhole
-        || field.DeclaringType!.Assembly
-            .GetCustomAttributes<ValueStructAttribute>()
-            .Any(a => a.Type == field.FieldType);
+    private bool IsKept(Type declaring, Type type) => isKnownWhole
+        || declaring.Assembly.GetCustomAttributes<ValueStructAttribute>().Any(a => a.Type == type);
 
     // Reflection does not tell where a field is in managed memory. So one is filled with ones, and they are looked for.
     private static int OffsetOf(Type type, object owner, FieldInfo field)
@@ -114,7 +130,9 @@ internal sealed class StructFields(bool isKnownWhole)
         var bytes = BytesOf(owner, SizeOf(type));
         var offset = bytes.IndexOf((byte)0xff);
         bytes.Clear();
-        return offset;
+        return Nullable.GetUnderlyingType(field.FieldType) is { } underlying
+            ? offset - ValueOffset(field.FieldType, underlying)
+            : offset;
     }
 
     private static object Ones(object owner, FieldInfo field)
@@ -124,10 +142,16 @@ internal sealed class StructFields(bool isKnownWhole)
             return (nint)(-1);
         }
 
-        var value = field.GetValue(owner)!;
-        BytesOf(value, SizeOf(field.FieldType)).Fill(0xff);
+        var type = Nullable.GetUnderlyingType(field.FieldType) ?? field.FieldType;
+        var value = type == field.FieldType ? field.GetValue(owner)! : Zeroed(type);
+        BytesOf(value, SizeOf(type)).Fill(0xff);
         return value;
     }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2067", Justification = "no constructor of it runs")]
+    private static object Zeroed(Type type) => RuntimeHelpers.GetUninitializedObject(type);
+
+    private static int ValueOffset(Type nullable, Type underlying) => SizeOf(nullable) - SizeOf(underlying);
 
     private static Span<byte> BytesOf(object boxed, int size) =>
         MemoryMarshal.CreateSpan(ref Unsafe.As<Box>(boxed).First, size);

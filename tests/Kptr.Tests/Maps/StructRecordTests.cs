@@ -67,6 +67,44 @@ public class StructRecordTests
     public void AheadOfTime_StructsOfTheCoreLibraryAndBuffers_AreNoneOfOurs() =>
         StructFields.Of<Mixed>(isKnownWhole: false).Count(f => f.IsSpecial).Should().Be(1);
 
+    // As C# says where each field is.
+    [Fact]
+    public unsafe void Fields_OfEveryKindOfType_AreWhereTheyAre()
+    {
+        var value = default(EveryKind);
+        var start = (byte*)&value;
+        int At<T>(ref T field) => (int)((byte*)Unsafe.AsPointer(ref field) - start);
+        var places = StructFields.Of<EveryKind>(isKnownWhole: true).ToDictionary(f => f.Name, f => f.OffsetBytes);
+        places.Should().BeEquivalentTo(new Dictionary<string, int>
+        {
+            ["First"] = At(ref value.First),
+            ["Maybe.hasValue"] = At(ref value.Maybe),
+            ["Maybe.value"] = At(ref Unsafe.AsRef(in Nullable.GetValueRefOrDefaultRef(in value.Maybe))),
+            ["Sure"] = At(ref value.Sure),
+            ["Wide"] = At(ref value.Wide),
+            ["Letter"] = At(ref value.Letter),
+            ["MaybeSlot.hasValue"] = At(ref value.MaybeSlot),
+            ["MaybeSlot.value.Before"] = At(ref Unsafe.AsRef(in Slots(in value).Before)),
+            ["MaybeSlot.value.Slot"] = At(ref Unsafe.AsRef(in Slots(in value).Slot)),
+            ["MaybeSlot.value.After"] = At(ref Unsafe.AsRef(in Slots(in value).After)),
+            ["Number"] = At(ref value.Number),
+            ["Pair.key"] = At(ref value.Pair),
+            ["Pair.value"] = At(ref value.Pair) + 8,
+            ["Last"] = At(ref value.Last),
+        });
+
+        static ref readonly Row Slots(in EveryKind value) =>
+            ref Nullable.GetValueRefOrDefaultRef(in value.MaybeSlot);
+    }
+
+    [Fact]
+    public void Record_OfEveryKindOfField_HasTheKptrs() => PlacesOf<EveryKind>()
+        .Select(p => p.Name).Should().BeEquivalentTo("MaybeSlot.value.Slot", "Pair.value", "Last");
+
+    [Fact]
+    public void AheadOfTime_ANullable_IsLookedIntoAsItsValueIs() =>
+        StructFields.Of<WithNullable>(isKnownWhole: false).Count(f => f.IsSpecial).Should().Be(1);
+
     private static IEnumerable<(string Name, int At)> PlacesOf<TValue>()
         where TValue : unmanaged =>
         StructRecord.Of<TValue>(TestKernel.Spec).Fields.Select(f => (f.Name, f.OffsetBytes));
@@ -128,6 +166,26 @@ public class StructRecordTests
         public Guid Id;
         public DayOfWeek Day;
         public Kptr<Widget> Slot;
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    internal struct EveryKind
+    {
+        public byte First;
+        public long? Maybe;
+        public bool Sure;
+        public Int128 Wide;
+        public char Letter;
+        public Row? MaybeSlot;
+        public Half Number;
+        public KeyValuePair<int, Kptr<Widget>> Pair;
+        public Kptr<Widget> Last;
+    }
+
+    internal struct WithNullable
+    {
+        public int? Number;
+        public Row? Row;
     }
 
     internal struct Hiding

@@ -38,10 +38,10 @@ public partial class KernelCore : IDisposable
                 nameof(options), $"there is no driver {Options.Driver}, or no ledger level {Options.LedgerLevel}");
         }
 
-        ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(Options.CpuCount, 1, "options.CpuCount");
 
         // Programs are verified against that bound: a CPU beyond it would be a number that the verifier ruled out.
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(Options.CpuCount, spec.CpuIds, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Options.CpuCount, spec.CpuIds, "options.CpuCount");
         AllCpus = [.. Enumerable.Range(0, CpuCount)];
         PossibleCpus = Options.PossibleCpus.Count == 0
             ? [.. Enumerable.Range(0, CpuCount)]
