@@ -24,10 +24,18 @@ public sealed record ConformanceOptions
     public TimeSpan HangAfter { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Names of the checks to run; empty for all.</summary>
-    public IReadOnlyList<string> Only { get; init; } = [];
+    public IReadOnlyList<string> Only
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Only));
+    } = [];
 
     /// <summary>Under which destroy policies.</summary>
-    public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
+    public IReadOnlyList<DestroyBehavior> Policies
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Policies));
+    } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
 
     /// <summary>Seed, amount and policies.</summary>
     public override string ToString() =>

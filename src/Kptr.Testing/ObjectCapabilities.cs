@@ -8,13 +8,21 @@ namespace Kptr.Testing;
 public sealed record ObjectCapabilities
 {
     /// <summary>C declarations that a kernel needs for the type (<c>KernelModelOptions.Declarations</c>).</summary>
-    public string Declarations { get; init; } = "";
+    public string Declarations
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Declarations));
+    } = "";
 
     /// <summary>
     /// The kfuncs of the kernels that it is tried in: <c>KfuncRegistry.Builtin.With(typeof(Mine))</c>. One of them must
     /// be its destructor, which slots then call. Kptr's own, the default, ask for none.
     /// </summary>
-    public KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
+    public KfuncRegistry Kfuncs
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Kfuncs));
+    } = KfuncRegistry.Builtin;
 
     /// <summary>
     /// Whether a reader that found the object before its last reference went sees all of it as it was until the

@@ -18,13 +18,25 @@ public sealed record ProgramTestOptions
     public int StepsMax { get; init; } = 40;
 
     /// <summary>Names of the checks to run; empty for all.</summary>
-    public IReadOnlyList<string> Only { get; init; } = [];
+    public IReadOnlyList<string> Only
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Only));
+    } = [];
 
     /// <summary>The kernels to load into. Not asked where <see cref="Kernel"/> names one of its own.</summary>
-    public IReadOnlyList<KernelProfile> Profiles { get; init; } = [KernelProfile.Linux6_12, KernelProfile.Linux7_2];
+    public IReadOnlyList<KernelProfile> Profiles
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Profiles));
+    } = [KernelProfile.Linux6_12, KernelProfile.Linux7_2];
 
     /// <summary>Under which destroy policies, each with each profile.</summary>
-    public IReadOnlyList<DestroyBehavior> Policies { get; init; } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
+    public IReadOnlyList<DestroyBehavior> Policies
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Policies));
+    } = [DestroyBehavior.Eager, DestroyBehavior.Recycle];
 
     /// <summary>
     /// What may be made to fail, by the names of <c>FaultPlan.Points</c>; empty for nothing. Null, the default: memory,
@@ -36,11 +48,19 @@ public sealed record ProgramTestOptions
     /// Kfuncs, declarations, map types, CPUs and engine of the kernels. Profile, clock, driver, ledger, seed and fault
     /// plan are the test's own.
     /// </summary>
-    public KernelModelOptions Kernel { get; init; } = new();
+    public KernelModelOptions Kernel
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Kernel));
+    } = new();
 
     /// <summary>Which programs are loaded, and which maps are the user's; <see cref="LoadOptions.Reuse"/> is not
     /// possible, since there are many kernels.</summary>
-    public LoadOptions Load { get; init; } = new();
+    public LoadOptions Load
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Load));
+    } = new();
 
     /// <summary>
     /// What a test does after the object is loaded and its programs are attached, before each script. What it

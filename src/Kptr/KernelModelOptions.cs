@@ -9,7 +9,11 @@ namespace Kptr;
 public sealed record KernelModelOptions : KernelCoreOptions
 {
     /// <summary>The kernel version: which kfuncs there are, and when maps destroy values.</summary>
-    public KernelProfile Profile { get; init; } = KernelProfile.Linux6_12;
+    public KernelProfile Profile
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Profile));
+    } = KernelProfile.Linux6_12;
 
     /// <summary>
     /// The kernel to load into, such as one with a real <c>vmlinux</c> BTF; null for the built-in one
@@ -18,15 +22,27 @@ public sealed record KernelModelOptions : KernelCoreOptions
     public KernelSpec? Kernel { get; init; }
 
     /// <summary>The kfuncs: Kptr's own, or those and the user's.</summary>
-    public KfuncRegistry Kfuncs { get; init; } = KfuncRegistry.Builtin;
+    public KfuncRegistry Kfuncs
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Kfuncs));
+    } = KfuncRegistry.Builtin;
 
     /// <summary>
     /// C declarations of kernel types that the user's own kfuncs and objects need; only for the built-in kernel.
     /// </summary>
-    public string Declarations { get; init; } = "";
+    public string Declarations
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Declarations));
+    } = "";
 
     /// <summary>Map types of the user's own, which objects declare by number.</summary>
-    public IReadOnlyList<MapType> MapTypes { get; init; } = [];
+    public IReadOnlyList<MapType> MapTypes
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(MapTypes));
+    } = [];
 
     /// <summary>The main ones.</summary>
     public override string ToString() => $"{Profile.Name}, {base.ToString()}";

@@ -37,10 +37,18 @@ public sealed record LoadOptions
 
     /// <summary>By name in the object: maps that there are already; they stay the user's
     /// (<c>bpf_map__reuse_fd</c>).</summary>
-    public IReadOnlyDictionary<string, BpfMap> Reuse { get; init; } = new Dictionary<string, BpfMap>();
+    public IReadOnlyDictionary<string, BpfMap> Reuse
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Reuse));
+    } = new Dictionary<string, BpfMap>();
 
     /// <summary>By name in the object: how its map is made. The object disposes of it.</summary>
-    public IReadOnlyDictionary<string, MapMaker> Make { get; init; } = new Dictionary<string, MapMaker>();
+    public IReadOnlyDictionary<string, MapMaker> Make
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Make));
+    } = new Dictionary<string, MapMaker>();
 
     /// <summary>Which maps are the user's.</summary>
     public override string ToString() =>

@@ -21,6 +21,11 @@ internal sealed record Scenario(
             throw new ArgumentException($"1 to {GivenThreadsMax} threads, not {threads.Count}", nameof(threads));
         }
 
+        if (threads.Contains(null!) || interrupts?.Contains(null!) == true)
+        {
+            throw new ArgumentException("a thread or interrupt is null", nameof(threads));
+        }
+
         return new(
             Maker(setup), [.. threads.Select(Taker)], check is null ? null : Taker(check),
             [.. (interrupts ?? []).Select(Taker)]);

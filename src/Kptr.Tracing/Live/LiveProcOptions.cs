@@ -4,10 +4,18 @@ namespace Kptr.Tracing;
 public sealed record LiveProcOptions
 {
     /// <summary>Where its proc file system is.</summary>
-    public string Proc { get; init; } = "/proc";
+    public string Proc
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Proc));
+    } = "/proc";
 
     /// <summary>Where its cgroup file system is.</summary>
-    public string Cgroup { get; init; } = "/sys/fs/cgroup";
+    public string Cgroup
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Cgroup));
+    } = "/sys/fs/cgroup";
 
     /// <summary>
     /// How long from one look to the next. Looks that take longer come as often as leaves two thirds of a processor
@@ -16,5 +24,9 @@ public sealed record LiveProcOptions
     public TimeSpan Period { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Whose time the periods are of.</summary>
-    public TimeProvider Time { get; init; } = TimeProvider.System;
+    public TimeProvider Time
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Time));
+    } = TimeProvider.System;
 }

@@ -4,7 +4,11 @@ namespace Kptr.Tracing;
 public sealed record LiveTraceOptions
 {
     /// <summary>Where its trace file system is.</summary>
-    public string Tracefs { get; init; } = "/sys/kernel/tracing";
+    public string Tracefs
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Tracefs));
+    } = "/sys/kernel/tracing";
 
     /// <summary>Buffer for each CPU, in KiB; the machine drops events that do not fit.</summary>
     public int BufferKiB { get; init; } = 4096;

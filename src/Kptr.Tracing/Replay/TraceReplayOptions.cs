@@ -46,7 +46,11 @@ public sealed record TraceReplayOptions
     /// <see cref="TraceReplay"/> declares each as a hook, so that programs can be attached to events that the model's
     /// kernel does not have.
     /// </summary>
-    public IReadOnlyCollection<TraceEventFormat> Formats { get; init; } = [];
+    public IReadOnlyCollection<TraceEventFormat> Formats
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Formats));
+    } = [];
 
     /// <summary>The reordering, the drains, and what is raised besides.</summary>
     public override string ToString() =>

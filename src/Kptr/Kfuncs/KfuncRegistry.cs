@@ -34,6 +34,7 @@ public sealed class KfuncRegistry
     public KfuncRegistry With(params Type[] declaring)
     {
         ArgumentNullException.ThrowIfNull(declaring);
+        RequireNoNull(declaring, nameof(declaring));
         return With([.. declaring.SelectMany(Declared)]);
     }
 
@@ -44,6 +45,7 @@ public sealed class KfuncRegistry
     public KfuncRegistry With(params KfuncDeclaration[] declarations)
     {
         ArgumentNullException.ThrowIfNull(declarations);
+        RequireNoNull(declarations, nameof(declarations));
         var replaced = declarations.ToLookup(d => d.Spec.Name, d => d.Spec.Profiles);
         return new([
             .. _all.Select(d => d.Without(replaced[d.Spec.Name].Aggregate(ProfileSet.None, (a, b) => a | b)))
@@ -133,6 +135,15 @@ public sealed class KfuncRegistry
         return profile.WidensKfuncHooks && spec.Name == "bpf_dynptr_from_skb"
             ? spec with { ProgTypes = types.Add(ProgType.StructOps), StructOpsTypes = ["Qdisc_ops"] }
             : spec with { ProgTypes = types };
+    }
+
+    private static void RequireNoNull<T>(T[] given, string name)
+        where T : class
+    {
+        if (given.Contains(null))
+        {
+            throw new ArgumentException("one of them is null", name);
+        }
     }
 
     private static IEnumerable<KfuncDeclaration> Declared(Type type)

@@ -91,6 +91,11 @@ public sealed record ProgSpec(string Name, ProgType Type, ImmutableArray<BpfInsn
     /// <summary>CO-RE relocations against the kernel's types; empty once linked.</summary>
     public ImmutableArray<CoReReloc> CoReRelocs { get; init; } = [];
 
+    /// <summary>
+    /// Instructions that load the address of a weak symbol of which nobody knows whether the kernel has it: 0 or not.
+    /// </summary>
+    internal ImmutableArray<int> MaybeAddresses { get; init; } = [];
+
     /// <summary>Instructions of the program itself, before the first appended subprogram.</summary>
     public int OwnInsnCount { get; init; } = Insns.IsDefault ? 0 : Insns.Length;
 

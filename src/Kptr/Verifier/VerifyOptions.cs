@@ -57,5 +57,9 @@ public sealed record VerifyOptions
         + $"at most {InsnsMax} instructions{(Pruning ? "" : ", no pruning")}";
 
     /// <summary>Where time is read from.</summary>
-    public TimeProvider Time { get; init; } = TimeProvider.System;
+    public TimeProvider Time
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Time));
+    } = TimeProvider.System;
 }

@@ -1,7 +1,9 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Elf.Linking;
 using Kptr.Isa;
 using Kptr.Specs;
+using Kptr.Verifier;
 
 namespace Kptr.Tests.Elf;
 
@@ -20,6 +22,8 @@ public class LinkTests
         int bpf_lsm_file_open(struct file *file);
         typedef void (*btf_trace_task_newtask)(void *, struct task_struct *, unsigned long);
         """;
+
+    private const string WithVariables = Kernel + "int runqueues; int init_task; void bpf_strong_missing(void);";
 
     private const string OpsKernel = """
         struct my_ops { unsigned int flags; char name[16]; void (*second)(void); int (*first)(int); };
@@ -40,7 +44,6 @@ public class LinkTests
     [Fact]
     public void Symbols_OfAKernelThatHasThem_AreNumbers()
     {
-        const string WithVariables = Kernel + "int runqueues; int init_task;";
         var found = ElfObjects.Link("ksyms", WithVariables).Prog("found");
         var vmlinux = ElfObjects.Kernel(WithVariables).Types.Vmlinux;
 
@@ -56,7 +59,7 @@ public class LinkTests
     public void WeakSymbols_TheKernelLacks_AreZeroAndPoison()
     {
         var before = ElfObjects.Read("ksyms").Prog("weak");
-        var linked = ElfObjects.Link("ksyms", Kernel).Prog("weak");
+        var linked = ElfObjects.Link("ksyms", WithVariables).Prog("weak");
 
         linked.LinkFault.Should().BeNull();
         linked.IsSleepable.Should().BeTrue();
@@ -76,7 +79,7 @@ public class LinkTests
     }
 
     [Fact]
-    public void StrongFunctionTheKernelLacks_IsTheProgramsFault()
+    public void StrongFunctionTheKernelLacks_IsTheFaultOfAllPrograms()
     {
         var sink = new DiagSink();
         var linked = ElfObjects.Link("ksyms", Kernel, sink);
@@ -85,7 +88,65 @@ public class LinkTests
         linked.Prog("missing").LinkFault!.Source.Should().Contain("ksyms.bpf.c:");
         linked.Prog("no_target").LinkFault!.Code.Should().Be(DiagCode.AttachTargetNotFound);
         linked.Prog("weak").AttachBtf.Should().NotBeNull();
-        sink.All.Should().HaveCount(linked.Progs.Count(p => p.LinkFault is not null));
+        linked.Prog("weak").LinkFault!.Message.Should().Be(
+            "prog 'weak': extern (func ksym) 'bpf_strong_missing': not found in kernel or module BTFs",
+            "libbpf looks for the symbols of an object, whichever of its programs it is to load");
+        sink.All.Should().HaveCount(linked.Progs.Length);
+    }
+
+    [Fact]
+    public void WeakSymbolWithoutType_IsThereOrNot()
+    {
+        ProgSpec linked = ElfObjects.Link("ksyms", WithVariables).Prog("weak");
+        var before = ElfObjects.Read("ksyms").Prog("weak").Relocs
+            .Where(r => r.Name == "no_such_symbol").Select(r => r.InsnIdx).ToArray();
+
+        linked.MaybeAddresses.Should().Equal(before).And.NotBeEmpty();
+        ElfObjects.Link("ksyms", WithVariables + "int no_such_symbol;").Prog("weak").MaybeAddresses.Should().BeEmpty();
+    }
+
+    [Theory, InlineData("6.12"), InlineData("7.2")]
+    public void CodeBehindAMaybeAddress_IsVerified(string version)
+    {
+        KernelSpec kernel = new KernelModelOptions
+        {
+            Profile = version == "7.2" ? KernelProfile.Linux7_2 : KernelProfile.Linux6_12,
+        }.ToSpec();
+        AsmProgram code = TextAssembler.Assemble("""
+                r1 = 0 ll
+                if r1 == 0 goto none
+                r0 = *(u32 *)(r1 + 0)
+            none:
+                r0 = 0
+                exit
+            """);
+        var prog = new ProgSpec("p", ProgType.Syscall, [.. code.Insns]) { License = "GPL", IsSleepable = true };
+
+        BpfVerifier.Verify(prog, kernel).Verdict.Should().Be(Verdict.Accept, "the number is 0");
+        var maybe = prog with { MaybeAddresses = [0] };
+        BpfVerifier.Verify(maybe, kernel).Diagnostics.Should().Contain(d => d.Code == DiagCode.MemAccessInvalid);
+    }
+
+    [Theory]
+    [InlineData("CONFIG_X", true)]
+    [InlineData("LINUX_X", true)]
+    [InlineData("config_X", false)]
+    [InlineData("X", false)]
+    public void WeakValueOfNoConfiguration_IsZeroWhereLibbpfKnowsTheName(string name, bool isZero)
+    {
+        Diagnostic? fault = null;
+        KconfigWriter.Fill(
+            new(".kconfig", BpfMapType.Array) { ValueSize = 4 },
+            [
+                new(name, ExternKind.Kconfig, IsWeak: true, 1)
+                {
+                    Kconfig = new(KconfigType.Int, 0, 4, IsSigned: true),
+                },
+            ],
+            ElfObjects.Kernel(Kernel), ref fault);
+
+        fault?.Message.Should().Be($"extern (kcfg) '{name}': unrecognized virtual extern");
+        (fault is null).Should().Be(isZero);
     }
 
     [Fact]

@@ -21,15 +21,17 @@ internal static class KconfigWriter
             var slot = spec.Kconfig!;
             var text = TextOf(spec, kernel);
             var isWritten = text is null
-                ? spec.IsWeak
+                ? spec.IsWeak && (spec.Name.StartsWith("CONFIG_", StringComparison.Ordinal) || IsVirtual(spec))
                 : TryWrite(value.AsSpan(slot.OffsetBytes, slot.SizeBytes), slot, text);
             if (!isWritten)
             {
                 fault ??= new(
                     DiagCode.KconfigUnresolved,
-                    text is null
-                        ? $"extern '{spec.Name}' (strong): not resolved"
-                        : $"extern (kcfg) '{spec.Name}': value '{text}' does not fit")
+                    text is not null
+                        ? $"extern (kcfg) '{spec.Name}': value '{text}' does not fit"
+                        : spec.Name.StartsWith("CONFIG_", StringComparison.Ordinal)
+                            ? $"extern '{spec.Name}' (strong): not resolved"
+                            : $"extern (kcfg) '{spec.Name}': unrecognized virtual extern")
                 {
                     Section = ".kconfig",
                     Suggestion = "Give the kernel a value for it in KernelSpec.Kconfig, or declare it __weak.",
@@ -39,6 +41,9 @@ internal static class KconfigWriter
 
         return map with { InitialValue = [.. value] };
     }
+
+    // Those that a later libbpf may make up; a weak one may be missing.
+    private static bool IsVirtual(ExternSpec spec) => spec.Name.StartsWith("LINUX_", StringComparison.Ordinal);
 
     private static string? TextOf(ExternSpec spec, KernelSpec kernel) => spec.Name switch
     {

@@ -55,11 +55,28 @@ internal sealed class KsymResolver(BtfSpec? local, KernelSpec kernel)
         return null;
     }
 
+    /// <summary>
+    /// What keeps libbpf from loading any program of an object: a symbol that one of them wants and the kernel has not.
+    /// </summary>
+    public Diagnostic? FaultOf(ExternSpec symbol)
+    {
+        if (symbol.Kind is not (ExternKind.KsymFunc or ExternKind.KsymVar))
+        {
+            return null;
+        }
+
+        Find(new(0, ProgRelocKind.TypedKsym, symbol.Name, 0, symbol.IsWeak, symbol.LocalTypeId), out var fault);
+        return fault is null ? null : fault with { InsnIdx = null };
+    }
+
+    /// <summary>Whether the kernel may have a weak symbol without type or not: its types do not know it.</summary>
+    public bool MayBeMissing(ProgReloc reloc) => reloc.IsWeak
+        && kernel.Types.Find(reloc.Name, BtfKind.Func) is null && kernel.Types.Find(reloc.Name, BtfKind.Var) is null;
+
     /// <summary>The address of a symbol without type; 0 for a weak one that the kernel's types do not know.</summary>
     public ulong AddressOf(ProgReloc reloc)
     {
-        if (kernel.Types.Find(reloc.Name, BtfKind.Func) is not null
-            || kernel.Types.Find(reloc.Name, BtfKind.Var) is not null || !reloc.IsWeak)
+        if (!MayBeMissing(reloc))
         {
             var hash = 17u;
             foreach (var c in reloc.Name)

@@ -25,12 +25,18 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         }
 
         var ready = maps.MoveToImmutable();
+        var symbols = new KsymResolver(spec.Btf, kernel);
+        var symbolFault = spec.Externs.Select(symbols.FaultOf).FirstOrDefault(f => f is not null);
         var linker = new ProgLinker(spec, kernel, coReTypes, ready, members);
         var progs = ImmutableArray.CreateBuilder<ProgSpec>(spec.Progs.Length);
         foreach (var prog in spec.Progs)
         {
             var fault = prog.LinkFault ?? objectFault;
-            var linked = Report(fault is null ? linker.Link(prog) : prog with { LinkFault = fault, Maps = ready });
+            var linked = fault is null ? linker.Link(prog) : prog with { LinkFault = fault, Maps = ready };
+            linked = Report(
+                linked.LinkFault is null && symbolFault is not null
+                    ? linked with { LinkFault = symbolFault }
+                    : linked);
             progs.Add(refused is null ? linked with { Btf = records?.Btf ?? linked.Btf } : WithoutBtf(linked));
         }
 

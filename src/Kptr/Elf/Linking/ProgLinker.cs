@@ -50,10 +50,17 @@ internal sealed class ProgLinker(
             fault ??= Apply(insns, reloc);
         }
 
+        var maybe = prog.Relocs.Where(r => r.Kind == ProgRelocKind.TypelessKsym && _ksyms.MayBeMissing(r));
         return fault is not null
             ? linked with { LinkFault = fault }
-            : linked with { Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns), Relocs =
-                [], CoReRelocs = [], FdInsns = [] };
+            : linked with
+            {
+                Insns = ImmutableCollectionsMarshal.AsImmutableArray(insns),
+                MaybeAddresses = [.. maybe.Select(r => r.InsnIdx)],
+                Relocs = [],
+                CoReRelocs = [],
+                FdInsns = [],
+            };
     }
 
     private ProgSpec WithStructOps(ProgSpec prog)

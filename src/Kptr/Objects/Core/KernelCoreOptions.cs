@@ -23,7 +23,11 @@ public record KernelCoreOptions
     /// Ids of the CPUs that can exist, 0 among them, all below <see cref="CpuCount"/>; empty for all of them. User
     /// space's buffers of per-CPU values have a part for each of these and none for the holes.
     /// </summary>
-    public IReadOnlyList<int> PossibleCpus { get; init; } = [];
+    public IReadOnlyList<int> PossibleCpus
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(PossibleCpus));
+    } = [];
 
     /// <summary>
     /// How closely references are followed. Above <see cref="LedgerLevel.Counts"/> every reference knows its place.
@@ -57,5 +61,9 @@ public record KernelCoreOptions
     public override string ToString() => $"{CpuCount} CPUs, ledger {LedgerLevel}, deferred work {Driver}";
 
     /// <summary>Where events go.</summary>
-    public ILogger Logger { get; init; } = NullLogger.Instance;
+    public ILogger Logger
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Logger));
+    } = NullLogger.Instance;
 }

@@ -27,7 +27,11 @@ public sealed record ForkOptions
     /// A number is from 1 to <see cref="TaskTable.PidMax"/> - 1 and unused; a new namespace begins with 1. Numbers that
     /// the kernel chooses later go on where they were, past what is in use, as in Linux.
     /// </remarks>
-    public ImmutableArray<int> Pids { get; init; } = [];
+    public ImmutableArray<int> Pids
+    {
+        get;
+        init => field = value.IsDefault ? [] : value;
+    } = [];
 
     /// <summary>
     /// The process that it is of: the maker's makes a thread of it, its own <see cref="Pid"/> a process. Null: as

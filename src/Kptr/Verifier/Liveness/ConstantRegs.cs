@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Kptr.Isa;
+using Kptr.Specs;
 using Kptr.Verifier.Cfg;
 
 namespace Kptr.Verifier.Liveness;
@@ -14,6 +16,7 @@ internal sealed class ConstantRegs
     private readonly BpfInsn[] _insns;
     private readonly SubprogTable _subprogs;
     private readonly IMapFacts _maps;
+    private readonly ImmutableArray<int> _maybes;
     private readonly Constant[] _before;
 
     /// <summary>Finds them, forwards until nothing changes.</summary>
@@ -21,9 +24,11 @@ internal sealed class ConstantRegs
     /// <param name="subprogs">Their functions.</param>
     /// <param name="order">Their order.</param>
     /// <param name="maps">What is known of the program's maps.</param>
-    public ConstantRegs(BpfInsn[] insns, SubprogTable subprogs, PostOrder order, IMapFacts maps)
+    /// <param name="maybes">Instructions whose number is not known: <see cref="ProgSpec.MaybeAddresses"/>.</param>
+    public ConstantRegs(
+        BpfInsn[] insns, SubprogTable subprogs, PostOrder order, IMapFacts maps, ImmutableArray<int> maybes)
     {
-        (_insns, _subprogs, _maps) = (insns, subprogs, maps);
+        (_insns, _subprogs, _maps, _maybes) = (insns, subprogs, maps, maybes);
         _before = new Constant[insns.Length * Regs];
         foreach (var sub in subprogs)
         {
@@ -129,7 +134,7 @@ internal sealed class ConstantRegs
     {
         switch (insn.Src)
         {
-            case 0:
+            case 0 when !_maybes.Contains(at):
                 dst.SetNumber((uint)insn.Imm | ((ulong)(uint)_insns[at + 1].Imm << 32));
                 break;
             case BpfOp.PseudoFunc when _subprogs.Find(at + insn.Imm + 1) is >= 0 and var subprog:

@@ -26,6 +26,11 @@ internal sealed partial class VerifierRun
         {
             dst.MarkKnown(((ulong)(uint)Insns[InsnIdx + 1].Imm << 32) | (uint)insn.Imm);
             dst.Type = RegType.Scalar;
+            if (Prog.MaybeAddresses.Contains(InsnIdx))
+            {
+                dst.MarkUnknown(AlwaysPrecise);
+            }
+
             return;
         }
 

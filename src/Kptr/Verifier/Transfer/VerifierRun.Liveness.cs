@@ -27,7 +27,7 @@ internal sealed partial class VerifierRun : IMapFacts
         }
 
         var order = new PostOrder(Insns, Subprogs);
-        var known = new ConstantRegs(Insns, Subprogs, order, maps: this);
+        var known = new ConstantRegs(Insns, Subprogs, order, maps: this, Prog.MaybeAddresses);
         if (DeadBranches.Cut(Insns, known))
         {
             order = new(Insns, Subprogs);

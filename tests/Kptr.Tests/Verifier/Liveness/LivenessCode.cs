@@ -35,7 +35,7 @@ internal sealed class LivenessCode : IMapFacts
         _calls = new(prog, s_kernel, Insns, isCapable: true);
         Subprogs = new SubprogReader(prog, Insns, null, _calls).Read(bpfCapable: true);
         Marks = new CfgWalk(Insns, Subprogs, loopsAllowed: true, _calls).Run();
-        Known = new(Insns, Subprogs, new(Insns, Subprogs), maps: this);
+        Known = new(Insns, Subprogs, new(Insns, Subprogs), maps: this, maybes: []);
         Cut = DeadBranches.Cut(Insns, Known);
         var order = new PostOrder(Insns, Subprogs);
         var sorted = new CallOrder(Insns, Subprogs, order).Sort();
