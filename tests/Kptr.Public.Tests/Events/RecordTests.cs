@@ -202,6 +202,104 @@ public class RecordTests
         seen.Should().HaveCount(4 * each).And.OnlyHaveUniqueItems();
     }
 
+    [Fact]
+    public async Task RingBuffer_CancelledBeforeOrBetweenRecords_LeavesTheNextOneThere()
+    {
+        using var kernel = PublicKernel.Boot();
+        using var producer = new Producer(kernel, BpfMapType.Ringbuf, 4096);
+        using var cancel = new CancellationTokenSource();
+        producer.Send(1, 0);
+        producer.Send(2, 0);
+        var records = Ring(producer).ReadAllAsync<ulong>(cancel.Token).GetAsyncEnumerator(CancellationToken.None);
+        (await Next(records)).Value.Should().Be(1);
+        await cancel.CancelAsync();
+
+        await records.Invoking(r => r.MoveNextAsync().AsTask()).Should().ThrowAsync<OperationCanceledException>();
+        var late = Ring(producer).ReadAllAsync<ulong>(cancel.Token).GetAsyncEnumerator(CancellationToken.None);
+        await late.Invoking(r => r.MoveNextAsync().AsTask()).Should().ThrowAsync<OperationCanceledException>();
+
+        Ring(producer).TryRead(out var left).Should().BeTrue();
+        left[0].Should().Be(2);
+    }
+
+    [Fact]
+    public void RingBuffer_ConsumerThatIsWokenTwice_IsQueuedOnce_AndEndsInTheMiddle()
+    {
+        using var kernel = PublicKernel.Boot();
+        using var producer = new Producer(kernel, BpfMapType.Ringbuf, 4096);
+        List<ulong> seen = [];
+        IDisposable? consumer = null;
+        consumer = Ring(producer).Consume<ulong>(r =>
+        {
+            seen.Add(r.Value);
+            consumer!.Dispose();
+        });
+        producer.Send(1, ForceWakeup);
+        producer.Send(2, ForceWakeup);
+        kernel.Work.PendingCount.Should().Be(1);
+
+        kernel.Quiesce();
+
+        seen.Should().Equal([1], "it was disposed then");
+        producer.Send(3, ForceWakeup);
+        kernel.Work.PendingCount.Should().Be(0, "nobody is there to wake");
+        Ring(producer).TryRead(out var left).Should().BeTrue();
+        left[0].Should().Be(2);
+        using var second = Ring(producer).Consume<ulong>(r => seen.Add(r.Value));
+        consumer.Dispose();
+        Ring(producer).Invoking(r => r.TryRead(out _)).Should().Throw<InvalidOperationException>(
+            "one that ended takes no other's place");
+        kernel.Quiesce();
+        seen.Should().Equal(1, 3);
+    }
+
+    [Fact]
+    public async Task RingBuffer_ThatUserSpaceLetGo_HasNoNewConsumer()
+    {
+        using var kernel = PublicKernel.Boot();
+        var producer = new Producer(kernel, BpfMapType.Ringbuf, 4096);
+        var ring = Ring(producer);
+        ring.Invoking(r => r.Consume<ulong>(null!)).Should().Throw<ArgumentNullException>();
+        List<ulong> seen = [];
+        using var consumer = ring.Consume<ulong>(r => seen.Add(r.Value));
+        kernel.Quiesce();
+        producer.Send(1, 0);
+
+        producer.Dispose();
+
+        ring.Invoking(r => r.Consume<ulong>(_ => { })).Should().Throw<ObjectDisposedException>();
+        await using var late = ring.ReadAllAsync<ulong>().GetAsyncEnumerator();
+        await late.Invoking(r => r.MoveNextAsync().AsTask()).Should().ThrowAsync<ObjectDisposedException>();
+        kernel.Quiesce();
+        seen.Should().BeEmpty("it ended with the map");
+        ring.Invoking(r => r.TryRead(out _)).Should().Throw<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public async Task RingBuffer_WhoWaits_IsResumedOnAThreadOfThePool()
+    {
+        using var kernel = PublicKernel.Boot();
+        using var producer = new Producer(kernel, BpfMapType.Ringbuf, 4096);
+        await using var records = Ring(producer).ReadAllAsync<ulong>().GetAsyncEnumerator();
+        var own = new OwnContext();
+        var before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(own);
+        Task<bool> waiting;
+        try
+        {
+            waiting = records.MoveNextAsync().AsTask();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(before);
+        }
+
+        producer.Send(1, 0);
+
+        (await waiting.WaitAsync(s_patience)).Should().BeTrue();
+        own.PostCount.Should().Be(0);
+    }
+
     private static RingBufMap Ring(Producer producer) => (RingBufMap)producer.Map;
 
     private static async Task<RingRecord<T>> Next<T>(IAsyncEnumerator<RingRecord<T>> records)
@@ -225,5 +323,16 @@ public class RecordTests
         }
 
         return seen;
+    }
+
+    private sealed class OwnContext : SynchronizationContext
+    {
+        internal int PostCount;
+
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            Interlocked.Increment(ref PostCount);
+            base.Post(d, state);
+        }
     }
 }

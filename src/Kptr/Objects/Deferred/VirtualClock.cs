@@ -67,7 +67,7 @@ public sealed class VirtualClock : TimeProvider
             // Their order stays.
             foreach (var timer in _timers)
             {
-                timer.DueTicks += by.Ticks;
+                timer.DueTicks = Later(timer.DueTicks, by.Ticks);
             }
         }
     }
@@ -103,13 +103,16 @@ public sealed class VirtualClock : TimeProvider
             _ticks = Math.Max(_ticks, timer.DueTicks);
             if (timer.PeriodTicks > 0)
             {
-                timer.DueTicks += timer.PeriodTicks;
+                timer.DueTicks = Later(timer.DueTicks, timer.PeriodTicks);
                 _timers.Add(timer);
             }
 
             return timer;
         }
     }
+
+    // A timer may be asked for in more time than there is: then it is never due.
+    private static long Later(long ticks, long by) => by > long.MaxValue - ticks ? long.MaxValue : ticks + by;
 
     private sealed class VirtualTimer(VirtualClock clock, long id, Action fire) : ITimer
     {
@@ -129,7 +132,7 @@ public sealed class VirtualClock : TimeProvider
                 PeriodTicks = period > TimeSpan.Zero ? period.Ticks : 0;
                 if (dueTime >= TimeSpan.Zero)
                 {
-                    DueTicks = clock._ticks + dueTime.Ticks;
+                    DueTicks = Later(clock._ticks, dueTime.Ticks);
                     clock._timers.Add(this);
                 }
 
