@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# Mutation testing, room by room: mutate.sh [--kept] [ROOM...]; all rooms of rooms.tsv without an argument, in a night.
-# --kept mutates nothing again: only the tests are built anew. MUTATE_FILES (a regular expression) narrows a room,
-# MUTATE_OPTIONS are further ones of the judge. Everything is under bin/. See README.md.
+# Mutation testing, room by room: mutate.sh [--kept] [--sample N] [ROOM...]; without a room all of rooms.tsv, in a night.
+# --kept mutates nothing again: only the tests are built anew. --sample tries so many mutants of each room at most.
+# MUTATE_FILES (a regular expression) narrows a room, MUTATE_OPTIONS are further ones of the judge. A room that cannot
+# be tried is named at the end, and the others go on. Everything is under bin/. See README.md.
 set -euo pipefail
 shopt -s globstar nullglob
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 export DOTNET_INFO_WAIT_TIME=300000 # a busy machine answers late
 is_kept=
-if [ "${1:-}" = --kept ]; then
-    is_kept=1
-    shift
-fi
+sample=0 # all
+while [ $# -gt 0 ]; do
+    case $1 in
+        --kept) is_kept=1 && shift ;;
+        --sample) sample=${2:?how many mutants of a room} && shift 2 ;;
+        -*) echo "no option $1" >&2 && exit 2 ;;
+        *) break ;;
+    esac
+done
 rooms=("$@")
 if [ ${#rooms[@]} = 0 ]; then
     mapfile -t rooms < <(grep -v '^#' "$here/rooms.tsv" | cut -f1)
@@ -94,35 +100,55 @@ mutate() {
             cp "$built" "$work/Kptr.dll"
         fi
     done
-    wait $stryker || { tail "$work/stryker.log" && exit 1; }
+    wait $stryker || { tail "$work/stryker.log" && return 1; }
+    [ -e "$work/Kptr.dll" ] || { echo "no mutated Kptr.dll was seen" && return 1; }
+}
+
+# One room. Called where a failure does not end the script, so each step says what is to come of its own.
+run_room() {
+    local room=$1 work=$here/bin/$1
+    rm -f "$work/score.txt"
+    if [ -z "$is_kept" ]; then
+        write_projects "$work" "$(column "$room" 2)" && mutate "$work" || return 1
+    elif [ ! -e "$work/Kptr.dll" ]; then
+        echo "nothing of $room is kept" && return 1
+    fi
+
+    # The tests as they are, above a Kptr that was changed in thousands of places.
+    rm -rf "$work/tests"
+    cp -r tests/Kptr.Public.Tests/bin/Release/net10.0 "$work/tests" || return 1
+    cp -r tests/Kptr.Tests/bin/Release/net10.0/. "$work/tests" || return 1
+    cp "$work/Kptr.dll" "$work/tests/Kptr.dll" || return 1
+    # shellcheck disable=SC2086 # options are words
+    dotnet "$here/Judge/bin/Release/net10.0/Kptr.Mutation.dll" "$work/report/reports/mutation-report.json" "$work/tests" \
+        "$(column "$room" 3)" --same "$here/same.tsv" --out "$work/verdicts.txt" \
+        --files "${MUTATE_FILES:-.}" ${MUTATE_OPTIONS:-} --sample "$sample" | tee "$work/score.txt"
 }
 
 cd "$root"
-dotnet tool restore >/dev/null
-dotnet build -c Release -v q -nologo "$here/Judge"
-for project in Kptr.Public.Tests Kptr.Tests; do
-    dotnet build -c Release -v q -nologo -p:RunAnalyzers=false "tests/$project"
-done
 for room in "${rooms[@]}"; do
     if [ -z "$(column "$room" 2)" ]; then
         echo "no room $room in rooms.tsv" >&2
         exit 2
     fi
-
-    work=$here/bin/$room
-    if [ -z "$is_kept" ]; then
-        write_projects "$work" "$(column "$room" 2)"
-        mutate "$work"
-    fi
-
-    # The tests as they are, above a Kptr that was changed in thousands of places.
-    rm -rf "$work/tests"
-    cp -r tests/Kptr.Public.Tests/bin/Release/net10.0 "$work/tests"
-    cp -r tests/Kptr.Tests/bin/Release/net10.0/. "$work/tests"
-    cp "$work/Kptr.dll" "$work/tests/Kptr.dll"
-    echo "$room"
-    # shellcheck disable=SC2086 # options are words
-    dotnet "$here/Judge/bin/Release/net10.0/Kptr.Mutation.dll" "$work/report/reports/mutation-report.json" "$work/tests" \
-        "$(column "$room" 3)" --same "$here/same.tsv" --out "$work/verdicts.txt" \
-        --files "${MUTATE_FILES:-.}" ${MUTATE_OPTIONS:-} | tee "$work/score.txt"
 done
+
+dotnet tool restore >/dev/null
+dotnet build -c Release -v q -nologo "$here/Judge"
+for project in Kptr.Public.Tests Kptr.Tests; do
+    dotnet build -c Release -v q -nologo -p:RunAnalyzers=false "tests/$project"
+done
+failed=()
+for room in "${rooms[@]}"; do
+    echo "$room"
+    run_room "$room" || failed+=("$room")
+done
+
+for room in "${rooms[@]}"; do
+    tail -qn 2 "$here/bin/$room/score.txt" 2>/dev/null | sed "s/^/$room: /"
+done
+
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "not tried: ${failed[*]}" >&2
+    exit 1
+fi

@@ -132,7 +132,8 @@ public class KernelCoreTests
         };
         if (throwOnFault)
         {
-            hold.Should().Throw<KernelFaultException>().Which.Faults.Select(f => f.Message).Should().Equal("one", "two");
+            hold.Should().Throw<KernelFaultException>()
+                .Which.Faults.Select(f => f.Message).Should().Equal("one", "two");
         }
         else
         {
@@ -238,7 +239,8 @@ public class KernelCoreTests
             core.Deferred.Fail(new FormatException($"{i}"));
         }
 
-        core.Invoking(c => c.Quiesce()).Should().Throw<AggregateException>().WithMessage("deferred work or handlers failed*")
+        core.Invoking(c => c.Quiesce()).Should().Throw<AggregateException>()
+            .WithMessage("deferred work or handlers failed*")
             .Which.InnerExceptions.Select(e => e.Message).Should().Equal(Enumerable.Range(0, 100).Select(i => $"{i}"));
         core.Quiesce();
 

@@ -45,7 +45,8 @@ public class PlainClockModelTests
                 default:
                     clock.Advance(TimeSpan.FromTicks(ticks));
                     var end = now + ticks;
-                    while (plain.Index().Where(p => p.Item.Due <= end).OrderBy(p => p.Item.Due).ToList() is [var next, ..])
+                    while (plain.Index().Where(p => p.Item.Due <= end).OrderBy(p => p.Item.Due).ToList()
+                        is [var next, ..])
                     {
                         now = Math.Max(now, next.Item.Due!.Value);
                         expected.Add((next.Index, now));
@@ -57,10 +58,10 @@ public class PlainClockModelTests
             }
 
             Assert.Equal(now, clock.GetTimestamp());
-            Assert.Equal(expected, fired);
+            Assert.Equal(expected.Count, fired.Count);
         }
 
-        fired.Should().NotBeEmpty();
+        fired.Should().NotBeEmpty().And.Equal(expected);
     }
 
     [Fact]

@@ -87,7 +87,8 @@ public class PlainGraphModelTests
                 Assert.Equal(plain[i].Select(n => n.Address), Graphs.NodesOf(BtfFieldKind.ListHead, heads[i]));
                 Assert.Equal(plain[2 + i].Select(n => n.Address + RbOffset),
                     Graphs.NodesOf(BtfFieldKind.RbRoot, roots[i]));
-                Assert.Equal(plain[2 + i].Select(n => n.Address + RbOffset).FirstOrDefault(), GraphTree.First(roots[i]));
+                Assert.Equal(
+                    plain[2 + i].Select(n => n.Address + RbOffset).FirstOrDefault(), GraphTree.First(roots[i]));
                 Assert.Equal(Addresses(plain[i]), graphs.ObjectsNow(BtfFieldKind.ListHead, heads[i]).Order());
                 Assert.Equal(Addresses(plain[2 + i]), graphs.ObjectsNow(BtfFieldKind.RbRoot, roots[i]).Order());
             }
@@ -171,7 +172,8 @@ public class PlainGraphModelTests
         }
     }
 
-    private static IEnumerable<ulong> Addresses(List<AllocatedObject> objects) => objects.Select(n => n.Address).Order();
+    private static IEnumerable<ulong> Addresses(List<AllocatedObject> objects) =>
+        objects.Select(n => n.Address).Order();
 
     private static AllocatedObject New(KernelCore core, FakeRun run, long key)
     {

@@ -15,7 +15,8 @@ public unsafe class PlainHeapModelTests
         var heap = new KernelHeap(isChecked, quarantine);
         var slab = heap.CreateSlab("thing", sizeBytes, slotsPerChunk: slotsPerChunk, visibleBytes: sizeBytes - 8);
         (slab.SizeBytes, slab.AllocBytes, slab.Name).Should().Be((sizeBytes - 8, sizeBytes, "thing"));
-        var (random, live, held, free) = (new Random(sizeBytes), new List<ulong>(), new Queue<ulong>(), new Stack<ulong>());
+        var (random, live) = (new Random(sizeBytes), new List<ulong>());
+        var (held, free) = (new Queue<ulong>(), new Stack<ulong>());
         var all = new HashSet<ulong>();
         for (var step = 0; step < 400; step++)
         {
