@@ -31,9 +31,9 @@ public class PlainArenaModelTests
                     // An address's low half counts; the whole is no pointer to anywhere else.
                     var wanted = random.Next(2) == 0 ? 0 : at + ((ulong)random.Next(2) << 32);
                     var low = wanted != 0 ? page : Enumerable.Range(0, Pages - count + 1)
-                        .Where(p => !taken[p..(p + count)].Contains(true)).DefaultIfEmpty(-1).First();
+                        .Where(p => !taken.AsSpan(p, count).Contains(true)).DefaultIfEmpty(-1).First();
                     var gets = count > 0 && low >= 0 && low + count <= Pages
-                        && !taken[low..(low + count)].Contains(true);
+                        && !taken.AsSpan(low, count).Contains(true);
                     Assert.Equal(gets ? begin + (ulong)(low * Page) : 0, map.AllocatePages((uint)count, wanted));
                     for (var i = low; gets && i < low + count; i++)
                     {
@@ -44,7 +44,7 @@ public class PlainArenaModelTests
                 case 1:
                     var askew = random.Next(4) == 0 ? 8ul : 0;
                     var expected = count == 0 || askew != 0 ? Errno.None : !isInside ? Errno.EINVAL
-                        : taken[page..(page + count)].Contains(true) ? Errno.EBUSY : Errno.None;
+                        : taken.AsSpan(page, count).Contains(true) ? Errno.EBUSY : Errno.None;
                     Same(map.ReservePages(at + askew, (uint)count), expected);
                     if (expected == Errno.None && askew == 0 && isInside)
                     {
