@@ -13,6 +13,9 @@ namespace Kptr.KernelSelftests;
 /// </remarks>
 public static class BtfCells
 {
+    /// <summary>Mutants from this number on have large sizes, counts and places.</summary>
+    public const int FirstLarge = 1_000_000;
+
     private static readonly BtfSpec s_whole = Whole();
     private static readonly byte[] s_bytes = s_whole.ToBytes();
 
@@ -40,6 +43,12 @@ public static class BtfCells
     {
         var bytes = s_bytes.ToArray();
         var random = new Random(number);
+        if (number >= FirstLarge)
+        {
+            BtfMutants.Enlarge(bytes, s_whole, random);
+            return bytes;
+        }
+
         for (var changes = number == 0 ? 0 : 1 + (random.Next(10) / 7) + (random.Next(10) / 9); changes > 0; changes--)
         {
             BtfMutants.Change(bytes, s_whole, random);

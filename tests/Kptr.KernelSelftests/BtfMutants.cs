@@ -8,6 +8,12 @@ namespace Kptr.KernelSelftests;
 /// </summary>
 public static class BtfMutants
 {
+    /// <summary>Near the ends of 31 and 32 bits, and of bytes counted in bits.</summary>
+    private static readonly uint[] s_large = [
+        0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_ffff, 0xffff_fff0, 0x0fff_ffff, 0x1000_0000, 0x2000_0000,
+        0x7fff_fff8, 0x8000_0020, 0xffff_ffc0, 0xffff_fff8, 0x4000_0000,
+    ];
+
     /// <summary>Changes a word, in place.</summary>
     /// <param name="bytes">Little-endian raw BTF.</param>
     /// <param name="btf">The same, before it is changed.</param>
@@ -19,6 +25,34 @@ public static class BtfMutants
         {
         }
     }
+
+    /// <summary>Makes sizes, counts and places of one type large, in place; a result one that does not exist.</summary>
+    /// <inheritdoc cref="Change"/>
+    public static void Enlarge(Memory<byte> bytes, BtfSpec btf, Random random)
+    {
+        var words = new BtfWords(bytes, btf);
+        var ids = Enumerable.Range(1, btf.TypeCount - 1).Where(i => WidthsOf(btf[i]).Length > 0).ToArray();
+        var id = ids[random.Next(ids.Length)];
+        var widths = WidthsOf(btf[id]);
+        for (var changes = random.Next(1, 4); changes > 0; changes--)
+        {
+            words[id, widths[random.Next(widths.Length)]] = s_large[random.Next(s_large.Length)];
+        }
+    }
+
+    /// <summary>The words of a type that are sizes, counts, places or results, the size more often.</summary>
+    private static int[] WidthsOf(BtfType type) => type.Kind switch
+    {
+        BtfKind.Int or BtfKind.Float or BtfKind.Enum or BtfKind.Enum64 or BtfKind.FuncProto => [2],
+        BtfKind.Array => [5],
+        BtfKind.Struct or BtfKind.Union => [
+            2, 2, .. Enumerable.Range(0, type.VLen).Select(i => 5 + (3 * i)).TakeLast(2),
+        ],
+        BtfKind.DataSec => [
+            2, 2, .. Enumerable.Range(0, 2 * type.VLen).Select(i => 4 + (i % 2) + (3 * (i / 2))).TakeLast(4),
+        ],
+        _ => [],
+    };
 
     /// <summary>Kinds of which objects have few get as many changes as the others.</summary>
     private static bool TryMutate(BtfWords words, BtfSpec btf, Random random)

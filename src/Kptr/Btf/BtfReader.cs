@@ -5,14 +5,10 @@ namespace Kptr.Btf;
 
 /// <summary>Checks raw BTF once, so that nothing in it can lead a later reader astray.</summary>
 /// <remarks>
-/// Checked are the kinds, that each type lies in the section, that each id and string offset exists and that sizes are
-/// not negative as 32-bit numbers. Cycles are not refused: whoever follows references bounds their steps.
+/// Checked are the kinds, that each type lies in the section, that each id and string offset exists. Cycles are not refused: whoever follows references bounds their steps.
 /// </remarks>
 internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
 {
-    /// <summary>Said of what libbpf would read.</summary>
-    internal const string OutOfRange = "a type has a result, size or place that is out of range";
-
     private const uint StringsMax = 0x1000000;
     private readonly int _startId = baseBtf?.TypeCount ?? 1;
     private BtfHeader _header;
@@ -168,20 +164,18 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
             var trailer = type.Slice(3, TrailerWords(info));
             var fine = (BtfKind)((info >> 24) & 0x1f) switch
             {
-                BtfKind.Struct or BtfKind.Union => type[2] <= int.MaxValue && CheckMembers(trailer, info >> 31 != 0),
-                BtfKind.Int or BtfKind.Float => type[2] <= int.MaxValue,
-                BtfKind.Enum => type[2] <= int.MaxValue && CheckNames(trailer, 2),
-                BtfKind.Enum64 => type[2] <= int.MaxValue && CheckNames(trailer, 3),
-                BtfKind.DataSec => type[2] <= int.MaxValue && CheckVars(trailer),
-                BtfKind.FuncProto => type[2] < _typeCount && CheckParams(trailer),
-                BtfKind.Array => trailer[0] < _typeCount && trailer[1] < _typeCount && trailer[2] <= int.MaxValue,
-                BtfKind.Fwd => true,
+                BtfKind.Struct or BtfKind.Union => CheckMembers(trailer),
+                BtfKind.Int or BtfKind.Float or BtfKind.Fwd => true,
+                BtfKind.Enum => CheckNames(trailer, 2),
+                BtfKind.Enum64 => CheckNames(trailer, 3),
+                BtfKind.DataSec => CheckVars(trailer),
+                BtfKind.FuncProto => CheckParams(trailer),
+                BtfKind.Array => trailer[0] < _typeCount && trailer[1] < _typeCount,
                 _ => type[2] < _typeCount,
             };
             if (!fine)
             {
-                return Bad(at, RefersWell(type, trailer)
-                    ? OutOfRange : "a type refers to a name or type that does not exist");
+                return Bad(at, "a type refers to a name or type that does not exist");
             }
         }
 
@@ -189,12 +183,11 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool CheckMembers(ReadOnlySpan<uint> words, bool kindFlag)
+    private bool CheckMembers(ReadOnlySpan<uint> words)
     {
-        var offsetMax = kindFlag ? uint.MaxValue : int.MaxValue;
         for (; words.Length >= 3; words = words[3..])
         {
-            if (words[0] >= _stringsEnd || words[1] >= _typeCount || words[2] > offsetMax)
+            if (words[0] >= _stringsEnd || words[1] >= _typeCount)
             {
                 return false;
             }
@@ -234,36 +227,7 @@ internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
     {
         for (; words.Length >= 3; words = words[3..])
         {
-            if (words[0] >= _typeCount || words[1] > int.MaxValue || words[2] > int.MaxValue)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// Of a type that is not fine: whether it is so for a size, place or result, which libbpf does not look at.
-    /// </summary>
-    private bool RefersWell(ReadOnlySpan<uint> type, ReadOnlySpan<uint> trailer) =>
-        (BtfKind)((type[1] >> 24) & 0x1f) switch
-        {
-            BtfKind.Struct or BtfKind.Union => RefersWell(trailer, name: 0, typeId: 1),
-            BtfKind.DataSec => RefersWell(trailer, name: -1, typeId: 0),
-            BtfKind.Enum => CheckNames(trailer, 2),
-            BtfKind.Enum64 => CheckNames(trailer, 3),
-            BtfKind.Array => trailer[0] < _typeCount && trailer[1] < _typeCount,
-            BtfKind.FuncProto => CheckParams(trailer),
-            BtfKind.Int or BtfKind.Float => true,
-            _ => false,
-        };
-
-    private bool RefersWell(ReadOnlySpan<uint> words, int name, int typeId)
-    {
-        for (; words.Length >= 3; words = words[3..])
-        {
-            if ((name >= 0 && words[name] >= _stringsEnd) || words[typeId] >= _typeCount)
+            if (words[0] >= _typeCount)
             {
                 return false;
             }

@@ -6,6 +6,8 @@ namespace Kptr.Btf;
 /// every type   name_off | kind_flag:1 kind:5 (at 24) vlen:16 | size or type id | what follows depends on the kind
 /// member       name_off | type id | bit offset:32, or with kind_flag bits:8 (at 24) bit offset:24
 /// </code>
+/// <para>Sizes, counts and places have 32 bits without a sign. Here they are at most <see cref="int.MaxValue"/>; the
+/// kernel's checks of an object's BTF ask for all bits.</para>
 /// </remarks>
 public sealed partial class BtfSpec
 {
@@ -19,7 +21,7 @@ public sealed partial class BtfSpec
     {
         BtfKind.Int or BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64
             or BtfKind.Float or BtfKind.DataSec
-            => (int)Word(id, 2),
+            => Saturated(Word(id, 2)),
         BtfKind.Ptr => 8,
         _ => 0,
     };
@@ -27,9 +29,20 @@ public sealed partial class BtfSpec
     internal int RefTypeOf(int id) => KindOf(id) switch
     {
         BtfKind.Ptr or BtfKind.Typedef or BtfKind.Volatile or BtfKind.Const or BtfKind.Restrict or BtfKind.Func
-            or BtfKind.FuncProto or BtfKind.Var or BtfKind.DeclTag or BtfKind.TypeTag => (int)Word(id, 2),
+            or BtfKind.Var or BtfKind.DeclTag or BtfKind.TypeTag => (int)Word(id, 2),
+        BtfKind.FuncProto => HasResult(id) ? (int)Word(id, 2) : 0,
         _ => 0,
     };
+
+    /// <summary>
+    /// All bits of a type's size in bytes, 8 for a pointer and 0 for what has none.
+    /// </summary>
+    internal uint WholeSizeOf(int id) => SizeOf(id) is var size and not int.MaxValue ? (uint)size : Word(id, 2);
+
+    /// <summary>
+    /// Whether the result of a prototype is a type that exists. libbpf does not ask, a kernel refuses the BTF.
+    /// </summary>
+    internal bool HasResult(int id) => Word(id, 2) < TypeCount;
 
     /// <summary>The id below typedefs, qualifiers and type tags; a chain without end stops somewhere in it.</summary>
     internal int SkipModifiersId(int id)
@@ -51,7 +64,11 @@ public sealed partial class BtfSpec
     internal int MemberTypeOf(int id, int i) => (int)Word(id, 4 + (3 * i));
 
     internal int MemberBitOffsetOf(int id, int i) =>
-        (int)(Word(id, 5 + (3 * i)) & (KindFlagOf(id) ? 0xffffffu : uint.MaxValue));
+        Saturated(MemberPlaceOf(id, i));
+
+    /// <summary>All bits of a member's offset in bits.</summary>
+    internal uint MemberPlaceOf(int id, int i) =>
+        Word(id, 5 + (3 * i)) & (KindFlagOf(id) ? 0xffffffu : uint.MaxValue);
 
     /// <summary>Width of a bit field, 0 for other members.</summary>
     internal int MemberBitsOf(int id, int i) => KindFlagOf(id) ? (int)(Word(id, 5 + (3 * i)) >> 24) : 0;
@@ -71,9 +88,9 @@ public sealed partial class BtfSpec
         : new(StringOf(id, 3 + (2 * i)), KindFlagOf(id) ? (int)Word(id, 4 + (2 * i)) : Word(id, 4 + (2 * i)));
 
     internal BtfVarSecInfo VarOf(int id, int i) =>
-        new((int)Word(id, 3 + (3 * i)), (int)Word(id, 4 + (3 * i)), (int)Word(id, 5 + (3 * i)));
+        new((int)Word(id, 3 + (3 * i)), Saturated(Word(id, 4 + (3 * i))), Saturated(Word(id, 5 + (3 * i))));
 
-    internal BtfArrayInfo ArrayOf(int id) => new((int)Word(id, 3), (int)Word(id, 4), (int)Word(id, 5));
+    internal BtfArrayInfo ArrayOf(int id) => new((int)Word(id, 3), (int)Word(id, 4), Saturated(Word(id, 5)));
 
     internal BtfIntInfo IntOf(int id)
     {
@@ -92,6 +109,8 @@ public sealed partial class BtfSpec
     /// <summary>Words of an own type, the three that every type has among them.</summary>
     internal int WordsOf(int id) =>
         (id + 1 < TypeCount ? PlaceOf(id + 1) : _bytes.Types.Length) - PlaceOf(id);
+
+    private static int Saturated(uint word) => (int)Math.Min(word, int.MaxValue);
 
     internal uint Word(int id, int word)
     {

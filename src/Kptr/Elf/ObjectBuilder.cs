@@ -47,7 +47,7 @@ internal sealed class ObjectBuilder(ElfFile file)
         {
             return ReadBtf(section);
         }
-        catch (DiagnosticException unreadable) when (CanDoWithoutBtf && IsUnreadable(unreadable))
+        catch (DiagnosticException unreadable) when (CanDoWithoutBtf)
         {
             _btfFault = unreadable.Diagnostics[0];
             return null;
@@ -57,10 +57,6 @@ internal sealed class ObjectBuilder(ElfFile file)
     /// <summary>Whether libbpf goes on with BTF that it cannot read: maps and struct_ops are made of it.</summary>
     private bool CanDoWithoutBtf =>
         _layout.MapDefs is null && !file.Sections.Any(s => SectionLayout.IsStructOpsName(s.Name));
-
-    /// <summary>What libbpf reads and Kptr does not would be relocated by libbpf.</summary>
-    private static bool IsUnreadable(DiagnosticException fault) =>
-        fault.Diagnostics[0].Message != BtfReader.OutOfRange;
 
     private BtfSpec ReadBtf(ElfSection section)
     {

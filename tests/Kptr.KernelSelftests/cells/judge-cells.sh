@@ -65,9 +65,12 @@ for table; do
         ask attach funcs
         VERSION=$version python3 "$here/pack.py" < "$t/console" > "$out/attach-cells-$version.tsv";;
     btfs)
-        $KPTR_SELFTESTS btf-cells --to "$t/btfs" > "$t/said"; ask btfs btfs
-        { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
-          grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/btf-cells-$version.tsv";;
+        for set in btf:0:6000 btf-large:1000000:3000; do
+            IFS=: read -r name seed copies <<< "$set"
+            $KPTR_SELFTESTS btf-cells --seed $seed --copies $copies --to "$t/btfs" > "$t/said"; ask btfs btfs
+            { echo "# Whether Linux $version takes each mutant of cells/btfs.c: + yes, else the errno: . EINVAL, b E2BIG, e ENOENT, x EEXIST, u EFAULT, l ELOOP, n ENOTSUPP, s ENOSPC; $(cat "$t/said")"
+              grep -ao '^BTFS .*' "$t/console" | cut -d' ' -f2; } > "$out/$name-cells-$version.tsv"
+        done;;
     programs)
         generate="$KPTR_SELFTESTS generate --kernel-btf $vmlinux --profile linux-$version --cpus 1 --seed ${SEED:-1} --count ${COUNT:-1000}"
         $generate --to "$t/programs"; ask programs programs

@@ -90,6 +90,10 @@ public class BtfLoadCheckTests
         { nameof(At.Proto), 0, 1, "a prototype has no name" },
         { nameof(At.Proto), 1, Info(BtfKind.FuncProto, 2) | KindFlag, "a prototype has no kind flag" },
         { nameof(At.Proto), 2, (uint)At.Fwd, "returns what has no size" },
+        { nameof(At.Proto), 2, uint.MaxValue, "returns what does not exist" },
+        { nameof(At.Array), 5, 0x4000_0000, "4 GiB" },
+        { nameof(At.Struct), 8, 0xffff_ffc0, "a member behind the struct" },
+        { nameof(At.Sec), 4, uint.MaxValue, "a variable far behind its section" },
         { nameof(At.Proto), 3, 0, "a parameter of a function without a name" },
         { nameof(At.Proto), 4, 0, "void before the last parameter" },
         { nameof(At.Proto), 6, (uint)At.Fwd, "takes what has no size" },
@@ -129,6 +133,18 @@ public class BtfLoadCheckTests
         var patch = new BtfPatch(Sound(), Sound().ToBytes());
         patch.Put((int)Enum.Parse<At>(type), word, value);
         Load(BtfSpec.Read(patch.Bytes, "t")).Should().NotBe(Errno.None, why);
+    }
+
+    [Theory]
+    [InlineData(nameof(At.Odd), 2, uint.MaxValue)]
+    [InlineData(nameof(At.Array), 5, 0x2000_0000)]
+    [InlineData(nameof(At.Struct), 2, uint.MaxValue)]
+    [InlineData(nameof(At.Sec), 2, 0x8000_0000)]
+    public void Load_OfASizeOfGigabytes_IsTaken(string type, int word, uint value)
+    {
+        var patch = new BtfPatch(Sound(), Sound().ToBytes());
+        patch.Put((int)Enum.Parse<At>(type), word, value);
+        Load(BtfSpec.Read(patch.Bytes, "t")).Should().Be(Errno.None);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Kptr.Btf;
 using Kptr.Diagnostics;
+using Kptr.Elf;
 
 namespace Kptr.Tests.Btf;
 
@@ -109,7 +110,6 @@ public class BtfSpecTests
     [InlineData(6, 0x7fffffff, DiagCode.BtfMalformed)]      // first type: name
     [InlineData(7, 31 << 24, DiagCode.BtfMalformed)]        // its kind
     [InlineData(7, (4 << 24) | 0xffff, DiagCode.BtfTruncated)]
-    [InlineData(8, -1, DiagCode.BtfMalformed)]              // its size
     public void Word_ThatLies_IsReported(int word, int value, DiagCode expected)
     {
         var bytes = BtfSamples.Base.ToBytes();
@@ -117,6 +117,39 @@ public class BtfSpecTests
         var sink = new DiagSink();
         BtfSpec.TryRead(bytes, "t", null, sink).Should().BeNull();
         sink.All.Should().ContainSingle().Which.Code.Should().Be(expected);
+    }
+
+    [Fact]
+    public void Sizes_WithoutSign_AreReadAsTheLargest()
+    {
+        var b = new BtfBuilder();
+        var number = b.AddInt("int", 4);
+        var array = b.AddArray(number, number, 4);
+        var whole = b.AddStruct("s", 8, [new("n", number, 0, 0)]);
+        var data = b.AddDataSec(".data", 4, [new(b.AddVar("v", number), 0, 4)]);
+        var patch = new BtfPatch(b.Build(), b.ToBytes());
+        foreach (var (id, word) in new[] { (number, 2), (array, 5), (whole, 2), (whole, 5), (data, 4), (data, 5) })
+        {
+            patch.Put(id, word, 0xffff_fff0);
+        }
+
+        var btf = BtfSpec.Read(patch.Bytes, "t");
+        btf[number].SizeBytes.Should().Be(int.MaxValue);
+        btf[array].Array.Count.Should().Be(int.MaxValue);
+        btf[whole].SizeBytes.Should().Be(int.MaxValue);
+        btf[whole].Member(0).BitOffset.Should().Be(int.MaxValue);
+        (btf[data].Var(0).OffsetBytes, btf[data].Var(0).SizeBytes).Should().Be((int.MaxValue, int.MaxValue));
+        patch.Bytes.Should().Equal(btf.ToBytes(), "what is not understood is kept");
+    }
+
+    [Fact]
+    public void Result_OfATypeThatIsNot_IsReadAsVoid()
+    {
+        var b = new BtfBuilder();
+        var proto = b.AddFuncProto(b.AddInt("int", 4), []);
+        var patch = new BtfPatch(b.Build(), b.ToBytes());
+        patch.Put(proto, 2, 0xffff_ffff);
+        BtfSpec.Read(patch.Bytes, "t")[proto].RefTypeId.Should().Be(0);
     }
 
     [Fact]

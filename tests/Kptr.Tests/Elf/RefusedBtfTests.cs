@@ -44,9 +44,20 @@ public class RefusedBtfTests
     }
 
     [Theory]
+    [InlineData(0x2000_0000u)] // a bit that is reserved
+    [InlineData(0x8000_0000u)] // the kind flag, which no function has
+    public void ExternFunction_WithAFlag_KeepsItWhenItIsMadeGlobal(uint flag)
+    {
+        var raw = ElfObjects.Read("ksyms").Btf!;
+        var section = raw[raw.FindId(".ksyms", BtfKind.DataSec)];
+        var symbol = Enumerable.Range(0, section.VLen).Select(i => raw[section.Var(i).TypeId])
+            .First(t => t.Kind == BtfKind.Func);
+        Link("ksyms", symbol.Id, 1, raw.Word(symbol.Id, 1) | flag).BtfFault!.Code.Should().Be(DiagCode.BtfMalformed);
+    }
+
+    [Theory]
     [InlineData("calls", 0, 0x7fffffffu, false)]    // a name that does not exist
     [InlineData("maps", 0, 0x7fffffffu, true)]      // the same where maps are made of it
-    [InlineData("core", 2, uint.MaxValue, true)]    // a size that libbpf reads, and relocates by
     public void Object_WhoseBtfIsUnreadable_IsReadWithoutWhereNothingIsMadeOfIt(
         string name, int word, uint value, bool isRefused)
     {
@@ -69,13 +80,17 @@ public class RefusedBtfTests
         }
     }
 
-    private static ObjectSpec Link(string name)
+    private static ObjectSpec Link(string name) =>
+        Link(name, ElfObjects.Read(name).Btf!.FindId("int", BtfKind.Int), 1, IntWithKindFlag);
+
+    /// <summary>Links an object after a word of a type was changed.</summary>
+    private static ObjectSpec Link(string name, int id, int word, uint value)
     {
         var elf = ElfObjects.Bytes(name);
         var btf = ElfObjects.Read(name).Btf!;
         var start = elf.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x9f, 0xeb, 1, 0, 24, 0, 0, 0]);
         var patch = new BtfPatch(btf, elf[start..]);
-        patch.Put(btf.FindId("int", BtfKind.Int), 1, IntWithKindFlag);
+        patch.Put(id, word, value);
         patch.Bytes.CopyTo(elf, start);
         var kernel = ElfObjects.Kernel(
             "struct task_struct { int pid; }; struct my_ops { int (*first)(int); void (*second)(void);"

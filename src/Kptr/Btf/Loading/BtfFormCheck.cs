@@ -82,7 +82,7 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
         Require(id, (data & ~IntDataMask) == 0, "Invalid int_data");
         var bits = (int)((data & 0xff) + ((data >> 16) & 0xff));
         Require(id, bits <= IntBitsMax, "nr_bits exceeds 128");
-        Require(id, (bits + 7) / 8 <= btf.SizeOf(id), "nr_bits exceeds type_size");
+        Require(id, (bits + 7) / 8 <= btf.WholeSizeOf(id), "nr_bits exceeds type_size");
         Require(id, (data >> 24) is 0 or 1 or 2 or 4, "Unsupported encoding", Errno.ENOTSUPP);
     }
 
@@ -125,14 +125,14 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
     private void CheckStruct(int id)
     {
         RequireIdentifierOrNone(id, 0);
-        var last = 0;
+        var last = 0u;
         for (int i = 0, n = btf.VLenOf(id); i < n; i++)
         {
             RequireIdentifierOrNone(id, 3 + (3 * i));
             Require(id, btf.Word(id, 4 + (3 * i)) is > 0 and <= TypeIdMax, "Invalid type_id");
-            var at = btf.MemberBitOffsetOf(id, i);
+            var at = btf.MemberPlaceOf(id, i);
             Require(id, at >= last && (at == 0 || btf.KindOf(id) == BtfKind.Struct), "Invalid member bits_offset");
-            Require(id, (at + 7L) / 8 <= btf.SizeOf(id), "Member bits_offset exceeds its struct size");
+            Require(id, (at + 7L) / 8 <= btf.WholeSizeOf(id), "Member bits_offset exceeds its struct size");
             last = at;
         }
     }
@@ -158,20 +158,23 @@ internal sealed class BtfFormCheck(BtfSpec btf, BtfRecordRules rules)
 
     private void CheckDataSec(int id)
     {
-        var size = btf.SizeOf(id);
+        var size = btf.WholeSizeOf(id);
         Require(id, size != 0, "size == 0");
         RequireNoKindFlag(id);
         Require(id, BtfNames.IsSection(btf.NameBytes(id, 0)), "Invalid name");
-        long end = 0;
+        var (end, sum) = (0u, 0L);
         for (int i = 0, n = btf.VLenOf(id); i < n; i++)
         {
-            var variable = btf.VarOf(id, i);
-            Require(id, variable.TypeId is > 0 and <= TypeIdMax, "Invalid type_id");
-            Require(id, variable.OffsetBytes >= end && variable.OffsetBytes < size, "Invalid offset");
-            Require(id, variable.SizeBytes > 0 && variable.SizeBytes <= size, "Invalid size");
-            end = (long)variable.OffsetBytes + variable.SizeBytes;
+            var (at, bytes) = (btf.Word(id, 4 + (3 * i)), btf.Word(id, 5 + (3 * i)));
+            Require(id, btf.Word(id, 3 + (3 * i)) is > 0 and <= TypeIdMax, "Invalid type_id");
+            Require(id, at >= end && at < size, "Invalid offset");
+            Require(id, bytes > 0 && bytes <= size, "Invalid size");
+            end = unchecked(at + bytes);
             Require(id, end <= size, "Invalid offset+size");
+            sum += bytes;
         }
+
+        Require(id, sum <= size, "Invalid btf_info size");
     }
 
     private void RequirePlain(int id)

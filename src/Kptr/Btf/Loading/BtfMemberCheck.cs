@@ -21,11 +21,12 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
     /// <param name="typeSize">That type's size in bytes.</param>
     internal string? FaultOf(int id, int i, int type, uint typeSize)
     {
-        var (at, bits) = (btf.MemberBitOffsetOf(id, i), btf.MemberBitsOf(id, i));
+        var (at, bits) = (btf.MemberPlaceOf(id, i), btf.MemberBitsOf(id, i));
         return btf.KindOf(type) switch
         {
             BtfKind.Int when btf.KindFlagOf(id) => FlaggedInt(id, at, bits, type),
-            BtfKind.Int => FaultOfBits(id, (uint)at + (uint)btf.IntOf(type).OffsetBits, btf.IntOf(type).SizeBits),
+            BtfKind.Int when uint.MaxValue - at < btf.IntOf(type).OffsetBits => "bits_offset exceeds U32_MAX",
+            BtfKind.Int => FaultOfBits(id, at + (uint)btf.IntOf(type).OffsetBits, btf.IntOf(type).SizeBits),
             BtfKind.Enum or BtfKind.Enum64 when btf.KindFlagOf(id) => FlaggedEnum(id, at, bits),
             _ when bits != 0 => "Invalid member bitfield_size",
             BtfKind.Float => Float(id, at, typeSize),
@@ -34,7 +35,7 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
         };
     }
 
-    private string? FlaggedInt(int id, int at, int bits, int type)
+    private string? FlaggedInt(int id, uint at, int bits, int type)
     {
         var whole = btf.IntOf(type).SizeBits;
         if (!IsRegular(btf, type))
@@ -47,7 +48,7 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
             return "Invalid member offset";
         }
 
-        return bits > whole ? "Invalid member bitfield_size" : FaultOfBits(id, (uint)at, bits == 0 ? whole : bits);
+        return bits > whole ? "Invalid member bitfield_size" : FaultOfBits(id, at, bits == 0 ? whole : bits);
     }
 
     private string? FaultOfBits(int id, uint at, int bits)
@@ -56,7 +57,7 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
         return copied > BitsMax ? "nr_copy_bits exceeds 128" : Exceeds((at / 8) + ((copied + 7L) / 8), id);
     }
 
-    private string? FlaggedEnum(int id, int at, int bits)
+    private string? FlaggedEnum(int id, uint at, int bits)
     {
         if (bits == 0 && at % 8 != 0)
         {
@@ -69,9 +70,9 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
     }
 
     /// <summary>Architectures differ in alignment, so only what all of them ask for is asked.</summary>
-    private string? Float(int id, int at, uint typeSize) => at % (8 * Math.Min(8, typeSize)) != 0
+    private string? Float(int id, uint at, uint typeSize) => at % (8 * Math.Min(8, typeSize)) != 0
         ? "Member is not properly aligned"
         : Exceeds((at / 8L) + typeSize, id);
 
-    private string? Exceeds(long endBytes, int id) => endBytes > btf.SizeOf(id) ? "Member exceeds struct_size" : null;
+    private string? Exceeds(long endBytes, int id) => endBytes > btf.WholeSizeOf(id) ? "Member exceeds struct_size" : null;
 }

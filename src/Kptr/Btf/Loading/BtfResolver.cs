@@ -172,12 +172,12 @@ internal sealed class BtfResolver(BtfSpec btf)
             Refuse(id, "Invalid array of int");
         }
 
-        if ((ulong)size * (uint)array.Count > uint.MaxValue)
+        if ((ulong)size * btf.Word(id, 5) > uint.MaxValue)
         {
             Refuse(id, "Array size overflows U32_MAX");
         }
 
-        Leave(elem, size * (uint)array.Count);
+        Leave(elem, size * btf.Word(id, 5));
     }
 
     private void StepStruct(int id)
@@ -228,7 +228,7 @@ internal sealed class BtfResolver(BtfSpec btf)
                 Refuse(id, "Invalid type");
             }
 
-            if ((uint)part.SizeBytes < size)
+            if (btf.Word(id, 5 + (3 * i)) < size)
             {
                 Refuse(id, "Invalid size");
             }
@@ -285,7 +285,7 @@ internal sealed class BtfResolver(BtfSpec btf)
 
     private void CheckProto(int id)
     {
-        if (btf.RefTypeOf(id) is var result and not 0 && !Passes(result))
+        if (!btf.HasResult(id) || (btf.RefTypeOf(id) is var result and not 0 && !Passes(result)))
         {
             Refuse(id, "Invalid return type");
         }
@@ -336,7 +336,7 @@ internal sealed class BtfResolver(BtfSpec btf)
                 break;
             case BtfKind.Ptr or BtfKind.Int or BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64
                 or BtfKind.Float or BtfKind.DataSec:
-                size = (uint)btf.SizeOf(end);
+                size = btf.WholeSizeOf(end);
                 break;
             default:
                 size = 0;

@@ -39,13 +39,13 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
     {
         for (int i = 0, n = btf.VLenOf(typeId); i < n; i++)
         {
-            var m = btf.MemberOf(typeId, i);
-            if (m.BitOffset % 8 != 0)
+            var (m, place) = (btf.MemberOf(typeId, i), btf.MemberPlaceOf(typeId, i));
+            if (place % 8 != 0)
             {
                 throw new BtfRecordFault(Errno.EINVAL, $"bit field '{m.Name}' does not start at a byte");
             }
 
-            FindOne(new(typeId, i, prefix + m.Name), m.TypeId, m.BitOffset / 8, 0, level, found);
+            FindOne(new(typeId, i, prefix + m.Name), m.TypeId, (int)(place / 8), 0, level, found);
         }
     }
 
@@ -77,7 +77,7 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
                 throw new BtfRecordFault(Errno.E2BIG, $"'{at.Name}' has too many dimensions");
             }
 
-            count = unchecked(count * (uint)btf.ArrayOf(typeId).Count);
+            count = unchecked(count * btf.Word(typeId, 5));
             typeId = btf.ArrayOf(typeId).ElemTypeId;
         }
 
@@ -96,17 +96,17 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
         if (kind == BtfFieldKind.None)
         {
             if (btf.KindOf(typeId) == BtfKind.Struct && rules.NestingMax > 0
-                && SizeAgrees(expectedSize, btf.SizeOf(typeId), count))
+                && SizeAgrees(expectedSize, btf.WholeSizeOf(typeId), count))
             {
                 InNested(at, typeId, offset, level + 1, found);
-                Repeat(found, first, count, (uint)btf.SizeOf(typeId), at);
+                Repeat(found, first, count, btf.WholeSizeOf(typeId), at);
             }
 
             return;
         }
 
         var size = rules.SizeOf(kind);
-        if (!SizeAgrees(expectedSize, size, count) || offset % rules.AlignOf(kind) != 0)
+        if (!SizeAgrees(expectedSize, (uint)size, count) || offset % rules.AlignOf(kind) != 0)
         {
             return;
         }
@@ -128,8 +128,8 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
         }
     }
 
-    private static bool SizeAgrees(int expected, int size, uint count) =>
-        expected == 0 || (uint)expected == unchecked((uint)size * count);
+    private static bool SizeAgrees(int expected, uint size, uint count) =>
+        expected == 0 || (uint)expected == unchecked(size * count);
 
     private void InNested(Place at, int typeId, int offset, int level, List<FoundField> found)
     {

@@ -9,7 +9,7 @@ namespace Kptr.Elf.Linking;
 /// </summary>
 /// <remarks>
 /// Kernel: <c>bpf_object__collect_externs</c> (libbpf 1.5). Each entry of <c>.ksyms</c> becomes a 4-byte
-/// integer; functions among them are replaced by a variable that is added at the end, whose name also stands in
+/// integer; functions among them become global, their other flags stay, and are replaced by a variable that is added at the end, whose name also stands in
 /// for names that their parameters lack. Where the object has no 32-bit integer, the variables have no type, and
 /// the kernel refuses the BTF.
 /// </remarks>
@@ -17,6 +17,8 @@ internal static class LoadedBtf
 {
     private const string Section = ".ksyms";
     private const int SlotBytes = 4;
+    private const uint VLenMask = 0xffff;
+    private const uint GlobalLinkage = 1;
     private static ReadOnlySpan<byte> DummyName => "dummy_ksym\0\0"u8;
 
     public static BtfSpec Of(ObjectSpec spec)
@@ -38,7 +40,7 @@ internal static class LoadedBtf
             if (symbol.Kind == BtfKind.Func)
             {
                 hasFuncs = true;
-                patch.Put(symbol.Id, 1, ((uint)BtfKind.Func << 24) | 1);
+                patch.Put(symbol.Id, 1, (btf.Word(symbol.Id, 1) & ~VLenMask) | GlobalLinkage);
                 NameParams(patch, btf, symbol.RefTypeId, dummyName);
                 patch.Put(section.Id, 3 + (3 * i), dummyId);
             }
