@@ -5,7 +5,8 @@ namespace Kptr.Btf;
 
 /// <summary>Checks raw BTF once, so that nothing in it can lead a later reader astray.</summary>
 /// <remarks>
-/// Checked are the kinds, that each type lies in the section, that each id and string offset exists. Cycles are not refused: whoever follows references bounds their steps.
+/// Checked are the kinds, that each type lies in the section, and that each id and string offset exists. Cycles are
+/// not refused: whoever follows references bounds their steps.
 /// </remarks>
 internal sealed class BtfReader(string name, BtfSpec? baseBtf, DiagSink sink)
 {

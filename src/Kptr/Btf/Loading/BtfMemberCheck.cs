@@ -74,5 +74,6 @@ internal sealed class BtfMemberCheck(BtfSpec btf)
         ? "Member is not properly aligned"
         : Exceeds((at / 8L) + typeSize, id);
 
-    private string? Exceeds(long endBytes, int id) => endBytes > btf.WholeSizeOf(id) ? "Member exceeds struct_size" : null;
+    private string? Exceeds(long endBytes, int id) =>
+        endBytes > btf.WholeSizeOf(id) ? "Member exceeds struct_size" : null;
 }
