@@ -143,9 +143,9 @@ public sealed partial class BpfProgram
         }
     }
 
-    private ProgramResult Run(Region context, in RunSetup setup) => Run(context, setup, out _);
+    private ProgramResult Run(in Region context, in RunSetup setup) => Run(in context, setup, out _);
 
-    private ProgramResult Run(Region context, in RunSetup setup, out int retval)
+    private ProgramResult Run(in Region context, in RunSetup setup, out int retval)
     {
         var thread = Kernel.Thread;
         using var reader = Spec.IsSleepable

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Kptr.Isa;
 using Kptr.Kfuncs;
 using Kptr.Objects;
@@ -22,7 +23,8 @@ public sealed class Interpreter : IDisposable
     private readonly bool[] _plainCalls;
     private readonly RawHelper?[] _rawCalls;
     private MachineMemory? _spare;
-    private ProgRun? _spareRun;
+    private ProgRun? _ownRun;
+    private int _isOwnRunLent;
     private bool _isDisposed;
     private readonly Lazy<OpCode> _hotCode;
     private readonly CompiledOnce _compiled;
@@ -104,9 +106,14 @@ public sealed class Interpreter : IDisposable
         fixed (byte* start = memory)
         {
             var region = new Region((ulong)start, (ulong)memory.Length, IsWritable: true);
-            var run = Interlocked.Exchange(ref _spareRun, null) ?? new ProgRun(null);
-            var result = run.StartRaw(this, options ?? ExecOptions.Default, region);
-            Volatile.Write(ref _spareRun, run);
+            options ??= ExecOptions.Default;
+            if (Interlocked.Exchange(ref _isOwnRunLent, 1) != 0)
+            {
+                return new ProgRun().Start(this, null, options, region, region.SizeBytes);
+            }
+
+            var result = (_ownRun ??= new()).Start(this, null, options, region, region.SizeBytes);
+            Volatile.Write(ref _isOwnRunLent, 0);
             return result;
         }
     }
@@ -125,23 +132,19 @@ public sealed class Interpreter : IDisposable
     /// <param name="context">What <c>r1</c> points to; an empty region makes <c>r1</c> its address and
     /// nothing accessible.</param>
     /// <param name="options">Limits.</param>
-    internal ExecResult Run(ProgContext ctx, Region context, ExecOptions options)
+    internal ExecResult Run(ProgContext ctx, in Region context, ExecOptions options)
     {
         var run = ProgRun.Rent(ctx.Core.Heap, ctx.Thread);
-        try
-        {
-            return run.Start(this, ctx, options, context);
-        }
-        finally
-        {
-            ctx.IsActive = false;
-            run.Return(ctx.Thread);
-        }
+        var result = run.Start(this, ctx, options, context);
+        ctx.IsActive = false;
+        run.Return(ctx.Thread);
+        return result;
     }
 
     /// <summary>The program as native code of the host, where this engine is to run that; null to interpret.</summary>
     /// <param name="engine">The engine.</param>
     /// <param name="contextBytes">How long the context is that <c>r1</c> points to; 0 where it does not.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal CompiledCode? CompiledFor(ExecEngine engine, ulong contextBytes = 0) => engine switch
     {
         ExecEngine.Interpreter => null,

@@ -37,6 +37,7 @@ public sealed class ProgContext : IProgramRun
         {
             thread.SpareContexts = ctx._nextSpare;
             ctx._nextSpare = null;
+            (ctx.Core, ctx.Host) = (host.Core, host);
         }
         else
         {
@@ -48,7 +49,7 @@ public sealed class ProgContext : IProgramRun
     }
 
     /// <summary>The kernel it runs in.</summary>
-    public KernelCore Core { get; }
+    public KernelCore Core { get; private set; }
 
     /// <summary>The CPU the program runs on.</summary>
     public int Cpu { get; private set; }
@@ -119,7 +120,7 @@ public sealed class ProgContext : IProgramRun
     internal ImmutableArray<BpfMap?> Maps { get; set; } = [];
 
     /// <summary>What it shares with the other runs of this kernel.</summary>
-    internal ProgHost Host { get; }
+    internal ProgHost Host { get; private set; }
 
     /// <summary>What the system call around a cgroup program is going to return.</summary>
     internal int Retval { get; set; }
@@ -272,6 +273,7 @@ public sealed class ProgContext : IProgramRun
 
         (Maps, Program, Event, Seq, Packet, _iterators, Prog) = ([], null, default, null, null, null, null!);
         (Retval, InsnIdx, Sysctl) = (0, 0, null);
+        (Core, Host) = (null!, null!); // the thread's state would keep the kernel
         _nextSpare = _thread.SpareContexts as ProgContext;
         _thread.SpareContexts = this;
     }

@@ -1,3 +1,4 @@
+using System.Runtime;
 using Kptr.Diagnostics;
 using Kptr.Execution;
 using Kptr.Isa;
@@ -18,6 +19,36 @@ public class JitTests
             TimeSpan.FromMinutes(1)).Should().BeTrue();
 
         machine.Run(new byte[7]).R0.Should().Be(8);
+    }
+
+    // The host makes code of a method when it is first called: the run that came next paid for most of it.
+    [Fact]
+    public void Run_OnceCompiledMeanwhile_WaitsForNoCode()
+    {
+        Func<int> compiledByNextRun = () =>
+        {
+            using var machine = Machine("r0 = r2\ncall sub\nexit\nsub: r0 = 6\nexit");
+            SpinWait.SpinUntil(
+                () => machine.Run(new byte[4]).R0 == 6 && machine.CompiledFor(ExecEngine.Auto) is not null,
+                TimeSpan.FromMinutes(1)).Should().BeTrue();
+            var before = JitInfo.GetCompiledMethodCount(currentThread: true);
+            machine.Run(new byte[4]).R0.Should().Be(6);
+            return (int)(JitInfo.GetCompiledMethodCount(currentThread: true) - before);
+        };
+        compiledByNextRun(); // and what of the machine itself is new to the host
+
+        compiledByNextRun().Should().Be(0);
+    }
+
+    [Fact]
+    public void Run_PacketLoadAfterARawHelper_KnowsWhatWasWrittenBefore()
+    {
+        const string text = "r6 = 0\nr0 = *(u8 *)skb[r6 + 0]\nr6 = 2\ncall 1\nr0 = *(u8 *)skb[r6 + 1]\nexit";
+        using var machine = Interpreter.ForRaw(
+            [.. TextAssembler.Assemble(text).Insns],
+            new Dictionary<int, RawHelper> { [1] = static (_, _, _, _, _) => 0 });
+        Engines.IsCompiled(machine).Should().BeTrue();
+        Engines.Run(machine, [10, 11, 12, 13]).R0.Should().Be(13);
     }
 
     [Fact]
@@ -113,6 +144,18 @@ public class JitTests
         using var machine = Machine(text);
         Engines.IsCompiled(machine).Should().BeTrue();
         (Engines.Run(machine, []).Fault?.Code ?? DiagCode.None).Should().Be(expected);
+    }
+
+    // Native code that reached the frame of a caller's caller took all frames for the region last used, and they stayed
+    // so when their functions had returned.
+    [Fact]
+    public void Run_FrameOfAFunctionThatHasReturned_IsNotReached()
+    {
+        using var machine = Machine(
+            "call outer\nr0 = *(u64 *)(r0 - 8)\nexit\nouter: call inner\nr0 = r10\nexit\n"
+            + "inner: r0 = r10\nr0 += r3\n*(u64 *)(r0 + 0) = 1\nexit");
+        Engines.IsCompiled(machine).Should().BeTrue();
+        Engines.Run(machine, []).Fault!.Should().BeEquivalentTo(new { Code = DiagCode.RunBadAccess, InsnIdx = 1 });
     }
 
     [Fact]

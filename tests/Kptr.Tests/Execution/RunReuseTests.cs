@@ -108,6 +108,43 @@ public sealed class RunReuseTests : IDisposable
         late.Should().Throw<ProgramFaultException>("the stack is another run's by now");
     }
 
+    // Native code saves for a call what was written since the last one.
+    [Fact]
+    public void Registers_WhileACallLooks_AreTheSameInEachEngine()
+    {
+        var program = Load("""
+            r7 = r1
+            r6 = 1000
+            r1 = 1000
+            call look_at
+            r1 = 1000
+            r6 = 2000
+            call look_at
+            r8 = 0
+            top: r9 = r8
+            r9 += 5000
+            r1 = 5001
+            call look_at
+            if r8 == 1 goto over
+            r6 = 3000
+            over: r1 = 3000
+            call look_at
+            r1 = 2000
+            call look_at
+            r8 += 1
+            if r8 < 3 goto top
+            r0 = 0
+            exit
+            """);
+        var seen = KeepKfuncs.LookedIn(_kernel);
+        program.RunWithArgs([1], new() { Engine = ExecEngine.Interpreter }).Fault.Should().BeNull();
+        var interpreted = seen.ToArray();
+        seen.Clear();
+        program.RunWithArgs([1], new() { Engine = ExecEngine.Jit }).Fault.Should().BeNull();
+
+        seen.Should().Equal(interpreted).And.Contain("r6").And.Contain("r9").And.Contain("r1");
+    }
+
     [Fact]
     public void Run_InsideOfARun_HasAContextAndAMachineOfItsOwn()
     {
@@ -182,6 +219,12 @@ public sealed class RunReuseTests : IDisposable
 
         [Kfunc("raise_inner", Prototype = "void raise_inner(void)")]
         internal static void Raise(KernelCore kernel) => In(kernel)[0].Inner!.RunWithArgs(1);
+
+        [Kfunc("look_at", Prototype = "void look_at(long value)")]
+        internal static void LookAt(ProgContext ctx, ulong value) =>
+            LookedIn(ctx.Core).Add(((IProgramRun)ctx).Locate(value) ?? "nowhere");
+
+        internal static List<string> LookedIn(KernelCore kernel) => kernel.Single(static _ => new List<string>());
 
         internal static List<Kept> In(KernelCore kernel) => kernel.Single(static _ => new List<Kept>());
     }

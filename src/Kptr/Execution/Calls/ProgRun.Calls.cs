@@ -151,11 +151,10 @@ internal sealed unsafe partial class ProgRun
     /// </summary>
     private bool RunOnOwnStack()
     {
-        var (callerMemory, prog) = (_machine, _prog);
+        var prog = _prog;
         var caller = _m;
         var memory = prog.RentMachine();
         memory.Reset(usesStack: true);
-        _machine = memory;
         _m = memory.Machine;
         _remembers = true;
         new ReadOnlySpan<ulong>(caller->Regs + 1, 5).CopyTo(new Span<ulong>(_m->Regs + 1, 5));
@@ -163,7 +162,6 @@ internal sealed unsafe partial class ProgRun
         ForgetRegions();
         var isDone = RunToItsEnd();
         (caller->Fuel, caller->Regs[0]) = (_m->Fuel, _m->Regs[0]);
-        _machine = callerMemory;
         _m = caller;
         _remembers = true;
         ForgetRegions();

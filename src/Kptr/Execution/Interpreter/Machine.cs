@@ -44,18 +44,6 @@ internal unsafe struct Machine
     /// <summary>The registers; first, so that a register's byte offset is its number times eight.</summary>
     internal fixed ulong Regs[RegCount];
 
-    /// <summary>Lowest stack byte of the innermost frame.</summary>
-    internal ulong StackLow;
-
-    /// <summary>Stack bytes from <see cref="StackLow"/> to the top of the outermost frame.</summary>
-    internal ulong StackLen;
-
-    /// <summary>The region last read.</summary>
-    internal Window Read;
-
-    /// <summary>The region last written.</summary>
-    internal Window Write;
-
     /// <summary>What is left of this slice of fuel.</summary>
     internal long Fuel;
 
@@ -79,6 +67,18 @@ internal unsafe struct Machine
 
     /// <summary>Whether the run is over, however many compiled functions are open.</summary>
     internal bool IsEnded;
+
+    /// <summary>Lowest stack byte of the innermost frame. From here on nothing is cleared for the next run.</summary>
+    internal ulong StackLow;
+
+    /// <summary>Stack bytes from <see cref="StackLow"/> to the top of the outermost frame.</summary>
+    internal ulong StackLen;
+
+    /// <summary>The region last read; the outermost frame where there is none.</summary>
+    internal Window Read;
+
+    /// <summary>The region last written.</summary>
+    internal Window Write;
 
     /// <summary>The lowest that <see cref="StackLow"/> has been in this run.</summary>
     internal ulong StackDeepest;

@@ -9,23 +9,26 @@ internal readonly record struct Region(ulong Address, ulong SizeBytes, bool IsWr
 {
     internal bool Holds(ulong address, ulong sizeBytes) =>
         sizeBytes <= SizeBytes && address - Address <= SizeBytes - sizeBytes;
+
+    internal bool Allows(ulong address, ulong sizeBytes, bool isWrite) =>
+        Holds(address, sizeBytes) && (IsWritable || !isWrite);
 }
 
 /// <summary>
-/// Everything but the stack that one run may touch: what it was given, and the modelled kernel's heap.
+/// What one run may touch besides its stack and context: what it was given, and the modelled kernel's heap.
 /// </summary>
 internal sealed class MemoryRegions
 {
     private Region? _first;
     private List<Region>? _others;
-    private readonly KernelHeap? _heap;
 
-    internal MemoryRegions(KernelHeap? heap) => _heap = heap;
+    /// <summary>The heap of the kernel that the run is in; null for none.</summary>
+    internal KernelHeap? Heap { get; set; }
 
     /// <summary>Makes memory accessible until the run ends.</summary>
     internal void Add(Region region)
     {
-        // Most runs are given one: no list for that.
+        // Runs with a packet are given one: no list for that.
         if (_first is null)
         {
             _first = region;
@@ -68,7 +71,7 @@ internal sealed class MemoryRegions
             return true;
         }
 
-        if (_heap is null || sizeBytes > int.MaxValue || !_heap.TryFindRegion(address, (int)sizeBytes, out var found))
+        if (Heap is null || sizeBytes > int.MaxValue || !Heap.TryFindRegion(address, (int)sizeBytes, out var found))
         {
             return false;
         }
@@ -80,13 +83,13 @@ internal sealed class MemoryRegions
         }
 
         region = RegionAt(found, address);
-        return Allows(region, address, sizeBytes, isWrite);
+        return region.Allows(address, sizeBytes, isWrite);
     }
 
     private bool TryFindOwn(ulong address, ulong sizeBytes, bool isWrite, out Region region)
     {
         region = _first ?? default;
-        if (_first is not null && Allows(region, address, sizeBytes, isWrite))
+        if (_first is not null && region.Allows(address, sizeBytes, isWrite))
         {
             return true;
         }
@@ -94,7 +97,7 @@ internal sealed class MemoryRegions
         for (var i = 0; i < (_others?.Count ?? 0); i++)
         {
             region = _others![i];
-            if (Allows(region, address, sizeBytes, isWrite))
+            if (region.Allows(address, sizeBytes, isWrite))
             {
                 return true;
             }
@@ -103,9 +106,6 @@ internal sealed class MemoryRegions
         region = default;
         return false;
     }
-
-    private static bool Allows(Region region, ulong address, ulong sizeBytes, bool isWrite) =>
-        region.Holds(address, sizeBytes) && (region.IsWritable || !isWrite);
 
     // Of a map's memory, one value: the next one is out of bounds, though it lies in the same block.
     private static Region RegionAt(HeapRegion found, ulong address)

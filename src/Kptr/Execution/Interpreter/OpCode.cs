@@ -24,6 +24,7 @@ internal sealed unsafe class OpCode
     private readonly Op* _ops;
     private readonly ImmutableArray<BpfInsn> _insns;
     private readonly bool[] _isSecondHalf;
+    private readonly bool[] _isRunnable;
     private readonly Func<int, ulong>? _addressOf;
 
     /// <summary>Decodes a linked program.</summary>
@@ -45,6 +46,7 @@ internal sealed unsafe class OpCode
             _isSecondHalf[i + 1] = insns[i].Opcode == BpfOp.LdImm64 && !_isSecondHalf[i];
         }
 
+        _isRunnable = [.. insns.Select((_, i) => IsLegal(i))];
         UsesStack = insns.Any(i => i.Dst == (int)BpfReg.R10 || i.Src == (int)BpfReg.R10);
         var strays = Enumerable.Range(0, insns.Length).Where(IsStray).ToList();
         var sizeBytes = (nuint)(insns.Length + 1 + strays.Count) * Op.SizeBytes;
@@ -91,6 +93,9 @@ internal sealed unsafe class OpCode
 
     /// <summary>The same code with common sequences fused; a new one each time.</summary>
     internal OpCode Fused() => new(_insns, _addressOf, Arena, isFused: true);
+
+    /// <summary>Whether a slot is a legal instruction that an engine runs.</summary>
+    internal bool IsRunnable(int idx) => _isRunnable[idx];
 
     /// <summary>Whether a slot is a two-slot load's second half, where no jump may lead.</summary>
     internal bool IsSecondHalf(int idx) => _isSecondHalf[idx];
@@ -213,8 +218,7 @@ internal sealed unsafe class OpCode
         _ops[at].Idx = idx;
     }
 
-    /// <summary>Whether a slot is a legal instruction that an engine runs.</summary>
-    internal bool IsRunnable(int idx)
+    private bool IsLegal(int idx)
     {
         var insn = _insns[idx];
         if (_isSecondHalf[idx])

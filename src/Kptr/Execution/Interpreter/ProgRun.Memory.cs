@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Kptr.Diagnostics;
 using Kptr.Isa;
 
@@ -7,47 +9,80 @@ namespace Kptr.Execution;
 // Accesses that the loop did not find in the stack or in the region last used.
 internal sealed unsafe partial class ProgRun
 {
-    /// <summary>The slow way of a memory access; remembers the region, so that the next one is quick.</summary>
+    // What a load of a stale pointer reads where the kernel would have it fault and read zero.
+    private static readonly ulong* Zero = (ulong*)NativeMemory.AllocZeroed(sizeof(ulong));
+
+    /// <summary>The slow way of a memory access.</summary>
     private Op* AccessSlow()
     {
         var idx = _m->StopIdx;
         var insn = _code.Insns[idx];
-        var address = _m->StopAddress;
-        var isWrite = insn.Class != InsnClass.Ldx && !insn.IsLoadAcquire;
-        var sizeBytes = (ulong)insn.AccessBytes;
         if (_code.IsArena(idx))
         {
-            AccessArena(insn, address);
+            AccessArena(insn, _m->StopAddress);
             return _code[idx + 1];
         }
 
-        if (insn.IsAtomic && address % sizeBytes != 0)
+        var address = FindSlow(insn, idx, _m->StopAddress);
+        if (address == 0)
         {
-            return Fail(DiagCode.RunBadAccess,
-                $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
+            return null;
         }
 
-        var isFound = TryFindRegion(address, sizeBytes, isWrite, out var region, out var code);
-        if (!isFound)
-        {
-            return IsProbed(idx, insn)
-                ? ReadZero(insn, idx)
-                : Fail(code, Describe(insn, sizeBytes, address, code), address);
-        }
-
-        Remember(region);
         Access(insn, address);
         return _code[idx + 1];
     }
 
-    private bool TryFindRegion(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
+    /// <summary>Finds live memory, and remembers its region, so that the next access is quick.</summary>
+    /// <returns>Where it is; 0 where there is none, which ends the run.</returns>
+    private ulong FindSlow(BpfInsn insn, int idx, ulong address)
     {
-        region = new Region(_m->StackLow, _m->StackLen, IsWritable: true);
-        code = DiagCode.None;
-        return region.Holds(address, sizeBytes) || _memory.TryFind(address, sizeBytes, isWrite, out region, out code);
+        var isWrite = insn.Class != InsnClass.Ldx && !insn.IsLoadAcquire;
+        var sizeBytes = (ulong)insn.AccessBytes;
+        if (insn.IsAtomic && address % sizeBytes != 0)
+        {
+            Fail(DiagCode.RunBadAccess, $"atomic access of {sizeBytes} bytes at {address:x} is misaligned", address);
+            return 0;
+        }
+
+        // Frames are not remembered: but for the outermost, they go when their functions return.
+        if (Stack.Holds(address, sizeBytes))
+        {
+            return address;
+        }
+
+        if (TryFindRegion(address, sizeBytes, isWrite, out var region, out var code))
+        {
+            Remember(region);
+            return address;
+        }
+
+        if (IsProbed(idx, insn))
+        {
+            return (ulong)Zero;
+        }
+
+        Fail(code, Describe(insn, sizeBytes, address, code), address);
+        return 0;
     }
 
-    // Whether the region last used is another than this run's outermost frame.
+    private Region Stack => new(_m->StackLow, _m->StackLen, IsWritable: true);
+
+    private bool TryFindRegion(ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
+    {
+        region = Stack;
+        code = DiagCode.None;
+        if (region.Holds(address, sizeBytes))
+        {
+            return true;
+        }
+
+        region = _context;
+        return region.Allows(address, sizeBytes, isWrite)
+            || _memory.TryFind(address, sizeBytes, isWrite, out region, out code);
+    }
+
+    // Whether the region last used is another than the machine's outermost frame.
     private bool _remembers;
 
     /// <summary>Takes regions for granted until the next call; memory is only freed by calls.</summary>
@@ -66,16 +101,14 @@ internal sealed unsafe partial class ProgRun
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void ForgetRegions()
     {
-        if (!_remembers)
+        if (_remembers)
         {
-            return;
+            _remembers = false;
+            MachineMemory.ForgetRegions(_m);
         }
-
-        _remembers = false;
-        _m->Read.Show(_m->StackLow, Machine.StackBytes);
-        _m->Write.Show(_m->StackLow, Machine.StackBytes);
     }
 
     private void Access(BpfInsn insn, ulong address)
@@ -139,12 +172,6 @@ internal sealed unsafe partial class ProgRun
     private bool IsProbed(int idx, BpfInsn insn) =>
         insn.Class == InsnClass.Ldx && (uint)idx < (uint)_prog.Probed.Length && _prog.Probed[idx];
 
-    private Op* ReadZero(BpfInsn insn, int idx)
-    {
-        _m->Regs[insn.Dst] = 0;
-        return _code[idx + 1];
-    }
-
     /// <summary>A legacy packet load: big-endian, and past the packet's end the program is over with 0.</summary>
     private Op* LoadPacket()
     {
@@ -171,8 +198,8 @@ internal sealed unsafe partial class ProgRun
     private ReadOnlySpan<byte> RawPacketAt(int off)
     {
         var at = (uint)off;
-        var left = at <= RawPacket.SizeBytes ? RawPacket.SizeBytes - at : 0;
-        return new((void*)(RawPacket.Address + at), (int)Math.Min(left, sizeof(uint)));
+        var left = at <= _context.SizeBytes ? _context.SizeBytes - at : 0;
+        return new((void*)(_context.Address + at), (int)Math.Min(left, sizeof(uint)));
     }
 
     private static string Describe(BpfInsn insn, ulong sizeBytes, ulong address, DiagCode code)

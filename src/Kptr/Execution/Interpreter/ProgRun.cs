@@ -8,7 +8,7 @@ namespace Kptr.Execution;
 /// <summary>One run: the managed side of a <see cref="Machine"/>, which answers every stop of the loop.</summary>
 /// <remarks>
 /// Belongs to one thread at a time. Made once and lent to one run after the other, with a machine of its own: a run
-/// costs no allocation.
+/// costs no allocation. One that something was thrown through, which no run does, is not lent again.
 /// </remarks>
 internal sealed unsafe partial class ProgRun
 {
@@ -19,58 +19,50 @@ internal sealed unsafe partial class ProgRun
     private const long FirstSliceFuel = 1 << 15;
 
     private const int TailCallsMax = 33;
-    private readonly MemoryRegions _memory;
+    private readonly MemoryRegions _memory = new();
     private readonly MachineMemory _own = new();
     private ProgRun? _nextSpare;
     private ProgContext? _ctx;
     private ExecOptions _options = ExecOptions.Default;
     private Interpreter _prog = null!;
     private OpCode _code = null!;
-    private MachineMemory? _machine;
     private Machine* _m;
     private long _fuelLeft;
     private Region _context;
     private int _tailCalls;
     private RunFault? _fault;
 
-    internal ProgRun(KernelHeap? heap) => _memory = new(heap);
-
-    /// <summary>What legacy packet loads of raw instructions read.</summary>
-    private Region RawPacket { get; set; }
-
     /// <summary>One that no run has, for a run on this thread; give it back by <see cref="Return"/>.</summary>
     internal static ProgRun Rent(KernelHeap heap, Kptr.Objects.ThreadState thread)
     {
-        if (thread.SpareMachines is not ProgRun run)
-        {
-            return new(heap);
-        }
-
+        var run = thread.SpareMachines as ProgRun ?? new();
         thread.SpareMachines = run._nextSpare;
         run._nextSpare = null;
+        run._memory.Heap = heap;
         return run;
     }
 
     /// <summary>The run has ended, and nobody who matters asks this one about it any more.</summary>
     internal void Return(Kptr.Objects.ThreadState thread)
     {
+        _memory.Heap = null;
+        if (_options.Observer is not null || _options.Cancellation.CanBeCanceled)
+        {
+            _options = ExecOptions.Default;
+        }
+
         _nextSpare = thread.SpareMachines as ProgRun;
         thread.SpareMachines = this;
     }
 
-    /// <summary>Runs raw instructions, which have no kernel.</summary>
-    internal ExecResult StartRaw(Interpreter prog, ExecOptions options, Region memory)
-    {
-        RawPacket = memory;
-        return Start(prog, null, options, memory, memory.SizeBytes);
-    }
-
     /// <summary>Runs from the first instruction.</summary>
-    internal ExecResult Start(Interpreter prog, ProgContext? ctx, ExecOptions options, Region context, ulong r2 = 0)
+    internal ExecResult Start(
+        Interpreter prog, ProgContext? ctx, ExecOptions options, in Region context, ulong r2 = 0)
     {
         Begin(prog, ctx, options);
-        _memory.Add(context);
-        _context = context;
+
+        // Part by part: a copy of the whole would wait until the stores that made it are through.
+        _context = new(context.Address, context.SizeBytes, context.IsWritable);
         return Enter(0, context.Address, r2, 0);
     }
 
@@ -79,6 +71,7 @@ internal sealed unsafe partial class ProgRun
         Interpreter prog, ProgContext ctx, ExecOptions options, int slot, ulong r1, ulong r2, ulong r3)
     {
         Begin(prog, ctx, options);
+        _context = default;
         IsDeferred = true;
         return Enter(slot, r1, r2, r3);
     }
@@ -102,7 +95,6 @@ internal sealed unsafe partial class ProgRun
         }
 
         _fuelLeft = options.Fuel;
-        _context = default;
         ctx?.Callbacks = this;
         ctx?.Packet?.Show(this);
     }
@@ -116,39 +108,31 @@ internal sealed unsafe partial class ProgRun
         }
 
         (_fault, _unwound, _tail) = (null, null, null);
-        (_machine, _tailCalls, IsDeferred) = (null, 0, false);
+        (_tailCalls, IsDeferred) = (0, false);
         _m = null;
         _memory.Clear();
     }
 
     private ExecResult Enter(int slot, ulong r1, ulong r2, ulong r3)
     {
-        var machine = _machine = _own;
         var owner = _prog;
-        try
+        _own.Reset(_code.UsesStack);
+        _m = _own.Machine;
+        _m->Regs[1] = r1;
+        _m->Regs[2] = r2;
+        _m->Regs[3] = r3;
+        ForgetRegions();
+        var compiled = CompiledOf(owner);
+        if (_compiled != compiled)
         {
-            machine.Reset(_code.UsesStack);
-            _m = machine.Machine;
-            _m->Regs[1] = r1;
-            _m->Regs[2] = r2;
-            _m->Regs[3] = r3;
-            _remembers = true;
-            ForgetRegions();
-            var compiled = CompiledOf(_prog);
-            if (_compiled != compiled)
-            {
-                _compiled = compiled;
-            }
-
-            var isDone = RunAt(slot) && (_unwound is not { } unwound || Land(unwound));
-
-            return isDone ? new ExecResult(_m->Regs[0], null) : new ExecResult(0, _fault);
+            _compiled = compiled;
         }
-        finally
-        {
-            Forget();
-            GC.KeepAlive(owner);
-        }
+
+        var isDone = RunAt(slot) && (_unwound is not { } unwound || Land(unwound));
+        var result = isDone ? new ExecResult(_m->Regs[0], null) : new ExecResult(0, _fault);
+        Forget();
+        GC.KeepAlive(owner);
+        return result;
     }
 
     /// <summary>Runs the function at a slot until it returns.</summary>

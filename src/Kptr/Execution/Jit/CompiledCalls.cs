@@ -45,15 +45,21 @@ internal static unsafe class CompiledCalls
 
     /// <summary>A call that leaves the program, of a body that is known, and that is no tail call or throw.</summary>
     /// <returns>Its <c>r0</c>.</returns>
+    /// <remarks>Arguments are in the host's registers where the body is to have them.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static ulong Invoke(ProgRun run, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx) =>
+    internal static ulong Invoke(int idx, ProgRun run, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5) =>
         run.InvokeFromCode(r1, r2, r3, r4, r5, idx);
 
     /// <summary>The helper that a slot of raw instructions calls.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static RawHelper RawHelperAt(ProgRun run, int idx) => run.RawHelperAt(idx);
 
-    /// <summary>A memory access that is in no region known to be live.</summary>
+    /// <summary>Looks for memory that is in no region known to be live.</summary>
+    /// <returns>Where to do the access; 0 where the run is over.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static ulong Find(ProgRun run, ulong address, int idx) => run.Find(address, idx);
+
+    /// <summary>A memory access of an arena that is not within one page that is there.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Access(ProgRun run, ulong address, int idx) => run.Answer(StopKind.Memory, idx, address);
 

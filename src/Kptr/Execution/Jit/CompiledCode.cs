@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Kptr.Execution;
 
@@ -28,6 +29,18 @@ internal sealed class CompiledCode
 
     /// <summary>The function that starts at a slot.</summary>
     internal CompiledFunc this[int slot] => _funcs[slot]!;
+
+    /// <summary>Has the host make native code of it now, and not when it is first called.</summary>
+    internal void Prepare()
+    {
+        foreach (var func in _funcs)
+        {
+            if (func is not null)
+            {
+                RuntimeHelpers.PrepareDelegate(func);
+            }
+        }
+    }
 
     /// <summary>Compiles a program; null where it is of no shape that can be, and stays interpreted.</summary>
     /// <param name="prog">The program.</param>

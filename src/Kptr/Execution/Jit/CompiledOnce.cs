@@ -15,8 +15,13 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
 
     /// <summary>Compiles it if nobody has yet.</summary>
     /// <param name="contextBytes">How long the context is that <c>r1</c> points to; 0 where it does not.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal CompiledCode? Now(ulong contextBytes) =>
-        _code.Now(contextBytes) is { } code && code.ContextBytes > contextBytes ? _anyContext.Now(0) : _code.Made;
+        _code.Made is { } made && made.ContextBytes <= contextBytes ? made : NowSlow(contextBytes);
+
+    private CompiledCode? NowSlow(ulong contextBytes) =>
+        _code.Now(contextBytes) is { } code && code.ContextBytes > contextBytes ? _anyContext.Now(0)
+        : _code.Made;
 
     /// <summary>The compiled form if it is there. Counts a run, and begins to compile where that makes
     /// enough.</summary>
@@ -84,19 +89,26 @@ internal sealed class CompiledOnce(Interpreter prog, bool isRaw)
         {
             if (!IsMade)
             {
-                Interlocked.CompareExchange(ref _contextBytes, (long)contextBytes, -1);
-                Made = _code.Value;
+                Made = Make(contextBytes);
                 Volatile.Write(ref _isMade, true);
             }
 
             return Made;
         }
 
-        /// <summary>As <see cref="Now"/>; where the host has no memory for it, the program stays interpreted.</summary>
+        private CompiledCode? Make(ulong contextBytes)
+        {
+            Interlocked.CompareExchange(ref _contextBytes, (long)contextBytes, -1);
+            return _code.Value;
+        }
+
+        /// <summary>As <see cref="Now"/>, and the next run waits for nothing; where the host has no memory for it, the
+        /// program stays interpreted.</summary>
         internal void TryNow(ulong contextBytes)
         {
             try
             {
+                Make(contextBytes)?.Prepare();
                 Now(contextBytes);
             }
             catch (OutOfMemoryException)

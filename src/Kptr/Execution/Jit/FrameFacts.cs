@@ -14,8 +14,8 @@ namespace Kptr.Execution;
 internal sealed class FrameFacts
 {
     private const int JoinsMax = 6; // of one slot, before bounds that still move are given up
-    private readonly Dictionary<int, RegFact[]> _before = [];
-    private readonly Dictionary<int, int> _joins = [];
+    private readonly RegFact[]?[] _before;
+    private readonly int[] _joins;
     private readonly OpCode _code;
 
     /// <summary>Settles one function.</summary>
@@ -26,6 +26,8 @@ internal sealed class FrameFacts
     internal FrameFacts(FuncLayout func, ProgLayout layout, OpCode code, bool hasContext)
     {
         _code = code;
+        _before = new RegFact[code.Insns.Length][];
+        _joins = new int[code.Insns.Length];
         var start = new RegFact[Machine.RegCount];
         Array.Fill(start, RegFact.Unknown);
         start[10] = RegFact.At(FactBase.Frame, 0, 0);
@@ -50,7 +52,7 @@ internal sealed class FrameFacts
     }
 
     /// <summary>What is known of a register before a slot runs.</summary>
-    internal RegFact Before(int slot, int reg) => _before[slot][reg];
+    internal RegFact Before(int slot, int reg) => _before[slot]![reg];
 
     /// <summary>The register's distance from the frame pointer before the slot runs, or null.</summary>
     internal int? Off(int slot, int reg) =>
@@ -74,7 +76,7 @@ internal sealed class FrameFacts
 
     private void After(int slot, RegFact[] regs)
     {
-        _before[slot].CopyTo(regs, 0);
+        _before[slot]!.CopyTo(regs, 0);
         var insn = _code.Insns[slot];
         if (!_code.IsRunnable(slot))
         {
@@ -164,23 +166,28 @@ internal sealed class FrameFacts
     /// <returns>Whether less is known of it now.</returns>
     private bool Join(int slot, RegFact[] regs)
     {
-        if (!_before.TryGetValue(slot, out var known))
+        if (_before[slot] is not { } known)
         {
             _before[slot] = (RegFact[])regs.Clone();
             return true;
         }
 
         var isChanged = false;
-        var isLate = _joins.GetValueOrDefault(slot) >= JoinsMax;
+        var isLate = _joins[slot] >= JoinsMax;
         for (var reg = 0; reg < regs.Length; reg++)
         {
+            if (known[reg] == regs[reg])
+            {
+                continue;
+            }
+
             var joined = RegFact.Join(known[reg], regs[reg]);
             joined = isLate ? RegFact.Widen(known[reg], joined) : joined;
             isChanged |= joined != known[reg];
             known[reg] = joined;
         }
 
-        _joins[slot] = _joins.GetValueOrDefault(slot) + (isChanged ? 1 : 0);
+        _joins[slot] += isChanged ? 1 : 0;
         return isChanged;
     }
 }

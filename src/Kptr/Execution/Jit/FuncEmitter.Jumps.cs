@@ -120,18 +120,14 @@ internal sealed partial class FuncEmitter
         _rare.Add(() =>
         {
             _il.MarkLabel(spent);
-            SpillFuel();
-            EmitStop(StopKind.Fuel, slot);
-            _il.Emit(OpCodes.Brfalse, _end);
-            FetchFuel();
             if (IsLoop(slot, target))
             {
-                ResumeAt(_labels[target]);
+                RefuelAndResume(slot, _labels[target]);
+                return;
             }
-            else
-            {
-                _il.Emit(OpCodes.Br, _labels[target]);
-            }
+
+            EmitRefuel(() => _il.Emit(OpCodes.Ldc_I4, slot));
+            _il.Emit(OpCodes.Br, _labels[target]);
         });
     }
 
@@ -164,10 +160,7 @@ internal sealed partial class FuncEmitter
     private void EmitEnter(int slot)
     {
         SpillFuel();
-        for (var reg = 6; reg <= 9; reg++)
-        {
-            SpillReg(reg);
-        }
+        SpillRegs(slot, 6);
 
         _il.Emit(OpCodes.Ldarg_0);
         _il.Emit(OpCodes.Ldarg_1);
@@ -187,20 +180,17 @@ internal sealed partial class FuncEmitter
         }
 
         SpillFuel();
-        for (var reg = 0; reg <= 9; reg++)
-        {
-            SpillReg(reg);
-        }
+        SpillRegs(slot, 0);
 
         if (kind == StopKind.Call)
         {
-            _il.Emit(OpCodes.Ldarg_0);
             if (_prog.IsPlainCallAt(slot))
             {
                 EmitInvoke(slot);
                 return;
             }
 
+            _il.Emit(OpCodes.Ldarg_0);
             _il.Emit(OpCodes.Ldc_I4, slot);
             EmitCall(nameof(CompiledCalls.Call));
         }
@@ -217,12 +207,13 @@ internal sealed partial class FuncEmitter
     // The function goes on behind it, unless the body throws.
     private void EmitInvoke(int slot)
     {
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        _il.Emit(OpCodes.Ldarg_0);
         for (var reg = 1; reg <= 5; reg++)
         {
             LoadReg(reg);
         }
 
-        _il.Emit(OpCodes.Ldc_I4, slot);
         EmitCall(nameof(CompiledCalls.Invoke));
         StoreReg(0);
         FetchFuel();

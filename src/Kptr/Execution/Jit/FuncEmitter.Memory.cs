@@ -60,7 +60,7 @@ internal sealed partial class FuncEmitter
     /// <param name="insn">The instruction.</param>
     /// <param name="baseReg">Its register with the address.</param>
     /// <param name="isWrite">Whether memory is written.</param>
-    /// <param name="after">Written where the run has done the access itself.</param>
+    /// <param name="after">Written where the run has done the access itself: in an arena.</param>
     private void EmitCheck(int slot, BpfInsn insn, int baseReg, bool isWrite, Action after)
     {
         var sizeBytes = insn.AccessBytes;
@@ -88,7 +88,7 @@ internal sealed partial class FuncEmitter
             return;
         }
 
-        var (fast, slow, run) = (_il.DefineLabel(), _il.DefineLabel(), _il.DefineLabel());
+        var (fast, run) = (_il.DefineLabel(), _il.DefineLabel());
         _il.Emit(OpCodes.Stloc, _address);
         if (insn.IsAtomic)
         {
@@ -100,19 +100,19 @@ internal sealed partial class FuncEmitter
 
         if (isProven)
         {
+            _il.MarkLabel(fast);
             _il.Emit(OpCodes.Ldloc, _address);
             _rare.Add(() =>
             {
                 _il.MarkLabel(run);
-                EmitAccess(slot, insn);
-                after();
+                EmitFind(slot);
+                _il.Emit(OpCodes.Br, fast);
             });
             return;
         }
 
-        // The likely place first. The other may be as good; where neither is, the run knows more.
-        var isFrame = _frame.IsFrame(slot, baseReg);
-        if (isFrame)
+        // The likely place first; the run knows all others.
+        if (_frame.IsFrame(slot, baseReg))
         {
             EmitInOwnFrame(sizeBytes);
         }
@@ -121,25 +121,14 @@ internal sealed partial class FuncEmitter
             EmitInWindow(isWrite, sizeBytes);
         }
 
-        _il.Emit(OpCodes.Bgt_Un, slow);
+        _il.Emit(OpCodes.Bgt_Un, run);
         _il.MarkLabel(fast);
         _il.Emit(OpCodes.Ldloc, _address);
         _rare.Add(() =>
         {
-            _il.MarkLabel(slow);
-            if (isFrame)
-            {
-                EmitInWindow(isWrite, sizeBytes);
-            }
-            else
-            {
-                EmitInStack(sizeBytes);
-            }
-
-            _il.Emit(OpCodes.Ble_Un, fast);
             _il.MarkLabel(run);
-            EmitAccess(slot, insn);
-            after();
+            EmitFind(slot);
+            _il.Emit(OpCodes.Br, fast);
         });
     }
 
@@ -161,17 +150,6 @@ internal sealed partial class FuncEmitter
         EmitConst((ulong)(Machine.StackBytes - sizeBytes));
     }
 
-    /// <summary>This frame and those of all callers.</summary>
-    private void EmitInStack(int sizeBytes)
-    {
-        _il.Emit(OpCodes.Ldloc, _address);
-        LoadAt(MachineLayout.StackLow);
-        _il.Emit(OpCodes.Sub);
-        LoadAt(MachineLayout.StackLen);
-        EmitConst((ulong)sizeBytes);
-        _il.Emit(OpCodes.Sub);
-    }
-
     /// <summary>The region last used.</summary>
     private void EmitInWindow(bool isWrite, int sizeBytes)
     {
@@ -179,6 +157,18 @@ internal sealed partial class FuncEmitter
         LoadAt(MachineLayout.WindowLow(isWrite));
         _il.Emit(OpCodes.Sub);
         LoadAt(MachineLayout.WindowLast(isWrite, sizeBytes));
+    }
+
+    /// <summary>Has the run look for the address, and end where it finds none.</summary>
+    private void EmitFind(int slot)
+    {
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldloc, _address);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        EmitCall(nameof(CompiledCalls.Find));
+        _il.Emit(OpCodes.Stloc, _address);
+        _il.Emit(OpCodes.Ldloc, _address);
+        _il.Emit(OpCodes.Brfalse, _end);
     }
 
     /// <summary>Has the run do the access, or end.</summary>

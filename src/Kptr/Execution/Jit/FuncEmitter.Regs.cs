@@ -13,6 +13,8 @@ internal sealed partial class FuncEmitter
     private LocalBuilder? _host;
     private LocalBuilder? _mayGotoLeft;
     private LocalBuilder? _resume;
+    private LocalBuilder? _spentAt;
+    private Label _refuel;
     private Label _resumes;
     private readonly List<Label> _resumeLabels = [];
 
@@ -28,6 +30,8 @@ internal sealed partial class FuncEmitter
         if (_hasLoops)
         {
             _resume = _il.DeclareLocal(typeof(int));
+            _spentAt = _il.DeclareLocal(typeof(int));
+            _refuel = _il.DefineLabel();
             _resumes = _il.DefineLabel();
         }
     }
@@ -48,10 +52,12 @@ internal sealed partial class FuncEmitter
     // what stands before it, into the middle of the loop around; entered there, that would be none to the host.
     private bool IsLoop(int slot, int target)
     {
-        var seen = new HashSet<int> { target };
+        var isSeen = new bool[_code.Insns.Length];
+        isSeen[target] = true;
         var open = new Stack<int>();
-        if (seen.Add(_func.Entry))
+        if (_func.Entry != target)
         {
+            isSeen[_func.Entry] = true;
             open.Push(_func.Entry);
         }
 
@@ -59,17 +65,19 @@ internal sealed partial class FuncEmitter
         {
             foreach (var next in _layout.Next(at))
             {
-                if (seen.Add(next))
+                if (!isSeen[next])
                 {
+                    isSeen[next] = true;
                     open.Push(next);
                 }
             }
         }
 
-        return slot == target || !seen.Contains(slot);
+        return slot == target || !isSeen[slot];
     }
 
-    private void ResumeAt(Label head)
+    // All loops ask in one place: a call costs the host's JIT more than anything else here.
+    private void RefuelAndResume(int slot, Label head)
     {
         if (!_resumeLabels.Contains(head))
         {
@@ -78,7 +86,20 @@ internal sealed partial class FuncEmitter
 
         _il.Emit(OpCodes.Ldc_I4, _resumeLabels.IndexOf(head));
         _il.Emit(OpCodes.Stloc, _resume!);
-        _il.Emit(OpCodes.Br, _resumes);
+        _il.Emit(OpCodes.Ldc_I4, slot);
+        _il.Emit(OpCodes.Stloc, _spentAt!);
+        _il.Emit(OpCodes.Br, _refuel);
+    }
+
+    private void EmitRefuel(Action loadSlot)
+    {
+        SpillFuel();
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldc_I4, (int)StopKind.Fuel);
+        loadSlot();
+        EmitCall(nameof(CompiledCalls.Stop));
+        _il.Emit(OpCodes.Brfalse, _end);
+        FetchFuel();
     }
 
     private void EmitResumes()
@@ -88,6 +109,8 @@ internal sealed partial class FuncEmitter
             return;
         }
 
+        _il.MarkLabel(_refuel);
+        EmitRefuel(() => _il.Emit(OpCodes.Ldloc, _spentAt!));
         _il.MarkLabel(_resumes);
         _il.Emit(OpCodes.Ldloc, _resume);
         _il.Emit(OpCodes.Switch, [.. _resumeLabels]);
@@ -106,6 +129,11 @@ internal sealed partial class FuncEmitter
             _mayGotoLeft = _il.DeclareLocal(typeof(long));
             EmitConst((ulong)Machine.MayGotoMax);
             _il.Emit(OpCodes.Stloc, _mayGotoLeft);
+        }
+
+        for (var reg = 0; reg <= 9 && _unsaved is not null; reg++)
+        {
+            SpillReg(reg);
         }
 
         EmitOtherWayIn();
@@ -147,6 +175,18 @@ internal sealed partial class FuncEmitter
         EmitPlace(MachineLayout.Reg(reg));
         LoadReg(reg);
         _il.Emit(OpCodes.Stind_I8);
+    }
+
+    /// <summary>Puts registers there from one on, but for those that are.</summary>
+    private void SpillRegs(int slot, int first)
+    {
+        for (var reg = first; reg <= 9; reg++)
+        {
+            if (_unsaved!.IsUnsaved(slot, reg))
+            {
+                SpillReg(reg);
+            }
+        }
     }
 
     /// <summary>Takes back what the run left there.</summary>

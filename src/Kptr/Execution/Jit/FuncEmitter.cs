@@ -25,11 +25,12 @@ internal sealed unsafe partial class FuncEmitter
     private readonly Interpreter _prog;
     private readonly OpCode _code;
     private readonly ILGenerator _il;
-    private readonly Dictionary<int, Label> _labels;
+    private readonly Label[] _labels;
     private readonly List<Action> _rare = [];
     private readonly Label _end;
 
     private readonly ContextUse? _context;
+    private readonly UnsavedRegs? _unsaved;
 
     private FuncEmitter(
         Dictionary<int, DynamicMethod> methods, FuncLayout func, ProgLayout layout, Interpreter prog,
@@ -40,9 +41,16 @@ internal sealed unsafe partial class FuncEmitter
         _prog = prog;
         _layout = layout;
         _il = methods[func.Entry].GetILGenerator(64 * func.Slots.Length);
-        _labels = func.Slots.ToDictionary(s => s, _ => _il.DefineLabel());
+        _labels = new Label[code.Insns.Length];
+        foreach (var slot in func.Slots)
+        {
+            _labels[slot] = _il.DefineLabel();
+        }
+
         _frame = new(func, layout, code, hasContext: context is not null);
         _end = _il.DefineLabel();
+        _unsaved = func.Slots.Any(s => ProgLayout.IsOuter(code.Insns[s]) || code.Insns[s].IsLocalCall)
+            ? new(func, layout, prog) : null;
         _freeLoops = needless is null ? null : new(func, layout, code, needless);
         _hasLoops = func.Slots.Any(s => IsJump(s) && code.TargetOf(s) <= s && _freeLoops?.IsFree(s) != true);
         DeclareLocals();

@@ -71,6 +71,10 @@ internal sealed class ProgLayout
     internal static bool IsOuterCall(BpfInsn insn) =>
         insn.Class == InsnClass.Jmp && (insn.Opcode & BpfOp.OpMask) == BpfOp.Call && !insn.IsLocalCall;
 
+    /// <summary>Whether the slot has the run do something with the registers: a call, or a packet load.</summary>
+    internal static bool IsOuter(BpfInsn insn) =>
+        IsOuterCall(insn) || (insn.Class == InsnClass.Ld && insn.Opcode != BpfOp.LdImm64);
+
     /// <summary>The slots where control may go from a slot.</summary>
     internal int[] Next(int slot) => _next[slot];
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Kptr.Diagnostics;
 using Kptr.Kfuncs;
 
@@ -7,6 +8,7 @@ namespace Kptr.Execution;
 internal sealed unsafe partial class ProgRun
 {
     private CompiledCode? _compiled;
+    private int _outerIdx; // the context's instruction while compiled code runs and calls nothing
 
     /// <summary>Answers a stop of compiled code, which goes on where it is.</summary>
     /// <returns>False where the function is to return: the run is over, or a tail call has taken its place.</returns>
@@ -14,6 +16,23 @@ internal sealed unsafe partial class ProgRun
     {
         (_m->Stop, _m->StopIdx, _m->StopAddress) = (kind, idx, address);
         return GoesOn(Answer());
+    }
+
+    /// <summary>Finds live memory for compiled code, which does the access itself.</summary>
+    /// <returns>Where it is; 0 where there is none: the run is over.</returns>
+    internal ulong Find(ulong address, int idx)
+    {
+        var insn = _code.Insns[idx];
+        var sizeBytes = (ulong)insn.AccessBytes;
+        if (address - _m->StackLow <= _m->StackLen - sizeBytes && !insn.IsAtomic)
+        {
+            return address;
+        }
+
+        (_m->Stop, _m->StopIdx, _m->StopAddress) = (StopKind.Memory, idx, address);
+        var found = FindSlow(insn, idx, address);
+        _m->IsEnded = found == 0;
+        return found;
     }
 
     private bool GoesOn(Op* next)
@@ -39,7 +58,8 @@ internal sealed unsafe partial class ProgRun
     private bool RunCompiled(CompiledFunc func)
     {
         var r = _m->Regs;
-        var outerIdx = _ctx?.InsnIdx ?? 0;
+        var outerIdx = _outerIdx;
+        _outerIdx = _ctx?.InsnIdx ?? 0;
         _m->IsEnded = false;
         try
         {
@@ -49,9 +69,10 @@ internal sealed unsafe partial class ProgRun
         {
             // What a body throws, through all functions of the program: CallFromCode has no handler of its own.
             FailBy(e);
-            _ctx?.InsnIdx = outerIdx;
+            _ctx?.InsnIdx = _outerIdx;
         }
 
+        _outerIdx = outerIdx;
         return _fault is null;
     }
 
@@ -72,18 +93,18 @@ internal sealed unsafe partial class ProgRun
     }
 
     /// <summary>A plain call of a body.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ulong InvokeFromCode(ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx) =>
         Invoke(_prog.CallAt(idx)!, r1, r2, r3, r4, r5, idx);
 
-    // Callbacks run on the same machine meanwhile, and leave their own place there.
+    // A callback runs on the same machine meanwhile, and puts its places back when it returns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong Invoke(CallThunk thunk, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, int idx)
     {
         var ctx = _ctx!;
-        var outerIdx = ctx.InsnIdx;
         ctx.InsnIdx = _m->StopIdx = idx;
         var r0 = thunk(ctx, r1, r2, r3, r4, r5);
-        ctx.InsnIdx = outerIdx;
-        _m->StopIdx = idx;
+        _ctx!.InsnIdx = _outerIdx;
         ForgetRegions();
         return r0;
     }

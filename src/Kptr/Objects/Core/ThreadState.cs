@@ -3,9 +3,6 @@ namespace Kptr.Objects;
 /// <summary>What one thread is, in one modelled kernel: the CPU it runs on and in which context.</summary>
 internal sealed class ThreadState
 {
-    private readonly WeakReference _spareContexts = new(null);
-    private readonly WeakReference _spareMachines = new(null);
-
     internal ExecContext Context { get; set; }
 
     internal int Cpu { get; set; }
@@ -52,19 +49,11 @@ internal sealed class ThreadState
     internal TaskStruct? CurrentTask { get; set; }
 
     /// <summary>Contexts of runs that have ended and that nobody kept: the next run of a program takes one.</summary>
-    /// <remarks>Held weakly, as they refer to the kernel: a thread would keep every kernel that it ran in.</remarks>
-    internal object? SpareContexts
-    {
-        get => _spareContexts.Target;
-        set => _spareContexts.Target = value;
-    }
+    /// <remarks>They refer to no kernel meanwhile: a thread would keep every kernel that it ran in.</remarks>
+    internal object? SpareContexts { get; set; }
 
-    /// <summary>Machines of runs that have ended.</summary>
-    internal object? SpareMachines
-    {
-        get => _spareMachines.Target;
-        set => _spareMachines.Target = value;
-    }
+    /// <summary>Machines of runs that have ended; nor do these.</summary>
+    internal object? SpareMachines { get; set; }
 
     /// <summary>This thread's part in RCU, once it has been a reader.</summary>
     internal RcuReader? Reader;
