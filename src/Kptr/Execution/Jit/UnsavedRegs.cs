@@ -1,5 +1,3 @@
-using Kptr.Isa;
-
 namespace Kptr.Execution;
 
 /// <summary>Which registers of one function may hold another value than the machine has, before each slot.</summary>
