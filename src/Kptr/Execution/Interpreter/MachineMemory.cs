@@ -32,8 +32,8 @@ internal sealed unsafe class MachineMemory
         machine->Write.Show((ulong)machine->Stack + Outermost, Execution.Machine.StackBytes);
     }
 
-    /// <summary>All zero but the regions last used, with one empty frame. Of the stack only what the last run could have written is
-    /// cleared.</summary>
+    /// <summary>All zero but the regions last used, with one empty frame. Of the stack only what the last run could
+    /// have written is cleared.</summary>
     /// <param name="usesStack">Whether the program that runs next has an instruction that names its frame.</param>
     internal void Reset(bool usesStack)
     {
