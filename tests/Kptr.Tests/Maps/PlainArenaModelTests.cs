@@ -153,6 +153,8 @@ public class PlainArenaModelTests
         using var core = MapKernel.Boot();
         using var map = Make(core, 0, [.. Enumerable.Repeat((byte)9, Page + 1)]);
         map.PageCount.Should().Be(2);
+        map.Invoking(m => m.Get<WidgetEntry>(m.UserVmStart)).Should().Throw<ArgumentException>();
+        map.Invoking(m => m.Set(m.UserVmStart, default(WidgetEntry))).Should().Throw<ArgumentException>();
         (map.Get<byte>(map.UserVmStart), map.Get<ushort>(map.UserVmStart + Page)).Should().Be((9, 9));
         map.AllocatePages(1).Should().Be(map.UserVmStart + (2 * Page), "what was written is taken");
         map.UserVmEnd.Should().Be(map.UserVmStart + (Pages * Page));
