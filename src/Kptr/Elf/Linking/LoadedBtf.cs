@@ -10,8 +10,8 @@ namespace Kptr.Elf.Linking;
 /// <remarks>
 /// Kernel: <c>bpf_object__collect_externs</c> (libbpf 1.5). Each entry of <c>.ksyms</c> becomes a 4-byte
 /// integer; functions among them become global, keep their flags, and are replaced by a variable that is added at
-/// the end, whose name also stands in for names that their parameters lack. Where the object has no 32-bit integer, the variables have no type, and
-/// the kernel refuses the BTF.
+/// the end, whose name also stands in for names that their parameters lack. Where the object has no 32-bit
+/// integer, the variables have no type, and the kernel refuses the BTF.
 /// </remarks>
 internal static class LoadedBtf
 {
