@@ -9,8 +9,8 @@ namespace Kptr.KernelSelftests;
 
 /// <summary>
 /// Programs of the generator about who owns what, <c>--count N</c> from <c>--seed N</c> on, or, with
-/// <c>--pointers N</c>, one in N of the uses that pointers are put to (<see cref="PointerPrograms"/>): written to <c>--to FILE</c>
-/// for a real kernel, or judged and compared with what it answered (<c>--answers FILE</c>).
+/// <c>--pointers N</c>, one in N of the uses that pointers are put to (<see cref="PointerPrograms"/>): written to
+/// <c>--to FILE</c> for a real kernel, or judged and compared with what it answered (<c>--answers FILE</c>).
 /// </summary>
 internal static partial class OwnershipReport
 {

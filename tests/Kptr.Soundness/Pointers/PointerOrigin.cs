@@ -156,11 +156,13 @@ internal sealed record PointerOrigin(string Name, params string[] Take)
         new("data", [.. s_ofValue, .. s_data]) { MayBeNull = true },
         new("slice", [.. s_ofValue, .. s_slice, "call bpf_dynptr_slice"]) { MayBeNull = true },
         new("slice_rdwr", [.. s_ofValue, .. s_slice, "call bpf_dynptr_slice_rdwr"]) { MayBeNull = true },
-        new("ring_data", ["r1 = ring ll", "r2 = 64", "r3 = 0", .. s_dynptr, "call bpf_ringbuf_reserve_dynptr", .. s_data])
+        new("ring_data",
+            ["r1 = ring ll", "r2 = 64", "r3 = 0", .. s_dynptr, "call bpf_ringbuf_reserve_dynptr", .. s_data])
         {
             MayBeNull = true, Unlock = ["r1 = r10", "r1 += -224", "r2 = 0", "call bpf_ringbuf_discard_dynptr"],
         },
-        new("packet_slice", [.. s_ofPacket, .. s_slice, "call bpf_dynptr_slice"]) { MayBeNull = true, Sections = ["tc"] },
+        new("packet_slice", [.. s_ofPacket, .. s_slice, "call bpf_dynptr_slice"])
+            { MayBeNull = true, Sections = ["tc"] },
         new("packet_slice_rdwr", [.. s_ofPacket, .. s_slice, "call bpf_dynptr_slice_rdwr"])
             { MayBeNull = true, Sections = ["tc"] },
         FromSkb("full_socket", "call bpf_sk_fullsock"),

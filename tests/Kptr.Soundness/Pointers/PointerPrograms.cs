@@ -23,11 +23,14 @@ internal static partial class PointerPrograms
         /// <summary>What the row is called in tables.</summary>
         internal string Label => $"{Section}:{Origin.Name}:{State.Name}";
 
-        /// <summary>The program that puts the pointer to a use; null where the kernel has no such type.</summary>
+        /// <summary>
+        /// The program that puts the pointer to a use; null where the kernel has no such type, or would die of it.
+        /// </summary>
         internal GeneratedProgram? Program(PointerUse use, KernelSpec kernel)
         {
             string?[] lines = [.. Lines(use).Select(l => Resolve(l, kernel))];
-            return lines.Contains(null) || use.NotOf.Contains(Origin.Name) ? null : new(Section, [.. lines!]) { Base = ProgBase.Ownership };
+            return lines.Contains(null) || use.NotOf.Contains(Origin.Name) ? null
+                : new(Section, [.. lines!]) { Base = ProgBase.Ownership };
         }
 
         private IEnumerable<string> Lines(PointerUse use)

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Kptr.Diagnostics;
-using Kptr.Execution;
 using Kptr.Maps;
 using Kptr.Objects;
 using Kptr.Soundness;

@@ -15,8 +15,8 @@ public class PointerCellTests
     private const int QuickOneIn = 200;
 
     [Theory]
-    [InlineData("6.12", 90_000)]
-    [InlineData("7.2", 90_000)]
+    [InlineData("6.12", 200_000)]
+    [InlineData("7.2", 200_000)]
     public void Pointer_PutToAUse_IsTakenWhereTheKernelTakesIt(string version, int atLeast)
     {
         var kernel = BuiltinKernel.Spec(CellRows.ProfileOf(version));
