@@ -1,6 +1,8 @@
 using Kptr.Btf;
 using Kptr.Kfuncs;
 using Kptr.Specs;
+using Kptr.Tests.Specs;
+using Kptr.Verifier;
 
 namespace Kptr.Tests.Kfuncs;
 
@@ -53,6 +55,23 @@ public class BuiltinKernelTests
             at.Should().NotBeNull(kfunc.Name);
             spec.Types[at!.Value].Ref.Kind.Should().Be(BtfKind.FuncProto);
         }
+    }
+
+    /// <summary>
+    /// A kfunc takes any memory for a struct of numbers: the model, whose structs have fewer members, must not make one
+    /// of what has pointers in the kernel. Structs that the kernel lacks, no kfunc of it takes.
+    /// </summary>
+    [Theory]
+    [InlineData("6.12", "bpf_res_spin_lock", "bpf_ws_lock")]
+    [InlineData("7.2", "bpf_ws_lock")]
+    public void Struct_OfNumbersOnly_IsSoInTheKernelToo(string version, params string[] notThere)
+    {
+        var numbers = CellRows.Columns("number-structs.tsv").Where(c => c[1].Split(' ').Contains(version))
+            .Select(c => c[0]);
+        var vmlinux = BuiltinKernel.Spec(CellRows.ProfileOf(version)).Types.Vmlinux;
+        Enumerable.Range(1, vmlinux.TypeCount - 1).Select(id => vmlinux[id])
+            .Where(t => t is { Kind: BtfKind.Struct, Name: not "" } && VerifierRun.IsScalarStruct(t, 0))
+            .Select(t => t.Name).Except(notThere).Should().BeSubsetOf(numbers);
     }
 
     [Fact]

@@ -38,7 +38,9 @@ typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
 typedef atomic64_t atomic_long_t;
 typedef struct refcount_struct { atomic_t refs; } refcount_t;
-typedef struct spinlock { u32 val; } spinlock_t;
+typedef struct qspinlock { union { atomic_t val; u8 locked; }; } arch_spinlock_t;
+typedef struct raw_spinlock { arch_spinlock_t raw_lock; } raw_spinlock_t;
+typedef struct spinlock { union { struct raw_spinlock rlock; }; } spinlock_t;
 
 struct list_head {
 	struct list_head *next;

@@ -104,6 +104,7 @@ struct bpf_map {
 	char name[16];
 	atomic64_t refcnt;
 	atomic64_t usercnt;
+	const struct bpf_map_ops *ops;
 };
 
 struct bpf_mem_alloc {

@@ -23,6 +23,7 @@ struct percpu_ref_data {
 	atomic_long_t count;
 	bool force_atomic : 1;
 	bool allow_reinit : 1;
+	void (*release)(struct percpu_ref *ref);
 };
 
 struct cgroup_subsys_state {

@@ -24,6 +24,7 @@ struct net_device {
 	int ifindex;
 	unsigned short type;
 	char name[16];
+	const struct net_device_ops *netdev_ops;
 };
 
 struct sock_cgroup_data {

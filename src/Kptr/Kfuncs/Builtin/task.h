@@ -20,6 +20,7 @@ struct sched_entity {
 	u64 prev_sum_exec_runtime;
 	u64 vruntime;
 	u64 nr_migrations;
+	struct sched_entity *parent;
 };
 
 struct task_struct {
@@ -109,6 +110,7 @@ struct task_struct {
 struct ns_common {
 	unsigned int inum;
 	refcount_t count;
+	const struct proc_ns_operations *ops;
 };
 
 struct pid_namespace {
@@ -194,6 +196,7 @@ struct key {
 	kuid_t uid;
 	kgid_t gid;
 	unsigned int perm;
+	struct key_user *user;
 };
 
 struct bpf_key {
@@ -204,6 +207,7 @@ struct bpf_key {
 struct user_struct {
 	refcount_t __count;
 	kuid_t uid;
+	struct hlist_node uidhash_node;
 };
 
 struct cred {
@@ -239,6 +243,9 @@ struct kernel_siginfo {
 			pid_t _pid;
 			kuid_t _uid;
 		} _kill;
+		struct {
+			void *_addr;
+		} _sigfault;
 	} _sifields;
 };
 

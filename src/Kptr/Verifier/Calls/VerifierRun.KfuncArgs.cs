@@ -280,7 +280,7 @@ internal sealed partial class VerifierRun
     /// <summary>
     /// Whether a struct holds numbers only, nested at most four deep (<c>__btf_type_is_scalar_struct</c>).
     /// </summary>
-    private static bool IsScalarStruct(BtfType type, int depth)
+    internal static bool IsScalarStruct(BtfType type, int depth)
     {
         const int depthMax = 3;
         if (type.Kind is not (BtfKind.Struct or BtfKind.Union))
