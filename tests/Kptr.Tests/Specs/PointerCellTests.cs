@@ -55,10 +55,11 @@ public class PointerCellTests
     }
 
     // The model's BTF has fewer members than a kernel's: a second load meets others there, struct mm_struct has no
-    // union and struct file begins otherwise. Linux lets tracepoints read what stands before their context, since it compares the offset without its
-    // sign; and 6.12 takes a work queue at an offset that is not known, by the bits of it that are. Here they may not.
+    // union, and files and inodes begin otherwise. Linux lets tracepoints read what stands before their context, since
+    // it compares the offset without its sign; and 6.12 takes a work queue at an offset that is not known, by the bits
+    // of it that are. Here they may not.
     private static bool IsOtherHere(PointerPrograms.Row row, PointerUse use, string version) =>
-        row.Origin.Name is "mm" or "file" or "exe_file" || use.Name == "load_twice"
+        row.Origin.Name is "mm" or "file" or "exe_file" or "inode" || use.Name == "load_twice"
         || (row.Section, use.Name) is ("tracepoint", "load_before")
         || (version is "6.12" && row.State.Name is "somewhere"
             && use.Name is "bpf_wq_init" or "wq_of_another" or "bpf_wq_start");
