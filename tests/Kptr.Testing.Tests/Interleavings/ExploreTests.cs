@@ -3,6 +3,9 @@ namespace Kptr.Testing.Tests.Schedules;
 /// <summary>Classic faults are found, by their schedule; what is right passes.</summary>
 public class ExploreTests
 {
+    /// <summary>The ways to publish an entry.</summary>
+    public static TheoryData<Racy.PublishedBy> Ways { get; } = [.. Enum.GetValues<Racy.PublishedBy>()];
+
     [Fact]
     public void Explore_CountReadThenWritten_IsFoundAndReplays()
     {
@@ -54,13 +57,7 @@ public class ExploreTests
     }
 
     /// <summary>x86 keeps stores in their order; on ARM only what .NET says is in order is.</summary>
-    [Theory]
-    [InlineData(Racy.PublishedBy.Field)]
-    [InlineData(Racy.PublishedBy.FieldBehindAVolatileOne)]
-    [InlineData(Racy.PublishedBy.Element)]
-    [InlineData(Racy.PublishedBy.Native)]
-    [InlineData(Racy.PublishedBy.Copy)]
-    [InlineData(Racy.PublishedBy.Reference)]
+    [Theory, MemberData(nameof(Ways))]
     public void Explore_EntryPublishedBeforeItsContent_IsFoundOnArmAlone(Racy.PublishedBy how)
     {
         Explore(isCareless: false, MemoryOrder.X86).AssertPassed();
@@ -87,13 +84,7 @@ public class ExploreTests
     }
 
     /// <summary>A third thread reads the content at any time, so that its store may be held.</summary>
-    [Theory]
-    [InlineData(Racy.PublishedBy.Field)]
-    [InlineData(Racy.PublishedBy.FieldBehindAVolatileOne)]
-    [InlineData(Racy.PublishedBy.Element)]
-    [InlineData(Racy.PublishedBy.Native)]
-    [InlineData(Racy.PublishedBy.Copy)]
-    [InlineData(Racy.PublishedBy.Reference)]
+    [Theory, MemberData(nameof(Ways))]
     public void Explore_ContentHeldBeforeAVolatileStore_IsSeenFirst(Racy.PublishedBy how)
     {
         foreach (var order in Enum.GetValues<MemoryOrder>())

@@ -2,28 +2,12 @@ using FsCheck.Xunit;
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Objects;
+using static Kptr.Tests.Objects.GraphNodes;
 
 namespace Kptr.Tests.Objects;
 
 public class GraphTests
 {
-    // struct node { bpf_list_node l; bpf_rb_node r; bpf_refcount c; long key; }
-    private const int ListOffset = 0;
-    private const int RbOffset = 24;
-    private const int CountOffset = 56;
-    private const int KeyOffset = 64;
-
-    private static readonly BtfRecord NodeRecord = new(
-    [
-        new(BtfFieldKind.ListNode, "l", ListOffset, 24), new(BtfFieldKind.RbNode, "r", RbOffset, 32),
-        new(BtfFieldKind.Refcount, "c", CountOffset, 4),
-    ]);
-
-    private static readonly BtfField ListRoot =
-        new(BtfFieldKind.ListHead, "head", 0, 16) { NodeOffsetBytes = ListOffset, Inner = NodeRecord };
-    private static readonly BtfField TreeRoot =
-        new(BtfFieldKind.RbRoot, "root", 16, 16) { NodeOffsetBytes = RbOffset, Inner = NodeRecord };
-
     [Theory]
     [InlineData(LedgerLevel.Counts)]
     [InlineData(LedgerLevel.Full)]
@@ -144,20 +128,6 @@ public class GraphTests
         core.Quiesce();
         core.Ledger.AssertAllReturned();
     }
-
-    private static AllocatedObject New(KernelCore core, FakeRun run, long key)
-    {
-        var made = core.NewObject(AllocatedTypes.Node, NodeRecord);
-        core.Ledger.AcquiredByRun(made, run);
-        At(made.Address + KeyOffset) = (ulong)key;
-        return made;
-    }
-
-    private static ulong Key(AllocatedObject node) => At(node.Address + KeyOffset);
-
-    private static bool Less(ulong a, ulong b) => At(a - RbOffset + KeyOffset) < At(b - RbOffset + KeyOffset);
-
-    private static unsafe ref ulong At(ulong address) => ref *(ulong*)address;
 }
 
 internal sealed class FakeRun : IProgramRun

@@ -1,28 +1,13 @@
 using Kptr.Btf;
 using Kptr.Diagnostics;
 using Kptr.Objects;
+using static Kptr.Tests.Objects.GraphNodes;
 
 namespace Kptr.Tests.Objects;
 
 /// <summary>Lists and trees of nodes at random, against plain lists: order, owners and counts.</summary>
 public class PlainGraphModelTests
 {
-    private const int ListOffset = 0;
-    private const int RbOffset = 24;
-    private const int KeyOffset = 64;
-
-    private static readonly BtfRecord NodeRecord = new(
-    [
-        new(BtfFieldKind.ListNode, "l", ListOffset, 24), new(BtfFieldKind.RbNode, "r", RbOffset, 32),
-        new(BtfFieldKind.Refcount, "c", 56, 4),
-    ]);
-
-    private static readonly BtfField ListRoot =
-        new(BtfFieldKind.ListHead, "head", 0, 16) { NodeOffsetBytes = ListOffset, Inner = NodeRecord };
-
-    private static readonly BtfField TreeRoot =
-        new(BtfFieldKind.RbRoot, "root", 16, 16) { NodeOffsetBytes = RbOffset, Inner = NodeRecord };
-
     [Theory]
     [InlineData(LedgerLevel.Counts, 1)]
     [InlineData(LedgerLevel.Sites, 2)]
@@ -174,18 +159,4 @@ public class PlainGraphModelTests
 
     private static IEnumerable<ulong> Addresses(List<AllocatedObject> objects) =>
         objects.Select(n => n.Address).Order();
-
-    private static AllocatedObject New(KernelCore core, FakeRun run, long key)
-    {
-        var made = core.NewObject(AllocatedTypes.Node, NodeRecord);
-        core.Ledger.AcquiredByRun(made, run);
-        At(made.Address + KeyOffset) = (ulong)key;
-        return made;
-    }
-
-    private static ulong Key(AllocatedObject node) => At(node.Address + KeyOffset);
-
-    private static bool Less(ulong a, ulong b) => At(a - RbOffset + KeyOffset) < At(b - RbOffset + KeyOffset);
-
-    private static unsafe ref ulong At(ulong address) => ref *(ulong*)address;
 }
