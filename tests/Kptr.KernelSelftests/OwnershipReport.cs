@@ -24,9 +24,9 @@ internal static partial class OwnershipReport
         var kernel = Kernel.Read(options);
         var seed = int.Parse(options["seed"] ?? "1", CultureInfo.InvariantCulture);
         var seeds = int.Parse(options["count"] ?? "200", CultureInfo.InvariantCulture);
-        var asked = options["pointers"] is null
-            ? Enumerable.Range(seed, seeds).Select(s => new Asked(s, $"seed {s}", ProgGenerator.GenerateOwnership(s)))
-            : PointerCells(kernel, int.Parse(options["pointers"]!, CultureInfo.InvariantCulture));
+        var asked = options["pointers"] is { } oneIn
+            ? PointerCells(kernel, int.Parse(oneIn, CultureInfo.InvariantCulture))
+            : Enumerable.Range(seed, seeds).Select(s => new Asked(s, $"seed {s}", ProgGenerator.GenerateOwnership(s)));
         var programs = asked.Select(a => (Asked: a, Prog: a.Program.TryLink(kernel, new DiagSink())))
             .Where(p => p.Prog is not null)
             .Select(p => (p.Asked, Prog: p.Prog! with { LoadFlags = p.Prog.LoadFlags | JudgeReport.JudgeFlags }));

@@ -46,7 +46,6 @@ public sealed class LiveProc
         ArgumentException.ThrowIfNullOrEmpty(_options.Proc, "options.Proc");
         ArgumentException.ThrowIfNullOrEmpty(_options.Cgroup, "options.Cgroup");
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.Period, TimeSpan.Zero, "options.Period");
-        ArgumentNullException.ThrowIfNull(_options.Time, "options.Time");
         _ = kernel.VirtualClock;
         _kernel = kernel;
         _tasks = new(kernel);

@@ -90,7 +90,11 @@ public sealed partial class BtfSpec
     internal BtfVarSecInfo VarOf(int id, int i) =>
         new((int)Word(id, 3 + (3 * i)), Saturated(Word(id, 4 + (3 * i))), Saturated(Word(id, 5 + (3 * i))));
 
-    internal BtfArrayInfo ArrayOf(int id) => new((int)Word(id, 3), (int)Word(id, 4), Saturated(Word(id, 5)));
+    internal BtfArrayInfo ArrayOf(int id) =>
+        new((int)Word(id, 3), (int)Word(id, 4), Saturated(WholeCountOf(id)));
+
+    /// <summary>All bits of the number of an array's elements.</summary>
+    internal uint WholeCountOf(int id) => Word(id, 5);
 
     internal BtfIntInfo IntOf(int id)
     {

@@ -58,8 +58,7 @@ internal sealed record PointerUse(string Name, params string[] Lines)
     // Linux 6.12 looks for the work queue's place in a map that has no special fields.
     private static readonly string[] s_noRecord = ["value", "percpu_value"];
 
-    private static PointerUse Fills(string name, params string[] args) =>
-        new(name, ["r1 = r7", .. args, $"call {name}"]);
+    private static PointerUse CallsOnIt(string name, params string[] more) => Calls(name, ["r1 = r7", .. more]);
 
     /// <summary>All of them.</summary>
     internal static ImmutableArray<PointerUse> All { get; } =
@@ -177,50 +176,50 @@ internal sealed record PointerUse(string Name, params string[] Lines)
 
         // Helpers that fill it, read it, or take what it is.
         new("read_into", "r1 = r7", "r2 = 8", "r3 = r10", "r3 += -8", "call bpf_probe_read_kernel"),
-        Fills("bpf_copy_from_user", "r2 = 8", "r3 = 0"),
-        Fills("bpf_get_current_comm", "r2 = 8"),
-        Fills("bpf_trace_printk", "r2 = 8"),
+        CallsOnIt("bpf_copy_from_user", "r2 = 8", "r3 = 0"),
+        CallsOnIt("bpf_get_current_comm", "r2 = 8"),
+        CallsOnIt("bpf_trace_printk", "r2 = 8"),
         Calls("bpf_csum_diff", "r1 = 0", "r2 = 0", "r3 = r7", "r4 = 8", "r5 = 0"),
         Calls("bpf_skb_load_bytes", "r1 = r6", "r2 = 0", "r3 = r7", "r4 = 8"),
         Calls("bpf_skb_store_bytes", "r1 = r6", "r2 = 0", "r3 = r7", "r4 = 8", "r5 = 0"),
-        Fills("bpf_skb_pull_data", "r2 = 0"),
+        CallsOnIt("bpf_skb_pull_data", "r2 = 0"),
         Calls("bpf_map_delete_elem", "r1 = held_hash ll", "r2 = r7"),
         new("to_each", "r1 = plain_array ll", "r2 = fn_each1 ll", "r3 = r7", "r4 = 0", "call bpf_for_each_map_elem")
             { Functions = ["fn_each1:", "r0 = *(u64 *)(r4 + 0)", "r0 = 0", "exit"] },
         new("each_of", "r1 = r7", "r2 = fn_each1 ll", "r3 = 0", "r4 = 0", "call bpf_for_each_map_elem")
             { Functions = ["fn_each1:", "r0 = 0", "exit"] },
         new("called_back", "r1 = 2", "r2 = r7", "r3 = 0", "r4 = 0", "call bpf_loop"),
-        Fills("bpf_timer_init", "r2 = timed_array ll", "r3 = 1"),
-        Fills("bpf_timer_start", "r2 = 0", "r3 = 0"),
-        Fills("bpf_timer_cancel"),
-        Fills("bpf_wq_init", "r1 += 16", "r2 = timed_array ll", "r3 = 0") with { NotOf = s_noRecord },
+        CallsOnIt("bpf_timer_init", "r2 = timed_array ll", "r3 = 1"),
+        CallsOnIt("bpf_timer_start", "r2 = 0", "r3 = 0"),
+        CallsOnIt("bpf_timer_cancel"),
+        CallsOnIt("bpf_wq_init", "r1 += 16", "r2 = timed_array ll", "r3 = 0") with { NotOf = s_noRecord },
         new("wq_of_another", "r1 = r7", "r1 += 16", "r2 = held_array ll", "r3 = 0", "call bpf_wq_init")
             { NotOf = s_noRecord },
-        Fills("bpf_wq_start", "r1 += 16", "r2 = 0") with { NotOf = s_noRecord },
-        Fills("bpf_spin_unlock"),
-        Fills("bpf_rbtree_first", "r1 += 24"),
-        Fills("bpf_iter_num_new", "r2 = 0", "r3 = 3"),
-        Fills("bpf_iter_num_next"),
-        Fills("bpf_iter_num_destroy"),
-        Fills("bpf_iter_task_next"),
-        Fills("bpf_iter_task_destroy"),
-        Fills("bpf_dynptr_data", "r2 = 0", "r3 = 8"),
-        Fills("bpf_dynptr_size"),
-        Fills("bpf_dynptr_clone", "r2 = r10", "r2 += -56"),
+        CallsOnIt("bpf_wq_start", "r1 += 16", "r2 = 0") with { NotOf = s_noRecord },
+        CallsOnIt("bpf_spin_unlock"),
+        CallsOnIt("bpf_rbtree_first", "r1 += 24"),
+        CallsOnIt("bpf_iter_num_new", "r2 = 0", "r3 = 3"),
+        CallsOnIt("bpf_iter_num_next"),
+        CallsOnIt("bpf_iter_num_destroy"),
+        CallsOnIt("bpf_iter_task_next"),
+        CallsOnIt("bpf_iter_task_destroy"),
+        CallsOnIt("bpf_dynptr_data", "r2 = 0", "r3 = 8"),
+        CallsOnIt("bpf_dynptr_size"),
+        CallsOnIt("bpf_dynptr_clone", "r2 = r10", "r2 += -56"),
         Calls("bpf_dynptr_read", "r1 = r10", "r1 += -40", "r2 = 8", "r3 = r7", "r4 = 0", "r5 = 0"),
         new("bpf_ringbuf_submit", "r1 = r7", "r2 = 0", "call bpf_ringbuf_submit") { Takes = true },
-        Fills("bpf_d_path", "r2 = r10", "r2 += -40", "r3 = 8"),
-        Fills("bpf_path_d_path", "r2 = r10", "r2 += -40", "r3 = 8"),
-        Fills("bpf_get_task_stack", "r2 = r10", "r2 += -40", "r3 = 8", "r4 = 0"),
+        CallsOnIt("bpf_d_path", "r2 = r10", "r2 += -40", "r3 = 8"),
+        CallsOnIt("bpf_path_d_path", "r2 = r10", "r2 += -40", "r3 = 8"),
+        CallsOnIt("bpf_get_task_stack", "r2 = r10", "r2 += -40", "r3 = 8", "r4 = 0"),
         new("bpf_find_vma", "r1 = r7", "r2 = 0", "r3 = fn_each1 ll", "r4 = 0", "r5 = 0", "call bpf_find_vma")
             { Functions = ["fn_each1:", "r0 = 0", "exit"] },
         Calls("bpf_copy_from_user_task", "r1 = r10", "r1 += -40", "r2 = 8", "r3 = 0", "r4 = r7", "r5 = 0"),
         Calls("bpf_cpumask_and", "r1 = r7", "r2 = r7", "r3 = r7"),
-        Fills("bpf_cpumask_copy", "r2 = r7"),
-        Fills("bpf_map_sum_elem_count"),
+        CallsOnIt("bpf_cpumask_copy", "r2 = r7"),
+        CallsOnIt("bpf_map_sum_elem_count"),
         Calls("bpf_strcmp", "r1 = r7", "r2 = r7"),
-        Fills("bpf_strlen"),
-        Fills("bpf_sock_from_file"),
-        Fills("bpf_send_signal_task", "r2 = 0", "r3 = 1", "r4 = 0"),
+        CallsOnIt("bpf_strlen"),
+        CallsOnIt("bpf_sock_from_file"),
+        CallsOnIt("bpf_send_signal_task", "r2 = 0", "r3 = 1", "r4 = 0"),
     ];
 }

@@ -172,12 +172,12 @@ internal sealed class BtfResolver(BtfSpec btf)
             Refuse(id, "Invalid array of int");
         }
 
-        if ((ulong)size * btf.Word(id, 5) > uint.MaxValue)
+        if ((ulong)size * btf.WholeCountOf(id) > uint.MaxValue)
         {
             Refuse(id, "Array size overflows U32_MAX");
         }
 
-        Leave(elem, size * btf.Word(id, 5));
+        Leave(elem, size * btf.WholeCountOf(id));
     }
 
     private void StepStruct(int id)

@@ -77,7 +77,7 @@ internal sealed class FieldFinder(BtfSpec btf, BtfRecordRules rules, BtfDeclTags
                 throw new BtfRecordFault(Errno.E2BIG, $"'{at.Name}' has too many dimensions");
             }
 
-            count = unchecked(count * btf.Word(typeId, 5));
+            count = unchecked(count * btf.WholeCountOf(typeId));
             typeId = btf.ArrayOf(typeId).ElemTypeId;
         }
 

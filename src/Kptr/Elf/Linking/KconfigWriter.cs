@@ -21,7 +21,7 @@ internal static class KconfigWriter
             var slot = spec.Kconfig!;
             var text = TextOf(spec, kernel);
             var isWritten = text is null
-                ? spec.IsWeak && (spec.Name.StartsWith("CONFIG_", StringComparison.Ordinal) || IsVirtual(spec))
+                ? spec.IsWeak && (IsOption(spec) || IsVirtual(spec))
                 : TryWrite(value.AsSpan(slot.OffsetBytes, slot.SizeBytes), slot, text);
             if (!isWritten)
             {
@@ -29,7 +29,7 @@ internal static class KconfigWriter
                     DiagCode.KconfigUnresolved,
                     text is not null
                         ? $"extern (kcfg) '{spec.Name}': value '{text}' does not fit"
-                        : spec.Name.StartsWith("CONFIG_", StringComparison.Ordinal)
+                        : IsOption(spec)
                             ? $"extern '{spec.Name}' (strong): not resolved"
                             : $"extern (kcfg) '{spec.Name}': unrecognized virtual extern")
                 {
@@ -41,6 +41,8 @@ internal static class KconfigWriter
 
         return map with { InitialValue = [.. value] };
     }
+
+    private static bool IsOption(ExternSpec spec) => spec.Name.StartsWith("CONFIG_", StringComparison.Ordinal);
 
     // Those that a later libbpf may make up; a weak one may be missing.
     private static bool IsVirtual(ExternSpec spec) => spec.Name.StartsWith("LINUX_", StringComparison.Ordinal);

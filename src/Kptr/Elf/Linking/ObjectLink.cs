@@ -33,10 +33,7 @@ internal sealed class ObjectLink(ObjectSpec spec, KernelSpec kernel, KernelTypes
         {
             var fault = prog.LinkFault ?? objectFault;
             var linked = fault is null ? linker.Link(prog) : prog with { LinkFault = fault, Maps = ready };
-            linked = Report(
-                linked.LinkFault is null && symbolFault is not null
-                    ? linked with { LinkFault = symbolFault }
-                    : linked);
+            linked = Report(linked with { LinkFault = linked.LinkFault ?? symbolFault });
             progs.Add(refused is null ? linked with { Btf = records?.Btf ?? linked.Btf } : WithoutBtf(linked));
         }
 

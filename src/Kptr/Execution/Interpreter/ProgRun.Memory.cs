@@ -51,7 +51,7 @@ internal sealed unsafe partial class ProgRun
             return address;
         }
 
-        if (TryFindRegion(address, sizeBytes, isWrite, out var region, out var code))
+        if (TryFindBesidesStack(address, sizeBytes, isWrite, out var region, out var code))
         {
             Remember(region);
             return address;
@@ -72,12 +72,15 @@ internal sealed unsafe partial class ProgRun
     {
         region = Stack;
         code = DiagCode.None;
-        if (region.Holds(address, sizeBytes))
-        {
-            return true;
-        }
+        return region.Holds(address, sizeBytes)
+            || TryFindBesidesStack(address, sizeBytes, isWrite, out region, out code);
+    }
 
+    private bool TryFindBesidesStack(
+        ulong address, ulong sizeBytes, bool isWrite, out Region region, out DiagCode code)
+    {
         region = _context;
+        code = DiagCode.None;
         return region.Allows(address, sizeBytes, isWrite)
             || _memory.TryFind(address, sizeBytes, isWrite, out region, out code);
     }
